@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image, ImageOps
 from .core import FacegenError, atomic, pick_device, progress, sha256, write_json
+from .faces import render, sample_identities, sample_nuisances
 
 # %% auto #0
-__all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'MARGIN', 'CONFIDENCE', 'WORK_SIDE', 'COLLECTIONS',
+__all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'MARGIN', 'LIFT', 'CONFIDENCE', 'WORK_SIDE', 'COLLECTIONS',
            'PARTS', 'FORMAT', 'STEPS', 'Entry', 'is_picture_name', 'clean_name', 'FolderSource', 'size_reason',
            'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'TarSource', 'ZipSource', 'open_source', 'Rejected',
            'to_rgb', 'decode', 'broken_reason', 'crop_square', 'sharpness', 'Face', 'cut_fixed', 'box_text', 'Detector',
@@ -290,14 +290,15 @@ def crop_square(im: Image.Image, # RGB picture
         a = np.pad(np.asarray(im.crop(crop)), ((pad[1], pad[3]), (pad[0], pad[2]), (0, 0)), 'edge')
         im, l, t, r, b = Image.fromarray(a), l - crop[0] + pad[0], t - crop[1] + pad[1], r - crop[0] + pad[0], b - crop[1] + pad[1]
     box = (max(l, 0), max(t, 0), min(r, im.width), min(b, im.height))
-    return np.asarray(im.resize((side, side), Image.LANCZOS, box=box, reducing_gap=3.))
+    return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
 
 # %% ../nbs/02_curation.ipynb #020045
 def sharpness(image: np.ndarray # uint8 (H,W,3)
               ) -> float: # 0 for a flat picture; a blurred face has tens, a sharp one hundreds
     "Variance of the 4-neighbour Laplacian of the luma, inside the border."
     g = np.asarray(Image.fromarray(image).convert('L')).astype(np.int16)
-    return float((g[1:-1, :-2] + g[1:-1, 2:] + g[:-2, 1:-1] + g[2:, 1:-1] - 4*g[1:-1, 1:-1]).var())
+    x = (g[1:-1, :-2] + g[1:-1, 2:] + g[:-2, 1:-1] + g[2:, 1:-1] - 4*g[1:-1, 1:-1]).ravel().astype(np.float32)
+    return float(x @ x / x.size - x.mean()**2)
 
 # %% ../nbs/02_curation.ipynb #020048
 @dataclass
@@ -328,12 +329,13 @@ def box_text(box: Sequence[float] # four numbers
 
 # %% ../nbs/02_curation.ipynb #020051
 MARGIN = 1.13 # side of the crop over the longer side of the detected box
+LIFT = .05 # how far the crop's centre lies above the box's, over the same side
 CONFIDENCE = .9 # a detection below this is no face
 WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
 
 class Detector:
     "MTCNN on batches of pictures of any size; finds the largest face of each."
-    def __init__(self, device: str | torch.device | None = None # where it computes; None: the fastest device
+    def __init__(self, device: str | None = None # where it computes; None: the fastest device
                  ):
         from facenet_pytorch import MTCNN
         self.device = pick_device(device)
@@ -383,8 +385,9 @@ def cut_detected(im: Image.Image, # upright RGB picture
                  ) -> Face:
     "Crop the square round a detected face."
     (l, t, r, b), p, pts = found
-    c, s = np.array([(l + r) / 2, (t + b) / 2]), MARGIN * max(r - l, b - t) / 2
-    box = np.concatenate([c - s, c + s])
+    m = max(r - l, b - t)
+    c = np.array([(l + r) / 2, (t + b) / 2 - LIFT * m])
+    box = np.concatenate([c - MARGIN * m / 2, c + MARGIN * m / 2])
     x = crop_square(im, box)
     return Face(x, tuple((box / scale).tolist()), float(min(r - l, b - t) / scale), sharpness(x), (pts.ravel() / scale).tolist(), p)
 
@@ -652,13 +655,14 @@ def add_rendered(w: StoreWriter, # the store in the making
     "Render faces, four pictures a person, and append them."
     n = source.partition(':')[2]
     if not n.isdigit() or int(n) < 1: raise FacegenError(f"The source '{source}' was given; rendered:N with a number of faces was expected, such as rendered:2000.")
-    from facegen_nb.faces import rendered_faces
-    images, people, factors, _ = rendered_faces(int(n), per_person=4, seed=seed, size=SIDE)
-    box, seen = (0., 0., float(SIDE), float(SIDE)), Counter()
-    for x, p, f in zip(images, people.tolist(), factors):
-        w.add(Face(np.asarray(x), box, float(SIDE), sharpness(x)), f'{source}/{p:06d}_{seen[p]}', f'rendered-{p:06d}', np.asarray(f))
-        seen[p] += 1
-    return dict(name=source, kind='rendered', files=int(n), seed=seed)
+    n, each, box = int(n), 4, (0., 0., float(SIDE), float(SIDE))
+    people, looks = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
+    for i in progress(range(0, n, 256)):
+        person = np.arange(i, min(i + 256, n)) // each
+        images = render(people[person], looks[i:i+256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
+        for k, (x, p) in enumerate(zip(images, person), i):
+            w.add(Face(x, box, float(SIDE), sharpness(x)), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
+    return dict(name=source, kind='rendered', files=n, seed=seed)
 
 # %% ../nbs/02_curation.ipynb #020076
 STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel
@@ -734,8 +738,8 @@ def crop_recipe(detector: str, # 'none' or 'mtcnn'
                 min_side: float # smallest side that was kept
                 ) -> dict[str, Any]: # plain values
     "How faces were cropped, as it is written into store.json and into every fingerprint."
-    common = dict(side=SIDE, resample='lanczos, antialiased', min_side=min_side)
-    if detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces='largest', margin=MARGIN, confidence=CONFIDENCE, outside='edge repeated', **common)
+    common = dict(side=SIDE, resample='bicubic, antialiased', min_side=min_side)
+    if detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces='largest', margin=MARGIN, lift=LIFT, confidence=CONFIDENCE, outside='edge repeated', **common)
     return dict(detector='none', box='centre square' if box is None else [float(v) for v in box], **common)
 
 def nothing_text(sources: Sequence, # as given

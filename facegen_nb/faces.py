@@ -39,7 +39,7 @@ def _choice(name: str, doc: str, **weights: float) -> Factor:
 _HEAD = (
     _number("head_width", .375, .475, "half width of the head"),
     _number("head_height", .51, .61, "half height of the head"),
-    _number("jaw", -.24, .26, "jaw, from pointed to square"),
+    _number("jaw", -.30, .32, "jaw, from pointed to square"),
     _number("cheeks", -.02, .13, "fullness of the cheeks"),
     _number("skin_tone", 0, 1, "skin, from light to dark"),
     _number("skin_undertone", -1, 1, "skin, from rosy to golden"),
@@ -194,7 +194,7 @@ def _hair_colours(i: SimpleNamespace, light: Tensor, skin: Tensor) -> dict[str, 
                 brow_rgb=(hair * .62 + skin * .08) * light, lash=(hair * .16 + _vec(.06, .04, .04)) * light)
 
 # %% ../nbs/01_faces.ipynb #010026
-ZOOM, DROP, NECK = 1.10, .055, .40  # size of a person in the picture; shift down; height the head rolls about
+ZOOM, DROP, NECK = 1.15, .060, .40  # size of a person in the picture; shift down; height the head rolls about
 
 def _pose_and_head(i: SimpleNamespace, n: SimpleNamespace, size: int) -> dict[str, Tensor]:
     a, b = i.head_width, i.head_height
@@ -218,7 +218,7 @@ _CUT = dict(side=1.03, top=1.07, bottom=.12, boxy=0., round=.42, flare=0., wave=
 HAIR_CUTS: dict[str, dict[str, float]] = dict(
     bald=dict(density=0.),
     buzz=dict(density=.72, side=1., top=1.015, open_top=.58, curl=1., volume=.12, open_box=.5, bottom=.16),
-    receding=dict(open_top=1.9, open_width=.80, top=.62, side=1.06, bottom=.24, volume=.5, bumps=.04, round=0.),
+    receding=dict(open_top=1.9, open_width=.86, top=.46, side=1.07, bottom=.24, volume=.5, bumps=.05, round=0.),
     parted=dict(open_part=-.55, open_top=.58, top=1.10, sweep=.75, jag=.05, open_width=.92),
     quiff=dict(round=.6, top=1.22, side=1., open_top=.66, open_width=.92, open_box=.3, sweep=-.5, bumps=.05, bottom=.1, strands=2.),
     curls=dict(round=.3, top=1.16, side=1.09, bumps=.16, curl=1., open_top=.52, jag=.22, bottom=.22, open_width=.9),
@@ -237,7 +237,7 @@ def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
     a, b, sy, unit, head_y = i.head_width, i.head_height, head["sy"], head["unit"], head["head_y"]
     c = SimpleNamespace(**{k: _vec(*({**_CUT, **cut}[k] for cut in HAIR_CUTS.values()))[i.hair_cut] for k in _CUT})
     volume = 1 + i.hair_volume * c.volume
-    side, top = a * c.side * volume, b * c.top * (1 + (volume - 1) * .8)
+    side, top = a * c.side * volume * (1 + .14 * sy.abs()), b * c.top * (1 + (volume - 1) * .8)
     bottom = (b * (c.bottom + c.reach * i.hair_length)).clamp(min=.05)
     opening = b * (c.open_top + i.hairline * (1 - .5 * c.open_box))
     tail = (c.knot_x > 0).double()
@@ -245,7 +245,7 @@ def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
     ry = b * c.knot_ry.clamp(min=.1) * (1 + 2.2 * i.hair_volume) * (1 + .22 * tail * i.hair_length)
     return dict(
         h_ia=1 / side, h_it=1 / top, h_ib=1 / bottom, h_boxy=c.boxy, h_round=c.round, h_flare=c.flare, h_wave=c.wave * .5,
-        h_bumps=c.bumps, h_edge=.5 * unit * (side * top).sqrt(), h_front=c.density, h_back=c.back, h_sway=-.20 * a * sy,
+        h_bumps=c.bumps, h_edge=.5 * unit * (side * top).sqrt(), h_front=c.density, h_back=c.back, h_sway=-.07 * a * sy,
         o_iw=1 / (a * c.open_width), o_it=1 / opening, o_box=c.open_box, o_part=c.open_part * a, o_point=c.open_point,
         o_jag=c.jag, o_edge=.45 * unit * a * (1 + c.open_box), s_freq=c.strands * 4, s_curl=c.curl, s_sweep=c.sweep,
         s_part=c.open_part * a * .8, k_on=(c.knot_rx > 0).double(), k_x=a * c.knot_x, k_y=head_y + b * (c.knot_y + .1 * tail * i.hair_length),
@@ -253,7 +253,7 @@ def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
 
 # %% ../nbs/01_faces.ipynb #010032
 def _eyes_and_brows(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
-    w, r, unit = .118 * i.eye_size, .064 * i.eye_size**.7, head["unit"]
+    w, r, unit = .122 * i.eye_size, .064 * i.eye_size**.7, head["unit"]
     iris = _table(EYE_COLOURS.values())[i.eye_colour] / 255
     return dict(
         eye_x=i.eye_spacing * i.head_width, eye_y=torch.full_like(w, -.005), eye_iw=1 / w, eye_unit=w * unit,
@@ -274,7 +274,7 @@ def _nose_and_mouth(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tens
         nose_top=torch.full_like(w, -.025), nose_y=nose_y, nose_ilen=1 / (i.nose_length + .02), nose_w=w, nose_iw=1 / w,
         nose_dx=.075 * head["sy"], nose_iy=1 / (.048 + .15 * w), nose_edge=.4 * head["unit"] * w,
         mouth_y=nose_y + (.50 - nose_y) * .44 - .012 * n.smile, mouth_iw=1 / (i.mouth_width * (1 + .16 * n.smile)),
-        mouth_dx=.03 * head["sy"], curve=.055 * n.smile, gap=.040 * (n.smile - .45).clamp(min=0) / .55,
+        mouth_dx=.03 * head["sy"], curve=.052 * n.smile + .006, gap=.040 * (n.smile - .45).clamp(min=0) / .55,
         lip_up=.026 * i.lip_fullness, lip_lo=.036 * i.lip_fullness, lip_rgb=lip * light, lip_dark=lip * .76 * light,
         lip_lit=(lip + (1 - lip) * .45) * light, mouth_rgb=_vec(.30, .10, .11) * light)
 
@@ -303,7 +303,7 @@ def _parameters(identities: Tensor, nuisances: Tensor, size: int) -> dict[str, T
 
 # %% ../nbs/01_faces.ipynb #010036
 def _pack(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[tuple[str, int], ...]]:
-    columns = {k: v[:, None] if v.ndim == 1 else v * 255 for k, v in parameters.items()}
+    columns = {k: v[:, None] if v.ndim == 1 else v.clamp(0, .998) * 255 + .5 for k, v in parameters.items()}
     return torch.cat(list(columns.values()), 1).float(), tuple((k, v.shape[1]) for k, v in columns.items())
 
 def _unpack(flat: Tensor, layout: tuple[tuple[str, int], ...]) -> SimpleNamespace:
@@ -318,11 +318,18 @@ def _cover(field: Tensor, pixels) -> Tensor:
 def _wave(z: Tensor) -> Tensor:
     "A sine-like wave of period 1, between -1 and 1."
     w = z - z.round()
-    return w.abs().mul_(-16).add_(8).mul_(w)
+    return torch.addcmul(w, w, w.abs(), value=-2).mul_(8)
 
 def _mix(a: Tensor, b: Tensor, t: Tensor) -> Tensor: return ((b - a) * t).add_(a)
 def _bump(x: Tensor, y: Tensor, rx, ry) -> Tensor: return ((x / rx)**2).add_((y / ry)**2).neg_().add_(1).clamp_(0, 1)
-def _paint(image: Tensor, colour: Tensor, alpha: Tensor) -> None: image.lerp_(colour, alpha)
+
+def _paint(image: Tensor, colour: Tensor, alpha: Tensor) -> None:
+    "Lay `colour` over the image where `alpha` is 1."
+    image.lerp_(colour, alpha)
+
+def _shade(image: Tensor, dark: Tensor, lit: Tensor, tone: Tensor, alpha: Tensor) -> None:
+    "Lay a colour between `dark` (tone 0) and `lit` (tone 1) over the image."
+    image.lerp_(dark, alpha).addcmul_(lit - dark, alpha * tone)
 
 # %% ../nbs/01_faces.ipynb #010042
 @lru_cache(None)
@@ -345,15 +352,21 @@ def _bounds(size: int, box: tuple[float, ...]) -> tuple[int, int, int, int]:
         return min(lo, size - n), min(lo, size - n) + n
     return *fit(ys, 4), *fit(xs, 8)
 
+@lru_cache(64)
+def _pixels(size: int, box: tuple[float, ...], device: torch.device) -> tuple[tuple[slice, ...], Tensor, Tensor]:
+    "Where a window lies in the picture, and the positions of its columns and rows, from -1 to 1."
+    r0, r1, c0, c1 = _bounds(size, box)
+    at = ((torch.arange(size).float() + .5) * (2 / size) - 1).to(device)
+    return (slice(None), slice(None), slice(r0, r1), slice(c0, c1)), at[c0:c1].view(1, 1, 1, -1), at[r0:r1].view(1, 1, -1, 1)
+
 class _Window:
     "Coordinates of the pixels that can show a box of head coordinates."
     def __init__(self, p: SimpleNamespace, size: int, *box: float):
-        r0, r1, c0, c1 = _bounds(size, box)
-        self.p, self.where = p, (slice(None), slice(None), slice(r0, r1), slice(c0, c1))
-        px = (torch.arange(c0, c1, device=p.tx.device).float() + .5) * (2 / size) - 1
-        py = (torch.arange(r0, r1, device=p.tx.device).float() + .5) * (2 / size) - 1
-        self.bx, self.by = (px.view(1, 1, 1, -1) - p.tx) * p.inv_scale, (py.view(1, 1, -1, 1) - p.ty) * p.inv_scale
-        self.x, self.y = self.line(1, 0), self.line(0, 1)
+        self.p = p
+        self.where, px, py = _pixels(size, box, p.tx.device)
+        self.bx, self.by = (px - p.tx).mul_(p.inv_scale), (py - p.ty).mul_(p.inv_scale)
+        ry = self.by - NECK
+        self.x, self.y = self.bx * p.cos + ry * p.sin, (ry * p.cos).add_(NECK) - self.bx * p.sin
 
     def line(self, a, b, c=0.) -> Tensor:
         "The field `a*x + b*y + c` of head coordinates, in one pass over the pixels."
@@ -383,7 +396,7 @@ def _paint_shirt(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
     field = ((x / .80)**4 * .55 + (x / .80)**2 * .45) + (((y - 1.36) / .66).clamp(max=0)**2 - 1)
     tone = (x * p.lx * .6 + (.95 - y * .5)).clamp_(0, 1)
-    _paint(image, _mix(p.shirt_dark, p.shirt_lit, tone), _cover(field, p.unit * .33))
+    _shade(image, p.shirt_dark, p.shirt_lit, tone, _cover(field, p.unit * .33))
 
 def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
@@ -394,26 +407,25 @@ def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     _paint(image, p.shirt_dark, _cover(collar, p.unit * .7).mul_(((y - .70) * 30).clamp(0, 1)))
     shadow = _head(p, w.x + p.lx * .05, w.y - .10)[2].mul_(-1.8).add_(.75).clamp_(0, 1)   # cast by the chin
     tone = (shadow * -.75 + (x * p.lx * 2.2 + .80)).clamp_(0, 1)
-    _paint(image, _mix(p.skin_dark * .93, p.skin_lit * .97, tone), _cover(torch.minimum(column * p.neck_w, neckline * .2), p.unit * .5))
+    _shade(image, p.skin_dark * .93, p.skin_lit * .97, tone, _cover(torch.minimum(column * p.neck_w, neckline * .2), p.unit * .5))
 
 # %% ../nbs/01_faces.ipynb #010046
 def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x = w.x - p.ear_shift
-    side = torch.where(x > 0, 1., -1.)
+    side = x.sign()
     y = w.y - p.ear_y
     X, Y = (x * side).sub_(p.ear_x).add_(y * .22).mul_(p.ear_ix), y * p.ear_iy
     tone = (side * (p.lx * .45) - Y * .15).add_(.55).clamp_(0, 1)
-    _paint(image, _mix(p.skin_dark, p.skin_lit, tone), _cover((X * X).add_(Y * Y).sub_(1), p.ear_edge))
+    _shade(image, p.skin_dark, p.skin_lit, tone, _cover((X * X).add_(Y * Y).sub_(1), p.ear_edge))
     inner = ((X + .05) * 1.6).square_().add_((Y * 1.35 + .1).square_()).sub_(1)
     _paint(image, p.skin_dark * .88, _cover(inner, p.ear_edge * .6).mul_(.6))
 
-def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor) -> Tensor:
-    "Paint the head; returns its coverage, which later layers use to stay on the face."
+def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+    "Paint the head and leave its coverage in `face`, which later layers use to stay on the face."
     X, Y, field = _head(p, w.x, w.y)
     tone = (X * (p.lx * 1.05)).add_(Y * (p.ly * .7875)).add_(field.neg().clamp_(min=0).sqrt_() * (p.lz * 1.05))
-    cover = _cover(field, p.head_edge)
-    _paint(image, _mix(p.skin_dark, p.skin_lit, tone.add_(.24).clamp_(0, 1)), cover)
-    return cover
+    face.copy_(_cover(field, p.head_edge))
+    _shade(image, p.skin_dark, p.skin_lit, tone.add_(.24).clamp_(0, 1), face)
 
 # %% ../nbs/01_faces.ipynb #010048
 def _freckles(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
@@ -430,7 +442,7 @@ def _age_lines(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
     fold = crease(ax - p.nose_w * 1.25 - (y - p.nose_y + .02) * .55)
     fold.mul_((1 - ((y - (p.nose_y + p.mouth_y) * .5) / .10).square_()).clamp_(min=0)).mul_(.62)
     out = ((ax - p.eye_x) / .12).square_()
-    bag = crease(y - (p.eye_y + .108) + out * .03).mul_((1.05 - out).clamp_(min=0)).mul_(.50)
+    bag = crease(y - (p.eye_y + .108) + out * .03).mul_((1.05 - out).clamp_(min=0)).mul_(.40)
     d = y - (p.brow_y - .095) + (x / .2).square_().mul_(.03)
     brow = crease(d - (d / .045).round_().clamp_(-1, 1).mul_(.045)).mul_((1 - (x / .25).square_()).clamp_(min=0)).mul_(.42)
     return torch.maximum(torch.maximum(fold, bag), brow).mul_(p.age)
@@ -441,7 +453,10 @@ def _paint_cheeks(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -
     blush = _bump(ax - p.eye_x * 1.12, y - .20, .17, .13).square_().mul_(p.blush)
     _paint(image, p.blush_rgb, blush.mul_(face))
     _paint(image, p.freckle_rgb, _freckles(p, x, y, ax).mul_(face))
-    _paint(image, p.skin_line, _age_lines(p, x, y, ax).mul_(face))
+
+def _paint_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+    x = w.surface()
+    _paint(image, p.skin_line, _age_lines(p, x, w.y, x.abs()).mul_(face))
 
 # %% ../nbs/01_faces.ipynb #010049
 def _paint_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
@@ -472,7 +487,7 @@ def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     edge, u = p.unit * .9, u2.sqrt()
     _paint(image, p.skin_dark, _bump(u, d - (p.lip_lo + p.gap + .030), .65, .030).mul_(.45))
     lips = _cover(torch.maximum(upper - d, d - lower), edge).mul_((k * 12).clamp_(0, 1))
-    _paint(image, _mix(p.lip_dark, p.lip_rgb, ((d - bottom) * 22 + .6).clamp_(0, 1)), lips)
+    _shade(image, p.lip_dark, p.lip_rgb, ((d - bottom) * 22 + .6).clamp_(0, 1), lips)
     _paint(image, p.lip_lit, _bump(u, d - bottom - p.lip_lo * .48, .42, .013).mul_(.60).mul_(lips))
     mouth = _cover(torch.maximum(top - d, d - bottom), edge).mul_((k * (p.gap * p.unit * .6)).clamp_(0, 1))
     _paint(image, p.mouth_rgb, mouth)
@@ -485,7 +500,7 @@ def _paint_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     X, Y, field = _head(p, w.x, w.y)
     x = w.surface()
     u2, y = ((x - p.mouth_dx) * p.mouth_iw).square_(), w.y - p.mouth_y
-    tone = _wave(w.line(11.3, 2)).mul_(_wave(w.line(-2, 6.1))).mul_(.22).add_(.58).add_(X * (p.lx * .35)).clamp_(0, 1)
+    tone = _wave(_wave(w.line(0, 2.4)).mul_(.16).add_(w.line(7.5, 1))).mul_(.12).add_(.50).add_(X * (p.lx * .35)).clamp_(0, 1)
     rgb = _mix(p.hair_dark, p.hair_lit * .96, tone)
     hole = 1 - u2 / 1.25 - ((y - .012) / (p.lip_lo + p.gap + .022)).square_()
     line = (p.mouth_y - .03) - (x * p.ia).square_() * .34 - w.y
@@ -505,7 +520,7 @@ def _paint_mole(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
 def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
     "Side of the face (-1 or 1) and distance outwards from the eye's middle."
     x = w.surface()
-    side = torch.where(x > 0, 1., -1.)
+    side = x.sign()
     return side, (x * side).sub_(p.eye_x)
 
 def _paint_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, eye: Tensor, image: Tensor) -> None:
@@ -513,11 +528,11 @@ def _paint_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, eye: T
     r2 = (x * x).add_(y * y).mul_(p.iris_ir2)
     iris = _cover(r2 - 1, p.iris_edge).mul_(eye)
     tone = (y * 9).sub_(r2 * .5).add_(.705).clamp_(0, 1)
-    _paint(image, _mix(p.iris_dark, p.iris_lit, tone), iris)
+    _shade(image, p.iris_dark, p.iris_lit, tone, iris)
     _paint(image, p.lash * .6, _cover(r2 * 4.6 - 1, p.iris_edge * .46).mul_(eye))
     _paint(image, p.lash, ((r2 - .72) * 3.2).clamp_(0, .75).mul_(iris))
     shine = (x * side - p.shine_x).square_().add_((y + p.iris_r * .34).square_()).mul_(p.iris_ir2 * 11).sub_(1)
-    _paint(image, p.white * 1.02, _cover(shine, p.iris_edge * .34).mul_(eye).mul_(.95))
+    _paint(image, p.white, _cover(shine, p.iris_edge * .34).mul_(eye).mul_(.95))
 
 def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     side, out = _fold(p, w)
@@ -531,7 +546,7 @@ def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     crease = _cover((v + arch * p.lid_crease + .06).abs_().sub_(.055), p.eye_unit * .8)
     _paint(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(.48))
     eye = _cover(torch.maximum(upper - v, v - lower), p.eye_unit).mul_((k * 6).clamp_(0, 1))
-    _paint(image, _mix(p.white_dark, p.white, ((v - upper) * 2.6).add_(.05).clamp_(0, 1)), eye)
+    _shade(image, p.white_dark, p.white, ((v - upper) * 2.6).add_(.05).clamp_(0, 1), eye)
     _paint_iris(p, side, out, y, eye, image)
     thick = ((u + 1).clamp_(0, 2.3) * .0525 + .055).mul_((k * 3 + 1.15).clamp_(0, 1))
     lash = _cover((v - upper + (u - .75).clamp_(min=0) * .35 + .03).abs_() - thick, p.eye_unit)
@@ -562,28 +577,30 @@ def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     _paint(image, p.g_rgb, torch.maximum(ring, torch.maximum(bridge, temple)).mul_(p.g_on))
 
 # %% ../nbs/01_faces.ipynb #010058
-def _hair_shape(p: SimpleNamespace, w: _Window) -> SimpleNamespace:
+def _hair_shape(p: SimpleNamespace, w: _Window, curly: bool) -> SimpleNamespace:
     x, y = w.line(1, 0, -p.h_sway), w.line(0, 1, -p.head_y)
     q = w.line(1, p.s_sweep, -p.h_sway - p.s_part - p.s_sweep * p.head_y) / w.line(0, .55, 1.15 - .55 * p.head_y)
-    curls = _wave(w.line(3.9, 1.5)).mul_(_wave(w.line(-1.4, 4.3)))
-    strands, low = _wave(q * p.s_freq), y.clamp(min=0)
-    X = (x + _wave(w.line(0, 2.6, .1)).mul_(p.h_wave)).mul_(p.h_ia).div_((low * p.h_flare).add_(1))
+    curls = _wave(w.line(3.9, 1.5)).mul_(_wave(w.line(-1.4, 4.3))) if curly else 0.
+    strands, low = _wave(q.mul_(p.s_freq)), y.clamp(min=0)
+    X = x.add_(_wave(w.by * 2.6).mul_(p.h_wave)).mul_(p.h_ia).div_((low * p.h_flare).add_(1))
     top = (y * p.h_it).clamp_(max=0)
     t2, b2 = top * top, (low * p.h_ib).square_()
-    field = (t2 * t2).sub_(t2).mul_(p.h_round).add_(t2).add_(_mix(b2, b2 * b2, p.h_boxy)).add_(X * X).add_(curls * p.h_bumps).sub_(1)
-    tex, fine = _mix(strands, curls, p.s_curl), _wave(q * (p.s_freq * 2.3) + .3)
+    field = (t2 * t2).sub_(t2).mul_(p.h_round).add_(t2).add_(_mix(b2, b2 * b2, p.h_boxy)).add_(X * X).sub_(1)
+    if curly: field.add_(curls * p.h_bumps)
+    tex = _mix(strands, curls, p.s_curl) if curly else strands.clone()
+    fine = 1 - strands.square_() * 1.5                                        # thinner strands between the strands
     side = (X * p.lx).add_(top * p.ly)
     tone = (side * .5).add_(tex * .13).add_(fine * .08).add_(.36).clamp_(0, 1)
     return SimpleNamespace(field=field, cover=_cover(field, p.h_edge), tex=tex, fine=fine, side=side, tone=tone)
 
 def _paint_back_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
-    _paint(image, _mix(p.hair_dark * .85, p.hair_lit, h.tone * .55), h.cover * p.h_back)
+    _shade(image, p.hair_dark * .85, p.hair_lit, h.tone * .55, h.cover * p.h_back)
 
 def _paint_knot(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
     X, Y = w.line(1, 0, -p.k_sway).abs_().sub_(p.k_x).mul_(p.k_ix), w.line(0, p.k_iy, -p.k_y * p.k_iy)
     tone = (Y * (p.ly * .5)).add_(h.tex * .12).add_(h.fine * .10).add_(.42).clamp_(0, 1)
     field = (X * X).add_(Y * Y).add_(h.tex * .06).sub_(1)
-    _paint(image, _mix(p.hair_dark, p.hair_lit, tone), _cover(field, p.k_edge).mul_(p.k_on))
+    _shade(image, p.hair_dark, p.hair_lit, tone, _cover(field, p.k_edge).mul_(p.k_on))
 
 def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace, face: Tensor) -> None:
     Y = w.line(0, -p.o_it, (p.head_y + .10) * p.o_it).clamp_(min=0)
@@ -594,41 +611,44 @@ def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNa
     _paint(image, p.skin_dark * .82, (opening * 2.4).add_(1).clamp_(0, 1).mul_(face).mul_(h.cover).mul_(p.h_front * .62))
     front = _cover(-opening, p.o_edge).mul_(h.cover).mul_(p.h_front)
     tone = h.tone - (1 - opening.abs() * 3).clamp_(0, 1).mul_(.12)
-    _paint(image, _mix(p.hair_dark, p.hair_lit, tone.clamp_(0, 1)), front)
+    _shade(image, p.hair_dark, p.hair_lit, tone.clamp_(0, 1), front)
     gloss = (h.field + .42).abs_().mul_(-3.6).add_(1).clamp_(0, 1).mul_((h.side * 1.2 - .05).clamp_(0, 1))
     _paint(image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(.35).add_(.62).clamp_(0, 1)).mul_(front).mul_(.85))
 
 # %% ../nbs/01_faces.ipynb #010060
+_OPTIONAL = ("back", "knot", "hair", "beard", "glasses", "mole", "curly")
 def _needs(p: dict[str, Tensor]) -> Tensor:
-    "Which optional layers each face has: back hair, knot, beard, glasses, hair, mole; bool `(B, 6)`."
-    beard = p["b_jaw"] + p["b_chin"] + p["b_lip"]
-    return torch.stack([p["h_back"], p["k_on"], beard, p["g_on"], p["h_front"], (p["mole_y"] < 9).double()], 1) > 0
+    "Which optional layers each face has; bool `(B, len(_OPTIONAL))`."
+    has = dict(back=p["h_back"], knot=p["k_on"], hair=p["h_front"], beard=p["b_jaw"] + p["b_chin"] + p["b_lip"],
+               glasses=p["g_on"], mole=9 - p["mole_y"], curly=p["h_bumps"] + p["s_curl"])
+    return torch.stack([has[k] for k in _OPTIONAL], 1) > 0
 
-def _draw(p: SimpleNamespace, needs: list[bool], n: int, size: int) -> Tensor:
-    image = torch.empty(n, 3, size, size, device=p.tx.device)
-    def on(paint: Callable, *args, box: tuple[float, ...] = ()) -> None:
+def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
+    image, face = p.tx.new_empty(n, 3, size, size), p.tx.new_zeros(n, 1, size, size)
+    def on(box: tuple[float, ...], paint: Callable, *fields: Tensor) -> None:
         w = _Window(p, size, *box)
-        paint(p, w, image[w.where], *(a[w.where] if isinstance(a, Tensor) else a for a in args))
-    back, knot, beard, glasses, hair, mole = needs
-    full, body = _Window(p, size), (-2., .28, 2., 2.)
-    _paint_background(p, full, image)
-    h = _hair_shape(p, full) if hair else None
-    on(_paint_shirt, box=body)
-    if knot: _paint_knot(p, full, image, h)
-    if back: _paint_back_hair(p, full, image, h)
-    on(_paint_neck, box=body)
-    on(_paint_ears, box=(-.62, -.15, .62, .28))
-    face = _paint_head(p, full, image)
-    on(_paint_cheeks, face, box=(-.48, -.36, .48, .44))
-    on(_paint_nose, box=(-.32, -.08, .32, .36))
-    if beard: on(_paint_beard, box=(-.52, .05, .52, .64))
-    on(_paint_mouth, box=(-.38, .22, .38, .48))
-    if mole: on(_paint_mole, box=(-.45, .05, .45, .50))
-    on(_paint_eyes, box=(-.45, -.16, .45, .13))
-    on(_paint_brows, box=(-.45, -.29, .45, -.02))
-    if glasses: on(_paint_glasses, box=(-.56, -.20, .56, .20))
-    if hair: _paint_front_hair(p, full, image, h, face)
-    return image.add_(.5).clamp_(0, 255).to(torch.uint8)
+        paint(p, w, image[w.where], *(f[w.where] for f in fields))
+    on((), _paint_background)
+    on((-2., .28, 2., 2.), _paint_shirt)
+    if "hair" in needs:     # short hair ends above the jaw
+        top = _Window(p, size, *(() if needs & {"back", "knot"} else (-.7, -1.3, .7, .24)))
+        h = _hair_shape(p, top, "curly" in needs)
+    if "knot" in needs: _paint_knot(p, top, image[top.where], h)
+    if "back" in needs: _paint_back_hair(p, top, image[top.where], h)
+    on((-.36, .25, .36, 1.), _paint_neck)
+    on((-.62, -.15, .62, .28), _paint_ears)
+    on((-.56, -.75, .56, .52), _paint_head, face)
+    on((-.50, .03, .50, .34), _paint_cheeks, face)
+    on((-.40, -.36, .40, .42), _paint_age, face)
+    on((-.32, -.08, .32, .36), _paint_nose)
+    if "beard" in needs: on((-.52, .05, .52, .64), _paint_beard)
+    on((-.38, .22, .38, .48), _paint_mouth)
+    if "mole" in needs: on((-.45, .05, .45, .50), _paint_mole)
+    on((-.45, -.16, .45, .13), _paint_eyes)
+    on((-.45, -.29, .45, -.02), _paint_brows)
+    if "glasses" in needs: on((-.56, -.20, .56, .20), _paint_glasses)
+    if "hair" in needs: _paint_front_hair(p, top, image[top.where], h, face[top.where])
+    return image.to(torch.uint8)
 
 # %% ../nbs/01_faces.ipynb #010061
 def _in_threads(work: Callable[[int], None], count: int) -> None:
@@ -646,7 +666,7 @@ def render(
     nuisances: Tensor, # `(B, len(NUISANCE_FACTORS))` in [0, 1]
     size: int = 128, # side of the pictures in pixels, at least 16
     device: str | torch.device | None = None, # where to draw; None: where `identities` are
-    chunk: int | None = None, # faces drawn at once; does not change the pixels; None: 4 on the CPU, 256 elsewhere
+    chunk: int | None = None, # faces drawn at once; does not change the pixels; None: 8 on the CPU, 256 elsewhere
 ) -> Tensor: # uint8 `(B, 3, size, size)`, RGB, on `device`
     "Draw faces; raises `FacegenError` for a wrong number of factors, values outside [0, 1] or a size below 16."
     _check(identities, IDENTITY_FACTORS, "identities"); _check(nuisances, NUISANCE_FACTORS, "nuisances")
@@ -654,16 +674,17 @@ def render(
         raise FacegenError(f"Found {len(identities)} identities and {len(nuisances)} nuisances, expected as many of one as of the other; repeat a row to draw it again.")
     if size < 16: raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger picture.")
     device = torch.device(device if device is not None else identities.device)
-    chunk = chunk or (4 if device.type == "cpu" else 256)
+    chunk = chunk or (8 if device.type == "cpu" else 256)
     parameters = _parameters(identities, nuisances, size)
     needs = _needs(parameters)
-    order = torch.argsort((needs * 2**torch.arange(needs.shape[1])).sum(1), stable=True)
+    order = torch.argsort((needs * 2**torch.arange(len(_OPTIONAL)).flip(0)).sum(1), stable=True)
     flat, layout = _pack(parameters)
     flat, parts = flat[order].to(device), order.split(chunk) if len(order) else ()
     images = torch.empty(len(order), 3, size, size, dtype=torch.uint8, device=device)
     def work(k: int) -> None:
         i = parts[k]
-        images[i.to(device)] = _draw(_unpack(flat[k * chunk:k * chunk + len(i)], layout), needs[i].any(0).tolist(), len(i), size)
+        wanted = {name for name, some in zip(_OPTIONAL, needs[i].any(0).tolist()) if some}
+        images[i.to(device)] = _draw(_unpack(flat[k * chunk:k * chunk + len(i)], layout), wanted, len(i), size)
     if device.type == "cpu": _in_threads(work, len(parts))
     else:
         for k in range(len(parts)): work(k)
