@@ -1,4 +1,5 @@
 """Check the form of every page (see CONTRIBUTING.md): `python tools/check_pages.py`. Only the standard library is used."""
+import ast
 import json
 import re
 import sys
@@ -6,6 +7,19 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 NOTEBOOK_BYTES, FIGURE_BYTES, CELL_LINES = 1_000_000, 300_000, 50
+
+
+def mixes_imports(source: str) -> bool:
+    """Does a cell that is not exported import something and do something else too?
+    The docs build runs exported cells and cells with an import, and no other: what else stands there would fail."""
+    if re.search(r"^#\|\s*(exporti?|exports|eval: *false)\b", source, re.MULTILINE):
+        return False
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a magic
+        return False
+    imports = (ast.Import, ast.ImportFrom)
+    return any(isinstance(n, imports) for n in ast.walk(tree)) and not all(isinstance(n, imports) for n in tree.body)
 
 
 def faults(path: Path) -> "list[str]":
@@ -20,6 +34,8 @@ def faults(path: Path) -> "list[str]":
             found.append("cell 1: no `# Title` followed by a `> one-line subtitle`")
         if cell["cell_type"] == "code" and len(source.splitlines()) > CELL_LINES:
             found.append(f"cell {number}: {len(source.splitlines())} lines; at most {CELL_LINES}")
+        if cell["cell_type"] == "code" and mixes_imports(source):
+            found.append(f"cell {number}: an import beside other code; give imports a cell of their own")
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 found.append(f"cell {number}: the output is an error, {output['ename']}")
