@@ -40,7 +40,7 @@ _HEAD = (
     _number("head_width", .375, .475, "half width of the head"),
     _number("head_height", .51, .61, "half height of the head"),
     _number("jaw", -.30, .32, "jaw, from pointed to square"),
-    _number("cheeks", -.02, .13, "fullness of the cheeks"),
+    _number("cheeks", -.03, .16, "fullness of the cheeks"),
     _number("skin_tone", 0, 1, "skin, from light to dark"),
     _number("skin_undertone", -1, 1, "skin, from rosy to golden"),
     _number("ear_size", .75, 1.3, "size of the ears"))
@@ -183,7 +183,7 @@ def _light_and_skin(i: SimpleNamespace, n: SimpleNamespace) -> dict[str, Tensor]
         skin_lit=(skin * 1.03 + .015) * light, skin_dark=skin * _vec(.76, .62, .60) * light,
         skin_line=skin * _vec(.52, .34, .32) * light, skin_glow=(skin + (1 - skin) * .42) * light,
         blush_rgb=(skin * _vec(1, .60, .58) + _vec(.06, 0, .01)) * light, blush=.08 + .52 * i.blush,
-        freckle_rgb=skin * _vec(.66, .46, .38) * light, freckles=(i.freckles - .15).clamp(min=0) / .85,
+        freckle_rgb=skin * _vec(.66, .46, .38) * light, freckles=(i.freckles - .25).clamp(min=0) / .75,
         age=i.age_lines**1.7, background_a=background * 1.10 + .04, background_b=background * .80,
         shirt_lit=shirt, shirt_dark=shirt * .62)
 
@@ -219,7 +219,7 @@ HAIR_CUTS: dict[str, dict[str, float]] = dict(
     bald=dict(density=0.),
     buzz=dict(density=.72, side=1., top=1.015, open_top=.58, curl=1., volume=.12, open_box=.5, bottom=.16),
     receding=dict(open_top=1.9, open_width=.86, top=.46, side=1.07, bottom=.24, volume=.5, bumps=.05, round=0.),
-    parted=dict(open_part=-.55, open_top=.58, top=1.10, sweep=.75, jag=.05, open_width=.92),
+    parted=dict(open_part=-.34, open_top=.54, open_box=.15, side=1.05, top=1.12, sweep=.75, open_width=.90),
     quiff=dict(round=.6, top=1.22, side=1., open_top=.66, open_width=.92, open_box=.3, sweep=-.5, bumps=.05, bottom=.1, strands=2.),
     curls=dict(round=.3, top=1.16, side=1.09, bumps=.16, curl=1., open_top=.52, jag=.22, bottom=.22, open_width=.9),
     afro=dict(round=.1, top=1.38, side=1.42, bumps=.13, curl=1., open_top=.58, jag=.1, bottom=.75, back=1., open_width=.92, reach=.25),
@@ -280,7 +280,7 @@ def _nose_and_mouth(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tens
 
 # %% ../nbs/01_faces.ipynb #010034
 def _accessories(i: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
-    beard = _table([(0, 0, 0, 0), (.34, 0, 0, 0), (0, 0, 1, 0), (0, 1, .9, 0), (1, 0, 1, .075)])[i.beard]
+    beard = _table([(0, 0, 0, 0), (.28, 0, 0, 0), (0, 0, 1, 0), (0, 1, .9, 0), (1, 0, 1, .075)])[i.beard]
     # half width, half height, boxiness, half thickness, slant, on
     frame = _table([(.1, .1, 0, .01, 0, 0), (.150, .143, 0, .0085, 0, 1), (.158, .118, 1, .0145, 0, 1),
                     (.160, .120, .55, .0125, .22, 1)])[i.glasses]
