@@ -39,7 +39,7 @@ def _choice(name: str, doc: str, **weights: float) -> Factor:
 _HEAD = (
     _number("head_width", .375, .475, "half width of the head"),
     _number("head_height", .51, .61, "half height of the head"),
-    _number("jaw", -.30, .32, "jaw, from pointed to square"),
+    _number("jaw", -.40, .45, "jaw, from pointed to square"),
     _number("cheeks", -.03, .16, "fullness of the cheeks"),
     _number("skin_tone", 0, 1, "skin, from light to dark"),
     _number("skin_undertone", -1, 1, "skin, from rosy to golden"),
@@ -74,7 +74,7 @@ _FEATURES = (
 _MARKS = (
     _choice("beard", "hair on the face", none=5, stubble=1, moustache=1, goatee=1, full=1),
     _choice("glasses", "frame of the glasses", none=5, round=1, square=1, cateye=1),
-    _choice("mole", "place of a mole", none=3, left_cheek=1, right_cheek=1, lip=1, chin=1),
+    _choice("mole", "place of a mole", none=6, left_cheek=1, right_cheek=1, lip=1, chin=1),
     _number("freckles", 0, 1, "freckles, from none to many"),
     _number("blush", 0, 1, "redness of the cheeks"),
     _number("age_lines", 0, 1, "folds beside the mouth, under the eyes and on the forehead"))
@@ -222,7 +222,7 @@ HAIR_CUTS: dict[str, dict[str, float]] = dict(
     parted=dict(open_part=-.34, open_top=.54, open_box=.15, side=1.05, top=1.12, sweep=.75, open_width=.90),
     quiff=dict(round=.6, top=1.22, side=1., open_top=.66, open_width=.92, open_box=.3, sweep=-.5, bumps=.05, bottom=.1, strands=2.),
     curls=dict(round=.3, top=1.16, side=1.09, bumps=.16, curl=1., open_top=.52, jag=.22, bottom=.22, open_width=.9),
-    afro=dict(round=.1, top=1.38, side=1.42, bumps=.13, curl=1., open_top=.58, jag=.1, bottom=.75, back=1., open_width=.92, reach=.25),
+    afro=dict(round=.1, top=1.38, side=1.42, bumps=.11, curl=1., open_top=.58, jag=.1, bottom=.75, back=1., open_width=.92, reach=.25),
     bob=dict(side=1.14, top=1.10, bottom=.93, boxy=1., flare=.10, open_top=.54, open_part=.35, open_width=.80, back=1., reach=.28, jag=.04),
     fringe=dict(side=1.13, top=1.10, bottom=1., boxy=1., open_top=.25, open_box=1., open_width=.80, back=1., reach=.35, jag=.10),
     long=dict(side=1.10, top=1.08, bottom=1.75, boxy=.8, flare=.10, open_top=.62, open_point=.8, open_width=.80, back=1., reach=.4),
