@@ -211,14 +211,14 @@ def _pose_and_head(i: SimpleNamespace, n: SimpleNamespace, size: int) -> dict[st
 
 # %% ../nbs/01_faces.ipynb #010028
 _CUT = dict(side=1.03, top=1.07, bottom=.12, boxy=0., round=.42, flare=0., wave=0., bumps=0., volume=1., reach=.12,
-            back=0., density=1., open_top=.56, open_width=.93, open_box=0., open_part=0., open_point=0., jag=0.,
+            back=0., density=1., turn=.85, open_top=.56, open_width=.93, open_box=0., open_part=0., open_point=0., jag=0.,
             knot_x=0., knot_y=0., knot_rx=0., knot_ry=0., strands=1.6, curl=0., sweep=0.)
 
 #: Hair cuts, as differences from a plain short cut.
 HAIR_CUTS: dict[str, dict[str, float]] = dict(
     bald=dict(density=0.),
     buzz=dict(density=.72, side=1., top=1.015, open_top=.58, curl=1., volume=.12, open_box=.5, bottom=.16),
-    receding=dict(open_top=1.9, open_width=.86, top=.46, side=1.07, bottom=.24, volume=.5, bumps=.05, round=0.),
+    receding=dict(open_top=1.9, open_width=.90, turn=.30, top=.46, side=1.07, bottom=.24, volume=.5, bumps=.05, round=0.),
     parted=dict(open_part=-.34, open_top=.54, open_box=.15, side=1.05, top=1.12, sweep=.75, open_width=.90),
     quiff=dict(round=.6, top=1.22, side=1., open_top=.66, open_width=.92, open_box=.3, sweep=-.5, bumps=.05, bottom=.1, strands=2.),
     curls=dict(round=.3, top=1.16, side=1.09, bumps=.16, curl=1., open_top=.52, jag=.22, bottom=.22, open_width=.9),
@@ -246,7 +246,7 @@ def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
     return dict(
         h_ia=1 / side, h_it=1 / top, h_ib=1 / bottom, h_boxy=c.boxy, h_round=c.round, h_flare=c.flare, h_wave=c.wave * .5,
         h_bumps=c.bumps, h_edge=.5 * unit * (side * top).sqrt(), h_front=c.density, h_back=c.back, h_sway=-.07 * a * sy,
-        o_iw=1 / (a * c.open_width), o_it=1 / opening, o_box=c.open_box, o_part=c.open_part * a, o_point=c.open_point,
+        o_iw=1 / (a * c.open_width), o_it=1 / opening, o_box=c.open_box, o_part=c.open_part * a, o_turn=1.22 * a * sy * c.turn, o_point=c.open_point,
         o_jag=c.jag, o_edge=.45 * unit * a * (1 + c.open_box), s_freq=c.strands * 4, s_curl=c.curl, s_sweep=c.sweep,
         s_part=c.open_part * a * .8, k_on=(c.knot_rx > 0).double(), k_x=a * c.knot_x, k_y=head_y + b * (c.knot_y + .1 * tail * i.hair_length),
         k_ix=1 / rx, k_iy=1 / ry, k_edge=.5 * unit * (rx * ry).sqrt(), k_sway=-.25 * a * sy * (1 - tail))
@@ -401,7 +401,7 @@ def _paint_shirt(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
 def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
     column = (x * p.neck_ia / ((y - .40).clamp(min=0)**2 * 2.2 + .98)).square_().sub_(1)
-    column = torch.maximum(column, (y - .72) * 8)
+    column = torch.maximum(column, torch.maximum((y - .72) * 8, (.30 - y) * 8))
     neckline = (x / .26)**2 + (((y - .70) / .125)**2 - 1)
     collar = ((x / .285)**2 + (((y - .69) / .160)**2 - 1)).mul_(.2).abs_().sub_(.016)
     _paint(image, p.shirt_dark, _cover(collar, p.unit * .7).mul_(((y - .70) * 30).clamp(0, 1)))
@@ -534,7 +534,7 @@ def _paint_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, eye: T
     shine = (x * side - p.shine_x).square_().add_((y + p.iris_r * .34).square_()).mul_(p.iris_ir2 * 11).sub_(1)
     _paint(image, p.white, _cover(shine, p.iris_edge * .34).mul_(eye).mul_(.95))
 
-def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     side, out = _fold(p, w)
     y = w.y - p.eye_y
     u = (out * p.tilt_c - y * p.tilt_s).mul_(p.eye_iw)
@@ -545,21 +545,22 @@ def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     upper, lower = arch * (.12 * u - 1) * p.lid_up, arch * (1 + .22 * u) * p.lid_lo
     crease = _cover((v + arch * p.lid_crease + .06).abs_().sub_(.055), p.eye_unit * .8)
     _paint(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(.48))
-    eye = _cover(torch.maximum(upper - v, v - lower), p.eye_unit).mul_((k * 6).clamp_(0, 1))
+    eye = _cover(torch.maximum(upper - v, v - lower), p.eye_unit).mul_((k * 6).clamp_(0, 1)).mul_(face)
     _shade(image, p.white_dark, p.white, ((v - upper) * 2.6).add_(.05).clamp_(0, 1), eye)
     _paint_iris(p, side, out, y, eye, image)
     thick = ((u + 1).clamp_(0, 2.3) * .0525 + .055).mul_((k * 3 + 1.15).clamp_(0, 1))
     lash = _cover((v - upper + (u - .75).clamp_(min=0) * .35 + .03).abs_() - thick, p.eye_unit)
-    _paint(image, p.lash, lash.mul_((thick * (p.eye_unit * 1.5)).clamp_(0, 1)))
+    _paint(image, p.lash, lash.mul_((thick * (p.eye_unit * 1.5)).clamp_(0, 1)).mul_(face))
     rim = _cover((v - lower).abs_().sub_(.045), p.eye_unit * .8)
     _paint(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(.55))
 
 # %% ../nbs/01_faces.ipynb #010056
-def _paint_brows(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _paint_brows(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     u = (_fold(p, w)[1] - .008).mul_(p.brow_ix)
     middle = p.brow_y - (1 - (u - .25).square_()).mul_(.030) - u * p.brow_a
     thick = (1 - .40 * (u - .1).clamp_(-1.1, 1)).mul_(((1.03 - u * u) * 3.2).clamp_(0, 1)).mul_(p.brow_t)
-    _paint(image, p.brow_rgb, _cover((w.y - middle).abs_() - thick, p.unit * .8).mul_((thick * (p.unit * 2)).clamp_(0, 1)).mul_(.92))
+    stroke = _cover((w.y - middle).abs_() - thick, p.unit * .8).mul_((thick * (p.unit * 2)).clamp_(0, 1))
+    _paint(image, p.brow_rgb, stroke.mul_(face).mul_(.92))
 
 def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     side, out = _fold(p, w)
@@ -604,7 +605,7 @@ def _paint_knot(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespac
 
 def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace, face: Tensor) -> None:
     Y = w.line(0, -p.o_it, (p.head_y + .10) * p.o_it).clamp_(min=0)
-    x2 = (w.line(1, 0, p.sy * p.ball * -.85) - Y * p.o_part).mul_(p.o_iw).square_()
+    x2 = (w.line(1, 0, -p.o_turn) - Y * p.o_part).mul_(p.o_iw).square_()
     y2 = Y * Y
     y2 = _mix(_mix(y2, y2 * y2, p.o_box), Y, p.o_point)
     opening = _mix(x2, x2 * x2, p.o_box).add_(y2).sub_(1).add_((h.fine + h.tex).mul_(p.o_jag))
@@ -638,14 +639,14 @@ def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
     on((-.36, .25, .36, 1.), _paint_neck)
     on((-.62, -.15, .62, .28), _paint_ears)
     on((-.56, -.75, .56, .52), _paint_head, face)
-    on((-.50, .03, .50, .34), _paint_cheeks, face)
+    on((-.54, .03, .54, .34), _paint_cheeks, face)
     on((-.40, -.36, .40, .42), _paint_age, face)
     on((-.32, -.08, .32, .36), _paint_nose)
-    if "beard" in needs: on((-.52, .05, .52, .64), _paint_beard)
+    if "beard" in needs: on((-.54, -.06, .54, .64), _paint_beard)
     on((-.38, .22, .38, .48), _paint_mouth)
     if "mole" in needs: on((-.45, .05, .45, .50), _paint_mole)
-    on((-.45, -.16, .45, .13), _paint_eyes)
-    on((-.45, -.29, .45, -.02), _paint_brows)
+    on((-.50, -.16, .50, .13), _paint_eyes, face)
+    on((-.50, -.29, .50, -.02), _paint_brows, face)
     if "glasses" in needs: on((-.56, -.20, .56, .20), _paint_glasses)
     if "hair" in needs: _paint_front_hair(p, top, image[top.where], h, face[top.where])
     return image.to(torch.uint8)
