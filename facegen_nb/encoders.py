@@ -23,7 +23,7 @@ __all__ = ['FACENET_URL', 'RENDERED', 'ENCODERS', 'Encoder', 'edgeface', 'facene
            'train_small_encoder', 'rendered', 'verification', 'embed_images', 'load_encoder', 'default_encoder',
            'Embeddings', 'load_embeddings', 'embed_store']
 
-# %% ../nbs/03_encoders.ipynb #030007
+# %% ../nbs/03_encoders.ipynb #030008
 class Encoder(nn.Module):
     "A recogniser: pictures (B,3,H,W) in [-1, 1] to unit embeddings (B,dim), float32."
     def __init__(self, net: Callable[[Tensor], Tensor], # (B,3,size,size) normalised pictures to (B,dim)
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         x = (images if self.gain == 1 else images * self.gain).contiguous(memory_format=torch.channels_last)
         return F.normalize(self.net(x).float(), dim=1)
 
-# %% ../nbs/03_encoders.ipynb #030011
+# %% ../nbs/03_encoders.ipynb #030012
 def _load_strict(net: nn.Module, state: dict[str, Tensor], file: Path | str) -> nn.Module:
     try: net.load_state_dict(state)
     except RuntimeError as ex:
@@ -69,7 +69,7 @@ def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
     _load_strict(net, _safetensors(file), file)
     return Encoder(net.to(memory_format=torch.channels_last), f'edgeface_{variant}', 512, 112, weights_hash=sha256(file))
 
-# %% ../nbs/03_encoders.ipynb #030015
+# %% ../nbs/03_encoders.ipynb #030017
 FACENET_URL = 'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt'
 
 def facenet(weights: str | Path | None = None # the .pt file; default: in FACEGEN_WEIGHTS, else fetched into torch's hub folder
@@ -89,7 +89,7 @@ def facenet(weights: str | Path | None = None # the .pt file; default: in FACEGE
     net = _load_strict(InceptionResnetV1(pretrained=None, classify=False), {k: v for k, v in state.items() if not k.startswith('logits.')}, file)
     return Encoder(net.to(memory_format=torch.channels_last), 'facenet', 512, 160, gain=127.5/128, weights_hash=sha256(file))
 
-# %% ../nbs/03_encoders.ipynb #030018
+# %% ../nbs/03_encoders.ipynb #030021
 def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
             ) -> Encoder: # dim as the file says
     "A recogniser in an ONNX file with insightface's convention: RGB 112 px, (x-127.5)/127.5; not differentiable."
@@ -107,7 +107,7 @@ def arcface(weights: str | Path | None = None # the ONNX file, a path or a name 
     if out.ndim != 2 or len(out) != 2: raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
     return Encoder(run, 'arcface', out.shape[1], 112, weights_hash=sha256(file), differentiable=False)
 
-# %% ../nbs/03_encoders.ipynb #030021
+# %% ../nbs/03_encoders.ipynb #030024
 class SmallEncoder(nn.Module):
     "Small convolutional identity encoder: (B,3,64,64) to (B,dim)."
     def __init__(self, dim: int = 128, # size of the embedding
@@ -119,19 +119,19 @@ class SmallEncoder(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(4*w*16, dim, bias=False), nn.BatchNorm1d(dim))
     def forward(self, x: Tensor) -> Tensor: return self.head(self.body(x))
 
-# %% ../nbs/03_encoders.ipynb #030023
+# %% ../nbs/03_encoders.ipynb #030026
 @dataclass(frozen=True)
 class RenderedSettings:
     "How a `rendered` encoder is made; another setting is another encoder."
     people: int = 1500 # rendered people it learns from
     per_person: int = 8 # pictures of each
     width: int = 32 # channels of the first layer
-    epochs: int = 12 # times it sees each picture
+    epochs: int = 8 # times it sees each picture
     seed: int = 1_000_003 # of the people and the weights; far from the seeds of stores
     dim: int = 128 # size of the embedding
     version: int = 1 # raised when the training or the renderer changes
 
-RENDERED = dict(rendered=RenderedSettings(), rendered_judge=RenderedSettings(width=40, seed=2_000_003))
+RENDERED = dict(rendered=RenderedSettings(), rendered_judge=RenderedSettings(width=24, seed=2_000_003))
 
 def train_small_encoder(settings: RenderedSettings, # how
                         device: torch.device | str = 'cpu', # where
@@ -160,7 +160,7 @@ def train_small_encoder(settings: RenderedSettings, # how
         tell(f'epoch {epoch+1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
-# %% ../nbs/03_encoders.ipynb #030024
+# %% ../nbs/03_encoders.ipynb #030027
 def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              settings: RenderedSettings | None = None, # another encoder than the default one
              tell: Callable[[str], None] = print # gets a line when it must be trained first
@@ -176,7 +176,7 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
     net = _load_strict(SmallEncoder(s.dim, s.width), _safetensors(file), file)
     return Encoder(net.to(memory_format=torch.channels_last), name, s.dim, 64, weights_hash=sha256(file))
 
-# %% ../nbs/03_encoders.ipynb #030026
+# %% ../nbs/03_encoders.ipynb #030029
 def verification(embeddings: np.ndarray, # (N,D) unit vectors
                  people: np.ndarray, # (N,) who is on each picture
                  seed: int = 0, # of the random pairs of different people
@@ -193,7 +193,7 @@ def verification(embeddings: np.ndarray, # (N,D) unit vectors
     return dict(same=float(same.mean()), different=float(different.mean()), auc=float(roc_auc_score(np.r_[np.ones(len(same)), np.zeros(len(different))], np.r_[same, different])),
                 tar=float((same > np.quantile(different, .999)).mean()), pairs=len(same))
 
-# %% ../nbs/03_encoders.ipynb #030029
+# %% ../nbs/03_encoders.ipynb #030032
 @torch.inference_mode()
 def embed_images(encoder: Encoder, # which
                  images: np.ndarray | Tensor, # uint8 (N,H,W,3)
@@ -205,12 +205,12 @@ def embed_images(encoder: Encoder, # which
     p = next(encoder.parameters(), None); device = device or (p.device if p is not None else 'cpu')
     out = np.empty((len(images), encoder.dim), np.float32)
     for i in progress(range(0, len(images), batch_size)):
-        x = to_float(torch.as_tensor(np.ascontiguousarray(images[i:i+batch_size])).to(device))
+        x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
         out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
     if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
     return out
 
-# %% ../nbs/03_encoders.ipynb #030035
+# %% ../nbs/03_encoders.ipynb #030038
 ENCODERS: dict[str, Callable[[str | Path | None], Encoder]] = dict(
     facenet=facenet, arcface=arcface, edgeface_xs=lambda w: edgeface('xs', w), edgeface_xxs=lambda w: edgeface('xxs', w),
     rendered=lambda w: rendered('rendered'), rendered_judge=lambda w: rendered('rendered_judge'))
@@ -229,7 +229,7 @@ def default_encoder() -> str: # its name
     if (Path(torch.hub.get_dir())/'checkpoints'/name).is_file() or (w and (w/name).is_file()): return 'facenet'
     return next((f'edgeface_{v}' for v in ('xs', 'xxs') if w and (w/f'edgeface_{v}.safetensors').is_file()), 'rendered')
 
-# %% ../nbs/03_encoders.ipynb #030040
+# %% ../nbs/03_encoders.ipynb #030043
 @dataclass
 class Embeddings:
     "Unit embeddings of a whole store, with the fingerprint of what made them."

@@ -13,7 +13,7 @@ from .core import FacegenError, use_torch_home
 # %% auto #0
 __all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'd_loss', 'g_loss', 'augment']
 
-# %% ../nbs/05_losses.ipynb #050007
+# %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
 
 def lpips_missing(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
@@ -48,14 +48,14 @@ class LPIPS(nn.Module):
             total = total + (dot(aa) * na**2 + dot(bb) * nb**2 - 2 * dot(a * b) * na * nb).mean((1, 2))
         return total.clamp_min(0)
 
-# %% ../nbs/05_losses.ipynb #050012
+# %% ../nbs/05_losses.ipynb #050013
 def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit norm
                   wanted: Tensor # (B,D) embeddings asked for, unit norm
                   ) -> Tensor: # (B,), 0 when equal, 2 when opposite
     "One minus the cosine of unit embeddings."
     return 1 - (generated * wanted).sum(1)
 
-# %% ../nbs/05_losses.ipynb #050015
+# %% ../nbs/05_losses.ipynb #050016
 def d_loss(real: Tensor, # logits of real faces
            fake: Tensor # logits of generated faces
            ) -> Tensor: # scalar
@@ -67,7 +67,7 @@ def g_loss(fake: Tensor # logits of generated faces
     "Generator's non-saturating loss on logits: softplus(-fake), mean."
     return F.softplus(-fake).mean()
 
-# %% ../nbs/05_losses.ipynb #050020
+# %% ../nbs/05_losses.ipynb #050021
 def augment(images: Tensor, # (B,3,H,W)
             rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same disturbance
             shift: float = 1/8, # largest shift as a share of the side

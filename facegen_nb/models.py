@@ -15,26 +15,24 @@ from torch.nn.utils.parametrizations import spectral_norm
 from .core import FacegenError, randn
 
 # %% auto #0
-__all__ = ['Style', 'ModConv', 'check_embeddings', 'Generator', 'Discriminator', 'load_generator']
+__all__ = ['Style', 'ModConv', 'check_embeddings', 'Painter', 'Generator', 'Discriminator', 'load_generator']
 
-# %% ../nbs/04_models.ipynb #040007
+# %% ../nbs/04_models.ipynb #040008
 class Style(nn.Module):
     "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
     def __init__(self, embed_dim: int, # E
-                 noise_dim: int, # Z; 0 for a generator without noise
+                 noise_dim: int, # Z
                  dim: int # S
                  ):
         super().__init__()
         self.loud = math.sqrt(embed_dim)
-        self.embed, self.noise = nn.Linear(embed_dim, dim), nn.Linear(noise_dim, dim, bias=False) if noise_dim else None
-        self.out = nn.Linear(dim, dim)
-        if noise_dim: nn.init.normal_(self.noise.weight, std=.1 / math.sqrt(noise_dim)) # noise starts quiet: it must earn its place
-    def forward(self, embeddings: Tensor, noise: Tensor | None = None) -> Tensor:
-        h = self.embed(embeddings * self.loud)
-        if self.noise is not None: h = h + self.noise(noise)
+        self.embed, self.noise, self.out = nn.Linear(embed_dim, dim), nn.Linear(noise_dim, dim, bias=False), nn.Linear(dim, dim)
+        nn.init.normal_(self.noise.weight, std=.1 / math.sqrt(noise_dim)) # noise starts quiet: it must earn its place
+    def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
+        h = self.embed(embeddings * self.loud) + self.noise(noise)
         return F.leaky_relu(self.out(F.leaky_relu(h, .2)), .2)
 
-# %% ../nbs/04_models.ipynb #040010
+# %% ../nbs/04_models.ipynb #040011
 class ModConv(nn.Module):
     "Style-modulated, demodulated convolution with bias (StyleGAN2): (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
@@ -53,7 +51,7 @@ class ModConv(nn.Module):
         x = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
         return torch.addcmul(self.bias.view(1, -1, 1, 1), x, d[:, :, None, None].to(x.dtype))
 
-# %% ../nbs/04_models.ipynb #040014
+# %% ../nbs/04_models.ipynb #040015
 def check_embeddings(embeddings: Any, # what a user gave
                      dim: int, # size expected
                      encoder: str | None = None # name of the encoder the model was trained with, for the message
@@ -71,18 +69,13 @@ def check_embeddings(embeddings: Any, # what a user gave
         raise FacegenError(f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}: divide each by its norm.')
     return e
 
-# %% ../nbs/04_models.ipynb #040016
-class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
-    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 3.9 M parameters by default."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 noise_dim: int = 64, # size of the noise; 0 for none
-                 style_dim: int = 384, # size of the style that every block reads
-                 channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
+# %% ../nbs/04_models.ipynb #040017
+class Painter(nn.Module):
+    "Style (B,S) to a face (B,3,128,128), coarse to fine; the style enters at every scale."
+    def __init__(self, style_dim: int, # S
+                 channels: tuple[int, ...] # at sides 4, 8, 16, 32, 64
                  ):
         super().__init__()
-        self.embed_dim, self.noise_dim, self.fingerprint = embed_dim, noise_dim, fingerprint
-        self.style = Style(embed_dim, noise_dim, style_dim)
         c = list(channels)
         self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), nn.Linear(style_dim, c[0] * 16)
         self.first = ModConv(c[0], c[0], style_dim)
@@ -91,17 +84,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
         self.fine, self.last = nn.Conv2d(c[-1] // 4, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
         for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias)
-
-    @property
-    def encoder(self) -> str | None:
-        "Name of the encoder whose embeddings the model was trained on."
-        return (self.fingerprint or {}).get('encoder')
-
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor | None = None # (B,noise_dim)
-                ) -> Tensor: # (B,3,128,128), roughly in [-1, 1]; not clipped, so that gradients live
-        "Faces for embeddings, unchecked and unclipped: what training calls."
-        s = self.style(embeddings, noise)
+    def forward(self, s: Tensor) -> Tensor:
         act = lambda x: F.leaky_relu(x, .2, inplace=True)
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
         x = act(self.first(x.contiguous(memory_format=torch.channels_last), s))
@@ -113,6 +96,30 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         x = self.last(act(self.fine(F.pixel_shuffle(x, 2))))
         return (x + F.interpolate(rgb, scale_factor=2, mode='bilinear')).float()
 
+# %% ../nbs/04_models.ipynb #040019
+class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
+    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 5.9 M parameters by default."
+    def __init__(self, embed_dim: int = 512, # size of the embeddings
+                 noise_dim: int = 64, # size of the noise
+                 style_dim: int = 384, # size of the style that every block reads
+                 channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; the last a multiple of 4
+                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
+                 ):
+        super().__init__()
+        self.embed_dim, self.noise_dim, self.fingerprint = embed_dim, noise_dim, fingerprint
+        self.style, self.paint = Style(embed_dim, noise_dim, style_dim), Painter(style_dim, channels)
+
+    @property
+    def encoder(self) -> str | None:
+        "Name of the encoder whose embeddings the model was trained on."
+        return (self.fingerprint or {}).get('encoder')
+
+    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
+                noise: Tensor # (B,noise_dim)
+                ) -> Tensor: # (B,3,128,128), roughly in [-1, 1]; not clipped, so that gradients live
+        "Faces for embeddings, unchecked and unclipped: what training calls."
+        return self.paint(self.style(embeddings, noise))
+
     @torch.no_grad()
     def generate(self, embeddings: Tensor, # (B,embed_dim), unit norm
                  *, noise: Tensor | None = None, # (B,noise_dim); drawn when absent
@@ -122,8 +129,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
         p = next(self.parameters())
         e = check_embeddings(embeddings, self.embed_dim, self.encoder).to(p.device)
-        if noise is None:
-            noise = randn(len(e), self.noise_dim, seed=seed) if seed is not None else torch.randn(len(e), self.noise_dim)
+        if noise is None: noise = randn(len(e), self.noise_dim, seed=seed) if seed is not None else torch.randn(len(e), self.noise_dim)
         if noise.shape != (len(e), self.noise_dim):
             raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; ({len(e)}, {self.noise_dim}) was expected.')
         noise = noise.to(p.device, torch.float32) * (1. if guidance is None else guidance)
@@ -131,7 +137,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         try: return self(e.to(p.dtype), noise.to(p.dtype)).float().clamp(-1, 1)
         finally: self.train(was)
 
-# %% ../nbs/04_models.ipynb #040019
+# %% ../nbs/04_models.ipynb #040022
 class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -154,7 +160,7 @@ class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', 
         h = self.features(images)
         return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
 
-# %% ../nbs/04_models.ipynb #040025
+# %% ../nbs/04_models.ipynb #040028
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
                    device: torch.device | str = 'cpu' # where to put it
                    ) -> Generator: # in eval mode

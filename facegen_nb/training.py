@@ -23,13 +23,52 @@ from .losses import LPIPS, augment, d_loss, g_loss, identity_loss
 from .models import Discriminator, Generator
 
 # %% auto #0
-__all__ = ['NAMED_EPOCHS', 'Recipe', 'recipe_names', 'find_recipe', 'keep_memory', 'Batches', 'mean_weights', 'schedule', 'Nets',
-           'save_checkpoint', 'load_checkpoint', 'Log', 'Run', 'stopping', 'Bar']
+__all__ = ['NAMED_EPOCHS', 'Settings', 'Recipe', 'recipe_names', 'find_recipe', 'keep_memory', 'Batches', 'mean_weights',
+           'schedule', 'Nets', 'likeness', 'train_step', 'save_checkpoint', 'load_checkpoint', 'Log', 'refuse_foreign',
+           'Run', 'fixed_people', 'look', 'end_epoch', 'stopping', 'Bar', 'train_run', 'refuse_nan']
 
-# %% ../nbs/06_training.ipynb #060007
+# %% ../nbs/06_training.ipynb #060008
 @dataclass(frozen=True)
-class Recipe:
-    "All settings of a run; weights of losses, networks, optimisers, schedule, budget."
+class Settings:
+    "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
+    @property
+    def hash(self) -> str:
+        "Eight hexadecimal digits of everything but the budget."
+        d = {k: v for k, v in dataclasses.asdict(self).items() if k not in ('max_minutes', 'max_steps')}
+        return sha256(json.dumps(d, sort_keys=True, default=list).encode(), 8)
+
+    def to_yaml(self) -> str:
+        "The settings as YAML text."
+        return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(self))), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Settings:
+        "Settings from YAML text; raises `FacegenError` for unknown or missing parts."
+        try: d = yaml.safe_load(text)
+        except yaml.YAMLError as ex: raise FacegenError(f'The recipe is not valid YAML ({str(ex).splitlines()[0]}); write one `key: value` a line.') from None
+        if not isinstance(d, dict): raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
+        return cls().replace(d)
+
+    def replace(self, changes: dict[str, Any]) -> Settings:
+        "The same with other values; raises `FacegenError` for an unknown setting or a value of another kind."
+        kinds = {f.name: f for f in dataclasses.fields(self)}; new = {}
+        for k, v in changes.items():
+            if k not in kinds: raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
+            old, ok = getattr(self, k), False
+            optional = 'None' in str(kinds[k].type)
+            if isinstance(old, bool): ok = isinstance(v, bool)
+            elif optional: ok = v is None or (isinstance(v, (int, float)) and not isinstance(v, bool))
+            elif isinstance(old, (int, float)): ok = isinstance(v, (int, float)) and not isinstance(v, bool) and (isinstance(old, float) or v == int(v))
+            elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old)
+            else: ok = isinstance(v, type(old))
+            if not ok: raise FacegenError(f"The setting '{k}' was given as {v!r}; a value like {old!r} was expected.")
+            new[k] = tuple(v) if isinstance(old, tuple) else type(old)(v) if isinstance(old, (int, float)) and not optional and not isinstance(old, bool) else v
+        return dataclasses.replace(self, **new)
+
+# %% ../nbs/06_training.ipynb #060009
+@dataclass(frozen=True)
+class Recipe(Settings):
+    "All settings of a run: weights of losses, networks, optimisers, schedule, budget."
     name: str = 'generator' # what it is called in tables
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
@@ -53,41 +92,7 @@ class Recipe:
     max_minutes: float | None = 30. # time budget, set-up and checkpoints included
     max_steps: int | None = None # step budget; the first that ends, ends the run
 
-    @property
-    def hash(self) -> str:
-        "Eight hexadecimal digits of everything but the budget."
-        d = {k: v for k, v in dataclasses.asdict(self).items() if k not in ('max_minutes', 'max_steps')}
-        return sha256(json.dumps(d, sort_keys=True, default=list).encode(), 8)
-
-    def to_yaml(self) -> str:
-        "The recipe as YAML text."
-        return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(self))), sort_keys=False)
-
-    @classmethod
-    def from_yaml(cls, text: str) -> Recipe:
-        "A recipe from YAML text; raises `FacegenError` for unknown or missing parts."
-        try: d = yaml.safe_load(text)
-        except yaml.YAMLError as ex: raise FacegenError(f'The recipe is not valid YAML ({str(ex).splitlines()[0]}); write one `key: value` a line.') from None
-        if not isinstance(d, dict): raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
-        return cls().replace(d)
-
-    def replace(self, changes: dict[str, Any]) -> Recipe:
-        "The recipe with other settings; raises `FacegenError` for an unknown setting or a value of another kind."
-        kinds = {f.name: f for f in dataclasses.fields(self)}; new = {}
-        for k, v in changes.items():
-            if k not in kinds: raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
-            old, ok = getattr(self, k), False
-            optional = 'None' in str(kinds[k].type)
-            if isinstance(old, bool): ok = isinstance(v, bool)
-            elif optional: ok = v is None or (isinstance(v, (int, float)) and not isinstance(v, bool))
-            elif isinstance(old, (int, float)): ok = isinstance(v, (int, float)) and not isinstance(v, bool) and (isinstance(old, float) or v == int(v))
-            elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old)
-            else: ok = isinstance(v, type(old))
-            if not ok: raise FacegenError(f"The setting '{k}' was given as {v!r}; a value like {old!r} was expected.")
-            new[k] = tuple(v) if isinstance(old, tuple) else type(old)(v) if isinstance(old, (int, float)) and not optional and not isinstance(old, bool) else v
-        return dataclasses.replace(self, **new)
-
-# %% ../nbs/06_training.ipynb #060010
+# %% ../nbs/06_training.ipynb #060012
 def recipe_names() -> list[str]:
     "Names of the recipes that come with the library."
     try: package = importlib.import_module('facegen_nb.recipes')
@@ -103,14 +108,14 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     if str(name) not in recipe_names(): raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(recipe_names())}, or a YAML file.")
     return importlib.import_module(f'facegen_nb.recipes.{name}').recipe
 
-# %% ../nbs/06_training.ipynb #060013
+# %% ../nbs/06_training.ipynb #060015
 def keep_memory() -> bool: # True where it could be done
     "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
     if not sys.platform.startswith('linux'): return False
     try: libc = ctypes.CDLL('libc.so.6'); return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
     except (OSError, AttributeError): return False
 
-# %% ../nbs/06_training.ipynb #060015
+# %% ../nbs/06_training.ipynb #060017
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
     def __init__(self, store: FaceStore, # where the faces are
@@ -137,7 +142,7 @@ class Batches:
         x = torch.where(flip.view(-1, 1, 1, 1), x.flip(3), x).contiguous(memory_format=torch.channels_last)
         return x, self.embeddings[flip.long(), i], rng
 
-# %% ../nbs/06_training.ipynb #060019
+# %% ../nbs/06_training.ipynb #060021
 def mean_weights(model: torch.nn.Module, # the model that is trained
                  decay: float # how much of the old mean a step keeps, once warm
                  ) -> AveragedModel: # `update_parameters(model)` after each step
@@ -156,7 +161,7 @@ def schedule(share: float, # share of the budget used, 0 to 1
     down = max(0., (share - (1 - cool_down)) / cool_down) if cool_down else 0.
     return up * (.1 + .9 * .5 * (1 + math.cos(math.pi * min(1., down))))
 
-# %% ../nbs/06_training.ipynb #060023
+# %% ../nbs/06_training.ipynb #060025
 class Nets:
     "Networks, mean weights, optimisers and losses of a run."
     def __init__(self, recipe: Recipe, # settings
@@ -181,36 +186,6 @@ class Nets:
         for group in opt.param_groups: group['lr'] = lr
         opt.zero_grad(set_to_none=True); self.scaler.scale(loss).backward(); self.scaler.step(opt)
 
-    def likeness(self, fake: Tensor, x: Tensor, e: Tensor) -> dict[str, Tensor]:
-        "The three distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
-        r, parts = self.recipe, {}
-        if r.l1: parts['l1'] = (fake - x).abs().mean()
-        if r.lpips: parts['lpips'] = self.lpips(fake, x).mean()
-        if r.identity: parts['identity'] = identity_loss(self.encoder(fake), e).mean()
-        return parts
-
-    def step(self, x: Tensor, e: Tensor, rng: torch.Generator, adversarial: bool, rate: float) -> dict[str, Tensor]:
-        "One training step on faces x with embeddings e; returns the losses."
-        r = self.recipe
-        z = torch.randn(len(x), self.g.noise_dim, generator=rng).to(self.device)
-        with autocast(self.device, self.dtype):
-            fake = self.g(e, z); parts = {}
-            if adversarial:
-                state = rng.get_state()
-                disturb = lambda t: augment(t, rng.set_state(state) and rng or rng).contiguous(memory_format=torch.channels_last) if r.augment else t
-                self.d.requires_grad_(True)
-                real, fakes = self.d(torch.cat([disturb(x), disturb(fake.detach())]), torch.cat([e, e])).chunk(2)
-                parts['d'] = d_loss(real, fakes)
-                self.learn(self.opt_d, parts['d'], r.lr_d * rate)
-                parts['d_real'], parts['d_fake'] = real.mean(), fakes.mean()
-                self.d.requires_grad_(False)
-                parts['g'] = g_loss(self.d(disturb(fake), e))
-            parts |= self.likeness(fake, x, e)
-            loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
-        self.learn(self.opt_g, loss, (r.lr_g_adversarial if adversarial else r.lr_g) * rate)
-        self.scaler.update(); self.ema.update_parameters(self.g)
-        return {k: v.detach() for k, v in parts.items()}
-
     def state(self) -> dict[str, Any]:
         "Everything but the mean weights that is needed to go on."
         return dict(g=self.g.state_dict(), d=self.d.state_dict(), opt_g=self.opt_g.state_dict(), opt_d=self.opt_d.state_dict(), scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged))
@@ -220,7 +195,49 @@ class Nets:
         for k in ('g', 'd', 'opt_g', 'opt_d', 'scaler'): getattr(self, k).load_state_dict(state[k])
         self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged'])
 
-# %% ../nbs/06_training.ipynb #060028
+# %% ../nbs/06_training.ipynb #060026
+def likeness(nets: Nets, # the run's encoder and LPIPS
+             fake: Tensor, # (B,3,128,128) generated
+             x: Tensor, # (B,3,128,128) the pictures
+             e: Tensor # (B,D) the embeddings asked for
+             ) -> dict[str, Tensor]: # l1, lpips, identity
+    "The three distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
+    r, parts = nets.recipe, {}
+    if r.l1: parts['l1'] = (fake - x).abs().mean()
+    if r.lpips: parts['lpips'] = nets.lpips(fake, x).mean()
+    if r.identity: parts['identity'] = identity_loss(nets.encoder(fake), e).mean()
+    return parts
+
+# %% ../nbs/06_training.ipynb #060027
+def train_step(nets: Nets, # what is trained
+               x: Tensor, # (B,3,128,128) faces in [-1, 1]
+               e: Tensor, # (B,D) their embeddings
+               rng: torch.Generator, # all random numbers of the step
+               adversarial: bool, # whether the discriminator takes part
+               rate: float # factor on the learning rates
+               ) -> dict[str, Tensor]: # the losses
+    "One training step: the discriminator first, then the generator, on the same fakes."
+    r = nets.recipe
+    z = torch.randn(len(x), nets.g.noise_dim, generator=rng).to(nets.device)
+    with autocast(nets.device, nets.dtype):
+        fake = nets.g(e, z); parts = {}
+        if adversarial:
+            same = int(torch.randint(2**62, (1,), generator=rng))    # real and fake of a pair get the same disturbance
+            disturb = lambda t: augment(t, torch.Generator().manual_seed(same)).contiguous(memory_format=torch.channels_last) if r.augment else t
+            nets.d.requires_grad_(True)
+            real, fakes = nets.d(torch.cat([disturb(x), disturb(fake.detach())]), torch.cat([e, e])).chunk(2)
+            parts['d'] = d_loss(real, fakes)
+            nets.learn(nets.opt_d, parts['d'], r.lr_d * rate)
+            parts['d_real'], parts['d_fake'] = real.mean(), fakes.mean()
+            nets.d.requires_grad_(False)
+            parts['g'] = g_loss(nets.d(disturb(fake), e))
+        parts |= likeness(nets, fake, x, e)
+        loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
+    nets.learn(nets.opt_g, loss, (r.lr_g_adversarial if adversarial else r.lr_g) * rate)
+    nets.scaler.update(); nets.ema.update_parameters(nets.g)
+    return {k: v.detach() for k, v in parts.items()}
+
+# %% ../nbs/06_training.ipynb #060032
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500} # epochs whose generator is kept
 
 def save_checkpoint(folder: Path, # such as RUN/checkpoints/last
@@ -248,7 +265,7 @@ def load_checkpoint(run: Path # a run folder
     except Exception as ex:
         raise FacegenError(f"The checkpoint '{last}' is damaged ({type(ex).__name__}); delete that folder to start anew with --resume never, or use one of the named epochs beside it.") from None
 
-# %% ../nbs/06_training.ipynb #060031
+# %% ../nbs/06_training.ipynb #060035
 class Log:
     "Rows to `log.csv`, and to wandb when asked; a tracker that fails is dropped with one line."
     COLUMNS = ('step', 'epoch', 'minutes', 'images', 'rate', 'phase', 'lr', 'l1', 'lpips', 'identity', 'g', 'd', 'd_real', 'd_fake', 'valid_l1', 'valid_lpips', 'valid_identity')
@@ -281,7 +298,29 @@ class Log:
     def close(self) -> None:
         if self.tracker: self.safely(self.tracker.finish)
 
-# %% ../nbs/06_training.ipynb #060034
+# %% ../nbs/06_training.ipynb #060038
+def refuse_foreign(folder: Path, # where a run wants to live
+                   recipe: Recipe, # its recipe
+                   about: dict[str, Any], # hashes of recipe, store and encoder
+                   resume: str # 'auto' or 'never'
+                   ) -> None:
+    "Refuse a folder that holds something else, before anything is written."
+    if resume not in ('auto', 'never'): raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
+    if recipe.max_minutes is None and recipe.max_steps is None: raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
+    if folder.exists() and not folder.is_dir(): raise FacegenError(f"'{folder}' is a file; a folder for the run was expected.")
+    if not folder.exists() or not any(folder.iterdir()): return
+    if not (folder/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
+    if resume == 'never': raise FacegenError(f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto.")
+    old = Recipe.from_yaml((folder/'recipe.yaml').read_text())
+    if old.hash != recipe.hash:
+        a, b = dataclasses.asdict(old), dataclasses.asdict(recipe)
+        diff = ', '.join(f'{k}={a[k]!r} there, {b[k]!r} asked' for k in a if a[k] != b[k] and k not in ('max_minutes', 'max_steps'))
+        raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
+    env = json.loads((folder/'environment.json').read_text()).get('run', {}) if (folder/'environment.json').is_file() else {}
+    diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
+    if diff: raise FacegenError(f"The folder '{folder}' holds a run on other data ({diff}); choose another --run folder.")
+
+# %% ../nbs/06_training.ipynb #060039
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
     def __init__(self, recipe: Recipe, # what to do
@@ -296,11 +335,9 @@ class Run:
                  ):
         self.recipe, self.store, self.folder, self.tell, self.device = recipe, store, Path(folder), tell, pick_device(device)
         self.budget = Budget(recipe.max_minutes, clock=clock)
-        if resume not in ('auto', 'never'): raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
-        if recipe.max_minutes is None and recipe.max_steps is None: raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
         self.embeddings = load_embeddings(store, encoder.name, encoder)
         self.about = dict(recipe=recipe.hash, store=store.hash, **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')})
-        self.refuse_foreign(resume)
+        refuse_foreign(self.folder, recipe, self.about, resume)
         keep_memory(); seed_everything(recipe.seed)
         self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.device)
         self.nets = Nets(recipe, encoder, self.embeddings.fingerprint, self.device)
@@ -309,91 +346,59 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic(self.folder/'recipe.yaml') as t: t.write_text(recipe.to_yaml())
         write_json(self.folder/'environment.json', dict(environment(self.device), precision=str(self.nets.dtype).split('.')[-1], run=self.about))
-        self.log = Log(self.folder, recipe, tracker)
-        self.people = self.fixed_people()
-
-    def refuse_foreign(self, resume: str) -> None:
-        "Refuse a folder that holds something else, before anything is written."
-        f = self.folder
-        if not f.exists() or not any(f.iterdir()): return
-        if not (f/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{f}' is not empty and holds no run; choose another --run folder.")
-        if resume == 'never': raise FacegenError(f"The folder '{f}' holds a run already; choose another --run folder, or go on with --resume auto.")
-        old = Recipe.from_yaml((f/'recipe.yaml').read_text())
-        if old.hash != self.recipe.hash:
-            a, b = dataclasses.asdict(old), dataclasses.asdict(self.recipe)
-            diff = ', '.join(f'{k}={a[k]!r} there, {b[k]!r} asked' for k in a if a[k] != b[k] and k not in ('max_minutes', 'max_steps'))
-            raise FacegenError(f"The folder '{f}' holds a run of another recipe ({diff}); choose another --run folder.")
-        env = json.loads((f/'environment.json').read_text()).get('run', {}) if (f/'environment.json').is_file() else {}
-        diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in self.about.items() if k in env and env[k] != v)
-        if diff: raise FacegenError(f"The folder '{f}' holds a run on other data ({diff}); choose another --run folder.")
-
+        self.log, self.people = Log(self.folder, recipe, tracker), fixed_people(store, self.embeddings, self.nets.g.noise_dim, self.device)
     def go_on(self, state: dict, mean: dict[str, Tensor]) -> None:
         "Take up a saved state."
         self.nets.restore(state['nets'], mean); self.start_step = self.step = state['about']['step']; self.budget.spent = state['about']['minutes']
         self.tell(f'going on from step {self.step:,}, {self.budget.spent:.1f} minutes in')
-
-    def fixed_people(self) -> tuple[Tensor, Tensor, Tensor]:
-        "Up to 128 validation faces and embeddings, and noise, the same in every epoch of every run on this store."
-        i = self.store.indices('validation'); i = i if len(i) else self.store.indices('train')
-        i = np.sort(np.random.default_rng(0).permutation(i)[:128])
-        return (to_float(self.store.images[i]).to(self.device), torch.from_numpy(np.array(self.embeddings.values[i])).float().to(self.device), randn(len(i), self.nets.g.noise_dim, seed=0, device=self.device))
-
     @property
-    def share(self) -> float:
-        "Share of the budget used: of the minutes or of the steps, whichever is further."
-        return max(self.budget.share, self.step / self.recipe.max_steps if self.recipe.max_steps else 0.)
-
+    def images(self) -> int: "Training pictures seen."; return self.step * self.batches.batch_size
+    @property
+    def epoch(self) -> float: "Epochs done."; return self.step / len(self.batches)
+    @property
+    def share(self) -> float: "Share of the budget used: of the minutes or of the steps, whichever is further."; return max(self.budget.share, self.step / self.recipe.max_steps if self.recipe.max_steps else 0.)
     def save(self, name: str = 'last', resume: bool = True) -> None:
         "Write a checkpoint of now."
-        save_checkpoint(self.folder/'checkpoints'/name, self.nets, dict(self.about, step=self.step, epoch=self.step / len(self.batches), minutes=self.budget.elapsed, images=self.step * self.batches.batch_size), resume)
+        save_checkpoint(self.folder/'checkpoints'/name, self.nets, dict(self.about, step=self.step, epoch=self.epoch, minutes=self.budget.elapsed, images=self.images), resume)
+    def train(self) -> Path:
+        "Train to the end of the budget; returns the folder of the last checkpoint."
+        return train_run(self)
 
-    @torch.no_grad()
-    def look(self, epoch: int) -> dict[str, float]:
-        "Draw the sample sheet and measure likeness on validation people with the mean weights."
-        x, e, z = self.people; g = self.nets.ema.module.eval(); parts: dict[str, float] = {}
-        fakes = torch.cat([g.generate(e[i:i+32], noise=z[i:i+32]) for i in range(0, len(e), 32)])
-        for i in range(0, len(e), 32):
-            for k, v in self.nets.likeness(fakes[i:i+32], x[i:i+32], e[i:i+32]).items(): parts[k] = parts.get(k, 0.) + float(v) * len(e[i:i+32]) / len(e)
-        path = self.folder/'samples'/f'epoch-{epoch:04d}.png'; path.parent.mkdir(exist_ok=True)
-        sheet(fakes[:32], ncol=8).save(path); self.log.picture(path)
-        return {f'valid_{k}': v for k, v in parts.items()}
+# %% ../nbs/06_training.ipynb #060041
+def fixed_people(store: FaceStore, # the faces
+                 embeddings: Embeddings, # of that store
+                 noise_dim: int, # of the generator
+                 device: torch.device | str, # where they are wanted
+                 n: int = 128 # at most so many
+                 ) -> tuple[Tensor, Tensor, Tensor]: # faces, embeddings, noise
+    "Validation faces, embeddings and noise, the same in every epoch of every run on this store."
+    i = store.indices('validation'); i = i if len(i) else store.indices('train')
+    i = np.sort(np.random.default_rng(0).permutation(i)[:n])
+    return to_float(np.array(store.images[i])).to(device), torch.from_numpy(np.array(embeddings.values[i])).float().to(device), randn(len(i), noise_dim, seed=0, device=device)
 
-    def end_epoch(self, epoch: int) -> None:
-        "Sheet, validation, checkpoint and one line."
-        valid = self.look(epoch); self.save()
-        if epoch in NAMED_EPOCHS: self.save(f'epoch-{epoch:04d}', resume=False)
-        self.log.row(step=self.step, epoch=self.step / len(self.batches), minutes=self.budget.elapsed, images=self.step * self.batches.batch_size, **valid)
-        self.tell(f'epoch {epoch:3}  {self.budget.elapsed:6.1f} min  {self.step * self.batches.batch_size:9,} images  ' + '  '.join(f'{k[6:]} {v:.3f}' for k, v in valid.items()))
+@torch.no_grad()
+def look(run: Run, # draws with its mean weights
+         epoch: int # for the file's name
+         ) -> dict[str, float]: # likeness on validation people
+    "Draw the sample sheet and measure likeness on validation people with the mean weights."
+    x, e, z = run.people; parts: dict[str, float] = {}
+    fakes = torch.cat([run.nets.ema.module.generate(a, noise=b) for a, b in zip(e.split(32), z.split(32))])
+    for f, a, b in zip(fakes.split(32), x.split(32), e.split(32)):
+        for k, v in likeness(run.nets, f, a, b).items(): parts[f'valid_{k}'] = parts.get(f'valid_{k}', 0.) + float(v) * len(f) / len(e)
+    path = run.folder/'samples'/f'epoch-{epoch:04d}.png'; path.parent.mkdir(exist_ok=True)
+    sheet(fakes[:32], ncol=8).save(path); run.log.picture(path)
+    return parts
 
-    def train(self) -> Path: # the folder of the last checkpoint
-        "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
-        with stopping(self):
-            per_epoch, r, closing, t0 = len(self.batches), self.recipe, 0.05, time.perf_counter()
-            bar, saved, window = Bar(), self.budget.elapsed, (self.step, t0)
-            while self.share < 1 and not self.stop_asked and self.budget.left > closing:
-                adversarial = bool(r.adversarial) and self.share >= r.adversary_from
-                rate = schedule(self.share, r.warm_up, r.cool_down)
-                losses = self.nets.step(*self.batches(self.step), adversarial, rate); self.step += 1
-                if self.step % 20 == 0 or self.step == self.start_step + 1:
-                    values = {k: v.item() for k, v in losses.items()}; self.guard(values)
-                    now = time.perf_counter(); speed = (self.step - window[0]) * self.batches.batch_size / (now - window[1]); window = (self.step, now)
-                    self.log.row(step=self.step, epoch=self.step / per_epoch, minutes=self.budget.elapsed, images=self.step * self.batches.batch_size, rate=speed, phase='adversary' if adversarial else 'decoder', lr=(r.lr_g_adversarial if adversarial else r.lr_g) * rate, **values)
-                    bar.show(self.share, f'{speed:.0f} images/s  ' + '  '.join(f'{k} {v:.2f}' for k, v in values.items()) + (f'  {self.budget.left:.1f} min left' if r.max_minutes else ''))
-                if self.step % per_epoch == 0:
-                    t = self.budget.elapsed; self.end_epoch(self.step // per_epoch); saved = self.budget.elapsed; closing = max(closing, 1.2 * (saved - t))
-                elif self.budget.elapsed - saved > 5: self.save(); saved = self.budget.elapsed
-            bar.close()
-            if self.step > self.start_step and self.step % per_epoch: self.end_epoch(-(-self.step // per_epoch))
-        self.log.close()
-        if self.step == self.start_step: self.tell(f'nothing to do: the budget of this run is used up ({self.budget.spent:.1f} minutes, {self.step:,} steps); give more with --max-minutes or --max-steps.')
-        return self.folder/'checkpoints'/'last'
+def end_epoch(run: Run, # at the end of an epoch, or of its budget
+              epoch: int # which
+              ) -> None:
+    "Sheet, validation, checkpoint and one line."
+    valid = look(run, epoch); run.save()
+    if epoch in NAMED_EPOCHS: run.save(f'epoch-{epoch:04d}', resume=False)
+    run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **valid)
+    run.tell(f'epoch {epoch:3}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  ' + '  '.join(f'{k[6:]} {v:.3f}' for k, v in valid.items()))
 
-    def guard(self, losses: dict[str, float]) -> None:
-        "Stop with a clear word when a loss is not a number; the last checkpoint stays as it is."
-        if (bad := [k for k, v in losses.items() if not math.isfinite(v)]):
-            raise FacegenError(f"The loss {', '.join(bad)} became NaN or infinite at step {self.step:,}; the last checkpoint is whole: try a lower learning rate, such as --set lr_g={self.recipe.lr_g / 2:g}.")
-
-# %% ../nbs/06_training.ipynb #060036
+# %% ../nbs/06_training.ipynb #060043
 class stopping:
     "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
     def __init__(self, run: Run): self.run, self.old = run, {}
@@ -415,3 +420,36 @@ class Bar:
         if self.bar: self.bar.comment = text; self.bar.update(min(999, int(share * 1000)))
     def close(self) -> None:
         if self.bar: self.bar.update(1000)
+
+# %% ../nbs/06_training.ipynb #060044
+def train_run(run: Run # made, perhaps half done
+              ) -> Path: # the folder of the last checkpoint
+    "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
+    per_epoch, r, closing, bar = len(run.batches), run.recipe, 0.05, Bar()
+    saved, window = run.budget.elapsed, (run.step, time.perf_counter())
+    with stopping(run):
+        while run.share < 1 and not run.stop_asked and run.budget.left > closing:
+            adversarial = bool(r.adversarial) and run.share >= r.adversary_from
+            rate = schedule(run.share, r.warm_up, r.cool_down)
+            losses = train_step(run.nets, *run.batches(run.step), adversarial, rate); run.step += 1
+            if run.step % 20 == 0 or run.step == run.start_step + 1:
+                values = {k: v.item() for k, v in losses.items()}; refuse_nan(run, values)
+                now = time.perf_counter(); speed = (run.step - window[0]) * run.batches.batch_size / (now - window[1]); window = (run.step, now)
+                run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, rate=speed, phase='adversary' if adversarial else 'decoder',
+                            lr=(r.lr_g_adversarial if adversarial else r.lr_g) * rate, **values)
+                bar.show(run.share, f'{speed:.0f} images/s  ' + '  '.join(f'{k} {v:.2f}' for k, v in values.items()) + (f'  {run.budget.left:.1f} min left' if r.max_minutes else ''))
+            if run.step % per_epoch == 0:                          # an epoch ends; keep time for as long an end of the run
+                t = run.budget.elapsed; end_epoch(run, run.step // per_epoch); saved = run.budget.elapsed; closing = max(closing, 1.2 * (saved - t))
+            elif run.budget.elapsed - saved > 5: run.save(); saved = run.budget.elapsed
+        bar.close()
+        if run.step > run.start_step and run.step % per_epoch: end_epoch(run, -(-run.step // per_epoch))
+    run.log.close()
+    if run.step == run.start_step: run.tell(f'nothing to do: the budget of this run is used up ({run.budget.spent:.1f} minutes, {run.step:,} steps); give more with --max-minutes or --max-steps.')
+    return run.folder/'checkpoints'/'last'
+
+def refuse_nan(run: Run, # the run in hand
+               losses: dict[str, float] # its last losses
+               ) -> None:
+    "Stop with a clear word when a loss is not a number; the last checkpoint stays as it is."
+    if (bad := [k for k, v in losses.items() if not math.isfinite(v)]):
+        raise FacegenError(f"The loss {', '.join(bad)} became NaN or infinite at step {run.step:,}; the last checkpoint is whole: try a lower learning rate, such as --set lr_g={run.recipe.lr_g / 2:g}.")
