@@ -235,7 +235,7 @@ def judge_run(run: Path, # a run folder
     return evaluate_generator(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, sheet_path=sheet_path)
 
 # %% ../nbs/10_cli.ipynb #100020
-DEMO = dict(name='demo', lpips=0., l1=1., identity=.4, adversarial=.1, adversary_from=.6, batch_size=32,
+DEMO = dict(name='demo', lpips=0., l1=1., identity=.4, adversarial=.1, adversary_from=.6, batch_size=16,
             generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256), discriminator=dict(channels=(16, 32, 64, 128, 128)))
 
 @command

@@ -35,11 +35,11 @@ def cosines(a: np.ndarray, # (n,D), any length
 def derangement(identities: np.ndarray, # (n,) the person of each face
                 seed: int = 0 # the same seed gives the same shuffle
                 ) -> np.ndarray: # (n,) int64: face i is compared with face result[i]
-    "A permutation that gives every face a picture of a different person; raises `FacegenError` when there is none."
+    "A permutation that gives every face a picture of a different person; raises `FacegenError` for one person only."
     people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
     if len(people) < 2: raise FacegenError(f'{len(people)} person was found among {len(identities)} faces; a floor needs pictures of at least two people, so evaluate more faces.')
-    if 2*counts.max() > len(identities): raise FacegenError(f'One person owns {counts.max()} of the {len(identities)} faces; at most half is allowed, so evaluate more people.')
     rng = np.random.default_rng(seed)
+    if 2*counts.max() > len(codes): return np.array([rng.choice(np.flatnonzero(codes != c)) for c in codes])
     place = rng.permutation(len(people))[codes]                    # people in random order
     order = np.lexsort((rng.random(len(codes)), place))            # and their pictures too
     result = np.empty(len(codes), np.int64)
@@ -255,8 +255,8 @@ def squared_distance(a: list[torch.Tensor], # parts of the vectors of B pictures
     return sum((x - y).square().flatten(1).sum(1) for x, y in zip(a, b))
 
 # %% ../nbs/08_evaluation.ipynb #080055
-def cycle_order(partner: np.ndarray # (n,) a permutation
-                ) -> np.ndarray: # (n,) all positions; after i comes partner[i], but for the end of a cycle
+def cycle_order(partner: np.ndarray # (n,) whom each face meets
+                ) -> np.ndarray: # (n,) all positions; after i comes partner[i], unless that one has been
     "An order in which partners are neighbours."
     seen, order = np.zeros(len(partner), bool), []
     for i in range(len(partner)):
@@ -298,6 +298,7 @@ def picture_scores(generated: np.ndarray, # (n,H,W,3) uint8
     back = np.argsort(order)
     return {k: np.concatenate(v)[back] for k, v in out.items()}
 
+# %% ../nbs/08_evaluation.ipynb #080059
 def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave them
                     boot: Bootstrap, # resamples of people
                     identities: np.ndarray, # (n,) the people
@@ -307,11 +308,11 @@ def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave th
     "Distances of pictures as metrics with floor, ceiling and interval."
     w, out = boot.weights(identities), {}
     for k, name, better, ceiling in (('lpips', lpips_name, 'low', 0.), ('mse', 'mse', 'low', 0.), ('ssim', 'ssim', 'high', 1.)):
-        if k in scores: out[name] = entry(scores[k].mean(), len(w[0]), *interval(weighted_mean(scores[k], w)), scores[f'{k}_floor'].mean(), ceiling, better)
+        if k in scores: out[name] = entry(scores[k].mean(), len(identities), *interval(weighted_mean(scores[k], w)), scores[f'{k}_floor'].mean(), ceiling, better)
         else: out[name] = missing(reason or 'not measured', better)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080059
+# %% ../nbs/08_evaluation.ipynb #080062
 @torch.inference_mode()
 def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
                         device: str | torch.device = 'cpu', # where to compute
@@ -326,7 +327,7 @@ def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
     def features(x): return net((((x.to(device) + 1)/2 - mean) / std).contiguous(memory_format=torch.channels_last)).mean((2, 3))
     return np.concatenate([features(to_float(images[i:i+batch_size])).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
 
-# %% ../nbs/08_evaluation.ipynb #080062
+# %% ../nbs/08_evaluation.ipynb #080065
 def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
                      b: np.ndarray # (m,D) features of the other
                      ) -> float: # squared distance, 0 or more
@@ -347,7 +348,7 @@ def frechet_by_svd(a: np.ndarray, # (n,D) features of one crowd
     A, B = (np.linalg.qr(x, mode='r') if len(x) > x.shape[1] else x for x in (A, B))
     return float(((a.mean(0) - b.mean(0))**2).sum() + spread - 2*np.linalg.svd(A @ B.T, compute_uv=False).sum())
 
-# %% ../nbs/08_evaluation.ipynb #080067
+# %% ../nbs/08_evaluation.ipynb #080070
 def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
                     b: np.ndarray, # (m,D) features of the other
                     seed: int = 0, # of the random subsets
@@ -361,7 +362,7 @@ def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
         return clean_kid(a.astype(np.float64), b.astype(np.float64), 1 if min(len(a), len(b)) <= max_subset else 100, max_subset)
     finally: np.random.set_state(state)
 
-# %% ../nbs/08_evaluation.ipynb #080070
+# %% ../nbs/08_evaluation.ipynb #080073
 def half_of_people(identities: np.ndarray, # (n,) people
                    rng: np.random.Generator # source of randomness
                    ) -> np.ndarray: # positions of the faces of a random half of the people
@@ -395,7 +396,7 @@ def crowd_distances(generated: np.ndarray, # (n,D) features of generated faces
         out[name] = entry(value, n, value - se[0], value + se[0], None, ceiling, 'low', dim=dim, ceiling_low=float(ceiling - se[1]), ceiling_high=float(ceiling + se[1]), **more)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080075
+# %% ../nbs/08_evaluation.ipynb #080078
 def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
               identities: np.ndarray, # (N,) people; negative means unknown
               test: np.ndarray, # positions of the evaluated faces
@@ -405,10 +406,13 @@ def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
     shared = np.intersect1d(identities[test], identities[train])
     shared = shared[shared >= 0]
     if len(shared): raise FacegenError(f'{len(shared)} people stand both in the training split and among the evaluated faces; people must not be shared, so curate the store again.')
-    best = max((float((values[test[i:i+256]].astype(np.float32) @ values[train].astype(np.float32).T).max()) for i in range(0, len(test), 256)), default=float('nan')) if len(train) else None
-    return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()), largest_cosine=best)
+    if len(train) == 0: return dict(shared_people=0, training_faces=0, evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()), largest_cosine=None, above_0_9=0)
+    known = np.asarray(values[train], np.float32).T
+    best = np.concatenate([(np.asarray(values[test[i:i+256]], np.float32) @ known).max(1) for i in range(0, len(test), 256)])
+    return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()),
+                largest_cosine=float(best.max()), above_0_9=int((best > .9).sum()))
 
-# %% ../nbs/08_evaluation.ipynb #080078
+# %% ../nbs/08_evaluation.ipynb #080081
 def generate_faces(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
                    embeddings: np.ndarray, # (n,D) unit norm
                    seed: int = 0, # of the noise
@@ -427,7 +431,7 @@ def generate_faces(generator: Any, # anything with `generate(embeddings, *, nois
         out.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(out)
 
-# %% ../nbs/08_evaluation.ipynb #080081
+# %% ../nbs/08_evaluation.ipynb #080084
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
                  ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
     "Make every face of unknown identity a person of its own."
@@ -447,7 +451,7 @@ def pick_faces(store: Any, # a FaceStore
     people = np.unique(who); rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
-# %% ../nbs/08_evaluation.ipynb #080084
+# %% ../nbs/08_evaluation.ipynb #080087
 def same_recogniser(a: dict[str, Any], # a fingerprint
                     b: dict[str, Any] # another
                     ) -> bool: # True when both describe the same network with the same weights
@@ -467,7 +471,7 @@ def check_judge(judge: dict[str, Any], # fingerprint of the judge
                            "choose another judge, or force it and the result will be marked.")
     return not same
 
-# %% ../nbs/08_evaluation.ipynb #080086
+# %% ../nbs/08_evaluation.ipynb #080089
 def identity_part(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
                   rows: np.ndarray, # (n,) the store's rows they were made from
                   store: Any, # a FaceStore
@@ -503,7 +507,7 @@ def crowd_part(features: dict[str, tuple], # space: (generated (n,D), real (n,D)
         out |= crowd_distances(generated[mine], real[mine], get(reference), people[rows[mine]], people[reference], space, seed)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080088
+# %% ../nbs/08_evaluation.ipynb #080091
 def spaces(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
            rows: np.ndarray, # (n,) the store's rows
            store: Any, # a FaceStore
@@ -522,21 +526,22 @@ def spaces(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
     mine, real = (scores['features'], scores['source_features']) if 'features' in scores else (feats(faces), feats(store.images[rows]))
     return out | dict(squeezenet=(mine/5, real/5, lambda r: feats(store.images[r])/5)), None
 
-# %% ../nbs/08_evaluation.ipynb #080090
+# %% ../nbs/08_evaluation.ipynb #080093
 def recognisers(store: Any, # a FaceStore
                 embeddings: Any, # the conditioning Embeddings
                 judge: Any, # an Encoder
-                encoder: Any = None # the conditioning Encoder; loaded by its name when absent
+                encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
+                device: str | torch.device | None = None # where a loaded encoder goes
                 ) -> tuple[np.ndarray, Any, str | None]: # the judge's embeddings of the store (N,D), the conditioning encoder or None, and why
     "The judge's embeddings of the real faces, from the store's cache where they are, and the conditioning encoder."
     from facegen_nb.encoders import embed_store, load_encoder
     values, why = embed_store(store, judge).values, None
     if encoder is None:
-        try: encoder = load_encoder(embeddings.fingerprint['encoder'])
+        try: encoder = load_encoder(embeddings.fingerprint['encoder'], device=device)
         except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 
-# %% ../nbs/08_evaluation.ipynb #080091
+# %% ../nbs/08_evaluation.ipynb #080094
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -560,7 +565,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
     partner = derangement(people[rows], seed)
-    judge_values, encoder, why_not = recognisers(store, embeddings, judge, encoder)
+    judge_values, encoder, why_not = recognisers(store, embeddings, judge, encoder, device)
     faces = generate_faces(generator, embeddings.values[rows], seed, batch_size, guidance)
     if sheet_path: sheet(faces[:40], ncol=10).save(sheet_path)
     metrics, judged = identity_part(faces, rows, store, judge_values, judge, 'judge', seed, batch_size, n_boot)

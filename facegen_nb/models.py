@@ -71,7 +71,7 @@ def check_embeddings(embeddings: Any, # what a user gave
 
 # %% ../nbs/04_models.ipynb #040017
 class Painter(nn.Module):
-    "Style (B,S) to a face (B,3,128,128), coarse to fine; the style enters at every scale."
+    "Style (B,S) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
     def __init__(self, style_dim: int, # S
                  channels: tuple[int, ...] # at sides 4, 8, 16, 32, 64
                  ):
@@ -83,17 +83,21 @@ class Painter(nn.Module):
         self.convs = nn.ModuleList(ModConv(b, b, style_dim) for b in c[1:])
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
         self.fine, self.last = nn.Conv2d(c[-1] // 4, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
-        for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias)
-    def forward(self, s: Tensor) -> Tensor:
+        for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias); m.weight.data.mul_(.2)
+        self.mean = nn.Parameter(torch.zeros(1, 3, 32, 32))            # training puts the mean face here, to start from
+    def forward(self, s: Tensor, side: int = 128) -> Tensor:
         act = lambda x: F.leaky_relu(x, .2, inplace=True)
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
         x = act(self.first(x.contiguous(memory_format=torch.channels_last), s))
         rgb = None
         for narrow, conv, to_rgb in zip(self.narrow, self.convs, self.rgbs):
-            x = F.interpolate(act(narrow(x, s)), scale_factor=2, mode='nearest')
+            x = F.interpolate(act(narrow(x, s)), scale_factor=2, mode='bilinear')
             x = act(conv(x, s))
             rgb = to_rgb(x) if rgb is None else to_rgb(x) + F.interpolate(rgb, scale_factor=2, mode='bilinear')
-        x = self.last(act(self.fine(F.pixel_shuffle(x, 2))))
+            if rgb.shape[-1] == 32: rgb = rgb + self.mean
+            if rgb.shape[-1] == side: return rgb.float()
+        x = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (0, 1, 0, 1), mode='replicate'), 2, 1)   # takes the shuffle's checkerboard away
+        x = self.last(act(self.fine(x)))
         return (x + F.interpolate(rgb, scale_factor=2, mode='bilinear')).float()
 
 # %% ../nbs/04_models.ipynb #040019
@@ -115,10 +119,11 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         return (self.fingerprint or {}).get('encoder')
 
     def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor # (B,noise_dim)
-                ) -> Tensor: # (B,3,128,128), roughly in [-1, 1]; not clipped, so that gradients live
+                noise: Tensor, # (B,noise_dim)
+                side: int = 128 # 64 or 32 for the coarser face on the way
+                ) -> Tensor: # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
-        return self.paint(self.style(embeddings, noise))
+        return self.paint(self.style(embeddings, noise), side)
 
     @torch.no_grad()
     def generate(self, embeddings: Tensor, # (B,embed_dim), unit norm

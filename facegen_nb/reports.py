@@ -133,7 +133,7 @@ def about(result: dict[str, Any] # a result
     "What a result was measured on, in one sentence."
     z, r = result.get('zero_shot') or {}, result
     text = f"{r['n_faces']:,} faces of {r['n_people']:,} people ({r['split']} split), judge {r['judge'].get('name')}, seed {r['seed']}"
-    if z.get('largest_cosine') is not None: text += f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them {z['largest_cosine']:.2f}"
+    if z.get('largest_cosine') is not None: text += f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them {z['largest_cosine']:.2f}" + (f", above 0.9 for {k}" if (k := z.get('above_0_9')) else '')
     return text + '.'
 
 # %% ../nbs/09_reports.ipynb #090022

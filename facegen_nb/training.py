@@ -72,20 +72,21 @@ class Recipe(Settings):
     name: str = 'generator' # what it is called in tables
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
-    batch_size: int = 32 # pictures a step
+    batch_size: int = 8 # pictures a step; in a short budget more steps count for more than larger ones
+    coarse: float = .35 # share of the budget spent on faces of side 64, for half the cost
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
     identity: float = .5 # weight of one minus the encoder's cosine
     adversarial: float = .3 # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = .45 # share of the budget at which the adversary joins
-    lr_g: float = 1e-3 # generator's learning rate, while decoding
-    lr_g_adversarial: float = 5e-4 # generator's, once the adversary has joined
+    adversary_from: float = .55 # share of the budget at which the adversary joins
+    lr_g: float = 6e-4 # generator's learning rate, while decoding
+    lr_g_adversarial: float = 4e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
     betas: tuple = (.5, .99) # Adam's, both networks
     warm_up: float = .01 # share of the budget in which learning rates rise
     cool_down: float = .25 # share of the budget, at its end, in which they fall to a tenth
-    ema: float = .995 # how slowly the mean weights follow, a step
+    ema: float = .998 # how slowly the mean weights follow, a step
     augment: bool = True # the same random shift and colour for real and fake
     precision: str = 'auto' # auto, fp32, bf16, fp16
     seed: int = 0 # of weights, data order, noise and disturbances
@@ -132,6 +133,10 @@ class Batches:
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
         return self.n // self.batch_size
+    def mean_face(self, n: int = 2000) -> Tensor:
+        "The mean of the first n faces and their mirror images, (3,32,32) in [-1, 1]."
+        x = F.avg_pool2d(self.images[:n].float().mean(0), 4) / 127.5 - 1
+        return (x + x.flip(2)) / 2
     def __call__(self, step: int) -> tuple[Tensor, Tensor, torch.Generator]: # faces (B,3,128,128) in [-1,1], embeddings (B,D), random numbers for the rest of the step
         epoch, k = divmod(step, len(self))
         order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
@@ -186,6 +191,10 @@ class Nets:
         for group in opt.param_groups: group['lr'] = lr
         opt.zero_grad(set_to_none=True); self.scaler.scale(loss).backward(); self.scaler.step(opt)
 
+    def start_from(self, face: Tensor) -> None:
+        "Let the generator, and its mean weights, start from a mean face (3,32,32)."
+        for g in (self.g, self.ema.module): g.paint.mean.data.copy_(face)
+
     def state(self) -> dict[str, Any]:
         "Everything but the mean weights that is needed to go on."
         return dict(g=self.g.state_dict(), d=self.d.state_dict(), opt_g=self.opt_g.state_dict(), opt_d=self.opt_d.state_dict(), scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged))
@@ -199,13 +208,14 @@ class Nets:
 def likeness(nets: Nets, # the run's encoder and LPIPS
              fake: Tensor, # (B,3,128,128) generated
              x: Tensor, # (B,3,128,128) the pictures
-             e: Tensor # (B,D) the embeddings asked for
+             e: Tensor, # (B,D) the embeddings asked for
+             rng: torch.Generator | None = None # when given, the encoder sees each fake slightly moved and tinted
              ) -> dict[str, Tensor]: # l1, lpips, identity
     "The three distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
     r, parts = nets.recipe, {}
     if r.l1: parts['l1'] = (fake - x).abs().mean()
     if r.lpips: parts['lpips'] = nets.lpips(fake, x).mean()
-    if r.identity: parts['identity'] = identity_loss(nets.encoder(fake), e).mean()
+    if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else augment(fake, rng, shift=1/32, colour=.2)), e).mean()
     return parts
 
 # %% ../nbs/06_training.ipynb #060027
@@ -214,13 +224,15 @@ def train_step(nets: Nets, # what is trained
                e: Tensor, # (B,D) their embeddings
                rng: torch.Generator, # all random numbers of the step
                adversarial: bool, # whether the discriminator takes part
-               rate: float # factor on the learning rates
+               rate: float, # factor on the learning rates
+               side: int = 128 # 64 for the coarse phase
                ) -> dict[str, Tensor]: # the losses
     "One training step: the discriminator first, then the generator, on the same fakes."
     r = nets.recipe
     z = torch.randn(len(x), nets.g.noise_dim, generator=rng).to(nets.device)
+    if side < x.shape[-1]: x = F.avg_pool2d(x, x.shape[-1] // side)
     with autocast(nets.device, nets.dtype):
-        fake = nets.g(e, z); parts = {}
+        fake = nets.g(e, z, side); parts = {}
         if adversarial:
             same = int(torch.randint(2**62, (1,), generator=rng))    # real and fake of a pair get the same disturbance
             disturb = lambda t: augment(t, torch.Generator().manual_seed(same)).contiguous(memory_format=torch.channels_last) if r.augment else t
@@ -231,7 +243,7 @@ def train_step(nets: Nets, # what is trained
             parts['d_real'], parts['d_fake'] = real.mean(), fakes.mean()
             nets.d.requires_grad_(False)
             parts['g'] = g_loss(nets.d(disturb(fake), e))
-        parts |= likeness(nets, fake, x, e)
+        parts |= likeness(nets, fake, x, e, rng)
         loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
     nets.learn(nets.opt_g, loss, (r.lr_g_adversarial if adversarial else r.lr_g) * rate)
     nets.scaler.update(); nets.ema.update_parameters(nets.g)
@@ -343,6 +355,7 @@ class Run:
         self.nets = Nets(recipe, encoder, self.embeddings.fingerprint, self.device)
         self.start_step = self.step = 0; self.stop_asked = False
         if (saved := load_checkpoint(self.folder)): self.go_on(*saved)
+        else: self.nets.start_from(self.batches.mean_face())
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic(self.folder/'recipe.yaml') as t: t.write_text(recipe.to_yaml())
         write_json(self.folder/'environment.json', dict(environment(self.device), precision=str(self.nets.dtype).split('.')[-1], run=self.about))
@@ -431,11 +444,12 @@ def train_run(run: Run # made, perhaps half done
         while run.share < 1 and not run.stop_asked and run.budget.left > closing:
             adversarial = bool(r.adversarial) and run.share >= r.adversary_from
             rate = schedule(run.share, r.warm_up, r.cool_down)
-            losses = train_step(run.nets, *run.batches(run.step), adversarial, rate); run.step += 1
+            side = 64 if run.share < r.coarse and not adversarial else 128
+            losses = train_step(run.nets, *run.batches(run.step), adversarial, rate, side); run.step += 1
             if run.step % 20 == 0 or run.step == run.start_step + 1:
                 values = {k: v.item() for k, v in losses.items()}; refuse_nan(run, values)
                 now = time.perf_counter(); speed = (run.step - window[0]) * run.batches.batch_size / (now - window[1]); window = (run.step, now)
-                run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, rate=speed, phase='adversary' if adversarial else 'decoder',
+                run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, rate=speed, phase='adversary' if adversarial else f'decoder {side}',
                             lr=(r.lr_g_adversarial if adversarial else r.lr_g) * rate, **values)
                 bar.show(run.share, f'{speed:.0f} images/s  ' + '  '.join(f'{k} {v:.2f}' for k, v in values.items()) + (f'  {run.budget.left:.1f} min left' if r.max_minutes else ''))
             if run.step % per_epoch == 0:                          # an epoch ends; keep time for as long an end of the run
