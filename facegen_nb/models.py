@@ -15,9 +15,17 @@ from torch.nn.utils.parametrizations import spectral_norm
 from .core import FacegenError, randn
 
 # %% auto #0
-__all__ = ['Style', 'ModConv', 'check_embeddings', 'Painter', 'Generator', 'Discriminator', 'load_generator']
+__all__ = ['loud', 'Style', 'ModConv', 'check_embeddings', 'Painter', 'Generator', 'Discriminator', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
+def loud(layer: nn.Linear # a layer whose input has components of size about 1
+         ) -> nn.Linear: # the same layer
+    "Give a linear layer weights that keep the size of its input (He et al. 2015, gain 1) and a bias of zero."
+    nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.in_features))
+    if layer.bias is not None: nn.init.zeros_(layer.bias)
+    return layer
+
+# %% ../nbs/04_models.ipynb #040011
 class Style(nn.Module):
     "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
     def __init__(self, embed_dim: int, # E
@@ -25,14 +33,14 @@ class Style(nn.Module):
                  dim: int # S
                  ):
         super().__init__()
-        self.loud = math.sqrt(embed_dim)
-        self.embed, self.noise, self.out = nn.Linear(embed_dim, dim), nn.Linear(noise_dim, dim, bias=False), nn.Linear(dim, dim)
+        self.gain = math.sqrt(embed_dim)
+        self.embed, self.noise, self.out = loud(nn.Linear(embed_dim, dim)), nn.Linear(noise_dim, dim, bias=False), loud(nn.Linear(dim, dim))
         nn.init.normal_(self.noise.weight, std=.1 / math.sqrt(noise_dim)) # noise starts quiet: it must earn its place
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
-        h = self.embed(embeddings * self.loud) + self.noise(noise)
-        return F.leaky_relu(self.out(F.leaky_relu(h, .2)), .2)
+        h = self.embed(embeddings * self.gain) + self.noise(noise)
+        return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
 
-# %% ../nbs/04_models.ipynb #040011
+# %% ../nbs/04_models.ipynb #040014
 class ModConv(nn.Module):
     "Style-modulated, demodulated convolution with bias (StyleGAN2): (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
@@ -43,7 +51,7 @@ class ModConv(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(cout, cin, kernel, kernel) / math.sqrt(cin * kernel**2))
         self.bias = nn.Parameter(torch.zeros(cout))
-        self.scale = nn.Linear(style_dim, cin); nn.init.ones_(self.scale.bias)
+        self.scale = loud(nn.Linear(style_dim, cin)); nn.init.ones_(self.scale.bias)
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         s = self.scale(style)                                                          # (B,cin)
         d = torch.rsqrt(s.square() @ self.weight.square().sum((2, 3)).T + 1e-8)        # (B,cout)
@@ -51,7 +59,7 @@ class ModConv(nn.Module):
         x = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
         return torch.addcmul(self.bias.view(1, -1, 1, 1), x, d[:, :, None, None].to(x.dtype))
 
-# %% ../nbs/04_models.ipynb #040015
+# %% ../nbs/04_models.ipynb #040018
 def check_embeddings(embeddings: Any, # what a user gave
                      dim: int, # size expected
                      encoder: str | None = None # name of the encoder the model was trained with, for the message
@@ -69,7 +77,7 @@ def check_embeddings(embeddings: Any, # what a user gave
         raise FacegenError(f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}: divide each by its norm.')
     return e
 
-# %% ../nbs/04_models.ipynb #040017
+# %% ../nbs/04_models.ipynb #040020
 class Painter(nn.Module):
     "Style (B,S) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
     def __init__(self, style_dim: int, # S
@@ -77,7 +85,7 @@ class Painter(nn.Module):
                  ):
         super().__init__()
         c = list(channels)
-        self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), nn.Linear(style_dim, c[0] * 16)
+        self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), loud(nn.Linear(style_dim, c[0] * 16))
         self.first = ModConv(c[0], c[0], style_dim)
         self.narrow = nn.ModuleList(ModConv(a, b, style_dim) for a, b in zip(c, c[1:]))
         self.convs = nn.ModuleList(ModConv(b, b, style_dim) for b in c[1:])
@@ -100,7 +108,7 @@ class Painter(nn.Module):
         x = self.last(act(self.fine(x)))
         return (x + F.interpolate(rgb, scale_factor=2, mode='bilinear')).float()
 
-# %% ../nbs/04_models.ipynb #040019
+# %% ../nbs/04_models.ipynb #040022
 class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 5.9 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -142,7 +150,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         try: return self(e.to(p.dtype), noise.to(p.dtype)).float().clamp(-1, 1)
         finally: self.train(was)
 
-# %% ../nbs/04_models.ipynb #040022
+# %% ../nbs/04_models.ipynb #040025
 class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -165,7 +173,7 @@ class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', 
         h = self.features(images)
         return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
 
-# %% ../nbs/04_models.ipynb #040028
+# %% ../nbs/04_models.ipynb #040031
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
                    device: torch.device | str = 'cpu' # where to put it
                    ) -> Generator: # in eval mode

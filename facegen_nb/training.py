@@ -237,7 +237,7 @@ def train_step(nets: Nets, # what is trained
             same = int(torch.randint(2**62, (1,), generator=rng))    # real and fake of a pair get the same disturbance
             disturb = lambda t: augment(t, torch.Generator().manual_seed(same)).contiguous(memory_format=torch.channels_last) if r.augment else t
             nets.d.requires_grad_(True)
-            real, fakes = nets.d(torch.cat([disturb(x), disturb(fake.detach())]), torch.cat([e, e])).chunk(2)
+            real, fakes = nets.d(disturb(x), e), nets.d(disturb(fake.detach()), e)   # apart: its minibatch statistic must not mix them
             parts['d'] = d_loss(real, fakes)
             nets.learn(nets.opt_d, parts['d'], r.lr_d * rate)
             parts['d_real'], parts['d_fake'] = real.mean(), fakes.mean()
