@@ -573,7 +573,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     lpips, no_lpips = None, 'LPIPS was switched off.'
     try: lpips = Perceptual(perceptual, device) if perceptual else None
     except FacegenError as e: no_lpips = str(e)
-    scores = picture_scores(faces, store.images[rows], partner, lpips, batch_size)
+    scores = picture_scores(faces, store.images[rows], partner, lpips, min(batch_size, 32))      # LPIPS holds 10 MB a face
     metrics |= picture_metrics(scores, Bootstrap(people[rows], n=n_boot, seed=seed), people[rows], f"lpips_{perceptual or 'squeeze'}", no_lpips)
     where, no_squeeze = spaces(faces, rows, store, judge.name, judged, judge_values, scores, device, batch_size)
     metrics |= crowd_part(where, rows, store, seed)
