@@ -26,7 +26,7 @@ __all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'MARGIN',
            'decode_entry', 'size_batches', 'faces_detected', 'add_rendered', 'check_request', 'source_names',
            'curate_source', 'curate', 'crop_recipe', 'nothing_text', 'output_errors', 'plot_funnel']
 
-# %% ../nbs/02_curation.ipynb #020010
+# %% ../nbs/02_curation.ipynb #020012
 @dataclass
 class Entry:
     "One file that was met in a source: something to decode, or a reason why not."
@@ -48,7 +48,7 @@ def clean_name(name: str # a name as the file system or the archive gave it
     "A name that can be written to a table, whatever bytes it held."
     return ''.join(c if c.isprintable() else '�' for c in name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace'))
 
-# %% ../nbs/02_curation.ipynb #020013
+# %% ../nbs/02_curation.ipynb #020015
 class FolderSource:
     "All pictures below a folder, in sorted order."
     def __init__(self, path: str | Path, # the folder
@@ -86,7 +86,7 @@ def size_reason(size: int # bytes
     if size <= 0: return 'empty file'
     if size > FILE_LIMIT: return f'file of {size/2**20:.0f} MB; at most {FILE_LIMIT >> 20} MB are read'
 
-# %% ../nbs/02_curation.ipynb #020016
+# %% ../nbs/02_curation.ipynb #020018
 def unsafe_reason(name: str # a member's name
                   ) -> str | None: # why it is not read; None when it is a plain relative path
     "Refuse names that lead out of the archive."
@@ -94,7 +94,7 @@ def unsafe_reason(name: str # a member's name
     if parts[0] == '' or re.match(r'[A-Za-z]:', name): return 'absolute path in an archive'
     if '..' in parts: return 'path that leads out of the archive (..)'
 
-# %% ../nbs/02_curation.ipynb #020019
+# %% ../nbs/02_curation.ipynb #020021
 class Metered:
     "A stream that stops with `tarfile.ReadError` once it has given more than it was allowed."
     def __init__(self, f: Any, # a binary stream
@@ -119,7 +119,7 @@ def unpacked_limit(packed: int # an archive's size in bytes
     "50 times the size of the archive and 1 GB."
     return 50 * packed + (1 << 30)
 
-# %% ../nbs/02_curation.ipynb #020020
+# %% ../nbs/02_curation.ipynb #020022
 class TarSource:
     "All pictures in a tar archive, plain or packed with gzip or bzip2, in the order of the archive."
     def __init__(self, path: str | Path, # the archive
@@ -167,7 +167,7 @@ class TarSource:
         "What is written about it in store.json."
         return dict(name=self.name, kind='archive', files=self.files, bytes=self.size, sha256=sha256(self.path))
 
-# %% ../nbs/02_curation.ipynb #020022
+# %% ../nbs/02_curation.ipynb #020024
 class ZipSource:
     "All pictures in a zip archive, in sorted order."
     def __init__(self, path: str | Path, # the archive
@@ -207,7 +207,7 @@ class ZipSource:
         "What is written about it in store.json."
         return dict(name=self.name, kind='archive', files=self.files, bytes=self.size, sha256=sha256(self.path))
 
-# %% ../nbs/02_curation.ipynb #020023
+# %% ../nbs/02_curation.ipynb #020025
 def open_source(source: str | Path, # a folder or an archive
                 name: str | None = None # what it is called in the store; its own name otherwise
                 ) -> FolderSource | TarSource | ZipSource: # has `entries()`, `share()`, `describe()`
@@ -223,7 +223,7 @@ def open_source(source: str | Path, # a folder or an archive
     if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
     raise FacegenError(f"The source '{source}' is neither a folder nor an archive; a source is a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.")
 
-# %% ../nbs/02_curation.ipynb #020033
+# %% ../nbs/02_curation.ipynb #020035
 PIXEL_LIMIT = 36_000_000 # pixels: a larger picture is not decoded
 FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried
 _BIG = threading.Semaphore(2) # at most two large pictures are in memory at once, however many cores there are
@@ -245,7 +245,7 @@ def to_rgb(im: Image.Image # any mode
         return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
     return im.convert('RGB')
 
-# %% ../nbs/02_curation.ipynb #020036
+# %% ../nbs/02_curation.ipynb #020038
 def decode(data: bytes | Path, # a picture file, or its bytes
            enough: Callable[[int, int], float] | None = None # from width and height, the smallest useful scale; None: full size
            ) -> tuple[Image.Image, float]: # upright RGB picture without metadata, and its scale to the original
@@ -274,7 +274,7 @@ def broken_reason(e: Exception # what a decoder raised
     if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I): return f'cut short: {text}'
     return f'cannot be decoded: {text or type(e).__name__}'
 
-# %% ../nbs/02_curation.ipynb #020043
+# %% ../nbs/02_curation.ipynb #020045
 SIDE = 128 # pixels: side of a face in a store
 
 def crop_square(im: Image.Image, # RGB picture
@@ -291,7 +291,7 @@ def crop_square(im: Image.Image, # RGB picture
     box = (max(l, 0), max(t, 0), min(r, im.width), min(b, im.height))
     return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
 
-# %% ../nbs/02_curation.ipynb #020046
+# %% ../nbs/02_curation.ipynb #020048
 def sharpness(image: np.ndarray # uint8 (H,W,3)
               ) -> float: # 0 for a flat picture; a blurred face has tens, a sharp one hundreds
     "Variance of the 4-neighbour Laplacian of the luma, inside the border."
@@ -299,7 +299,7 @@ def sharpness(image: np.ndarray # uint8 (H,W,3)
     x = (g[1:-1, :-2] + g[1:-1, 2:] + g[:-2, 1:-1] + g[2:, 1:-1] - 4*g[1:-1, 1:-1]).ravel().astype(np.float32)
     return float(x @ x / x.size - x.mean()**2)
 
-# %% ../nbs/02_curation.ipynb #020049
+# %% ../nbs/02_curation.ipynb #020052
 @dataclass
 class Face:
     "One cropped face with what is known about the crop."
@@ -326,7 +326,7 @@ def box_text(box: Sequence[float] # four numbers
     "A box as the command line takes it: `55,50,195,190`."
     return ','.join(f'{v:g}' for v in box)
 
-# %% ../nbs/02_curation.ipynb #020052
+# %% ../nbs/02_curation.ipynb #020055
 MARGIN = 1.13 # side of the crop over the longer side of the detected box
 LIFT = .05 # how far the crop's centre lies above the box's, over the same side
 CONFIDENCE = .9 # a detection below this is no face
@@ -343,7 +343,7 @@ def largest(boxes: np.ndarray | None, # (K,4), as MTCNN gives them
     i = int(area.argmax())
     return (boxes[i], float(probs[i]), points[i]) if area[i] > 0 else None
 
-# %% ../nbs/02_curation.ipynb #020054
+# %% ../nbs/02_curation.ipynb #020057
 class Detector:
     "MTCNN on batches of pictures of any size; finds the largest face of each."
     def __init__(self, device: str | None = None # where it computes; None: the fastest device
@@ -352,7 +352,7 @@ class Detector:
         from facenet_pytorch import MTCNN
         self.device = pick_device(device)
         if self.device.type == 'mps': self.device = torch.device('cpu') # facenet-pytorch's pooling does not run on MPS
-        self.net = MTCNN(keep_all=True, device=self.device).to(memory_format=torch.channels_last) # 1.7 times as fast on a CPU
+        self.net = MTCNN(keep_all=True, device=self.device).to(memory_format=torch.channels_last)
 
     def detect(self, pictures: list[np.ndarray], # uint8 (H,W,3), any sizes
                min_face: int # pixels: smaller faces are not looked for
@@ -380,7 +380,7 @@ class Detector:
             size = max(fine, size // 3)
         return out
 
-# %% ../nbs/02_curation.ipynb #020056
+# %% ../nbs/02_curation.ipynb #020059
 def cut_detected(im: Image.Image, # upright RGB picture
                  scale: float, # its size over the original's
                  found: tuple[np.ndarray, float, np.ndarray] # box, confidence, landmarks in pixels of `im`
@@ -393,7 +393,7 @@ def cut_detected(im: Image.Image, # upright RGB picture
     x = crop_square(im, box)
     return Face(x, tuple((box / scale).tolist()), float(min(r - l, b - t) / scale), sharpness(x), (pts.ravel() / scale).tolist(), p)
 
-# %% ../nbs/02_curation.ipynb #020058
+# %% ../nbs/02_curation.ipynb #020061
 COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
     male female man woman men women boys girls a b'''.split()) # folder names that are no persons
@@ -413,7 +413,7 @@ def folder_identities(paths: Sequence[str], # paths inside one source, with forw
     if len(holding) > 1 and not nested and not loose and np.median(list(holding.values())) < 600: return names
     return [n if n and re.fullmatch(re.escape(n) + r'_\d+', PurePosixPath(p).stem) else None for p, n in zip(paths, names)]
 
-# %% ../nbs/02_curation.ipynb #020061
+# %% ../nbs/02_curation.ipynb #020064
 PARTS = ('train', 'validation', 'test') # in the order of the fractions
 
 def check_fractions(split: Sequence[float] # what the user gave
@@ -439,7 +439,7 @@ def split_people(people: Sequence[str], # one key a face: who it is
     part = dict(zip(names, np.repeat(PARTS, n)))
     return np.array([part[p] for p in people], dtype=object)
 
-# %% ../nbs/02_curation.ipynb #020065
+# %% ../nbs/02_curation.ipynb #020068
 FORMAT = 1 # version of the folder's layout
 
 def npy_header(n: int # number of faces
@@ -485,7 +485,7 @@ class StoreWriter:
         "Close the files."
         self.images.close(); self.list.close()
 
-# %% ../nbs/02_curation.ipynb #020067
+# %% ../nbs/02_curation.ipynb #020070
 def content_hash(pixels: str, # hexadecimal digest of all pixels in order
                  source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns
                  ) -> str: # 16 hexadecimal digits
@@ -520,7 +520,7 @@ def finish_store(w: StoreWriter, # holds at least one face
         **meta, people=len({p for p in people if p[0] == 'i'}), faces_without_identity=n - known, split=dict(zip(PARTS, check_fractions(split))),
         seed=seed, faces_by_split={k: int((part == k).sum()) for k in PARTS}, people_by_split={k: len(sides[k]) for k in PARTS}))
 
-# %% ../nbs/02_curation.ipynb #020069
+# %% ../nbs/02_curation.ipynb #020072
 class FaceStore:
     "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
     def __init__(self, path: str | Path # the folder that `curate` wrote
@@ -545,12 +545,12 @@ class FaceStore:
         parts = ', '.join(f'{k} {v}' for k, v in self.meta['faces_by_split'].items())
         return f"FaceStore('{self.path.name}', {len(self)} faces of {self.meta['people']} known people; {parts}; hash {self.hash})"
 
-    def indices(self, split: str # 'train', 'validation', 'test' or 'all'
+    def indices(self, split: str # 'train', 'validation', 'test', 'heldout' (validation and test) or 'all'
                 ) -> np.ndarray: # int64, ascending
         "Row numbers of the faces in one part of the split."
-        if split == 'all': return np.arange(len(self))
-        if split not in PARTS: raise FacegenError(f"Unknown split '{split}'; use one of {', '.join(PARTS)}, all.")
-        return np.flatnonzero((self.faces['split'] == split).to_numpy())
+        parts = dict(all=PARTS, heldout=PARTS[1:]).get(split, (split,))
+        if not set(parts) <= set(PARTS): raise FacegenError(f"Unknown split '{split}'; use one of {', '.join(PARTS)}, heldout, all.")
+        return np.flatnonzero(self.faces['split'].isin(parts).to_numpy())
 
     @property
     def identity_codes(self) -> np.ndarray: # int64 (N,)
@@ -571,7 +571,7 @@ class FaceStore:
         now = content_hash(h.hexdigest(), self.faces['source'], ids, self.faces['split'])
         if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
 
-# %% ../nbs/02_curation.ipynb #020071
+# %% ../nbs/02_curation.ipynb #020074
 def in_order(pool: ThreadPoolExecutor, # does the work
              f: Callable, # of one item
              items: Iterable, # a stream of any length
@@ -597,7 +597,7 @@ def watched_share(items: Iterable, # a stream of unknown length
         while at < int(100 * share()): next(bar, None); at += 1
     for _ in bar: pass
 
-# %% ../nbs/02_curation.ipynb #020073
+# %% ../nbs/02_curation.ipynb #020076
 def faces_fixed(entries: Iterable[Entry], # what was met in a source
                 box: tuple | None, # the fixed box, or None for the centre square
                 pool: ThreadPoolExecutor, # decodes
@@ -610,7 +610,7 @@ def faces_fixed(entries: Iterable[Entry], # what was met in a source
         except Rejected as r: return e.source, str(r), 'pictures' if 'smaller than the box' not in str(r) else 'readable'
     return in_order(pool, work, entries, ahead, lambda e: len(e.data) if isinstance(e.data, bytes) else 0)
 
-# %% ../nbs/02_curation.ipynb #020075
+# %% ../nbs/02_curation.ipynb #020078
 def decode_entry(e: Entry # what was met in a source
                  ) -> tuple[str, Any]: # source; (picture, scale) or the reason
     "Decode for detection: pictures with a side above 4096 pixels are made smaller."
@@ -649,7 +649,7 @@ def faces_detected(entries: Iterable[Entry], # what was met in a source
         faces = pool.map(lambda x: cut_detected(*x[0][1], x[1]) if x[1] is not None else 'no face found', zip(batch, found))
         for (source, _), face in zip(batch, faces): yield source, face, 'detected' if isinstance(face, Face) else 'readable'
 
-# %% ../nbs/02_curation.ipynb #020077
+# %% ../nbs/02_curation.ipynb #020080
 def add_rendered(w: StoreWriter, # the store in the making
                  source: str, # such as `rendered:2000`
                  seed: int # of the renderer
@@ -667,7 +667,7 @@ def add_rendered(w: StoreWriter, # the store in the making
             w.add(Face(x, box, float(SIDE), sharpness(x)), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
-# %% ../nbs/02_curation.ipynb #020079
+# %% ../nbs/02_curation.ipynb #020082
 STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel
 
 def check_request(sources: Sequence[str], out: Path, detector: str, box: Sequence[float] | None, overwrite: bool) -> None:
@@ -689,7 +689,7 @@ def source_names(sources: Sequence[str] # as the user gave them
     names, seen = [s if str(s).startswith('rendered:') else Path(s).expanduser().resolve().name for s in map(str, sources)], Counter()
     return [f'{n}#{seen[n]}' if (seen.update([n]) or seen[n]) > 1 else n for n in names]
 
-# %% ../nbs/02_curation.ipynb #020080
+# %% ../nbs/02_curation.ipynb #020083
 def curate_source(w: StoreWriter, src: Any, counts: Counter, crop: Callable, min_side: float, identity: str) -> None:
     "Read one opened source, append its faces, list its rejects, count the steps, name the people."
     first, paths = len(w), []
@@ -735,7 +735,7 @@ def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz,
         finish_store(w, split, seed, dict(crop=crop_recipe(detector, box, min_side), counts=dict(counts), rejected=sum(w.reasons.values()), identity_rule=identity, sources=told))
     return FaceStore(out)
 
-# %% ../nbs/02_curation.ipynb #020081
+# %% ../nbs/02_curation.ipynb #020084
 def crop_recipe(detector: str, # 'none' or 'mtcnn'
                 box: Sequence[float] | None, # the fixed box
                 min_side: float # smallest side that was kept
@@ -762,7 +762,7 @@ def output_errors(out: Path # the store's folder
     try: yield
     except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space or choose another folder.") from None
 
-# %% ../nbs/02_curation.ipynb #020097
+# %% ../nbs/02_curation.ipynb #020101
 def plot_funnel(store: FaceStore # whose counts to draw
                 ) -> Any: # a matplotlib figure
     "Bars with the number of pictures that are left after every step."

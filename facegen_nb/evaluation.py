@@ -22,7 +22,7 @@ __all__ = ['cosines', 'derangement', 'other_pictures', 'Impostors', 'impostor_pa
            'pick_faces', 'same_recogniser', 'check_judge', 'identity_part', 'crowd_part', 'spaces', 'recognisers',
            'evaluate']
 
-# %% ../nbs/08_evaluation.ipynb #080011
+# %% ../nbs/08_evaluation.ipynb #080013
 def cosines(a: np.ndarray, # (n,D), any length
             b: np.ndarray # (n,D), any length
             ) -> np.ndarray: # (n,) float32 in [-1, 1]
@@ -31,7 +31,7 @@ def cosines(a: np.ndarray, # (n,D), any length
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return ((a * b).sum(1) / np.maximum(norms, 1e-12)).astype(np.float32)
 
-# %% ../nbs/08_evaluation.ipynb #080014
+# %% ../nbs/08_evaluation.ipynb #080016
 def derangement(identities: np.ndarray, # (n,) the person of each face
                 seed: int = 0 # the same seed gives the same shuffle
                 ) -> np.ndarray: # (n,) int64: face i is compared with face result[i]
@@ -46,7 +46,7 @@ def derangement(identities: np.ndarray, # (n,) the person of each face
     result[order] = np.roll(order, -counts.max())
     return result
 
-# %% ../nbs/08_evaluation.ipynb #080017
+# %% ../nbs/08_evaluation.ipynb #080019
 def other_pictures(identities: np.ndarray, # (n,) the person of each face
                    seed: int = 0 # the same seed gives the same choice
                    ) -> np.ndarray: # (n,) int64: another face of the same person, or -1 where there is none
@@ -58,7 +58,7 @@ def other_pictures(identities: np.ndarray, # (n,) the person of each face
         if len(mine) > 1: result[mine] = np.roll(mine, 1)
     return result
 
-# %% ../nbs/08_evaluation.ipynb #080020
+# %% ../nbs/08_evaluation.ipynb #080022
 @dataclass
 class Impostors:
     "Scores of real pairs of different people: how many there were, and the highest of them."
@@ -81,7 +81,7 @@ def impostor_pairs(values: np.ndarray, # (n,D) unit-norm embeddings of real face
     top = np.argsort(-scores, kind='stable')[:int(np.ceil(keep*len(scores)))]
     return Impostors(len(scores), scores[top], people, counts, np.stack([codes[i[top]], codes[j[top]]], 1))
 
-# %% ../nbs/08_evaluation.ipynb #080023
+# %% ../nbs/08_evaluation.ipynb #080025
 def threshold(imp: Impostors, # scores of real pairs of different people
               far: float, # the share of them that may pass, such as 1e-3
               weights: np.ndarray | None = None # (K,) how often each person counts; None: once
@@ -95,7 +95,7 @@ def threshold(imp: Impostors, # scores of real pairs of different people
     passed = np.cumsum(weights[a] * weights[b])                   # pairs at or above each score
     return float(imp.top[min(int((passed <= far*total + 1e-9).sum()), len(a) - 1)])
 
-# %% ../nbs/08_evaluation.ipynb #080028
+# %% ../nbs/08_evaluation.ipynb #080031
 class Bootstrap:
     "Resamples of people: how often each person stands in each of `n` resamples."
     def __init__(self,
@@ -114,7 +114,7 @@ class Bootstrap:
         "How often each face counts in each resample."
         return self.counts[:, np.searchsorted(self.people, identities)].astype(np.float64)
 
-# %% ../nbs/08_evaluation.ipynb #080030
+# %% ../nbs/08_evaluation.ipynb #080033
 def interval(replicates: np.ndarray # (n,) one value for each resample
              ) -> tuple[float, float] | tuple[None, None]: # ends of the interval; None where it cannot be had
     "The central 95 % of the resampled values."
@@ -137,7 +137,7 @@ def weighted_quantile(values: np.ndarray, # (m,) one value a face
     order = np.argsort(values); cum = np.cumsum(w[:, order], 1)
     return values[order][(cum < q*cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
 
-# %% ../nbs/08_evaluation.ipynb #080036
+# %% ../nbs/08_evaluation.ipynb #080040
 def entry(value: float | None, # the number; None when it is missing
           n: int = 0, # faces (or pairs) behind it
           low: float | None = None, # ends of the 95 % interval
@@ -161,7 +161,7 @@ def missing(reason: str, # one sentence: why, and what to do
     "A metric that could not be measured: reported, and never replaced by another."
     return entry(None, better=better, reason=reason, **more)
 
-# %% ../nbs/08_evaluation.ipynb #080039
+# %% ../nbs/08_evaluation.ipynb #080043
 def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
                     target: np.ndarray, # (n,D) embeddings of the pictures they are compared with
                     claimed: np.ndarray, # (n,) the person in each target
@@ -178,7 +178,7 @@ def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
     nearest = np.where(stranger, against, -2).max(1)
     return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
 
-# %% ../nbs/08_evaluation.ipynb #080041
+# %% ../nbs/08_evaluation.ipynb #080045
 def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
                      w: np.ndarray, # (B,n) bootstrap weights of these faces
                      limits: dict[float, tuple[float | None, np.ndarray]] # FAR: (threshold, (B,) resampled thresholds)
@@ -200,7 +200,7 @@ def resampled_thresholds(imp: Impostors, # real pairs of different people
         out[far] = (t, None if t is None else np.array([threshold(imp, far, x) for x in w]))
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080044
+# %% ../nbs/08_evaluation.ipynb #080048
 def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated faces
                      source: np.ndarray, # (n,D) embeddings of the real pictures they were made from
                      identities: np.ndarray, # (n,) the people
@@ -229,7 +229,7 @@ def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated 
             out[f'{who}_{which}_{k}'] = entry(mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080050
+# %% ../nbs/08_evaluation.ipynb #080054
 class Perceptual(LPIPS):
     "LPIPS as a squared Euclidean distance between vectors, one a picture; raises `FacegenError` without its weights."
     def __init__(self,
@@ -254,7 +254,7 @@ def squared_distance(a: list[torch.Tensor], # parts of the vectors of B pictures
     "Squared Euclidean distance of vectors that come in parts."
     return sum((x - y).square().flatten(1).sum(1) for x, y in zip(a, b))
 
-# %% ../nbs/08_evaluation.ipynb #080055
+# %% ../nbs/08_evaluation.ipynb #080060
 def cycle_order(partner: np.ndarray # (n,) whom each face meets
                 ) -> np.ndarray: # (n,) all positions; after i comes partner[i], unless that one has been
     "An order in which partners are neighbours."
@@ -270,7 +270,7 @@ def ssim(a: torch.Tensor, # (B,3,H,W) in [0, 1]
     from kornia.metrics import ssim as kornia_ssim
     return kornia_ssim(a, b, 11).mean((1, 2, 3))
 
-# %% ../nbs/08_evaluation.ipynb #080057
+# %% ../nbs/08_evaluation.ipynb #080062
 @torch.inference_mode()
 def picture_scores(generated: np.ndarray, # (n,H,W,3) uint8
                    source: np.ndarray, # (n,H,W,3) uint8, the real pictures
@@ -298,7 +298,7 @@ def picture_scores(generated: np.ndarray, # (n,H,W,3) uint8
     back = np.argsort(order)
     return {k: np.concatenate(v)[back] for k, v in out.items()}
 
-# %% ../nbs/08_evaluation.ipynb #080059
+# %% ../nbs/08_evaluation.ipynb #080064
 def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave them
                     boot: Bootstrap, # resamples of people
                     identities: np.ndarray, # (n,) the people
@@ -312,7 +312,7 @@ def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave th
         else: out[name] = missing(reason or 'not measured', better)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080062
+# %% ../nbs/08_evaluation.ipynb #080067
 @torch.inference_mode()
 def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
                         device: str | torch.device = 'cpu', # where to compute
@@ -327,7 +327,7 @@ def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
     def features(x): return net((((x.to(device) + 1)/2 - mean) / std).contiguous(memory_format=torch.channels_last)).mean((2, 3))
     return np.concatenate([features(to_float(images[i:i+batch_size])).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
 
-# %% ../nbs/08_evaluation.ipynb #080065
+# %% ../nbs/08_evaluation.ipynb #080070
 def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
                      b: np.ndarray # (m,D) features of the other
                      ) -> float: # squared distance, 0 or more
@@ -348,7 +348,7 @@ def frechet_by_svd(a: np.ndarray, # (n,D) features of one crowd
     A, B = (np.linalg.qr(x, mode='r') if len(x) > x.shape[1] else x for x in (A, B))
     return float(((a.mean(0) - b.mean(0))**2).sum() + spread - 2*np.linalg.svd(A @ B.T, compute_uv=False).sum())
 
-# %% ../nbs/08_evaluation.ipynb #080070
+# %% ../nbs/08_evaluation.ipynb #080075
 def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
                     b: np.ndarray, # (m,D) features of the other
                     seed: int = 0, # of the random subsets
@@ -362,7 +362,7 @@ def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
         return clean_kid(a.astype(np.float64), b.astype(np.float64), 1 if min(len(a), len(b)) <= max_subset else 100, max_subset)
     finally: np.random.set_state(state)
 
-# %% ../nbs/08_evaluation.ipynb #080073
+# %% ../nbs/08_evaluation.ipynb #080078
 def half_of_people(identities: np.ndarray, # (n,) people
                    rng: np.random.Generator # source of randomness
                    ) -> np.ndarray: # positions of the faces of a random half of the people
@@ -396,7 +396,7 @@ def crowd_distances(generated: np.ndarray, # (n,D) features of generated faces
         out[name] = entry(value, n, value - se[0], value + se[0], None, ceiling, 'low', dim=dim, ceiling_low=float(ceiling - se[1]), ceiling_high=float(ceiling + se[1]), **more)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080078
+# %% ../nbs/08_evaluation.ipynb #080083
 def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
               identities: np.ndarray, # (N,) people; negative means unknown
               test: np.ndarray, # positions of the evaluated faces
@@ -412,7 +412,7 @@ def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
     return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()),
                 largest_cosine=float(best.max()), above_0_9=int((best > .9).sum()))
 
-# %% ../nbs/08_evaluation.ipynb #080081
+# %% ../nbs/08_evaluation.ipynb #080086
 def generate_faces(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
                    embeddings: np.ndarray, # (n,D) unit norm
                    seed: int = 0, # of the noise
@@ -431,7 +431,7 @@ def generate_faces(generator: Any, # anything with `generate(embeddings, *, nois
         out.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(out)
 
-# %% ../nbs/08_evaluation.ipynb #080084
+# %% ../nbs/08_evaluation.ipynb #080089
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
                  ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
     "Make every face of unknown identity a person of its own."
@@ -451,7 +451,7 @@ def pick_faces(store: Any, # a FaceStore
     people = np.unique(who); rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
-# %% ../nbs/08_evaluation.ipynb #080087
+# %% ../nbs/08_evaluation.ipynb #080092
 def same_recogniser(a: dict[str, Any], # a fingerprint
                     b: dict[str, Any] # another
                     ) -> bool: # True when both describe the same network with the same weights
@@ -471,7 +471,7 @@ def check_judge(judge: dict[str, Any], # fingerprint of the judge
                            "choose another judge, or force it and the result will be marked.")
     return not same
 
-# %% ../nbs/08_evaluation.ipynb #080089
+# %% ../nbs/08_evaluation.ipynb #080094
 def identity_part(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
                   rows: np.ndarray, # (n,) the store's rows they were made from
                   store: Any, # a FaceStore
@@ -507,7 +507,7 @@ def crowd_part(features: dict[str, tuple], # space: (generated (n,D), real (n,D)
         out |= crowd_distances(generated[mine], real[mine], get(reference), people[rows[mine]], people[reference], space, seed)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080091
+# %% ../nbs/08_evaluation.ipynb #080096
 def spaces(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
            rows: np.ndarray, # (n,) the store's rows
            store: Any, # a FaceStore
@@ -526,7 +526,7 @@ def spaces(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
     mine, real = (scores['features'], scores['source_features']) if 'features' in scores else (feats(faces), feats(store.images[rows]))
     return out | dict(squeezenet=(mine/5, real/5, lambda r: feats(store.images[r])/5)), None
 
-# %% ../nbs/08_evaluation.ipynb #080093
+# %% ../nbs/08_evaluation.ipynb #080098
 def recognisers(store: Any, # a FaceStore
                 embeddings: Any, # the conditioning Embeddings
                 judge: Any, # an Encoder
@@ -541,7 +541,7 @@ def recognisers(store: Any, # a FaceStore
         except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 
-# %% ../nbs/08_evaluation.ipynb #080094
+# %% ../nbs/08_evaluation.ipynb #080099
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store

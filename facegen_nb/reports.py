@@ -136,7 +136,7 @@ def about(result: dict[str, Any] # a result
     if z.get('largest_cosine') is not None: text += f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them {z['largest_cosine']:.2f}" + (f", above 0.9 for {k}" if (k := z.get('above_0_9')) else '')
     return text + '.'
 
-# %% ../nbs/09_reports.ipynb #090022
+# %% ../nbs/09_reports.ipynb #090023
 STYLE = '''
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--page:#f6f7f9;--card:#fff;--line:#dfe3e9;--key:#0b5cad;--best:#e6f1fb}
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3adba;--page:#12161c;--card:#1b2129;--line:#323b47;--key:#7fb8f5;--best:#1d344c}}
@@ -166,7 +166,7 @@ def picture_data(picture: Image.Image | str | Path, # a picture or its file
     if len(buf.getvalue()) > limit: buf, kind = io.BytesIO(), 'jpeg'; picture.save(buf, 'JPEG', quality=88)
     return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', picture.width, picture.height
 
-# %% ../nbs/09_reports.ipynb #090024
+# %% ../nbs/09_reports.ipynb #090025
 def html_table(results: dict[str, dict[str, Any]], # a result for each run
                metrics: list[str] | None = None, # which metrics; None: all
                caption: str = 'Value [95 % interval over people]. Floor: with shuffled embeddings. Real: the same number for real pictures.' # above the table

@@ -325,7 +325,7 @@ def refuse_foreign(folder: Path, # where a run wants to live
     if resume == 'never': raise FacegenError(f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto.")
     old = Recipe.from_yaml((folder/'recipe.yaml').read_text())
     if old.hash != recipe.hash:
-        a, b = dataclasses.asdict(old), dataclasses.asdict(recipe)
+        a, b = (yaml.safe_load(r.to_yaml()) for r in (old, recipe))
         diff = ', '.join(f'{k}={a[k]!r} there, {b[k]!r} asked' for k in a if a[k] != b[k] and k not in ('max_minutes', 'max_steps'))
         raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
     env = json.loads((folder/'environment.json').read_text()).get('run', {}) if (folder/'environment.json').is_file() else {}
