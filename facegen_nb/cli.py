@@ -198,7 +198,7 @@ def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last chec
              store: Annotated[Path, typer.Option(help='The store whose people are drawn.')],
              judge: Annotated[str, typer.Option(help='A recogniser that took no part in training.')],
              judge_weights: Annotated[Optional[Path], typer.Option(help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-             split: Annotated[str, typer.Option(help='Whose people: test, validation or train.')] = 'test',
+             split: Annotated[str, typer.Option(help='Whose people: test, validation, heldout (both) or train.')] = 'test',
              seed: Annotated[int, typer.Option(help='Of noise, pairs and bootstrap.')] = 0,
              beside: Annotated[Optional[list[Path]], typer.Option(help='Another run folder to judge and print beside this one; repeatable.')] = None,
              device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):

@@ -4,7 +4,7 @@
 
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
-import json, math
+import contextlib, io, math
 from pathlib import Path
 from typing import Any
 import torch
@@ -181,7 +181,8 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
     p = Path(path)
     if p.is_dir() and not (p/'config.json').is_file():
         raise FacegenError(f"The folder '{p}' holds no config.json; a folder written by save_pretrained (config.json and model.safetensors) was expected.")
-    try: g = Generator.from_pretrained(str(path), map_location=str(device))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()): g = Generator.from_pretrained(str(path), map_location=str(device)) # the mixin prints
     except Exception as ex:
         raise FacegenError(f"No generator could be loaded from '{path}' ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); "
                            "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
