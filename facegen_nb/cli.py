@@ -83,7 +83,7 @@ def describe_store(store: FaceStore # what to describe
     "Print the funnel, the splits and where rejected pictures are listed."
     print('  '.join(f'{k} {v:,}' for k, v in store.meta['counts'].items()))
     print('  '.join(f"{s} {len(store.indices(s)):,} faces of {len(np.unique(store.identity_codes[store.indices(s)])):,} people" for s in ('train', 'validation', 'test')))
-    print(f"{store.path}: {len(store):,} faces, content {store.hash}" + (f"; rejected pictures are listed in {store.path/'rejected.csv'}" if (store.path/'rejected.csv').is_file() else ''))
+    print(f"{store.path}: {len(store):,} faces, content {store.hash}" + (f"; rejected pictures are listed in {store.path/'rejected.csv'}" if store.meta['rejected'] else ''))
 
 @command
 def embed(store: Annotated[Path, typer.Argument(help='A store made by `facegen curate`.')],
@@ -235,8 +235,8 @@ def judge_run(run: Path, # a run folder
     return evaluate_generator(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, sheet_path=sheet_path)
 
 # %% ../nbs/10_cli.ipynb #100020
-DEMO = dict(name='demo', lpips=0., l1=1., identity=.4, adversarial=.1, adversary_from=.6, batch_size=16,
-            generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256), discriminator=dict(channels=(16, 32, 64, 128, 128)))
+# a plain decoder: in four minutes an adversary adds colour fringes, not faces
+DEMO = dict(name='demo', lpips=0., l1=1., identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
 
 @command
 def demo(out: Annotated[Path, typer.Option(help='Folder for the store, the run, the pictures and report.html.')] = Path('facegen-demo'),

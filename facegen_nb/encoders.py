@@ -126,7 +126,7 @@ class RenderedSettings:
     people: int = 1500 # rendered people it learns from
     per_person: int = 8 # pictures of each
     width: int = 32 # channels of the first layer
-    epochs: int = 8 # times it sees each picture
+    epochs: int = 4 # times it sees each picture
     seed: int = 1_000_003 # of the people and the weights; far from the seeds of stores
     dim: int = 128 # size of the embedding
     version: int = 1 # raised when the training or the renderer changes
@@ -165,12 +165,12 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              settings: RenderedSettings | None = None, # another encoder than the default one
              tell: Callable[[str], None] = print # gets a line when it must be trained first
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: read from the cache, or trained first (about two minutes on two cores)."
+    "The encoder for rendered faces: read from the cache, or trained first (one to two minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or RENDERED[name]
     file = cache_dir()/f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
     if not file.is_file():
-        tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, about two minutes on two cores.")
+        tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
         net = train_small_encoder(s, pick_device())
         with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
     net = _load_strict(SmallEncoder(s.dim, s.width), _safetensors(file), file)
