@@ -126,7 +126,7 @@ class RenderedSettings:
     people: int = 1500 # rendered people it learns from
     per_person: int = 8 # pictures of each
     width: int = 32 # channels of the first layer
-    epochs: int = 4 # times it sees each picture
+    epochs: int = 6 # times it sees each picture
     seed: int = 1_000_003 # of the people and the weights; far from the seeds of stores
     dim: int = 128 # size of the embedding
     version: int = 1 # raised when the training or the renderer changes
