@@ -4,8 +4,8 @@
 
 # %% ../nbs/06_training.ipynb #060004
 from __future__ import annotations
-import copy, csv, ctypes, dataclasses, importlib, json, math, os, pkgutil, shutil, signal, sys, time
-from collections.abc import Callable, Iterator
+import csv, ctypes, dataclasses, importlib, json, math, os, pkgutil, signal, sys, time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Recipe(Settings):
     name: str = 'generator' # what it is called in tables
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
-    batch_size: int = 8 # pictures a step; in a short budget more steps count for more than larger ones
+    batch_size: int = 8 # pictures a step
     coarse: float = .35 # share of the budget spent on faces of side 64, for half the cost
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
