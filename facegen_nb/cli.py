@@ -62,7 +62,7 @@ def settings(pairs: list[str] | None # such as ['l1=0.5', 'augment=false']
         if not eq: raise FacegenError(f"--set was given '{p}'; key=value was expected, such as --set l1=0.5.")
     return out
 
-# %% ../nbs/10_cli.ipynb #100011
+# %% ../nbs/10_cli.ipynb #100012
 @command
 def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', help='Folders, archives (tar, tgz, zip), or `rendered:2000` for 2,000 rendered faces.')],
            out: Annotated[Path, typer.Option(help='The folder of the store to be made.')],
@@ -82,7 +82,10 @@ def describe_store(store: FaceStore # what to describe
                    ) -> None:
     "Print the funnel, the splits and where rejected pictures are listed."
     print('  '.join(f'{k} {v:,}' for k, v in store.meta['counts'].items()))
-    print('  '.join(f"{s} {len(store.indices(s)):,} faces of {len(np.unique(store.identity_codes[store.indices(s)])):,} people" for s in ('train', 'validation', 'test')))
+    def people(s: str) -> str:
+        codes = store.identity_codes[store.indices(s)]; known = len(np.unique(codes[codes >= 0]))
+        return f' of {known:,} people' + (f' and {(codes < 0).sum():,} of unknown people' if (codes < 0).any() else '') if known else ' of unknown people' if len(codes) else ''
+    print('  '.join(f'{s} {len(store.indices(s)):,} faces{people(s)}' for s in ('train', 'validation', 'test')))
     print(f"{store.path}: {len(store):,} faces, content {store.hash}" + (f"; rejected pictures are listed in {store.path/'rejected.csv'}" if store.meta['rejected'] else ''))
 
 @command
@@ -95,10 +98,11 @@ def embed(store: Annotated[Path, typer.Argument(help='A store made by `facegen c
     Example: `FACEGEN_WEIGHTS=weights facegen embed lfw --encoder edgeface_xs`
     """
     s, e = FaceStore(store), load_encoder(encoder or default_encoder(), weights, device)
+    cached = (s.path/'embeddings'/f'{e.name}.npy').is_file()
     t = time.perf_counter(); done = embed_store(s, e); t = time.perf_counter() - t
-    print(f"{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; {2*len(s)/t:.0f} pictures a second ({t:.0f} s)")
+    print(f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; ' + ('found in the cache' if cached else f'{2*len(s)/t:.0f} pictures a second ({t:.0f} s)'))
 
-# %% ../nbs/10_cli.ipynb #100013
+# %% ../nbs/10_cli.ipynb #100014
 @command
 def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help=f"One of {', '.join(recipe_names())}, or a YAML file.")],
           store: Annotated[Path, typer.Option(help='A store with embeddings.')],
@@ -123,9 +127,9 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help=f"One of 
     r, s = find_recipe(recipe).replace(changes), FaceStore(store)
     r = Run(r, s, load_encoder(encoder or default_encoder(), weights, device), run, resume, device, tracker)
     last = r.train()
-    print(f"{last}: {r.step:,} steps, {r.step * r.batches.batch_size:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
+    print(f"{last}: {r.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
-# %% ../nbs/10_cli.ipynb #100015
+# %% ../nbs/10_cli.ipynb #100016
 def pick_generator(run: Path | None, # a run folder
                    checkpoint: str | None, # a checkpoint folder or a name on the hub
                    device: str | None # where to put it
@@ -142,7 +146,7 @@ def read_embeddings(file: Path # a .npy file
     "Numbers of a .npy file, never a pickle; raises `FacegenError` for anything else."
     if not file.is_file(): raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
     try: e = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as ex: raise FacegenError(f"The file '{file}' could not be read as a .npy array of numbers ({str(ex)[:100]}).") from None
+    except (ValueError, OSError, EOFError): raise FacegenError(f"The file '{file}' could not be read as a .npy array of numbers (pickled objects are refused); save one with numpy.save, shape (N, dim).") from None
     if not isinstance(e, np.ndarray) or e.dtype.kind != 'f': raise FacegenError(f"The file '{file}' holds {getattr(e, 'dtype', type(e).__name__)}; floating-point embeddings of shape (N, dim) were expected.")
     return e
 
@@ -150,7 +154,7 @@ def embed_folder(folder: Path, # pictures, as `curate` takes them
                  g: Generator, # whose encoder is needed
                  weights: Path | None, # of that encoder
                  device: str | None # where to embed
-                 ) -> np.ndarray: # (N,dim)
+                 ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the picture of each
     "Embed the faces of a folder with the encoder that a generator was trained with."
     if g.encoder is None: raise FacegenError('The checkpoint does not say which encoder it was trained with; give --embeddings instead of --images.')
     enc = load_encoder(g.encoder, weights, device)
@@ -159,9 +163,9 @@ def embed_folder(folder: Path, # pictures, as `curate` takes them
     with tempfile.TemporaryDirectory() as tmp:
         store = make_store([str(folder)], Path(tmp)/'store', split=(1, 0, 0), identity='none')
         for row in (store.path/'rejected.csv').read_text().splitlines()[1:]: print(f'left out: {row}')
-        return embed_images(enc, np.array(store.images))
+        return embed_images(enc, np.array(store.images)), [Path(p).name for p in store.faces['source']]
 
-# %% ../nbs/10_cli.ipynb #100016
+# %% ../nbs/10_cli.ipynb #100018
 @command
 def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(help='A run folder: its last checkpoint is used.')] = None,
@@ -180,9 +184,10 @@ def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` .
     if (embeddings is None) == (images is None): raise FacegenError('Name exactly one of --embeddings and --images.')
     if out.exists() and not out.is_dir(): raise FacegenError(f"'{out}' is a file; a folder for the pictures was expected.")
     g = pick_generator(run, checkpoint, device)
-    e = read_embeddings(embeddings) if embeddings is not None else embed_folder(images, g, weights, device)
+    e, names = (read_embeddings(embeddings), None) if embeddings is not None else embed_folder(images, g, weights, device)
     e = check_embeddings(e, g.embed_dim, g.encoder)
     out.mkdir(parents=True, exist_ok=True); shown = []
+    if names: (out/'pictures.csv').write_text('number,picture\n' + ''.join(f'{i:06d},"{n}"\n' for i, n in enumerate(names)))
     rows = e.repeat_interleave(per_embedding, 0)
     noise = torch.randn(len(rows), g.noise_dim, generator=torch.Generator().manual_seed(seed))
     for i in progress(range(0, len(rows), 32)):
@@ -192,7 +197,7 @@ def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` .
     sheet(torch.stack(shown[:64]), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
     print(f'{out}: {len(rows):,} faces of {len(e):,} embeddings, and sheet.png')
 
-# %% ../nbs/10_cli.ipynb #100018
+# %% ../nbs/10_cli.ipynb #100020
 @command
 def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last checkpoint is judged.')],
              store: Annotated[Path, typer.Option(help='The store whose people are drawn.')],
@@ -209,8 +214,8 @@ def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last chec
     s, j = FaceStore(store), load_encoder(judge, judge_weights, device)
     results = {}
     for r in [run, *(beside or [])]:
-        results[r.name] = judge_run(r, s, j, split, seed, device, r/'sheet.png')
-        save_result(results[r.name], r/'results.json')
+        result = judge_run(r, s, j, split, seed, device, r/'sheet.png'); save_result(result, r/'results.json')
+        results[str(r) if r.name in ('', *results) else r.name] = result
     print_table(results)
     print(f"written: {', '.join(str(r/'results.json') for r in [run, *(beside or [])])}")
 
@@ -224,17 +229,19 @@ def judge_run(run: Path, # a run folder
               ) -> dict[str, Any]: # a result
     "The result of a run's last checkpoint, with what is known about the run."
     g = pick_generator(run, None, device)
-    about = json.loads((run/'checkpoints'/'last'/'about.json').read_text())
+    try:
+        about, environment = (json.loads((run/f).read_text()) for f in ('checkpoints/last/about.json', 'environment.json'))
+        name = find_recipe(run/'recipe.yaml').name
+    except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
     if (made := about.get('store')) != store.hash:
         raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
     emb = load_embeddings(store, g.encoder)
     if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
         raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
-    name = yaml.safe_load((run/'recipe.yaml').read_text())['name']
-    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=json.loads((run/'environment.json').read_text()))
+    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment)
     return evaluate_generator(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, sheet_path=sheet_path)
 
-# %% ../nbs/10_cli.ipynb #100020
+# %% ../nbs/10_cli.ipynb #100022
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces
 DEMO = dict(name='demo', lpips=0., l1=1., identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
 
@@ -259,28 +266,29 @@ def demo(out: Annotated[Path, typer.Option(help='Folder for the store, the run, 
     Run(recipe, store, encoder, out/'run', device=device).train()
     print('5/5  judging on people never trained on'); result = judge_run(out/'run', store, judge, device=device, sheet_path=out/'sheet.png')
     save_result(result, out/'run'/'results.json'); print_table({'demo': result})
-    demo_page(out, store, result, (time.monotonic() - start) / 60)
+    demo_page(out, store, result, (time.monotonic() - start) / 60, device)
     print(f"{out/'report.html'}: pictures and the table; {(time.monotonic() - start)/60:.1f} minutes in all")
 
-# %% ../nbs/10_cli.ipynb #100021
+# %% ../nbs/10_cli.ipynb #100024
 def demo_page(out: Path, # the demo's folder
               store: FaceStore, # its people
               result: dict[str, Any], # its evaluation
-              minutes: float # how long all of it took
+              minutes: float, # how long all of it took
+              device: str | None = None # where to draw
               ) -> None:
     "Write report.html: unseen people beside what was generated from their embeddings, progress, table."
-    g, e = pick_generator(out/'run', None, None), load_embeddings(store, 'rendered').values
+    g, e = pick_generator(out/'run', None, device), load_embeddings(store, 'rendered').values
     rows = store.indices('test')[::4][:8]                                    # one picture of each of eight people
     faces = to_uint8(g.generate(torch.from_numpy(np.array(e[rows])), seed=0)).permute(0, 2, 3, 1).cpu().numpy()
     epochs = sorted((out/'run'/'samples').glob('epoch-*.png')); pick = sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1})
     html_report(out/'report.html', 'Faces from embeddings: a demonstration', {'demo': result},
         [('People that the model never saw (above), and what it drew from nothing but their embeddings (below).', sheet(np.concatenate([store.images[rows], faces]), ncol=8)),
-         *((f'The same people and the same noise after epoch {int(epochs[i].stem[6:])}.', epochs[i]) for i in pick)],
+         *((f'People of the validation part, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i]) for i in pick)],
         prose=f'A generator was trained on {len(store.indices("train")):,} rendered faces, conditioned on the embeddings of a small recogniser, '
               f'and judged by another recogniser that took no part, on {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training. '
               f'Everything, both recognisers included, took {minutes:.1f} minutes on this machine.')
 
-# %% ../nbs/10_cli.ipynb #100023
+# %% ../nbs/10_cli.ipynb #100026
 EXAMPLES = """Each step with an example:
 
 - `facegen demo --out demo`

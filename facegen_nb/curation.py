@@ -679,7 +679,7 @@ def check_request(sources: Sequence[str], out: Path, detector: str, box: Sequenc
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out/'store.json').is_file(): raise FacegenError(f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store.")
-        if not overwrite: raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder or allow it to be overwritten.")
+        if not overwrite: raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder (from Python, overwrite=True replaces it).")
     for s in sources:
         if ':' not in str(s) and out.resolve() in [p := Path(s).expanduser().resolve(), *p.parents]: raise FacegenError(f"The store '{out}' would replace a folder that holds the source '{s}'; choose another folder for the store.")
 

@@ -55,7 +55,7 @@ _HAIR = (
     _number("hair_length", -1, 1, "how far down the hair reaches"),
     _number("hairline", -.07, .07, "height of the hairline"))
 
-# %% ../nbs/01_faces.ipynb #010012
+# %% ../nbs/01_faces.ipynb #010013
 _FEATURES = (
     _number("eye_size", .84, 1.18, "size of the eyes"),
     _number("eye_spacing", .395, .475, "distance of an eye from the middle, in half head widths"),
@@ -82,7 +82,7 @@ _MARKS = (
 #: What makes a person.
 IDENTITY_FACTORS: tuple[Factor, ...] = _HEAD + _HAIR + _FEATURES + _MARKS
 
-# %% ../nbs/01_faces.ipynb #010014
+# %% ../nbs/01_faces.ipynb #010015
 #: What changes from one picture of a person to the next.
 NUISANCE_FACTORS: tuple[Factor, ...] = (
     _number("yaw", -.42, .42, "turn of the head, radians"),
@@ -99,7 +99,7 @@ NUISANCE_FACTORS: tuple[Factor, ...] = (
     _number("shift_x", -.06, .06, "shift to the right"),
     _number("shift_y", -.05, .05, "shift downwards"))
 
-# %% ../nbs/01_faces.ipynb #010017
+# %% ../nbs/01_faces.ipynb #010019
 def _sample(factors: tuple[Factor, ...], n: int, seed: int, stream: int) -> Tensor:
     if n < 0: raise FacegenError(f"Found n={n}, expected a number of faces of at least 0; ask for 0 or more.")
     generator = torch.Generator().manual_seed((int(seed) * 1_000_003 + stream) % 2**63)
@@ -125,7 +125,7 @@ def sample_nuisances(
     "Draw pose, expression, light, background and framing for `n` pictures."
     return _sample(NUISANCE_FACTORS, n, seed, 23)
 
-# %% ../nbs/01_faces.ipynb #010020
+# %% ../nbs/01_faces.ipynb #010022
 def _check(values: Tensor, factors: tuple[Factor, ...], what: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(factors):
         raise FacegenError(f"Found {what} of shape {tuple(values.shape)}, expected (B, {len(factors)}): one column per "
@@ -149,7 +149,7 @@ def describe(
     return [{f.name: f.choices[int(decoded[f.name][i])] if f.choices else float(decoded[f.name][i]) for f in factors}
             for i in range(len(identities))]
 
-# %% ../nbs/01_faces.ipynb #010023
+# %% ../nbs/01_faces.ipynb #010025
 SKIN_TONES = ((255, 226, 204), (248, 208, 176), (232, 180, 138), (198, 138, 96), (148, 95, 62), (98, 62, 44))
 HAIR_COLOURS = dict(black=(34, 30, 36), brown=(70, 44, 32), chestnut=(112, 68, 40), auburn=(136, 56, 32),
                     ginger=(200, 100, 44), blond=(214, 170, 98), platinum=(238, 222, 190), grey=(158, 158, 166),
@@ -170,7 +170,7 @@ def _hsv(h: Tensor, s: Tensor, v: Tensor) -> Tensor:
     k = ((h[:, None] + _vec(1, 2/3, 1/3)) % 1 * 6 - 3).abs().sub(1).clamp(0, 1)
     return v[:, None] * (1 - s[:, None] + s[:, None] * k)
 
-# %% ../nbs/01_faces.ipynb #010025
+# %% ../nbs/01_faces.ipynb #010027
 def _light_and_skin(i: SimpleNamespace, n: SimpleNamespace) -> dict[str, Tensor]:
     lx, ly, lz = n.light_side, -n.light_height, .75
     length = (lx**2 + ly**2 + lz**2).sqrt()
@@ -193,7 +193,7 @@ def _hair_colours(i: SimpleNamespace, light: Tensor, skin: Tensor) -> dict[str, 
                 hair_shine=(hair + (1 - hair) * _vec(.34, .30, .26)) * light,
                 brow_rgb=(hair * .62 + skin * .08) * light, lash=(hair * .16 + _vec(.06, .04, .04)) * light)
 
-# %% ../nbs/01_faces.ipynb #010027
+# %% ../nbs/01_faces.ipynb #010029
 ZOOM, DROP, NECK = 1.15, .060, .40  # size of a person in the picture; shift down; height the head rolls about
 
 def _pose_and_head(i: SimpleNamespace, n: SimpleNamespace, size: int) -> dict[str, Tensor]:
@@ -209,7 +209,7 @@ def _pose_and_head(i: SimpleNamespace, n: SimpleNamespace, size: int) -> dict[st
         ear_x=a * cy, ear_shift=-.17 * a * sy, ear_y=head_y + .20 * b, ear_ix=1 / (.082 * i.ear_size),
         ear_iy=1 / (.125 * i.ear_size), ear_edge=.0475 * i.ear_size * unit)
 
-# %% ../nbs/01_faces.ipynb #010029
+# %% ../nbs/01_faces.ipynb #010031
 _CUT = dict(side=1.03, top=1.07, bottom=.12, boxy=0., round=.42, flare=0., wave=0., bumps=0., volume=1., reach=.12,
             back=0., density=1., turn=.85, open_top=.56, open_width=.93, open_box=0., open_part=0., open_point=0., jag=0.,
             knot_x=0., knot_y=0., knot_rx=0., knot_ry=0., strands=1.6, curl=0., sweep=0.)
@@ -232,7 +232,7 @@ HAIR_CUTS: dict[str, dict[str, float]] = dict(
     pigtails=dict(top=1.06, bottom=.2, open_top=.44, open_box=.35, knot_x=1.30, knot_y=.28, knot_rx=.36, knot_ry=.70,
                   volume=.6, jag=.05, reach=.4))
 
-# %% ../nbs/01_faces.ipynb #010031
+# %% ../nbs/01_faces.ipynb #010034
 def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
     a, b, sy, unit, head_y = i.head_width, i.head_height, head["sy"], head["unit"], head["head_y"]
     c = SimpleNamespace(**{k: _vec(*({**_CUT, **cut}[k] for cut in HAIR_CUTS.values()))[i.hair_cut] for k in _CUT})
@@ -251,7 +251,7 @@ def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
         s_part=c.open_part * a * .8, k_on=(c.knot_rx > 0).double(), k_x=a * c.knot_x, k_y=head_y + b * (c.knot_y + .1 * tail * i.hair_length),
         k_ix=1 / rx, k_iy=1 / ry, k_edge=.5 * unit * (rx * ry).sqrt(), k_sway=-.25 * a * sy * (1 - tail))
 
-# %% ../nbs/01_faces.ipynb #010033
+# %% ../nbs/01_faces.ipynb #010036
 def _eyes_and_brows(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
     w, r, unit = .122 * i.eye_size, .064 * i.eye_size**.7, head["unit"]
     iris = _table(EYE_COLOURS.values())[i.eye_colour] / 255
@@ -278,7 +278,7 @@ def _nose_and_mouth(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tens
         lip_up=.026 * i.lip_fullness, lip_lo=.036 * i.lip_fullness, lip_rgb=lip * light, lip_dark=lip * .76 * light,
         lip_lit=(lip + (1 - lip) * .45) * light, mouth_rgb=_vec(.30, .10, .11) * light)
 
-# %% ../nbs/01_faces.ipynb #010035
+# %% ../nbs/01_faces.ipynb #010038
 def _accessories(i: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
     beard = _table([(0, 0, 0, 0), (.28, 0, 0, 0), (0, 0, 1, 0), (0, 1, .9, 0), (1, 0, 1, .075)])[i.beard]
     # half width, half height, boxiness, half thickness, slant, on
@@ -301,7 +301,7 @@ def _parameters(identities: Tensor, nuisances: Tensor, size: int) -> dict[str, T
     return {**colours, **_hair_colours(i, light, skin), **head, **_hair(i, head), **_eyes_and_brows(i, n, head, light),
             **_nose_and_mouth(i, n, head, light, skin), **_accessories(i, head, light)}
 
-# %% ../nbs/01_faces.ipynb #010037
+# %% ../nbs/01_faces.ipynb #010040
 def _pack(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[tuple[str, int], ...]]:
     columns = {k: v[:, None] if v.ndim == 1 else v.clamp(0, .998) * 255 + .5 for k, v in parameters.items()}
     return torch.cat(list(columns.values()), 1).float(), tuple((k, v.shape[1]) for k, v in columns.items())
@@ -310,7 +310,7 @@ def _unpack(flat: Tensor, layout: tuple[tuple[str, int], ...]) -> SimpleNamespac
     parts = flat[:, :, None, None].split([n for _, n in layout], 1)
     return SimpleNamespace(**{k: v for (k, _), v in zip(layout, parts)})
 
-# %% ../nbs/01_faces.ipynb #010040
+# %% ../nbs/01_faces.ipynb #010043
 def _cover(field: Tensor, pixels) -> Tensor:
     "Share of each pixel inside (`field` < 0); `pixels` is the number of pixels per unit of the field."
     return (field * -pixels).add_(.5).clamp_(0, 1)
@@ -331,7 +331,7 @@ def _shade(image: Tensor, dark: Tensor, lit: Tensor, tone: Tensor, alpha: Tensor
     "Lay a colour between `dark` (tone 0) and `lit` (tone 1) over the image."
     image.lerp_(dark, alpha).addcmul_(lit - dark, alpha * tone)
 
-# %% ../nbs/01_faces.ipynb #010043
+# %% ../nbs/01_faces.ipynb #010047
 @lru_cache(None)
 def _bounds(size: int, box: tuple[float, ...]) -> tuple[int, int, int, int]:
     "Rows and columns that can show the box `(x0, y0, x1, y1)` of head coordinates; all of the picture for no box."
@@ -378,7 +378,7 @@ class _Window:
         p = self.p
         return self.x * p.cy - (p.ball2 - self.x * self.x).clamp_(min=.004).sqrt_().mul_(p.sy)
 
-# %% ../nbs/01_faces.ipynb #010046
+# %% ../nbs/01_faces.ipynb #010051
 def _head(p: SimpleNamespace, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     "Normalised coordinates of the head and its field."
     Y = (y - p.head_y) * p.ib
@@ -409,7 +409,7 @@ def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     tone = (shadow * -.75 + (x * p.lx * 2.2 + .80)).clamp_(0, 1)
     _shade(image, p.skin_dark * .93, p.skin_lit * .97, tone, _cover(torch.minimum(column * p.neck_w, neckline * .2), p.unit * .5))
 
-# %% ../nbs/01_faces.ipynb #010047
+# %% ../nbs/01_faces.ipynb #010053
 def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x = w.x - p.ear_shift
     side = x.sign()
@@ -427,7 +427,7 @@ def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> 
     face.copy_(_cover(field, p.head_edge))
     _shade(image, p.skin_dark, p.skin_lit, tone.add_(.24).clamp_(0, 1), face)
 
-# %% ../nbs/01_faces.ipynb #010049
+# %% ../nbs/01_faces.ipynb #010055
 def _freckles(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
     u, v = x * 19, y * 19 + x * 5
     gu, gv = u.floor(), v.floor()
@@ -458,7 +458,7 @@ def _paint_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> N
     x = w.surface()
     _paint(image, p.skin_line, _age_lines(p, x, w.y, x.abs()).mul_(face))
 
-# %% ../nbs/01_faces.ipynb #010050
+# %% ../nbs/01_faces.ipynb #010056
 def _paint_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     down = ((w.y - p.nose_top) * p.nose_ilen).clamp_(0, 1.15)                   # 0 between the eyes, 1 at the tip
     u = (w.surface() - down * p.nose_dx).mul_(p.nose_iw)
@@ -476,7 +476,7 @@ def _paint_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     _paint(image, p.skin_line * .8, _cover(nostril, p.nose_edge * .35).mul_(.80))
     _paint(image, p.skin_glow, _bump(u - p.lx * .3, v + .30, .42, .42).mul_(.60))
 
-# %% ../nbs/01_faces.ipynb #010052
+# %% ../nbs/01_faces.ipynb #010058
 def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     u2 = ((w.surface() - p.mouth_dx) * p.mouth_iw).square_()
     k = (1 - u2).clamp_(min=0)
@@ -495,7 +495,7 @@ def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     seam = _cover((d - top).abs_().sub_(.0045), edge).mul_((1.10 - u2).mul_(6).clamp_(0, 1))
     _paint(image, p.mouth_rgb * .6 + p.lip_dark * .4, seam.mul_(.75))
 
-# %% ../nbs/01_faces.ipynb #010054
+# %% ../nbs/01_faces.ipynb #010060
 def _paint_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     X, Y, field = _head(p, w.x, w.y)
     x = w.surface()
@@ -516,7 +516,7 @@ def _paint_mole(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     far = (w.surface() - p.mole_x).square_().add_((w.y - p.mole_y).square_())
     _paint(image, p.skin_line * .75, _cover(far / .021 - .021, p.unit * .5).mul_(.9))
 
-# %% ../nbs/01_faces.ipynb #010056
+# %% ../nbs/01_faces.ipynb #010062
 def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
     "Side of the face (-1 or 1) and distance outwards from the eye's middle."
     x = w.surface()
@@ -554,7 +554,7 @@ def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> 
     rim = _cover((v - lower).abs_().sub_(.045), p.eye_unit * .8)
     _paint(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(.55))
 
-# %% ../nbs/01_faces.ipynb #010057
+# %% ../nbs/01_faces.ipynb #010064
 def _paint_brows(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     u = (_fold(p, w)[1] - .008).mul_(p.brow_ix)
     middle = p.brow_y - (1 - (u - .25).square_()).mul_(.030) - u * p.brow_a
@@ -577,7 +577,7 @@ def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     temple.mul_(_cover((w.x - p.ear_shift).abs_() - p.ear_x * 1.03, p.unit))
     _paint(image, p.g_rgb, torch.maximum(ring, torch.maximum(bridge, temple)).mul_(p.g_on))
 
-# %% ../nbs/01_faces.ipynb #010059
+# %% ../nbs/01_faces.ipynb #010066
 def _hair_shape(p: SimpleNamespace, w: _Window, curly: bool) -> SimpleNamespace:
     x, y = w.line(1, 0, -p.h_sway), w.line(0, 1, -p.head_y)
     q = w.line(1, p.s_sweep, -p.h_sway - p.s_part - p.s_sweep * p.head_y) / w.line(0, .55, 1.15 - .55 * p.head_y)
@@ -616,7 +616,7 @@ def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNa
     gloss = (h.field + .42).abs_().mul_(-3.6).add_(1).clamp_(0, 1).mul_((h.side * 1.2 - .05).clamp_(0, 1))
     _paint(image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(.35).add_(.62).clamp_(0, 1)).mul_(front).mul_(.85))
 
-# %% ../nbs/01_faces.ipynb #010061
+# %% ../nbs/01_faces.ipynb #010068
 _OPTIONAL = ("back", "knot", "hair", "beard", "glasses", "mole", "curly")
 def _needs(p: dict[str, Tensor]) -> Tensor:
     "Which optional layers each face has; bool `(B, len(_OPTIONAL))`."
@@ -651,7 +651,7 @@ def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
     if "hair" in needs: _paint_front_hair(p, top, image[top.where], h, face[top.where])
     return image.to(torch.uint8)
 
-# %% ../nbs/01_faces.ipynb #010062
+# %% ../nbs/01_faces.ipynb #010070
 def _in_threads(work: Callable[[int], None], count: int) -> None:
     "Call `work` for 0 … count-1 from as many threads as torch may use, each running torch on one core."
     threads = min(torch.get_num_threads(), count)
@@ -691,7 +691,7 @@ def render(
         for k in range(len(parts)): work(k)
     return images
 
-# %% ../nbs/01_faces.ipynb #010069
+# %% ../nbs/01_faces.ipynb #010077
 def rendered_faces(
     n: int, # number of pictures
     per_person: int = 4, # pictures of each person; the last person has fewer where `n` is no multiple

@@ -4,7 +4,7 @@
 
 # %% ../nbs/05_losses.ipynb #050004
 from __future__ import annotations
-import os
+import os, warnings
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
@@ -25,37 +25,27 @@ def lpips_missing(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
     return None if os.path.isfile(f) else f"LPIPS-{net} needs the weight file '{LPIPS_FILES[net]}', which is not in '{os.path.dirname(f)}'; put it there, or set TORCH_HOME to the folder above 'hub'."
 
 class LPIPS(nn.Module):
-    "Learned perceptual distance (B,) of pictures (B,3,H,W) in [-1, 1], H and W at least 64; equal to the `lpips` package's."
+    "Learned perceptual distance (B,) of pictures (B,3,H,W) in [-1, 1], H and W at least 64, by the `lpips` package."
     def __init__(self, net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
                  ):
         super().__init__()
         if (why := lpips_missing(net)): raise FacegenError(why)
-        import lpips, warnings
+        import lpips
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            ref = lpips.LPIPS(net=net, verbose=False)
-        self.scale, self.net = ref.scaling_layer, ref.net
-        self.weights = nn.ParameterList(lin.model[-1].weight.flatten() for lin in ref.lins)
-        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+            self.net = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(memory_format=torch.channels_last)
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        "Distance of each x to its y; gradients flow to x only."
-        with torch.no_grad(): fy = self.net(self.scale(y))
-        total = 0.
-        for a, b, w in zip(self.net(self.scale(x)), fy, self.weights):
-            aa, bb = (a * a), (b * b)
-            na, nb = aa.sum(1).add(1e-20).rsqrt(), bb.sum(1).add(1e-20).rsqrt()
-            dot = lambda t: torch.einsum('bchw,c->bhw', t, w)
-            total = total + (dot(aa) * na**2 + dot(bb) * nb**2 - 2 * dot(a * b) * na * nb).mean((1, 2))
-        return total.clamp_min(0)
+        "Distance of each x to its y."
+        return self.net(x, y).flatten()
 
-# %% ../nbs/05_losses.ipynb #050013
+# %% ../nbs/05_losses.ipynb #050014
 def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit norm
                   wanted: Tensor # (B,D) embeddings asked for, unit norm
                   ) -> Tensor: # (B,), 0 when equal, 2 when opposite
     "One minus the cosine of unit embeddings."
     return 1 - (generated * wanted).sum(1)
 
-# %% ../nbs/05_losses.ipynb #050016
+# %% ../nbs/05_losses.ipynb #050017
 def d_loss(real: Tensor, # logits of real faces
            fake: Tensor # logits of generated faces
            ) -> Tensor: # scalar
@@ -67,7 +57,7 @@ def g_loss(fake: Tensor # logits of generated faces
     "Generator's non-saturating loss on logits: softplus(-fake), mean."
     return F.softplus(-fake).mean()
 
-# %% ../nbs/05_losses.ipynb #050021
+# %% ../nbs/05_losses.ipynb #050022
 def augment(images: Tensor, # (B,3,H,W)
             rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same disturbance
             shift: float = 1/8, # largest shift as a share of the side

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from .core import FacegenError, randn
 
 # %% auto #0
-__all__ = ['loud', 'Style', 'ModConv', 'check_embeddings', 'Painter', 'Generator', 'Discriminator', 'load_generator']
+__all__ = ['loud', 'Style', 'AdaGN', 'check_embeddings', 'Painter', 'Generator', 'Discriminator', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -41,23 +41,21 @@ class Style(nn.Module):
         return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
 
 # %% ../nbs/04_models.ipynb #040014
-class ModConv(nn.Module):
-    "Style-modulated, demodulated convolution with bias (StyleGAN2): (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
+class AdaGN(nn.Module):
+    "3x3 convolution, group normalisation, scale and shift by the style: (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
                  cout: int, # output channels
                  style_dim: int, # S
-                 kernel: int = 3 # kernel side
+                 groups: int = 8 # at most so many; the channels of a group share one mean and one variance
                  ):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(cout, cin, kernel, kernel) / math.sqrt(cin * kernel**2))
-        self.bias = nn.Parameter(torch.zeros(cout))
-        self.scale = loud(nn.Linear(style_dim, cin)); nn.init.ones_(self.scale.bias)
+        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False); nn.init.kaiming_normal_(self.conv.weight, a=.2)
+        self.norm = nn.GroupNorm(math.gcd(groups, cout), cout, affine=False)
+        self.style = loud(nn.Linear(style_dim, 2 * cout)); self.style.weight.data.mul_(.3)
+        self.style.bias.data[:cout] = 1                                               # scales start around one, shifts around nought
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        s = self.scale(style)                                                          # (B,cin)
-        d = torch.rsqrt(s.square() @ self.weight.square().sum((2, 3)).T + 1e-8)        # (B,cout)
-        x = x * s[:, :, None, None]
-        x = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
-        return torch.addcmul(self.bias.view(1, -1, 1, 1), x, d[:, :, None, None].to(x.dtype))
+        scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
+        return torch.addcmul(shift, self.norm(self.conv(x)), scale)
 
 # %% ../nbs/04_models.ipynb #040018
 def check_embeddings(embeddings: Any, # what a user gave
@@ -81,32 +79,30 @@ def check_embeddings(embeddings: Any, # what a user gave
 class Painter(nn.Module):
     "Style (B,S) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
     def __init__(self, style_dim: int, # S
-                 channels: tuple[int, ...] # at sides 4, 8, 16, 32, 64
+                 channels: tuple[int, ...] # at sides 4, 8, 16, 32, 64; half of the last at 128
                  ):
         super().__init__()
         c = list(channels)
         self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), loud(nn.Linear(style_dim, c[0] * 16))
-        self.first = ModConv(c[0], c[0], style_dim)
-        self.narrow = nn.ModuleList(ModConv(a, b, style_dim) for a, b in zip(c, c[1:]))
-        self.convs = nn.ModuleList(ModConv(b, b, style_dim) for b in c[1:])
+        self.first = AdaGN(c[0], c[0], style_dim)
+        self.narrow = nn.ModuleList(AdaGN(a, b, style_dim) for a, b in zip(c, c[1:]))
+        self.convs = nn.ModuleList(AdaGN(b, b, style_dim) for b in c[1:])
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
-        self.fine, self.last = nn.Conv2d(c[-1] // 4, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
+        self.shrink, self.fine, self.last = AdaGN(c[-1], c[-1] // 2, style_dim), nn.Conv2d(c[-1] // 2, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
         for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias); m.weight.data.mul_(.2)
         self.mean = nn.Parameter(torch.zeros(1, 3, 32, 32))            # training puts the mean face here, to start from
     def forward(self, s: Tensor, side: int = 128) -> Tensor:
-        act = lambda x: F.leaky_relu(x, .2, inplace=True)
+        act, double = lambda x: F.leaky_relu(x, .2, inplace=True), lambda x: F.interpolate(x, scale_factor=2, mode='bilinear')
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
         x = act(self.first(x.contiguous(memory_format=torch.channels_last), s))
         rgb = None
         for narrow, conv, to_rgb in zip(self.narrow, self.convs, self.rgbs):
-            x = F.interpolate(act(narrow(x, s)), scale_factor=2, mode='bilinear')
-            x = act(conv(x, s))
-            rgb = to_rgb(x) if rgb is None else to_rgb(x) + F.interpolate(rgb, scale_factor=2, mode='bilinear')
+            x = act(conv(double(act(narrow(x, s))), s))
+            rgb = to_rgb(x) if rgb is None else to_rgb(x) + double(rgb)
             if rgb.shape[-1] == 32: rgb = rgb + self.mean
             if rgb.shape[-1] == side: return rgb.float()
-        x = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (0, 1, 0, 1), mode='replicate'), 2, 1)   # takes the shuffle's checkerboard away
-        x = self.last(act(self.fine(x)))
-        return (x + F.interpolate(rgb, scale_factor=2, mode='bilinear')).float()
+        x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
+        return (x + double(rgb)).float()
 
 # %% ../nbs/04_models.ipynb #040022
 class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
@@ -114,7 +110,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  noise_dim: int = 64, # size of the noise
                  style_dim: int = 384, # size of the style that every block reads
-                 channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; the last a multiple of 4
+                 channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; half of the last at 128
                  fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
                  ):
         super().__init__()

@@ -72,21 +72,21 @@ class Recipe(Settings):
     name: str = 'generator' # what it is called in tables
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
-    batch_size: int = 8 # pictures a step
-    coarse: float = .35 # share of the budget spent on faces of side 64, for half the cost
+    batch_size: int = 16 # pictures a step
+    coarse: float = .4 # share of the budget spent on faces of side 64, for half the cost
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
     identity: float = .5 # weight of one minus the encoder's cosine
     adversarial: float = .3 # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = .55 # share of the budget at which the adversary joins
+    adversary_from: float = .5 # share of the budget at which the adversary joins
     lr_g: float = 6e-4 # generator's learning rate, while decoding
     lr_g_adversarial: float = 4e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
     betas: tuple = (.5, .99) # Adam's, both networks
     warm_up: float = .01 # share of the budget in which learning rates rise
     cool_down: float = .25 # share of the budget, at its end, in which they fall to a tenth
-    ema: float = .998 # how slowly the mean weights follow, a step
+    ema: float = .995 # how slowly the mean weights follow, a step
     augment: bool = True # the same random shift and colour for real and fake
     precision: str = 'auto' # auto, fp32, bf16, fp16
     seed: int = 0 # of weights, data order, noise and disturbances
@@ -130,6 +130,7 @@ class Batches:
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
         self.images = torch.from_numpy(store.images[i]).permute(0, 3, 1, 2).to(device)      # channels_last by its strides
         self.embeddings = torch.from_numpy(np.stack([embeddings.values[i], embeddings.mirrored[i]])).float().to(device)
+        self.order = (-1, torch.empty(0))                                                   # epoch, its order
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
         return self.n // self.batch_size
@@ -139,8 +140,8 @@ class Batches:
         return (x + x.flip(2)) / 2
     def __call__(self, step: int) -> tuple[Tensor, Tensor, torch.Generator]: # faces (B,3,128,128) in [-1,1], embeddings (B,D), random numbers for the rest of the step
         epoch, k = divmod(step, len(self))
-        order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
-        i = order[k*self.batch_size:(k+1)*self.batch_size].to(self.device)
+        if self.order[0] != epoch: self.order = epoch, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch)).to(self.device)
+        i = self.order[1][k*self.batch_size:(k+1)*self.batch_size]
         rng = torch.Generator().manual_seed((self.seed << 40) + step)
         flip = (torch.rand(len(i), generator=rng) < .5).to(self.device)
         x = self.images[i].float().div_(127.5).sub_(1)
@@ -275,9 +276,9 @@ def load_checkpoint(run: Path # a run folder
         last = old[-1]
     try: return torch.load(last/'state.pt', map_location='cpu', weights_only=True), load_file(last/'model.safetensors')
     except Exception as ex:
-        raise FacegenError(f"The checkpoint '{last}' is damaged ({type(ex).__name__}); delete that folder to start anew with --resume never, or use one of the named epochs beside it.") from None
+        raise FacegenError(f"The checkpoint '{last}' is damaged ({type(ex).__name__}); train into another --run folder, or use one of the named epochs beside it.") from None
 
-# %% ../nbs/06_training.ipynb #060035
+# %% ../nbs/06_training.ipynb #060037
 class Log:
     "Rows to `log.csv`, and to wandb when asked; a tracker that fails is dropped with one line."
     COLUMNS = ('step', 'epoch', 'minutes', 'images', 'rate', 'phase', 'lr', 'l1', 'lpips', 'identity', 'g', 'd', 'd_real', 'd_fake', 'valid_l1', 'valid_lpips', 'valid_identity')
@@ -288,7 +289,6 @@ class Log:
         self.path, self.tracker = run/'log.csv', None
         if not self.path.is_file(): self.path.write_text(','.join(self.COLUMNS) + '\n')
         if tracker == 'wandb': self.safely(lambda: self.start(run, recipe))
-        elif tracker != 'none': raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
     def start(self, run: Path, recipe: Recipe) -> None:
         import wandb
         key = os.environ.get('WANDB_API_KEY') or (Path.home()/'.netrc').is_file() and 'wandb' in (Path.home()/'.netrc').read_text()
@@ -310,7 +310,7 @@ class Log:
     def close(self) -> None:
         if self.tracker: self.safely(self.tracker.finish)
 
-# %% ../nbs/06_training.ipynb #060038
+# %% ../nbs/06_training.ipynb #060040
 def refuse_foreign(folder: Path, # where a run wants to live
                    recipe: Recipe, # its recipe
                    about: dict[str, Any], # hashes of recipe, store and encoder
@@ -332,7 +332,7 @@ def refuse_foreign(folder: Path, # where a run wants to live
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff: raise FacegenError(f"The folder '{folder}' holds a run on other data ({diff}); choose another --run folder.")
 
-# %% ../nbs/06_training.ipynb #060039
+# %% ../nbs/06_training.ipynb #060041
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
     def __init__(self, recipe: Recipe, # what to do
@@ -345,6 +345,7 @@ class Run:
                  tell: Callable[[str], None] = print, # gets a line an epoch
                  clock: Callable[[], float] = time.monotonic # seconds; another clock serves in tests
                  ):
+        if tracker not in ('wandb', 'none'): raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
         self.recipe, self.store, self.folder, self.tell, self.device = recipe, store, Path(folder), tell, pick_device(device)
         self.budget = Budget(recipe.max_minutes, clock=clock)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
@@ -377,7 +378,7 @@ class Run:
         "Train to the end of the budget; returns the folder of the last checkpoint."
         return train_run(self)
 
-# %% ../nbs/06_training.ipynb #060041
+# %% ../nbs/06_training.ipynb #060043
 def fixed_people(store: FaceStore, # the faces
                  embeddings: Embeddings, # of that store
                  noise_dim: int, # of the generator
@@ -411,7 +412,7 @@ def end_epoch(run: Run, # at the end of an epoch, or of its budget
     run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **valid)
     run.tell(f'epoch {epoch:3}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  ' + '  '.join(f'{k[6:]} {v:.3f}' for k, v in valid.items()))
 
-# %% ../nbs/06_training.ipynb #060043
+# %% ../nbs/06_training.ipynb #060045
 class stopping:
     "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
     def __init__(self, run: Run): self.run, self.old = run, {}
@@ -434,7 +435,7 @@ class Bar:
     def close(self) -> None:
         if self.bar: self.bar.update(1000)
 
-# %% ../nbs/06_training.ipynb #060044
+# %% ../nbs/06_training.ipynb #060046
 def train_run(run: Run # made, perhaps half done
               ) -> Path: # the folder of the last checkpoint
     "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
