@@ -197,12 +197,13 @@ def verification(embeddings: np.ndarray, # (N,D) unit vectors
 @torch.inference_mode()
 def embed_images(encoder: Encoder, # which
                  images: np.ndarray | Tensor, # uint8 (N,H,W,3)
-                 batch_size: int = 32, # small batches stay in a CPU's cache
+                 batch_size: int | None = None, # default: 16 on the CPU, which stays in its cache, else 256
                  mirror: bool = False, # embed the mirrored pictures instead
                  device: torch.device | str | None = None # where; default: where the encoder's weights are
                  ) -> np.ndarray: # float32 (N,dim), unit norm
     "Embeddings of uint8 pictures; raises `FacegenError` when one is not finite."
     p = next(encoder.parameters(), None); device = device or (p.device if p is not None else 'cpu')
+    batch_size = batch_size or (16 if torch.device(device).type == 'cpu' else 256)
     out = np.empty((len(images), encoder.dim), np.float32)
     for i in progress(range(0, len(images), batch_size)):
         x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
