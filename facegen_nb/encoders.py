@@ -265,7 +265,7 @@ def load_embeddings(store: FaceStore, # whose
 
 def embed_store(store: FaceStore, # whose pictures
                 encoder: Encoder, # with which
-                batch_size: int = 32 # pictures at once
+                batch_size: int | None = None # pictures at once; default as for `embed_images`
                 ) -> Embeddings: # as cached
     "Embed a store and its mirror images, or load what the cache has; refuses a cache made from something else."
     values, mirrored, card = _files(store, encoder.name)
