@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, hashlib, json, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, hashlib, json, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterable, Iterator
@@ -14,8 +14,8 @@ from PIL import Image
 
 # %% auto #0
 __all__ = ['FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device', 'conv_rate',
-           'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'atomic', 'write_json', 'sha256', 'to_float',
-           'to_uint8', 'sheet', 'show', 'watched', 'progress', 'environment']
+           'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'atomic', 'write_json',
+           'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class FacegenError(Exception):
@@ -143,6 +143,13 @@ class Budget:
     def share(self) -> float: "Share of the budget used, 0 to 1; 0 without a limit."; return 0. if not self.minutes else min(1., self.elapsed / self.minutes)
 
 # %% ../nbs/00_core.ipynb #000033
+def keep_memory() -> bool: # True where it could be done
+    "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
+    if not sys.platform.startswith('linux'): return False
+    try: libc = ctypes.CDLL('libc.so.6'); return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+    except (OSError, AttributeError): return False
+
+# %% ../nbs/00_core.ipynb #000036
 @contextlib.contextmanager
 def atomic(path: str | Path # the file or folder that shall exist
            ) -> Iterator[Path]: # a temporary path to write to
@@ -164,7 +171,7 @@ def write_json(path: str | Path, # the file
     "Write JSON, readable and whole or not at all."
     with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n')
 
-# %% ../nbs/00_core.ipynb #000035
+# %% ../nbs/00_core.ipynb #000038
 def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
            n: int = 16 # hexadecimal digits
            ) -> str: # the first n digits of the hash
@@ -179,7 +186,7 @@ def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an arra
             while block := f.read(1 << 20): h.update(block)
     return h.hexdigest()[:n]
 
-# %% ../nbs/00_core.ipynb #000038
+# %% ../nbs/00_core.ipynb #000041
 def to_float(images: torch.Tensor | np.ndarray # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
              ) -> torch.Tensor: # float32 (B,3,H,W) in [-1, 1]
     "uint8 pictures to the float pictures that networks see."
@@ -193,7 +200,7 @@ def to_uint8(images: torch.Tensor # float (B,3,H,W) in [-1, 1]; values outside a
     "Float pictures to uint8, rounded to the nearest value."
     return images.float().add(1.).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
-# %% ../nbs/00_core.ipynb #000040
+# %% ../nbs/00_core.ipynb #000043
 def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
           ncol: int = 8, # pictures a row
           pad: int = 2, # white pixels between pictures
@@ -209,7 +216,7 @@ def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or ui
     im = Image.fromarray(out.permute(1, 2, 0).numpy())
     return im if scale == 1 else im.resize((round(im.width*scale), round(im.height*scale)), Image.LANCZOS)
 
-# %% ../nbs/00_core.ipynb #000043
+# %% ../nbs/00_core.ipynb #000046
 def show(im: Image.Image, # what to show
          quality: int = 85 # JPEG quality
          ) -> None:
@@ -218,7 +225,7 @@ def show(im: Image.Image, # what to show
     from IPython.display import Image as Shown, display
     buf = io.BytesIO(); im.save(buf, 'JPEG', quality=quality); display(Shown(buf.getvalue(), format='jpeg'))
 
-# %% ../nbs/00_core.ipynb #000045
+# %% ../nbs/00_core.ipynb #000048
 def watched() -> bool:
     "True where somebody can see a bar: a terminal or a live notebook."
     if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'): return False
@@ -233,7 +240,7 @@ def progress(items: Iterable, # what to go through
     from fastprogress.fastprogress import progress_bar
     return progress_bar(items, total=total, leave=leave)
 
-# %% ../nbs/00_core.ipynb #000048
+# %% ../nbs/00_core.ipynb #000051
 def environment(device: torch.device | str = 'cpu' # the device that did the work
                 ) -> dict[str, Any]: # plain values for JSON
     "Versions, device and commit, for the record beside a result."

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (FacegenError, atomic, autocast, cache_dir, pick_device, pick_dtype, progress, seed_everything, sha256,
+from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, seed_everything, sha256,
                              to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, curate
 from .faces import rendered_faces
@@ -197,13 +197,13 @@ def verification(embeddings: np.ndarray, # (N,D) unit vectors
 @torch.inference_mode()
 def embed_images(encoder: Encoder, # which
                  images: np.ndarray | Tensor, # uint8 (N,H,W,3)
-                 batch_size: int | None = None, # default: 16 on the CPU, which stays in its cache, else 256
+                 batch_size: int | None = None, # default: 32 on the CPU, else 256
                  mirror: bool = False, # embed the mirrored pictures instead
                  device: torch.device | str | None = None # where; default: where the encoder's weights are
                  ) -> np.ndarray: # float32 (N,dim), unit norm
     "Embeddings of uint8 pictures; raises `FacegenError` when one is not finite."
     p = next(encoder.parameters(), None); device = device or (p.device if p is not None else 'cpu')
-    batch_size = batch_size or (16 if torch.device(device).type == 'cpu' else 256)
+    batch_size = batch_size or (32 if torch.device(device).type == 'cpu' else 256)
     out = np.empty((len(images), encoder.dim), np.float32)
     for i in progress(range(0, len(images), batch_size)):
         x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
@@ -270,7 +270,7 @@ def embed_store(store: FaceStore, # whose pictures
     "Embed a store and its mirror images, or load what the cache has; refuses a cache made from something else."
     values, mirrored, card = _files(store, encoder.name)
     if not card.is_file():
-        values.parent.mkdir(exist_ok=True)
+        values.parent.mkdir(exist_ok=True); keep_memory()
         for file, mirror in ((values, False), (mirrored, True)):
             e = embed_images(encoder, store.images, batch_size, mirror)
             with atomic(file) as tmp:

@@ -4,7 +4,7 @@
 
 # %% ../nbs/06_training.ipynb #060004
 from __future__ import annotations
-import csv, ctypes, dataclasses, importlib, json, math, os, pkgutil, signal, sys, time
+import csv, dataclasses, importlib, json, math, os, pkgutil, signal, sys, time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
-from .core import (Budget, FacegenError, atomic, autocast, environment, pick_device, pick_dtype, randn, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, environment, keep_memory, pick_device, pick_dtype, randn, seed_everything,
                              sha256, sheet, to_float, watched, write_json)
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
@@ -23,9 +23,9 @@ from .losses import LPIPS, augment, d_loss, g_loss, identity_loss
 from .models import Discriminator, Generator
 
 # %% auto #0
-__all__ = ['NAMED_EPOCHS', 'Settings', 'Recipe', 'recipe_names', 'find_recipe', 'keep_memory', 'Batches', 'mean_weights',
-           'schedule', 'Nets', 'likeness', 'train_step', 'save_checkpoint', 'load_checkpoint', 'Log', 'refuse_foreign',
-           'Run', 'fixed_people', 'look', 'end_epoch', 'stopping', 'Bar', 'train_run', 'refuse_nan']
+__all__ = ['NAMED_EPOCHS', 'Settings', 'Recipe', 'recipe_names', 'find_recipe', 'Batches', 'mean_weights', 'schedule', 'Nets',
+           'likeness', 'train_step', 'save_checkpoint', 'load_checkpoint', 'Log', 'refuse_foreign', 'Run',
+           'fixed_people', 'look', 'end_epoch', 'stopping', 'Bar', 'train_run', 'refuse_nan']
 
 # %% ../nbs/06_training.ipynb #060008
 @dataclass(frozen=True)
@@ -110,13 +110,6 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     return importlib.import_module(f'facegen_nb.recipes.{name}').recipe
 
 # %% ../nbs/06_training.ipynb #060015
-def keep_memory() -> bool: # True where it could be done
-    "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
-    if not sys.platform.startswith('linux'): return False
-    try: libc = ctypes.CDLL('libc.so.6'); return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
-    except (OSError, AttributeError): return False
-
-# %% ../nbs/06_training.ipynb #060017
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
     def __init__(self, store: FaceStore, # where the faces are
@@ -148,7 +141,7 @@ class Batches:
         x = torch.where(flip.view(-1, 1, 1, 1), x.flip(3), x).contiguous(memory_format=torch.channels_last)
         return x, self.embeddings[flip.long(), i], rng
 
-# %% ../nbs/06_training.ipynb #060021
+# %% ../nbs/06_training.ipynb #060019
 def mean_weights(model: torch.nn.Module, # the model that is trained
                  decay: float # how much of the old mean a step keeps, once warm
                  ) -> AveragedModel: # `update_parameters(model)` after each step
@@ -167,7 +160,7 @@ def schedule(share: float, # share of the budget used, 0 to 1
     down = max(0., (share - (1 - cool_down)) / cool_down) if cool_down else 0.
     return up * (.1 + .9 * .5 * (1 + math.cos(math.pi * min(1., down))))
 
-# %% ../nbs/06_training.ipynb #060025
+# %% ../nbs/06_training.ipynb #060023
 class Nets:
     "Networks, mean weights, optimisers and losses of a run."
     def __init__(self, recipe: Recipe, # settings
@@ -205,7 +198,7 @@ class Nets:
         for k in ('g', 'd', 'opt_g', 'opt_d', 'scaler'): getattr(self, k).load_state_dict(state[k])
         self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged'])
 
-# %% ../nbs/06_training.ipynb #060026
+# %% ../nbs/06_training.ipynb #060024
 def likeness(nets: Nets, # the run's encoder and LPIPS
              fake: Tensor, # (B,3,128,128) generated
              x: Tensor, # (B,3,128,128) the pictures
@@ -219,7 +212,7 @@ def likeness(nets: Nets, # the run's encoder and LPIPS
     if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else augment(fake, rng, shift=1/32, colour=.2)), e).mean()
     return parts
 
-# %% ../nbs/06_training.ipynb #060027
+# %% ../nbs/06_training.ipynb #060025
 def train_step(nets: Nets, # what is trained
                x: Tensor, # (B,3,128,128) faces in [-1, 1]
                e: Tensor, # (B,D) their embeddings
@@ -250,7 +243,7 @@ def train_step(nets: Nets, # what is trained
     nets.scaler.update(); nets.ema.update_parameters(nets.g)
     return {k: v.detach() for k, v in parts.items()}
 
-# %% ../nbs/06_training.ipynb #060032
+# %% ../nbs/06_training.ipynb #060030
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500} # epochs whose generator is kept
 
 def save_checkpoint(folder: Path, # such as RUN/checkpoints/last
@@ -278,7 +271,7 @@ def load_checkpoint(run: Path # a run folder
     except Exception as ex:
         raise FacegenError(f"The checkpoint '{last}' is damaged ({type(ex).__name__}); train into another --run folder, or use one of the named epochs beside it.") from None
 
-# %% ../nbs/06_training.ipynb #060037
+# %% ../nbs/06_training.ipynb #060035
 class Log:
     "Rows to `log.csv`, and to wandb when asked; a tracker that fails is dropped with one line."
     COLUMNS = ('step', 'epoch', 'minutes', 'images', 'rate', 'phase', 'lr', 'l1', 'lpips', 'identity', 'g', 'd', 'd_real', 'd_fake', 'valid_l1', 'valid_lpips', 'valid_identity')
@@ -310,7 +303,7 @@ class Log:
     def close(self) -> None:
         if self.tracker: self.safely(self.tracker.finish)
 
-# %% ../nbs/06_training.ipynb #060040
+# %% ../nbs/06_training.ipynb #060038
 def refuse_foreign(folder: Path, # where a run wants to live
                    recipe: Recipe, # its recipe
                    about: dict[str, Any], # hashes of recipe, store and encoder
@@ -332,7 +325,7 @@ def refuse_foreign(folder: Path, # where a run wants to live
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff: raise FacegenError(f"The folder '{folder}' holds a run on other data ({diff}); choose another --run folder.")
 
-# %% ../nbs/06_training.ipynb #060041
+# %% ../nbs/06_training.ipynb #060039
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
     def __init__(self, recipe: Recipe, # what to do
@@ -378,7 +371,7 @@ class Run:
         "Train to the end of the budget; returns the folder of the last checkpoint."
         return train_run(self)
 
-# %% ../nbs/06_training.ipynb #060043
+# %% ../nbs/06_training.ipynb #060041
 def fixed_people(store: FaceStore, # the faces
                  embeddings: Embeddings, # of that store
                  noise_dim: int, # of the generator
@@ -412,7 +405,7 @@ def end_epoch(run: Run, # at the end of an epoch, or of its budget
     run.log.row(step=run.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **valid)
     run.tell(f'epoch {epoch:3}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  ' + '  '.join(f'{k[6:]} {v:.3f}' for k, v in valid.items()))
 
-# %% ../nbs/06_training.ipynb #060045
+# %% ../nbs/06_training.ipynb #060043
 class stopping:
     "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
     def __init__(self, run: Run): self.run, self.old = run, {}
@@ -435,7 +428,7 @@ class Bar:
     def close(self) -> None:
         if self.bar: self.bar.update(1000)
 
-# %% ../nbs/06_training.ipynb #060046
+# %% ../nbs/06_training.ipynb #060044
 def train_run(run: Run # made, perhaps half done
               ) -> Path: # the folder of the last checkpoint
     "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
