@@ -90,7 +90,7 @@ class Painter(nn.Module):
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
         self.shrink, self.fine, self.last = AdaGN(c[-1], c[-1] // 2, style_dim), nn.Conv2d(c[-1] // 2, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
         for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias); m.weight.data.mul_(.2)
-        self.mean = nn.Parameter(torch.zeros(1, 3, 32, 32))            # training puts the mean face here, to start from
+        self.register_buffer('mean', torch.zeros(1, 3, 32, 32))       # training puts the mean face here, to start from; it is not learnt
     def forward(self, s: Tensor, side: int = 128) -> Tensor:
         act, double = lambda x: F.leaky_relu(x, .2, inplace=True), lambda x: F.interpolate(x, scale_factor=2, mode='bilinear')
         x = self.start + self.move(s).view(len(s), -1, 4, 4)

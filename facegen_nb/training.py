@@ -77,9 +77,9 @@ class Recipe(Settings):
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
-    identity: float = .5 # weight of one minus the encoder's cosine
-    adversarial: float = .3 # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = .5 # share of the budget at which the adversary joins
+    identity: float = .7 # weight of one minus the encoder's cosine
+    adversarial: float = .2 # weight of the adversary's opinion; 0 for a plain decoder
+    adversary_from: float = .6 # share of the budget at which the adversary joins
     lr_g: float = 6e-4 # generator's learning rate, while decoding
     lr_g_adversarial: float = 4e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
