@@ -106,7 +106,7 @@ class Painter(nn.Module):
 
 # %% ../nbs/04_models.ipynb #040022
 class Generator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
-    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 5.9 M parameters by default."
+    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 6.9 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  noise_dim: int = 64, # size of the noise
                  style_dim: int = 384, # size of the style that every block reads

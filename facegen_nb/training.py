@@ -73,19 +73,19 @@ class Recipe(Settings):
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
     batch_size: int = 16 # pictures a step
-    coarse: float = .4 # share of the budget spent on faces of side 64, for half the cost
+    coarse: float = .15 # share of the budget spent on faces of side 64, for half the cost
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
     identity: float = .7 # weight of one minus the encoder's cosine
     adversarial: float = .2 # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = .6 # share of the budget at which the adversary joins
-    lr_g: float = 6e-4 # generator's learning rate, while decoding
-    lr_g_adversarial: float = 4e-4 # generator's, once the adversary has joined
+    lr_g: float = 1e-3 # generator's learning rate, while decoding
+    lr_g_adversarial: float = 6e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
     betas: tuple = (.5, .99) # Adam's, both networks
     warm_up: float = .01 # share of the budget in which learning rates rise
-    cool_down: float = .25 # share of the budget, at its end, in which they fall to a tenth
+    cool_down: float = .7 # share of the budget, at its end, in which they fall to a tenth
     ema: float = .995 # how slowly the mean weights follow, a step
     augment: bool = True # the same random shift and colour for real and fake
     precision: str = 'auto' # auto, fp32, bf16, fp16
