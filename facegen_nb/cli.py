@@ -9,7 +9,7 @@ __all__ = ['app', 'DEMO', 'EXAMPLES', 'command', 'numbers', 'settings', 'curate'
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
-import functools, json, os, sys, tempfile, time
+import functools, json, sys, tempfile, time
 from pathlib import Path
 from typing import Annotated, Any, Callable, Optional
 import numpy as np
@@ -255,7 +255,7 @@ def demo(out: Annotated[Path, typer.Option(help='Folder for the store, the run, 
     Example: `facegen demo --out demo --minutes 5`
     """
     if minutes <= 0: raise FacegenError(f'--minutes was given as {minutes:g}; a positive number was expected.')
-    start, dev = time.monotonic(), pick_device(device)
+    start = time.monotonic(); pick_device(device)            # an unknown device is refused before any work
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]): raise FacegenError(f"'{out}' exists already and is not an empty folder; choose another --out.")
     print('1/5  rendered people'); store = make_store(['rendered:3200'], out/'store', split=(.85, .05, .1), seed=seed); describe_store(store)
     print('2/5  two encoders: one conditions, the other judges'); encoder, judge = (load_encoder(n, device=device) for n in ('rendered', 'rendered_judge'))

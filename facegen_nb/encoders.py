@@ -41,11 +41,17 @@ class Encoder(nn.Module):
     def train(self, mode: bool = True) -> Encoder:
         "An encoder is frozen: it stays in eval mode whatever it is told."
         return super().train(False)
-    def forward(self, images: Tensor) -> Tensor:
+    def prepare(self, images: Tensor) -> Tensor:
+        "What the network sees: pictures at its own side and scale."
         if images.shape[-1] != self.input_size:
             images = F.interpolate(images, size=(self.input_size, self.input_size), mode='bilinear', antialias=images.shape[-1] > self.input_size, align_corners=False)
-        x = (images if self.gain == 1 else images * self.gain).contiguous(memory_format=torch.channels_last)
-        return F.normalize(self.net(x).float(), dim=1)
+        return (images if self.gain == 1 else images * self.gain).contiguous(memory_format=torch.channels_last)
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.net(self.prepare(images)).float(), dim=1)
+    def features(self, images: Tensor) -> list[Tensor]:
+        "Inner maps (B,C,h,w) of pictures, coarse ones last; raises `FacegenError` where the network does not give them."
+        if not hasattr(self.net, 'features'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, so it cannot serve the feature loss; set features=0.")
+        return self.net.features(self.prepare(images))
 
 # %% ../nbs/03_encoders.ipynb #030012
 def _load_strict(net: nn.Module, state: dict[str, Tensor], file: Path | str) -> nn.Module:
@@ -118,6 +124,13 @@ class SmallEncoder(nn.Module):
         self.body = nn.Sequential(*(m for a, b, s in c for m in (nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.PReLU(b))))
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(4*w*16, dim, bias=False), nn.BatchNorm1d(dim))
     def forward(self, x: Tensor) -> Tensor: return self.head(self.body(x))
+    def features(self, x: Tensor) -> list[Tensor]:
+        "The maps (B,C,h,w) after each of the six convolutions."
+        maps = []
+        for m in self.body:
+            x = m(x)
+            if isinstance(m, nn.PReLU): maps.append(x)
+        return maps
 
 # %% ../nbs/03_encoders.ipynb #030026
 @dataclass(frozen=True)

@@ -570,7 +570,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     faces = generate_faces(generator, embeddings.values[rows], seed, batch_size, guidance)
     if sheet_path: sheet(faces[:40], ncol=10).save(sheet_path)
     metrics, judged = identity_part(faces, rows, store, judge_values, judge, 'judge', seed, batch_size, n_boot)
-    metrics |= identity_part(faces, rows, store, embeddings.values, encoder, 'encoder', seed, batch_size, n_boot)[0] if encoder else {f'encoder_source_mean': missing(why_not)}
+    metrics |= identity_part(faces, rows, store, embeddings.values, encoder, 'encoder', seed, batch_size, n_boot)[0] if encoder else {'encoder_source_mean': missing(why_not)}
     lpips, no_lpips = None, 'LPIPS was switched off.'
     try: lpips = Perceptual(perceptual, device) if perceptual else None
     except FacegenError as e: no_lpips = str(e)

@@ -11,7 +11,7 @@ from torch import nn, Tensor
 from .core import FacegenError, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'd_loss', 'g_loss', 'augment']
+__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -46,6 +46,14 @@ def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit
     return 1 - (generated * wanted).sum(1)
 
 # %% ../nbs/05_losses.ipynb #050017
+def feature_distance(a: list[Tensor], # maps (B,C,h,w) of pictures, layer by layer
+                     b: list[Tensor] # the same of others
+                     ) -> Tensor: # (B,), 0 when equal
+    "Squared distance of unit-length features, mean over positions, summed over layers (after Zhang et al. 2018)."
+    unit = lambda t: F.normalize(t.float(), dim=1)
+    return sum((unit(x) - unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b))
+
+# %% ../nbs/05_losses.ipynb #050020
 def d_loss(real: Tensor, # logits of real faces
            fake: Tensor # logits of generated faces
            ) -> Tensor: # scalar
@@ -57,7 +65,7 @@ def g_loss(fake: Tensor # logits of generated faces
     "Generator's non-saturating loss on logits: softplus(-fake), mean."
     return F.softplus(-fake).mean()
 
-# %% ../nbs/05_losses.ipynb #050022
+# %% ../nbs/05_losses.ipynb #050025
 def augment(images: Tensor, # (B,3,H,W)
             rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same disturbance
             shift: float = 1/8, # largest shift as a share of the side

@@ -19,7 +19,7 @@ from .core import (Budget, FacegenError, atomic, autocast, environment, keep_mem
                              sha256, sheet, to_float, watched, write_json)
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .losses import LPIPS, augment, d_loss, g_loss, identity_loss
+from .losses import LPIPS, augment, d_loss, feature_distance, g_loss, identity_loss
 from .models import Discriminator, Generator
 
 # %% auto #0
@@ -77,6 +77,7 @@ class Recipe(Settings):
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
+    features: float = 0. # weight of the distance in the encoder's own layers (`rendered` only)
     identity: float = .7 # weight of one minus the encoder's cosine
     adversarial: float = .2 # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = .6 # share of the budget at which the adversary joins
@@ -204,11 +205,14 @@ def likeness(nets: Nets, # the run's encoder and LPIPS
              x: Tensor, # (B,3,128,128) the pictures
              e: Tensor, # (B,D) the embeddings asked for
              rng: torch.Generator | None = None # when given, the encoder sees each fake slightly moved and tinted
-             ) -> dict[str, Tensor]: # l1, lpips, identity
-    "The three distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
+             ) -> dict[str, Tensor]: # l1, lpips, features, identity
+    "The distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
     r, parts = nets.recipe, {}
     if r.l1: parts['l1'] = (fake - x).abs().mean()
     if r.lpips: parts['lpips'] = nets.lpips(fake, x).mean()
+    if r.features:
+        with torch.no_grad(): wanted = nets.encoder.features(x)
+        parts['features'] = feature_distance(nets.encoder.features(fake), wanted).mean()
     if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else augment(fake, rng, shift=1/32, colour=.2)), e).mean()
     return parts
 
@@ -229,7 +233,7 @@ def train_step(nets: Nets, # what is trained
         fake = nets.g(e, z, side); parts = {}
         if adversarial:
             same = int(torch.randint(2**62, (1,), generator=rng))    # real and fake of a pair get the same disturbance
-            disturb = lambda t: augment(t, torch.Generator().manual_seed(same)).contiguous(memory_format=torch.channels_last) if r.augment else t
+            disturb = lambda t: augment(t, torch.Generator().manual_seed(same), colour=.2).contiguous(memory_format=torch.channels_last) if r.augment else t
             nets.d.requires_grad_(True)
             real, fakes = nets.d(disturb(x), e), nets.d(disturb(fake.detach()), e)   # apart: its minibatch statistic must not mix them
             parts['d'] = d_loss(real, fakes)
@@ -238,7 +242,7 @@ def train_step(nets: Nets, # what is trained
             nets.d.requires_grad_(False)
             parts['g'] = g_loss(nets.d(disturb(fake), e))
         parts |= likeness(nets, fake, x, e, rng)
-        loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
+        loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'features', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
     nets.learn(nets.opt_g, loss, (r.lr_g_adversarial if adversarial else r.lr_g) * rate)
     nets.scaler.update(); nets.ema.update_parameters(nets.g)
     return {k: v.detach() for k, v in parts.items()}
@@ -274,7 +278,7 @@ def load_checkpoint(run: Path # a run folder
 # %% ../nbs/06_training.ipynb #060035
 class Log:
     "Rows to `log.csv`, and to wandb when asked; a tracker that fails is dropped with one line."
-    COLUMNS = ('step', 'epoch', 'minutes', 'images', 'rate', 'phase', 'lr', 'l1', 'lpips', 'identity', 'g', 'd', 'd_real', 'd_fake', 'valid_l1', 'valid_lpips', 'valid_identity')
+    COLUMNS = ('step', 'epoch', 'minutes', 'images', 'rate', 'phase', 'lr', 'l1', 'lpips', 'features', 'identity', 'g', 'd', 'd_real', 'd_fake', 'valid_l1', 'valid_lpips', 'valid_features', 'valid_identity')
     def __init__(self, run: Path, # the run folder
                  recipe: Recipe, # goes into the tracker's configuration
                  tracker: str = 'wandb' # 'wandb' or 'none'
