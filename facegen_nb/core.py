@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, hashlib, json, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, glob, hashlib, json, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterable, Iterator
@@ -158,6 +158,8 @@ def atomic(path: str | Path # the file or folder that shall exist
     path.parent.mkdir(parents=True, exist_ok=True)
     def clear(p: Path) -> None: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
     clear(tmp)
+    for left in path.parent.glob(f'.{glob.escape(path.name)}.part-*'):          # of a process that was killed
+        if time.time() - left.stat().st_mtime > 86400: clear(left)
     try:
         yield tmp
         if path.is_dir():                      # a folder cannot be renamed over a full one: step aside first

@@ -7,8 +7,7 @@ from __future__ import annotations
 import bz2, contextlib, csv, gzip, hashlib, io, json, os, re, stat, struct, tarfile, threading, warnings, zipfile, zlib
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np

@@ -4,7 +4,7 @@
 
 # %% ../nbs/03_encoders.ipynb #030004
 from __future__ import annotations
-import json, os, time
+import json, time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, seed_everything, sha256,
+from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, sha256,
                              to_float, use_torch_home, weight_file, weights_dir, write_json)
-from .curation import FaceStore, curate
+from .curation import FaceStore
 from .faces import rendered_faces
 
 # %% auto #0

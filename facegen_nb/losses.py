@@ -11,7 +11,7 @@ from torch import nn, Tensor
 from .core import FacegenError, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment']
+__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment', 'glimpse']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -85,3 +85,23 @@ def augment(images: Tensor, # (B,3,H,W)
     padded = F.pad(x, (p, p, p, p)).permute(0, 2, 3, 1)                   # gather whole pixels: three numbers side by side
     out = padded[torch.arange(b, device=x.device)[:, None, None], rows[:, :, None], cols[:, None, :]]
     return out.permute(0, 3, 1, 2)
+
+# %% ../nbs/05_losses.ipynb #050030
+def glimpse(images: Tensor, # (B,3,H,W) in [-1, 1]
+            size: int, # side that the encoder expects
+            rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same views
+            amount: float = 1., # of movement: turned by up to 4.5 degrees, moved by up to 1.8 % of the side, scaled by up to 4.5 %
+            cover: float = .5 # share of the faces with a covered rectangle
+            ) -> Tensor: # (B,3,size,size)
+    "Each face seen from a slightly other place, in another light, some of them partly covered; differentiable."
+    b = len(images); u = lambda *s: (torch.rand(*s, generator=rng)).to(images.device)
+    x = augment(images, rng, shift=0, colour=.2)
+    if x.shape[-1] >= 2 * size: x = F.avg_pool2d(x, x.shape[-1] // size)
+    k, a, t = 1 + (u(b) - .5) * .09 * amount, (u(b) - .5) * .157 * amount, (u(b, 2) - .5) * .072 * amount
+    theta = torch.stack([torch.stack([k * a.cos(), -k * a.sin(), t[:, 0]], 1), torch.stack([k * a.sin(), k * a.cos(), t[:, 1]], 1)], 1)
+    x = F.grid_sample(x, F.affine_grid(theta, (b, 3, size, size), align_corners=False).to(x.dtype), padding_mode='reflection', align_corners=False)
+    at = (torch.arange(size, device=x.device) + .5) / size
+    middle, half, on = u(2, b, 1), .18 + .32 * u(2, b, 1), u(b) < cover
+    rows, columns = (at - middle).abs() < half
+    hidden = rows[:, :, None] & columns[:, None, :] & on[:, None, None]
+    return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=torch.channels_last)

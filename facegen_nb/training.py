@@ -19,8 +19,9 @@ from .core import (Budget, FacegenError, atomic, autocast, environment, keep_mem
                              sha256, sheet, to_float, watched, write_json)
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .losses import LPIPS, augment, d_loss, feature_distance, g_loss, identity_loss
+from .losses import LPIPS, augment, d_loss, feature_distance, g_loss, glimpse, identity_loss
 from .models import Discriminator, Generator
+from .optim import Muon
 
 # %% auto #0
 __all__ = ['NAMED_EPOCHS', 'Settings', 'Recipe', 'recipe_names', 'find_recipe', 'Batches', 'mean_weights', 'schedule', 'Nets',
@@ -72,19 +73,19 @@ class Recipe(Settings):
     name: str = 'generator' # what it is called in tables
     generator: dict = field(default_factory=dict) # arguments of `Generator`
     discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
-    batch_size: int = 16 # pictures a step
+    batch_size: int = 32 # pictures a step
     coarse: float = .15 # share of the budget spent on faces of side 64, for half the cost
     l1: float = .3 # weight of the L1 distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
     features: float = 0. # weight of the distance in the encoder's own layers (`rendered` only)
     identity: float = .7 # weight of one minus the encoder's cosine
-    adversarial: float = .2 # weight of the adversary's opinion; 0 for a plain decoder
+    adversarial: float = .15 # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = .6 # share of the budget at which the adversary joins
     lr_g: float = 1e-3 # generator's learning rate, while decoding
     lr_g_adversarial: float = 6e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
-    betas: tuple = (.5, .99) # Adam's, both networks
+    betas: tuple = (.5, .99) # Adam's, for the discriminator and what Muon leaves
     warm_up: float = .01 # share of the budget in which learning rates rise
     cool_down: float = .7 # share of the budget, at its end, in which they fall to a tenth
     ema: float = .995 # how slowly the mean weights follow, a step
@@ -176,8 +177,8 @@ class Nets:
         self.g = Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator).to(device, memory_format=cl)
         self.d = Discriminator(embed_dim=fingerprint['dim'], **r.discriminator).to(device, memory_format=cl)
         self.ema = mean_weights(self.g, r.ema)
-        adam = lambda net, lr: torch.optim.Adam(net.parameters(), lr=lr, betas=r.betas, fused=device.type in ('cuda', 'cpu'))
-        self.opt_g, self.opt_d = adam(self.g, r.lr_g), adam(self.d, r.lr_d)
+        self.opt_g = Muon(self.g, r.lr_g, betas=r.betas)
+        self.opt_d = torch.optim.Adam(self.d.parameters(), lr=r.lr_d, betas=r.betas, fused=device.type in ('cuda', 'cpu'))
         self.encoder, self.lpips = encoder.to(device), LPIPS(r.lpips_net).to(device) if r.lpips else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
 
@@ -204,7 +205,7 @@ def likeness(nets: Nets, # the run's encoder and LPIPS
              fake: Tensor, # (B,3,128,128) generated
              x: Tensor, # (B,3,128,128) the pictures
              e: Tensor, # (B,D) the embeddings asked for
-             rng: torch.Generator | None = None # when given, the encoder sees each fake slightly moved and tinted
+             rng: torch.Generator | None = None # when given, the encoder sees each fake slightly moved and tinted, half of them partly covered
              ) -> dict[str, Tensor]: # l1, lpips, features, identity
     "The distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
     r, parts = nets.recipe, {}
@@ -213,7 +214,7 @@ def likeness(nets: Nets, # the run's encoder and LPIPS
     if r.features:
         with torch.no_grad(): wanted = nets.encoder.features(x)
         parts['features'] = feature_distance(nets.encoder.features(fake), wanted).mean()
-    if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else augment(fake, rng, shift=1/32, colour=.2)), e).mean()
+    if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else glimpse(fake, nets.encoder.input_size, rng)), e).mean()
     return parts
 
 # %% ../nbs/06_training.ipynb #060025
