@@ -243,7 +243,7 @@ def judge_run(run: Path, # a run folder
 
 # %% ../nbs/10_cli.ipynb #100022
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces
-DEMO = dict(name='demo', lpips=0., l1=1., identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
+DEMO = dict(name='demo', lpips=0., l1=1., features=.5, identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
 
 @command
 def demo(out: Annotated[Path, typer.Option(help='Folder for the store, the run, the pictures and report.html.')] = Path('facegen-demo'),
