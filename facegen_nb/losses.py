@@ -11,7 +11,8 @@ from torch import nn, Tensor
 from .core import FacegenError, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment', 'glimpse']
+__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment', 'glimpse',
+           'centre_weight']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -105,3 +106,13 @@ def glimpse(images: Tensor, # (B,3,H,W) in [-1, 1]
     rows, columns = (at - middle).abs() < half
     hidden = rows[:, :, None] & columns[:, None, :] & on[:, None, None]
     return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=torch.channels_last)
+
+# %% ../nbs/05_losses.ipynb #050035
+def centre_weight(size: int, # side of the pictures
+                  corner: float = .2, # weight in the corners
+                  device: torch.device | str = 'cpu' # where it is wanted
+                  ) -> Tensor: # (size,size), 1 in the middle
+    "Weight of each pixel: 1 in an upright ellipse of 0.8 by 1 sides, where the crop has the face, soft at the edge."
+    t = (torch.arange(size, device=device) + .5) / size - .5
+    inside = torch.sigmoid(8 * (1 - (t / .4).square().add((t[:, None] / .5).square()).sqrt()))
+    return corner + (1 - corner) * inside

@@ -19,7 +19,7 @@ from .core import (Budget, FacegenError, atomic, autocast, environment, keep_mem
                              sha256, sheet, to_float, watched, write_json)
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .losses import LPIPS, augment, d_loss, feature_distance, g_loss, glimpse, identity_loss
+from .losses import LPIPS, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, identity_loss
 from .models import Discriminator, Generator
 from .optim import Muon
 
@@ -80,7 +80,7 @@ class Recipe(Settings):
     lpips_net: str = 'squeeze' # network of LPIPS
     features: float = 0. # weight of the distance in the encoder's own layers (`rendered` only)
     identity: float = .7 # weight of one minus the encoder's cosine
-    adversarial: float = .25 # weight of the adversary's opinion; 0 for a plain decoder
+    adversarial: float = .15 # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = .6 # share of the budget at which the adversary joins
     lr_g: float = 1e-3 # generator's learning rate, while decoding
     lr_g_adversarial: float = 6e-4 # generator's, once the adversary has joined
@@ -205,15 +205,17 @@ def likeness(nets: Nets, # the run's encoder and LPIPS
              fake: Tensor, # (B,3,128,128) generated
              x: Tensor, # (B,3,128,128) the pictures
              e: Tensor, # (B,D) the embeddings asked for
-             rng: torch.Generator | None = None # when given, the encoder sees each fake slightly moved and tinted, half of them partly covered
+             rng: torch.Generator | None = None, # when given, the encoder sees each fake slightly moved and tinted, half of them partly covered
+             centre: bool = False # whether the distances to the pictures weigh the middle more than the corners
              ) -> dict[str, Tensor]: # l1, lpips, features, identity
     "The distances of fakes to their pictures and embeddings, means; those of weight 0 are left out."
-    r, parts = nets.recipe, {}
-    if r.l1: parts['l1'] = (fake - x).abs().mean()
-    if r.lpips: parts['lpips'] = nets.lpips(fake, x).mean()
+    r, parts, near, weight = nets.recipe, {}, fake, 1.
+    if centre: w = centre_weight(x.shape[-1], device=x.device); near, weight = x + w * (fake - x), w.mean()
+    if r.l1: parts['l1'] = (near - x).abs().mean() / weight
+    if r.lpips: parts['lpips'] = nets.lpips(near.contiguous(memory_format=torch.channels_last), x).mean()
     if r.features:
         with torch.no_grad(): wanted = nets.encoder.features(x)
-        parts['features'] = feature_distance(nets.encoder.features(fake), wanted).mean()
+        parts['features'] = feature_distance(nets.encoder.features(near), wanted).mean()
     if r.identity: parts['identity'] = identity_loss(nets.encoder(fake if rng is None else glimpse(fake, nets.encoder.input_size, rng)), e).mean()
     return parts
 
@@ -242,7 +244,7 @@ def train_step(nets: Nets, # what is trained
             parts['d_real'], parts['d_fake'] = real.mean(), fakes.mean()
             nets.d.requires_grad_(False)
             parts['g'] = g_loss(nets.d(disturb(fake), e))
-        parts |= likeness(nets, fake, x, e, rng)
+        parts |= likeness(nets, fake, x, e, rng, centre=adversarial)
         loss = sum(getattr(r, k) * parts[k] for k in ('l1', 'lpips', 'features', 'identity') if k in parts) + (r.adversarial * parts['g'] if adversarial else 0.)
     nets.learn(nets.opt_g, loss, (r.lr_g_adversarial if adversarial else r.lr_g) * rate)
     nets.scaler.update(); nets.ema.update_parameters(nets.g)
