@@ -13,16 +13,18 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
-from .core import FacegenError, atomic, pick_device, progress, sha256, write_json
+from .core import FacegenError, atomic, progress, sha256, write_json
+from .detection import FRAMES, FaceDetector, Found, frames, main_face, warp
+from .quality import Filters, measure, read_filters, reasons, sharpness
 
 # %% auto #0
-__all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'MARGIN', 'LIFT', 'CONFIDENCE', 'WORK_SIDE', 'COLLECTIONS',
-           'PARTS', 'FORMAT', 'STEPS', 'Entry', 'is_picture_name', 'clean_name', 'FolderSource', 'size_reason',
-           'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'TarSource', 'ZipSource', 'open_source', 'Rejected',
-           'to_rgb', 'decode', 'broken_reason', 'crop_square', 'sharpness', 'Face', 'cut_fixed', 'box_text', 'largest',
-           'Detector', 'cut_detected', 'folder_identities', 'check_fractions', 'split_people', 'npy_header',
-           'StoreWriter', 'content_hash', 'finish_store', 'FaceStore', 'in_order', 'watched_share', 'faces_fixed',
-           'decode_entry', 'size_batches', 'faces_detected', 'add_rendered', 'check_request', 'source_names',
+__all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'WORK_SIDE', 'COLLECTIONS', 'PARTS', 'FORMAT', 'STEPS',
+           'Entry', 'is_picture_name', 'clean_name', 'FolderSource', 'size_reason', 'unsafe_reason', 'Metered',
+           'Header', 'unpacked_limit', 'TarSource', 'ZipSource', 'open_source', 'Rejected', 'to_rgb', 'decode',
+           'broken_reason', 'crop_square', 'Face', 'cut_fixed', 'box_text', 'sides_of', 'cut_aligned',
+           'folder_identities', 'check_fractions', 'split_people', 'npy_header', 'StoreWriter', 'content_hash',
+           'finish_store', 'FaceStore', 'in_order', 'watched_share', 'faces_fixed', 'decode_entry', 'gathered',
+           'cut_found', 'faces_detected', 'add_rendered', 'check_choice', 'check_request', 'source_names', 'refusal',
            'curate_source', 'curate', 'crop_recipe', 'nothing_text', 'output_errors', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020012
@@ -291,14 +293,6 @@ def crop_square(im: Image.Image, # RGB picture
     return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
 
 # %% ../nbs/02_curation.ipynb #020048
-def sharpness(image: np.ndarray # uint8 (H,W,3)
-              ) -> float: # 0 for a flat picture; a blurred face has tens, a sharp one hundreds
-    "Variance of the 4-neighbour Laplacian of the luma, inside the border."
-    g = np.asarray(Image.fromarray(image).convert('L')).astype(np.int16)
-    x = (g[1:-1, :-2] + g[1:-1, 2:] + g[:-2, 1:-1] + g[2:, 1:-1] - 4*g[1:-1, 1:-1]).ravel().astype(np.float32)
-    return float(x @ x / x.size - x.mean()**2)
-
-# %% ../nbs/02_curation.ipynb #020052
 @dataclass
 class Face:
     "One cropped face with what is known about the crop."
@@ -308,6 +302,7 @@ class Face:
     sharpness: float # variance of the Laplacian at 128 pixels
     landmarks: list[float] | None = None # x, y of both eyes, nose, both mouth corners in original pixels
     confidence: float | None = None # the detector's, 0 to 1
+    mean_side: float | None = None # root of the face's area in original pixels; None: as `side`
 
 def cut_fixed(data: bytes | Path, # a picture file or its bytes
               box: tuple[float, float, float, float] | None = None # in original pixels; None: the centre square
@@ -318,81 +313,35 @@ def cut_fixed(data: bytes | Path, # a picture file or its bytes
     if box is None: s = min(w, h); l, t = (w - s) // 2, (h - s) // 2; box = (l, t, l + s, t + s)
     if box[2] > w + .5 or box[3] > h + .5: raise Rejected(f'picture of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
     x = crop_square(im, [min(v*k, m) for v, m in zip(box, (im.width, im.height)*2)])
-    return Face(x, tuple(map(float, box)), float(box[2] - box[0]), sharpness(x))
+    return Face(x, tuple(map(float, box)), float(box[2] - box[0]), float(sharpness(x[None])[0]))
 
 def box_text(box: Sequence[float] # four numbers
              ) -> str: # as they are typed
     "A box as the command line takes it: `55,50,195,190`."
     return ','.join(f'{v:g}' for v in box)
 
-# %% ../nbs/02_curation.ipynb #020055
-MARGIN = 1.13 # side of the crop over the longer side of the detected box
-LIFT = .05 # how far the crop's centre lies above the box's, over the same side
-CONFIDENCE = .9 # a detection below this is no face
+# %% ../nbs/02_curation.ipynb #020051
 WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
 
-def largest(boxes: np.ndarray | None, # (K,4), as MTCNN gives them
-            probs: np.ndarray, # (K,)
-            points: np.ndarray # (K,5,2)
-            ) -> tuple[np.ndarray, float, np.ndarray] | None: # box, confidence, landmarks
-    "The largest of the confident detections in one picture."
-    if boxes is None or not len(boxes): return None
-    boxes, probs, points = (np.asarray(v, np.float64) for v in (boxes, probs, points))
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * (probs >= CONFIDENCE)
-    i = int(area.argmax())
-    return (boxes[i], float(probs[i]), points[i]) if area[i] > 0 else None
+def sides_of(box: Sequence[float] # left, top, right, bottom
+             ) -> tuple[float, float]: # shorter side, root of the area
+    "The two sizes of a box that filters ask for."
+    w, h = box[2] - box[0], box[3] - box[1]
+    return float(min(w, h)), float((w * h) ** .5)
 
-# %% ../nbs/02_curation.ipynb #020057
-class Detector:
-    "MTCNN on batches of pictures of any size; finds the largest face of each."
-    def __init__(self, device: str | None = None # where it computes; None: the fastest device
-                 ):
-        import torch
-        from facenet_pytorch import MTCNN
-        self.device = pick_device(device)
-        if self.device.type == 'mps': self.device = torch.device('cpu') # facenet-pytorch's pooling does not run on MPS
-        self.net = MTCNN(keep_all=True, device=self.device).to(memory_format=torch.channels_last)
+def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
+                scale: float, # its size over the original's
+                found: Found, # the faces in it
+                which: int, # of them
+                frame: str = 'face' # one of `FRAMES`
+                ) -> Face:
+    "Crop a detected face so that its landmarks lie where the frame wants them."
+    m = frames(found.landmarks[which][None], frame)[0]; x = warp(image, m, SIDE)
+    centre, half = m @ (.5, .5, 1), np.hypot(m[0, 0], m[1, 0]) / 2; side, mean_side = sides_of(found.boxes[which] / scale)
+    return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), side, float(sharpness(x[None])[0]),
+                (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), mean_side)
 
-    def detect(self, pictures: list[np.ndarray], # uint8 (H,W,3), any sizes
-               min_face: int # pixels: smaller faces are not looked for
-               ) -> list[tuple[np.ndarray, float, np.ndarray] | None]: # box (4,), confidence, landmarks (5,2); None: no face
-        "The largest face of every picture that MTCNN is confident of."
-        h, w = (max(p.shape[i] for p in pictures) for i in (0, 1))
-        batch = np.zeros((len(pictures), h, w, 3), np.uint8)
-        for x, p in zip(batch, pictures): x[:p.shape[0], :p.shape[1]] = p
-        self.net.min_face_size = min_face
-        try: found = self.net.detect(batch, landmarks=True)
-        except RuntimeError as e: # facenet-pytorch cannot do without a single candidate: it concatenates an empty list
-            if 'non-empty' not in str(e): raise
-            return [None] * len(pictures) if len(pictures) == 1 else [self.detect([p], min_face)[0] for p in pictures]
-        return [largest(*f) for f in zip(*found)]
-
-    def __call__(self, pictures: list[np.ndarray] # uint8 (H,W,3) of similar sizes
-                 ) -> list[tuple[np.ndarray, float, np.ndarray] | None]: # as `detect`
-        "Large faces first; pictures without one are searched again for smaller ones, down to 20 pixels or 1/64 of the picture."
-        short, long = min(min(p.shape[:2]) for p in pictures), max(max(p.shape[:2]) for p in pictures)
-        out: list = [None] * len(pictures)
-        fine = max(20, long // 64); size = max(fine, short // 4)
-        while (todo := [i for i, f in enumerate(out) if f is None]) and short >= 20:
-            for i, f in zip(todo, self.detect([pictures[i] for i in todo], size)): out[i] = f
-            if size == fine: break
-            size = max(fine, size // 3)
-        return out
-
-# %% ../nbs/02_curation.ipynb #020059
-def cut_detected(im: Image.Image, # upright RGB picture
-                 scale: float, # its size over the original's
-                 found: tuple[np.ndarray, float, np.ndarray] # box, confidence, landmarks in pixels of `im`
-                 ) -> Face:
-    "Crop the square round a detected face."
-    (l, t, r, b), p, pts = found
-    m = max(r - l, b - t)
-    c = np.array([(l + r) / 2, (t + b) / 2 - LIFT * m])
-    box = np.concatenate([c - MARGIN * m / 2, c + MARGIN * m / 2])
-    x = crop_square(im, box)
-    return Face(x, tuple((box / scale).tolist()), float(min(r - l, b - t) / scale), sharpness(x), (pts.ravel() / scale).tolist(), p)
-
-# %% ../nbs/02_curation.ipynb #020061
+# %% ../nbs/02_curation.ipynb #020053
 COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
     male female man woman men women boys girls a b'''.split()) # folder names that are no persons
@@ -412,7 +361,7 @@ def folder_identities(paths: Sequence[str], # paths inside one source, with forw
     if len(holding) > 1 and not nested and not loose and np.median(list(holding.values())) < 600: return names
     return [n if n and re.fullmatch(re.escape(n) + r'_\d+', PurePosixPath(p).stem) else None for p, n in zip(paths, names)]
 
-# %% ../nbs/02_curation.ipynb #020064
+# %% ../nbs/02_curation.ipynb #020056
 PARTS = ('train', 'validation', 'test') # in the order of the fractions
 
 def check_fractions(split: Sequence[float] # what the user gave
@@ -438,7 +387,7 @@ def split_people(people: Sequence[str], # one key a face: who it is
     part = dict(zip(names, np.repeat(PARTS, n)))
     return np.array([part[p] for p in people], dtype=object)
 
-# %% ../nbs/02_curation.ipynb #020068
+# %% ../nbs/02_curation.ipynb #020060
 FORMAT = 1 # version of the folder's layout
 
 def npy_header(n: int # number of faces
@@ -484,7 +433,7 @@ class StoreWriter:
         "Close the files."
         self.images.close(); self.list.close()
 
-# %% ../nbs/02_curation.ipynb #020070
+# %% ../nbs/02_curation.ipynb #020062
 def content_hash(pixels: str, # hexadecimal digest of all pixels in order
                  source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns
                  ) -> str: # 16 hexadecimal digits
@@ -519,7 +468,7 @@ def finish_store(w: StoreWriter, # holds at least one face
         **meta, people=len({p for p in people if p[0] == 'i'}), faces_without_identity=n - known, split=dict(zip(PARTS, check_fractions(split))),
         seed=seed, faces_by_split={k: int((part == k).sum()) for k in PARTS}, people_by_split={k: len(sides[k]) for k in PARTS}))
 
-# %% ../nbs/02_curation.ipynb #020072
+# %% ../nbs/02_curation.ipynb #020064
 class FaceStore:
     "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
     def __init__(self, path: str | Path # the folder that `curate` wrote
@@ -570,7 +519,7 @@ class FaceStore:
         now = content_hash(h.hexdigest(), self.faces['source'], ids, self.faces['split'])
         if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
 
-# %% ../nbs/02_curation.ipynb #020074
+# %% ../nbs/02_curation.ipynb #020066
 def in_order(pool: ThreadPoolExecutor, # does the work
              f: Callable, # of one item
              items: Iterable, # a stream of any length
@@ -596,7 +545,7 @@ def watched_share(items: Iterable, # a stream of unknown length
         while at < int(100 * share()): next(bar, None); at += 1
     for _ in bar: pass
 
-# %% ../nbs/02_curation.ipynb #020076
+# %% ../nbs/02_curation.ipynb #020068
 def faces_fixed(entries: Iterable[Entry], # what was met in a source
                 box: tuple | None, # the fixed box, or None for the centre square
                 pool: ThreadPoolExecutor, # decodes
@@ -609,7 +558,7 @@ def faces_fixed(entries: Iterable[Entry], # what was met in a source
         except Rejected as r: return e.source, str(r), 'pictures' if 'smaller than the box' not in str(r) else 'readable'
     return in_order(pool, work, entries, ahead, lambda e: len(e.data) if isinstance(e.data, bytes) else 0)
 
-# %% ../nbs/02_curation.ipynb #020078
+# %% ../nbs/02_curation.ipynb #020070
 def decode_entry(e: Entry # what was met in a source
                  ) -> tuple[str, Any]: # source; (picture, scale) or the reason
     "Decode for detection: pictures with a side above 4096 pixels are made smaller."
@@ -617,38 +566,52 @@ def decode_entry(e: Entry # what was met in a source
     try:
         im, k = decode(e.data, lambda w, h: WORK_SIDE / max(w, h))
         if (s := WORK_SIDE / max(im.size)) < 1: im, k = im.resize((max(1, int(im.width*s)), max(1, int(im.height*s))), Image.LANCZOS, reducing_gap=3.), k*s
-        return e.source, (im, k)
+        return e.source, (np.asarray(im), k)
     except Rejected as r: return e.source, str(r)
 
-def size_batches(items: Iterable[tuple[str, Any]], # decoded pictures and reasons
-                 most: int = 32, # pictures in a batch
-                 pixels: int = 4_000_000 # and pixels
-                 ) -> Iterator[list[tuple[str, Any]]]: # batches of similar size; a reason comes alone
-    "Gather pictures of similar size; a stream of mixed sizes holds at most 16 megapixels back."
-    waiting: dict[tuple, list] = {}
-    area = lambda b: sum(x[1][0].width * x[1][0].height for x in b)
-    for item in items:
-        if isinstance(item[1], str): yield [item]; continue
-        key = tuple(-(-v // 64) for v in item[1][0].size)
-        batch = waiting.setdefault(key, []); batch.append(item)
-        if len(batch) >= most or area(batch) >= pixels: yield waiting.pop(key)
-        elif sum(map(area, waiting.values())) > 4*pixels: yield waiting.pop(max(waiting, key=lambda k: area(waiting[k])))
-    yield from waiting.values()
+def gathered(items: Iterable[tuple[str, Any]], # decoded pictures and reasons
+             most: int = 256, # pictures in a batch
+             pixels: int = 32_000_000 # and pixels
+             ) -> Iterator[list[tuple[str, Any]]]: # batches
+    "Gather pictures until a batch is full."
+    batch, held = [], 0
+    for x in items:
+        batch.append(x); held += 0 if isinstance(x[1], str) else x[1][0].shape[0] * x[1][0].shape[1]
+        if len(batch) >= most or held >= pixels: yield batch; batch, held = [], 0
+    if batch: yield batch
 
+def cut_found(image: np.ndarray, # uint8 (H,W,3)
+              scale: float, # its size over the original's
+              found: Found, # its faces
+              faces: str, # 'main' or 'all'
+              frame: str # where landmarks go
+              ) -> list[Face | str]: # faces and reasons; one at least
+    "The wanted ones of a picture's faces."
+    if not len(found): return ['no face found']
+    def one(j: int) -> Face | str:
+        try: return cut_aligned(image, scale, found, j, frame)
+        except FacegenError: return 'the landmarks fix no crop'
+    return [one(j) for j in (range(len(found)) if faces == 'all' else [main_face(found, image.shape)])]
+
+# %% ../nbs/02_curation.ipynb #020071
 def faces_detected(entries: Iterable[Entry], # what was met in a source
-                   detector: Detector, # finds the faces
+                   detector: FaceDetector, # finds the faces
                    pool: ThreadPoolExecutor, # decodes and crops
-                   ahead: int # pictures in flight
-                   ) -> Iterator[tuple[str, Face | str, str]]: # source, face or reason, last step that was passed
-    "Crop the largest face of every picture."
+                   ahead: int, # pictures in flight
+                   faces: str = 'main', # of each picture: 'main', the large and central one, or 'all'
+                   frame: str = 'face' # where landmarks go
+                   ) -> Iterator[tuple[str, Face | str, str]]: # source, face or reason, last step that was passed; 'more' for a picture's second face and on
+    "Crop the faces of every picture."
     decoded = in_order(pool, decode_entry, entries, ahead, lambda e: len(e.data) if isinstance(e.data, bytes) else 0)
-    for batch in size_batches(decoded):
-        if isinstance(batch[0][1], str): yield *batch[0], 'pictures'; continue
-        found = detector([np.asarray(im) for _, (im, _) in batch])
-        faces = pool.map(lambda x: cut_detected(*x[0][1], x[1]) if x[1] is not None else 'no face found', zip(batch, found))
-        for (source, _), face in zip(batch, faces): yield source, face, 'detected' if isinstance(face, Face) else 'readable'
+    for batch in gathered(decoded):
+        found = iter(detector([d[0] for _, d in batch if not isinstance(d, str)]))
+        todo = [(source, d, None if isinstance(d, str) else next(found)) for source, d in batch]
+        cropped = pool.map(lambda x: [x[1]] if x[2] is None else cut_found(*x[1], x[2], faces, frame), todo)
+        for (source, d, f), some in zip(todo, cropped):
+            if isinstance(d, str): yield source, d, 'pictures'; continue
+            for j, face in enumerate(some): yield source if len(some) == 1 else f'{source}#{j}', face, 'more' if j else 'detected' if len(f) else 'readable'
 
-# %% ../nbs/02_curation.ipynb #020080
+# %% ../nbs/02_curation.ipynb #020073
 def add_rendered(w: StoreWriter, # the store in the making
                  source: str, # such as `rendered:2000`
                  seed: int # of the renderer
@@ -663,11 +626,17 @@ def add_rendered(w: StoreWriter, # the store in the making
         person = np.arange(i, min(i + 256, n)) // each
         images = render(people[person], looks[i:i+256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
         for k, (x, p) in enumerate(zip(images, person), i):
-            w.add(Face(x, box, float(SIDE), sharpness(x)), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
+            w.add(Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
-# %% ../nbs/02_curation.ipynb #020082
+# %% ../nbs/02_curation.ipynb #020075
 STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel
+
+def check_choice(detector: str, faces: str, frame: str) -> None:
+    "Refuse an unknown choice of faces or frame."
+    if faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{faces}'; use main or all.")
+    if faces == 'all' and detector == 'none': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
+    if frame not in FRAMES: raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
 
 def check_request(sources: Sequence[str], out: Path, detector: str, box: Sequence[float] | None, overwrite: bool) -> None:
     "Refuse what cannot work, in one sentence, before anything is read or written."
@@ -688,23 +657,39 @@ def source_names(sources: Sequence[str] # as the user gave them
     names, seen = [s if str(s).startswith('rendered:') else Path(s).expanduser().resolve().name for s in map(str, sources)], Counter()
     return [f'{n}#{seen[n]}' if (seen.update([n]) or seen[n]) > 1 else n for n in names]
 
-# %% ../nbs/02_curation.ipynb #020083
-def curate_source(w: StoreWriter, src: Any, counts: Counter, crop: Callable, min_side: float, identity: str) -> None:
+# %% ../nbs/02_curation.ipynb #020076
+def refusal(face: Face, # a crop
+            min_side: float, # smaller faces are refused
+            filters: Filters # and what else is asked of a face
+            ) -> str: # the reason, or ''
+    "Why a face is not kept. What nobody measured (landmarks, without a detector) is not asked for."
+    if face.side < min_side: return f'face of {face.side:.0f} pixels; at least {min_side:g} were asked for'
+    if not filters.active(): return ''
+    m = measure(face.image[None], sides=[face.side], confidence=[np.nan if face.confidence is None else face.confidence], landmarks=np.array([face.landmarks or [np.nan]*10]))
+    m['mean_side'] = np.array([face.mean_side or face.side], np.float32)
+    return reasons(m, filters)[0]
+
+def curate_source(w: StoreWriter, src: Any, counts: Counter, crop: Callable, min_side: float, filters: Filters, identity: str) -> None:
     "Read one opened source, append its faces, list its rejects, count the steps, name the people."
     first, paths = len(w), []
     for source, face, step in crop(watched_share(src.entries(), src.share)):
-        if isinstance(face, Face) and face.side < min_side: face = f'face of {face.side:.0f} pixels; at least {min_side:g} were asked for'
-        for s in STEPS[1:4]:
+        if isinstance(face, Face) and (why := refusal(face, min_side, filters)): face = why
+        for s in STEPS[3:4] if step == 'more' else STEPS[1:4]:
             counts[s] += 1
             if s == step: break
         if isinstance(face, str): w.reject(source, face); continue
-        counts['kept'] += 1; paths.append(source[len(src.name) + 1:]); w.add(face, source)
+        counts['kept'] += 1; paths.append((source[len(src.name) + 1:], step == 'more' or source.endswith('#0'))); w.add(face, source)
     counts['files'] += src.others
-    w.rows['identity'][first:] = folder_identities(paths, identity)
+    who = folder_identities([p for p, _ in paths], identity)
+    w.rows['identity'][first:] = [None if several else i for i, (_, several) in zip(who, paths)]   # one of several faces in a picture: whose folder it is says nothing
 
+# %% ../nbs/02_curation.ipynb #020077
 def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz, zip), `rendered:N`
            out: str | Path, # the store's folder
-           detector: str = 'none', # 'none': fixed box; 'mtcnn': the largest face of every picture
+           detector: str = 'none', # 'none': fixed box; 'mtcnn': faces are looked for, and aligned
+           faces: str = 'main', # with a detector: 'main', the large and central face of each picture, or 'all'
+           frame: str = 'face', # with a detector: where landmarks go, one of `detection.FRAMES`
+           filters: str | Filters = 'none', # what a face must be like: see `quality.read_filters`
            box: Sequence[float] | None = None, # left, top, right, bottom of the fixed box in pixels; None: the centre square
            min_side: float = 0, # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
            split: Sequence[float] = (.9, .05, .05), # fractions of people for train, validation, test
@@ -716,7 +701,8 @@ def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz,
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made."
     sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser()
-    split = check_fractions(split); folder_identities([], identity); check_request(sources, out, detector, box, overwrite)
+    split = check_fractions(split); folder_identities([], identity); check_request(sources, out, detector, box, overwrite); check_choice(detector, faces, frame)
+    filters = read_filters(filters) if isinstance(filters, str) else filters
     names = source_names(sources)
     opened = [None if str(s).startswith('rendered:') else open_source(s, n) for s, n in zip(sources, names)]
     workers = workers or os.cpu_count() or 1
@@ -724,24 +710,26 @@ def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz,
     with output_errors(out), atomic(out) as tmp, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
         w = StoreWriter(tmp)
-        if detector == 'mtcnn' and any(opened): mtcnn = Detector(device); crop = lambda e: faces_detected(e, mtcnn, pool, 4*workers)
+        if detector == 'mtcnn' and any(opened): mtcnn = FaceDetector(None if faces == 'main' else max(20, min_side / 2), device=device); crop = lambda e: faces_detected(e, mtcnn, pool, 4*workers, faces, frame)
         else: crop = lambda e: faces_fixed(e, None if box is None else tuple(map(float, box)), pool, 16*workers)
         for src, name in zip(opened, names):
             if src is None: n = len(w); told.append(add_rendered(w, name.partition('#')[0], seed)); counts.update(dict.fromkeys(STEPS, len(w) - n))
-            else: curate_source(w, src, counts, crop, min_side, identity); told.append(src.describe())
+            else: curate_source(w, src, counts, crop, min_side, filters, identity); told.append(src.describe())
         counts['files'] += counts['pictures'] - sum(t['files'] for t in told if t['kind'] == 'rendered')
         if not len(w): w.close(); raise FacegenError(nothing_text(sources, counts, w.reasons))
-        finish_store(w, split, seed, dict(crop=crop_recipe(detector, box, min_side), counts=dict(counts), rejected=sum(w.reasons.values()), identity_rule=identity, sources=told))
+        finish_store(w, split, seed, dict(crop=crop_recipe(detector, box, min_side, faces, frame, filters), counts=dict(counts), rejected=sum(w.reasons.values()), identity_rule=identity, sources=told))
     return FaceStore(out)
 
-# %% ../nbs/02_curation.ipynb #020084
+# %% ../nbs/02_curation.ipynb #020078
 def crop_recipe(detector: str, # 'none' or 'mtcnn'
                 box: Sequence[float] | None, # the fixed box
-                min_side: float # smallest side that was kept
+                min_side: float, # smallest side that was kept
+                faces: str = 'main', frame: str = 'face', # of a detector
+                filters: Filters = Filters() # what else was asked
                 ) -> dict[str, Any]: # plain values
     "How faces were cropped, as it is written into store.json and into every fingerprint."
-    common = dict(side=SIDE, resample='bicubic, antialiased', min_side=min_side)
-    if detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces='largest', margin=MARGIN, lift=LIFT, confidence=CONFIDENCE, outside='edge repeated', **common)
+    common = dict(side=SIDE, resample='bicubic, antialiased', min_side=min_side) | (dict(filters=filters.active()) if filters.active() else {})
+    if detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces=faces, frame=frame, outside='edge repeated', **common)
     return dict(detector='none', box='centre square' if box is None else [float(v) for v in box], **common)
 
 def nothing_text(sources: Sequence, # as given
@@ -761,7 +749,7 @@ def output_errors(out: Path # the store's folder
     try: yield
     except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space or choose another folder.") from None
 
-# %% ../nbs/02_curation.ipynb #020101
+# %% ../nbs/02_curation.ipynb #020095
 def plot_funnel(store: FaceStore # whose counts to draw
                 ) -> Any: # a matplotlib figure
     "Bars with the number of pictures that are left after every step."
