@@ -15,17 +15,17 @@ import pandas as pd
 from PIL import Image, ImageOps
 from .core import FacegenError, atomic, progress, sha256, write_json
 from .detection import FRAMES, FaceDetector, Found, frames, main_face, warp
-from .quality import Filters, measure, read_filters, reasons, sharpness
+from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
 
 # %% auto #0
 __all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'WORK_SIDE', 'COLLECTIONS', 'PARTS', 'FORMAT', 'STEPS',
            'Entry', 'is_picture_name', 'clean_name', 'FolderSource', 'size_reason', 'unsafe_reason', 'Metered',
            'Header', 'unpacked_limit', 'TarSource', 'ZipSource', 'open_source', 'Rejected', 'to_rgb', 'decode',
-           'broken_reason', 'crop_square', 'Face', 'cut_fixed', 'box_text', 'sides_of', 'cut_aligned',
-           'folder_identities', 'check_fractions', 'split_people', 'npy_header', 'StoreWriter', 'content_hash',
-           'finish_store', 'FaceStore', 'in_order', 'watched_share', 'faces_fixed', 'decode_entry', 'gathered',
-           'cut_found', 'faces_detected', 'add_rendered', 'check_choice', 'check_request', 'source_names', 'refusal',
-           'curate_source', 'curate', 'crop_recipe', 'nothing_text', 'output_errors', 'plot_funnel']
+           'broken_reason', 'crop_square', 'Face', 'cut_fixed', 'box_text', 'cut_aligned', 'folder_identities',
+           'check_fractions', 'split_people', 'npy_header', 'StoreWriter', 'content_hash', 'table_hash', 'finish_store',
+           'FaceStore', 'in_order', 'watched_share', 'faces_fixed', 'decode_entry', 'gathered', 'cut_found',
+           'faces_detected', 'add_rendered', 'check_request', 'source_names', 'refusal', 'curate_source', 'curate',
+           'crop_recipe', 'nothing_text', 'output_errors', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020012
 @dataclass
@@ -323,12 +323,6 @@ def box_text(box: Sequence[float] # four numbers
 # %% ../nbs/02_curation.ipynb #020051
 WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
 
-def sides_of(box: Sequence[float] # left, top, right, bottom
-             ) -> tuple[float, float]: # shorter side, root of the area
-    "The two sizes of a box that filters ask for."
-    w, h = box[2] - box[0], box[3] - box[1]
-    return float(min(w, h)), float((w * h) ** .5)
-
 def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
                 scale: float, # its size over the original's
                 found: Found, # the faces in it
@@ -337,9 +331,9 @@ def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
                 ) -> Face:
     "Crop a detected face so that its landmarks lie where the frame wants them."
     m = frames(found.landmarks[which][None], frame)[0]; x = warp(image, m, SIDE)
-    centre, half = m @ (.5, .5, 1), np.hypot(m[0, 0], m[1, 0]) / 2; side, mean_side = sides_of(found.boxes[which] / scale)
-    return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), side, float(sharpness(x[None])[0]),
-                (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), mean_side)
+    centre, half = m @ (.5, .5, 1), np.hypot(m[0, 0], m[1, 0]) / 2; size = box_sizes(found.boxes[which][None] / scale)
+    return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]),
+                (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), float(size['mean_side'][0]))
 
 # %% ../nbs/02_curation.ipynb #020053
 COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
@@ -442,6 +436,12 @@ def content_hash(pixels: str, # hexadecimal digest of all pixels in order
     for row in zip(source, identity, split): h.update(json.dumps(row).encode())
     return h.hexdigest()[:16]
 
+def table_hash(pixels: str, # hexadecimal digest of all pixels in order
+               faces: pd.DataFrame # a store's table
+               ) -> str: # 16 hexadecimal digits
+    "The same of a table that was read."
+    return content_hash(pixels, faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split'])
+
 def finish_store(w: StoreWriter, # holds at least one face
                  split: Sequence[float], # fractions of people
                  seed: int, # of the split
@@ -515,8 +515,7 @@ class FaceStore:
         "Read every pixel and compare with the hash; raises `FacegenError` when something was changed."
         h = hashlib.sha256()
         for i in range(0, len(self), 256): h.update(np.ascontiguousarray(self.images[i:i+256]))
-        ids = [None if pd.isna(i) else i for i in self.faces['identity']]
-        now = content_hash(h.hexdigest(), self.faces['source'], ids, self.faces['split'])
+        now = table_hash(h.hexdigest(), self.faces)
         if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
 
 # %% ../nbs/02_curation.ipynb #020066
@@ -593,7 +592,7 @@ def cut_found(image: np.ndarray, # uint8 (H,W,3)
         except FacegenError: return 'the landmarks fix no crop'
     return [one(j) for j in (range(len(found)) if faces == 'all' else [main_face(found, image.shape)])]
 
-# %% ../nbs/02_curation.ipynb #020071
+# %% ../nbs/02_curation.ipynb #020072
 def faces_detected(entries: Iterable[Entry], # what was met in a source
                    detector: FaceDetector, # finds the faces
                    pool: ThreadPoolExecutor, # decodes and crops
@@ -611,7 +610,7 @@ def faces_detected(entries: Iterable[Entry], # what was met in a source
             if isinstance(d, str): yield source, d, 'pictures'; continue
             for j, face in enumerate(some): yield source if len(some) == 1 else f'{source}#{j}', face, 'more' if j else 'detected' if len(f) else 'readable'
 
-# %% ../nbs/02_curation.ipynb #020073
+# %% ../nbs/02_curation.ipynb #020074
 def add_rendered(w: StoreWriter, # the store in the making
                  source: str, # such as `rendered:2000`
                  seed: int # of the renderer
@@ -629,19 +628,16 @@ def add_rendered(w: StoreWriter, # the store in the making
             w.add(Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
-# %% ../nbs/02_curation.ipynb #020075
+# %% ../nbs/02_curation.ipynb #020076
 STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel
 
-def check_choice(detector: str, faces: str, frame: str) -> None:
-    "Refuse an unknown choice of faces or frame."
-    if faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{faces}'; use main or all.")
-    if faces == 'all' and detector == 'none': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
-    if frame not in FRAMES: raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
-
-def check_request(sources: Sequence[str], out: Path, detector: str, box: Sequence[float] | None, overwrite: bool) -> None:
+def check_request(sources: Sequence[str], out: Path, detector: str, faces: str, frame: str, box: Sequence[float] | None, overwrite: bool) -> None:
     "Refuse what cannot work, in one sentence, before anything is read or written."
     if not sources: raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
     if detector not in ('none', 'mtcnn'): raise FacegenError(f"Unknown detector '{detector}'; use mtcnn or none.")
+    if faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{faces}'; use main or all.")
+    if faces == 'all' and detector == 'none': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
+    if frame not in FRAMES: raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
     if box is not None and detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
     if box is not None and (len(box) != 4 or min(box) < 0 or box[2] <= box[0] or abs((box[2] - box[0]) - (box[3] - box[1])) > 1e-6):
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
@@ -657,7 +653,7 @@ def source_names(sources: Sequence[str] # as the user gave them
     names, seen = [s if str(s).startswith('rendered:') else Path(s).expanduser().resolve().name for s in map(str, sources)], Counter()
     return [f'{n}#{seen[n]}' if (seen.update([n]) or seen[n]) > 1 else n for n in names]
 
-# %% ../nbs/02_curation.ipynb #020076
+# %% ../nbs/02_curation.ipynb #020078
 def refusal(face: Face, # a crop
             min_side: float, # smaller faces are refused
             filters: Filters # and what else is asked of a face
@@ -683,7 +679,7 @@ def curate_source(w: StoreWriter, src: Any, counts: Counter, crop: Callable, min
     who = folder_identities([p for p, _ in paths], identity)
     w.rows['identity'][first:] = [None if several else i for i, (_, several) in zip(who, paths)]   # one of several faces in a picture: whose folder it is says nothing
 
-# %% ../nbs/02_curation.ipynb #020077
+# %% ../nbs/02_curation.ipynb #020079
 def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz, zip), `rendered:N`
            out: str | Path, # the store's folder
            detector: str = 'none', # 'none': fixed box; 'mtcnn': faces are looked for, and aligned
@@ -701,8 +697,8 @@ def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz,
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made."
     sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser()
-    split = check_fractions(split); folder_identities([], identity); check_request(sources, out, detector, box, overwrite); check_choice(detector, faces, frame)
-    filters = read_filters(filters) if isinstance(filters, str) else filters
+    split = check_fractions(split); folder_identities([], identity); check_request(sources, out, detector, faces, frame, box, overwrite)
+    filters = read_filters(filters)
     names = source_names(sources)
     opened = [None if str(s).startswith('rendered:') else open_source(s, n) for s, n in zip(sources, names)]
     workers = workers or os.cpu_count() or 1
@@ -720,7 +716,7 @@ def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz,
         finish_store(w, split, seed, dict(crop=crop_recipe(detector, box, min_side, faces, frame, filters), counts=dict(counts), rejected=sum(w.reasons.values()), identity_rule=identity, sources=told))
     return FaceStore(out)
 
-# %% ../nbs/02_curation.ipynb #020078
+# %% ../nbs/02_curation.ipynb #020080
 def crop_recipe(detector: str, # 'none' or 'mtcnn'
                 box: Sequence[float] | None, # the fixed box
                 min_side: float, # smallest side that was kept
@@ -749,14 +745,8 @@ def output_errors(out: Path # the store's folder
     try: yield
     except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space or choose another folder.") from None
 
-# %% ../nbs/02_curation.ipynb #020095
+# %% ../nbs/02_curation.ipynb #020097
 def plot_funnel(store: FaceStore # whose counts to draw
                 ) -> Any: # a matplotlib figure
     "Bars with the number of pictures that are left after every step."
-    import matplotlib.pyplot as plt
-    c = store.meta['counts']; steps = list(c)[::-1]
-    fig, ax = plt.subplots(figsize=(6, .35*len(steps) + .4), layout='constrained')
-    bars = ax.barh(steps, [c[s] for s in steps], color='#4878a8', height=.7)
-    ax.bar_label(bars, [f'{c[s]:,}' for s in steps], padding=4)
-    ax.spines[['top', 'right', 'bottom']].set_visible(False); ax.set_xticks([]); ax.margins(x=.12)
-    return fig
+    return plot_counts(store.meta['counts'])

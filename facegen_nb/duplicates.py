@@ -5,7 +5,7 @@
 # %% ../nbs/02d_duplicates.ipynb #020004
 from __future__ import annotations
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -17,6 +17,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from .core import FacegenError, progress
+from .curation import PARTS, check_fractions
 
 # %% auto #0
 __all__ = ['PATCH', 'COLOUR', 'SIGNATURE', 'ODD', 'FOLDERS', 'signatures', 'cosines', 'low_frequencies', 'perceptual_hash',
@@ -343,8 +344,7 @@ def split_clusters(clusters: np.ndarray, # int64 (N,)
                    names: Sequence[str] | None = None # (N,) such as the source of each face, so that their order does not matter
                    ) -> np.ndarray: # object (N,): 'train', 'validation' or 'test'
     "Deal clusters out whole; what fits into no held-out part is trained on."
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise FacegenError(f'The split {tuple(fractions)} was given; three fractions for train, validation and test that sum to 1 were expected, such as 0.9,0.05,0.05.')
+    fractions = check_fractions(fractions)
     names = [f'{i:012d}' for i in range(len(clusters))] if names is None else list(names)
     _, inverse, size = np.unique(clusters, return_inverse=True, return_counts=True)
     key: dict[int, str] = {}
@@ -385,7 +385,7 @@ def split_faces(embeddings: np.ndarray, # (N,D) unit vectors
         if len(i) and len(k): part[i[nearest(embeddings[i], embeddings[k], device)[0] >= limit - 1e-5]] = 'dropped'
     cross = cross_cosines(embeddings, part, device)
     assert all(c < limit for c in cross.values()), f'faces across the split come as close as {cross}; below {limit} was promised'
-    faces = {p: int((part == p).sum()) for p in ('train', 'validation', 'test', 'dropped')}
+    faces = {p: int((part == p).sum()) for p in (*PARTS, 'dropped')}
     return part, dict(limit=limit, cluster_limit=at, clusters=len(np.unique(clusters)), giant=giant, seed=seed, faces=faces, largest_cross_cosine=cross)
 
 def cross_cosines(embeddings: np.ndarray, # (N,D) unit vectors
@@ -393,7 +393,7 @@ def cross_cosines(embeddings: np.ndarray, # (N,D) unit vectors
                   device: torch.device | str = 'cpu' # where
                   ) -> dict[str, float]: # such as {'train-test': 0.43}
     "The largest cosine between each two parts of a split."
-    at = {p: np.flatnonzero(part == p) for p in ('train', 'validation', 'test')}
+    at = {p: np.flatnonzero(part == p) for p in PARTS}
     return {f'{p}-{q}': largest_cross_cosine(embeddings[at[q]], embeddings[at[p]], device)[0]
             for p, q in (('train', 'validation'), ('train', 'test'), ('validation', 'test')) if len(at[p]) and len(at[q])}
 

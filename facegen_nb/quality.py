@@ -16,7 +16,7 @@ from .core import FacegenError
 __all__ = ['SIDE', 'LUMA', 'FACE', 'HEAD', 'MEASURES', 'PRESETS', 'WORDS', 'captioned', 'at_scale', 'luma', 'sharpness',
            'colour_spread', 'colour_and_light', 'pose', 'box_sizes', 'degraded', 'unrecognisable_centre',
            'recognisability', 'measure', 'Filters', 'read_filters', 'told', 'objections', 'reasons', 'funnel',
-           'plot_filters', 'plot_measures', 'reject_sheet']
+           'plot_counts', 'plot_filters', 'plot_measures', 'reject_sheet']
 
 # %% ../nbs/02b_quality.ipynb #020011
 def captioned(images: np.ndarray, # uint8 (N,H,W,3)
@@ -213,9 +213,10 @@ PRESETS: dict[str, Filters] = dict(
     strict=Filters(min_side=64, min_confidence=.95, min_aspect=.7, max_aspect=1.45, max_yaw=60,
                    max_burnt=.1, min_highlight=70, min_contrast=40, min_chroma=4, min_colours=2.5, min_redness=.06, min_sharpness=35, max_sharpness=1500))
 
-def read_filters(text: str # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'
+def read_filters(text: str | Filters # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; filters are given back
                  ) -> Filters:
     "Filters as they are typed: a preset, thresholds, or a preset with changes."
+    if isinstance(text, Filters): return text
     first, *rest = [s.strip() for s in text.split(',')]
     if '=' in first: first, rest = 'none', [first, *rest]
     if first not in PRESETS: raise FacegenError(f"Unknown filters '{first}'; use one of {', '.join(PRESETS)}, or thresholds such as min_side=64.")
@@ -247,9 +248,8 @@ def objections(measures: Mapping[str, np.ndarray], # as `measure` gives them: a 
                filters: Filters | str # thresholds, or as `read_filters` takes them
                ) -> dict[str, np.ndarray]: # a bool (N,) for every filter that is on: True where it objects
     "What every filter says of every face by itself; raises `FacegenError` where a measure is missing."
-    filters = read_filters(filters) if isinstance(filters, str) else filters
     out = {}
-    for k, t in filters.active().items():
+    for k, t in read_filters(filters).active().items():
         name = k[4:]
         if name not in measures:
             raise FacegenError(f"The filter {k} needs the measure '{name}', which is not among {', '.join(measures) or 'none'}; measure it (boxes, landmarks and confidence come from a detector) or switch the filter off.")
@@ -261,7 +261,7 @@ def reasons(measures: Mapping[str, np.ndarray], # as `measure` gives them: a dic
             filters: Filters | str # thresholds, or as `read_filters` takes them
             ) -> list[str]: # N texts: the first objection, such as 'side 53 px, at least 64 asked', or ''
     "Why each face is refused, or an empty text where it is not."
-    filters = read_filters(filters) if isinstance(filters, str) else filters
+    filters = read_filters(filters)
     out = np.full(len(next(iter(dict(measures).values()), ())), '', object)
     for k, bad in objections(measures, filters).items():
         (word, unit), t = WORDS[k], getattr(filters, k)
@@ -278,18 +278,23 @@ def funnel(measures: Mapping[str, np.ndarray], # as `measure` gives them
     for k, bad in objections(measures, filters).items(): left &= ~bad; out[k] = int(left.sum())
     return out
 
+def plot_counts(counts: Mapping[str, int] # name of each step, and how many are left after it
+                ) -> Any: # a matplotlib figure
+    "A funnel as bars."
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(6, .35*len(counts) + .4), layout='constrained')
+    bars = ax.barh(list(counts)[::-1], list(counts.values())[::-1], color='#4878a8', height=.7)
+    ax.bar_label(bars, [f'{v:,}' for v in counts.values()][::-1], padding=4)
+    ax.spines[['top', 'right', 'bottom']].set_visible(False); ax.set_xticks([]); ax.margins(x=.12)
+    return fig
+
 def plot_filters(measures: Mapping[str, np.ndarray], # as `measure` gives them
                  filters: Filters | str # thresholds, or as `read_filters` takes them
                  ) -> Any: # a matplotlib figure
     "The funnel as bars: faces left after each filter."
-    import matplotlib.pyplot as plt
-    c = funnel(measures, filters); active = (read_filters(filters) if isinstance(filters, str) else filters).active()
+    c, active = funnel(measures, filters), read_filters(filters).active()
     names = [k if k not in active else f"{k[4:]} {'≥' if k[:3] == 'min' else '≤'} {active[k]:.4g}" for k in c]
-    fig, ax = plt.subplots(figsize=(6, .32*len(c) + .4), layout='constrained')
-    bars = ax.barh(names[::-1], list(c.values())[::-1], color='#4878a8', height=.7)
-    ax.bar_label(bars, [f'{v:,}' for v in c.values()][::-1], padding=4)
-    ax.spines[['top', 'right', 'bottom']].set_visible(False); ax.set_xticks([]); ax.margins(x=.12)
-    return fig
+    return plot_counts(dict(zip(names, c.values())))
 
 # %% ../nbs/02b_quality.ipynb #020067
 def plot_measures(measures: Mapping[str, np.ndarray], # as `measure` gives them
@@ -297,7 +302,7 @@ def plot_measures(measures: Mapping[str, np.ndarray], # as `measure` gives them
                   ) -> Any: # a matplotlib figure
     "A histogram of every filtered measure, with the threshold and the share that it refuses by itself."
     import matplotlib.pyplot as plt
-    bad = objections(measures, filters); active = (read_filters(filters) if isinstance(filters, str) else filters).active()
+    bad = objections(measures, filters); active = read_filters(filters).active()
     names = list(dict.fromkeys(k[4:] for k in bad))
     fig, axes = plt.subplots(-(-len(names) // 4) or 1, 4, figsize=(9, 1.7*(-(-len(names) // 4) or 1)), layout='constrained', squeeze=False)
     for ax in axes.flat[len(names):]: ax.axis('off')

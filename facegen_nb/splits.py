@@ -4,14 +4,13 @@
 
 # %% ../nbs/03a_splits.ipynb #030004
 from __future__ import annotations
-import os, shutil
+import json, os, shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 import numpy as np
 import pandas as pd
 from .core import FacegenError, atomic, write_json
-from .curation import FaceStore, content_hash
+from .curation import PARTS, FaceStore, table_hash
 from .duplicates import audit_split, duplicate_groups, joined, published_parts, signatures, split_faces
 
 # %% auto #0
@@ -24,7 +23,7 @@ def sides_of_split(store: FaceStore, # whose faces
     "The two sides of a split; raises `FacegenError` where one of them is empty."
     if split not in ('store', 'published'): raise FacegenError(f"Unknown split '{split}'; use store or published.")
     side = store.faces['split'].to_numpy() if split == 'store' else published_parts(store.faces['source'])
-    train, held = np.flatnonzero(side == 'train'), np.flatnonzero(np.isin(side, ('validation', 'test')))
+    train, held = np.flatnonzero(side == 'train'), np.flatnonzero(np.isin(side, PARTS[1:]))
     if not len(train) or not len(held): raise FacegenError(f"The {split} split of '{store.path}' has {len(train)} training and {len(held)} held-out faces; an audit needs both.")
     return train, held
 
@@ -51,9 +50,8 @@ def split_store(store: FaceStore, # whose faces; its folder gets the new split
     faces = store.faces.copy(); copies = duplicate_groups(signatures(store.images), embeddings, faces['side'])
     part, report = split_faces(embeddings, limit, fractions, seed, joined(len(store), store.identity_codes, copies.group), list(faces['source']), drop)
     faces['split'], faces['duplicate_of'] = part, pd.array(np.where(copies.kept, np.nan, copies.group), 'Int64')
-    meta = dict(store.meta, split=dict(zip(('train', 'validation', 'test'), map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts), faces_by_split=report['faces'])
-    meta.pop('people_by_split', None); ids = [w if isinstance(w, str) else None for w in faces['identity']]
-    meta['hash'] = content_hash(meta['pixels'], faces['source'], ids, part)
+    meta = dict(store.meta, split=dict(zip(PARTS, map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts), faces_by_split=report['faces'])
+    meta.pop('people_by_split', None); meta['hash'] = table_hash(meta['pixels'], faces)
     return replace_table(store, faces, meta)
 
 def replace_table(store: FaceStore, # which
@@ -61,7 +59,6 @@ def replace_table(store: FaceStore, # which
                   meta: dict[str, Any] # its new store.json, with the new hash
                   ) -> FaceStore: # opened again
     "Exchange the table of a store for another one, whole or not at all; cached embeddings are told of the new hash."
-    import json
     def link(a: str, b: str) -> None:
         try: os.link(a, b)
         except OSError: shutil.copy2(a, b)                      # a disk that knows no links
