@@ -80,8 +80,8 @@ class Recipe(Settings):
     lpips_net: str = 'squeeze' # network of LPIPS
     features: float = 0. # weight of the distance in the encoder's own layers (`rendered` only)
     identity: float = .7 # weight of one minus the encoder's cosine
-    adversarial: float = .15 # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = .6 # share of the budget at which the adversary joins
+    adversarial: float = .12 # weight of the adversary's opinion; 0 for a plain decoder
+    adversary_from: float = .7 # share of the budget at which the adversary joins
     lr_g: float = 1e-3 # generator's learning rate, while decoding
     lr_g_adversarial: float = 6e-4 # generator's, once the adversary has joined
     lr_d: float = 5e-4 # discriminator's learning rate
