@@ -4,24 +4,35 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, glob, hashlib, json, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, glob, hashlib, importlib, json, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 import numpy as np
-import torch
 from PIL import Image
 
 # %% auto #0
-__all__ = ['FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device', 'conv_rate',
-           'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'atomic', 'write_json',
-           'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'environment']
+__all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device',
+           'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'atomic',
+           'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
+class Later:
+    "A module that is imported when something in it is used for the first time."
+    def __init__(self, name: str # of the module
+                 ): self._name = name
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute == '__wrapped__': raise AttributeError(attribute)   # what `inspect` asks everything it meets
+        return getattr(importlib.import_module(self._name), attribute)
+
+if TYPE_CHECKING: import torch
+else: torch = Later('torch')
+
+# %% ../nbs/00_core.ipynb #000010
 class FacegenError(Exception):
     "An error that the user can mend: one sentence with what was found, what was expected and what to do."
 
-# %% ../nbs/00_core.ipynb #000009
+# %% ../nbs/00_core.ipynb #000012
 def data_dir() -> Path | None:
     "The folder of picture sources that `FACEGEN_DATA` names, or None."
     p = os.environ.get('FACEGEN_DATA')
@@ -39,7 +50,7 @@ def cache_dir() -> Path:
     p.mkdir(parents=True, exist_ok=True)
     return p
 
-# %% ../nbs/00_core.ipynb #000011
+# %% ../nbs/00_core.ipynb #000014
 def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
                 given: str | Path | None = None, # a path the user gave: it goes before `FACEGEN_WEIGHTS`
                 hint: str = '' # where such a file can be had
@@ -55,14 +66,14 @@ def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
     raise FacegenError(f"The weight file '{Path(given or name).name}' {neither} {where} {folder}; "
                        f"set FACEGEN_WEIGHTS to the folder that holds it or give its path{'; ' + hint if hint else ''}.")
 
-# %% ../nbs/00_core.ipynb #000014
+# %% ../nbs/00_core.ipynb #000017
 def use_torch_home() -> Path | None:
     "Point torch's hub at `FACEGEN_WEIGHTS/torch-home` unless `TORCH_HOME` is set; returns the folder in use."
     w = weights_dir()
     if 'TORCH_HOME' not in os.environ and w and (w/'torch-home').is_dir(): os.environ['TORCH_HOME'] = str(w/'torch-home')
     return Path(os.environ['TORCH_HOME']) if 'TORCH_HOME' in os.environ else None
 
-# %% ../nbs/00_core.ipynb #000016
+# %% ../nbs/00_core.ipynb #000019
 def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu', or None for the fastest there is
                 ) -> torch.device: # a device that exists
     "The device to work on; raises `FacegenError` for one that this machine lacks."
@@ -74,7 +85,7 @@ def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu',
         raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}.")
     return device
 
-# %% ../nbs/00_core.ipynb #000020
+# %% ../nbs/00_core.ipynb #000023
 def conv_rate(dtype: torch.dtype, # element type of pictures and weights
               device: torch.device | str = 'cpu', # where to measure
               n: int = 8 # timed repetitions
@@ -89,7 +100,7 @@ def conv_rate(dtype: torch.dtype, # element type of pictures and weights
             sync(); t = time.perf_counter(); conv(x); sync(); times.append(time.perf_counter() - t)
     return 2 * 32 * 64 * 64 * 9 * 64 * 64 / min(times[2:]) / 1e9
 
-# %% ../nbs/00_core.ipynb #000022
+# %% ../nbs/00_core.ipynb #000025
 @lru_cache
 def _cpu_half() -> torch.dtype:
     return torch.bfloat16 if conv_rate(torch.bfloat16) > 1.25 * conv_rate(torch.float32) else torch.float32
@@ -105,7 +116,7 @@ def pick_dtype(device: torch.device | str, # where the work is done
     if kind == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
     return _cpu_half() if kind == 'cpu' else torch.float32
 
-# %% ../nbs/00_core.ipynb #000024
+# %% ../nbs/00_core.ipynb #000027
 def autocast(device: torch.device | str, # where the work is done
              dtype: torch.dtype # as `pick_dtype` gave it
              ) -> contextlib.AbstractContextManager: # use as `with autocast(...):`
@@ -113,7 +124,7 @@ def autocast(device: torch.device | str, # where the work is done
     if dtype == torch.float32: return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, dtype=dtype)
 
-# %% ../nbs/00_core.ipynb #000027
+# %% ../nbs/00_core.ipynb #000030
 def seed_everything(seed: int) -> None:
     "Seed Python's, NumPy's and torch's random numbers."
     random.seed(seed); np.random.seed(seed % 2**32); torch.manual_seed(seed)
@@ -125,7 +136,7 @@ def randn(*shape: int, # shape of the tensor
     "Normal noise that depends on the seed alone, not on the device."
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device)
 
-# %% ../nbs/00_core.ipynb #000030
+# %% ../nbs/00_core.ipynb #000033
 class Budget:
     "A time limit that starts now; `minutes=None` means no limit."
     def __init__(self, minutes: float | None = None, # how long in all
@@ -142,14 +153,14 @@ class Budget:
     @property
     def share(self) -> float: "Share of the budget used, 0 to 1; 0 without a limit."; return 0. if not self.minutes else min(1., self.elapsed / self.minutes)
 
-# %% ../nbs/00_core.ipynb #000033
+# %% ../nbs/00_core.ipynb #000036
 def keep_memory() -> bool: # True where it could be done
     "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
     if not sys.platform.startswith('linux'): return False
     try: libc = ctypes.CDLL('libc.so.6'); return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
     except (OSError, AttributeError): return False
 
-# %% ../nbs/00_core.ipynb #000036
+# %% ../nbs/00_core.ipynb #000039
 @contextlib.contextmanager
 def atomic(path: str | Path # the file or folder that shall exist
            ) -> Iterator[Path]: # a temporary path to write to
@@ -173,7 +184,7 @@ def write_json(path: str | Path, # the file
     "Write JSON, readable and whole or not at all."
     with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n')
 
-# %% ../nbs/00_core.ipynb #000038
+# %% ../nbs/00_core.ipynb #000041
 def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
            n: int = 16 # hexadecimal digits
            ) -> str: # the first n digits of the hash
@@ -188,7 +199,7 @@ def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an arra
             while block := f.read(1 << 20): h.update(block)
     return h.hexdigest()[:n]
 
-# %% ../nbs/00_core.ipynb #000041
+# %% ../nbs/00_core.ipynb #000044
 def to_float(images: torch.Tensor | np.ndarray # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
              ) -> torch.Tensor: # float32 (B,3,H,W) in [-1, 1]
     "uint8 pictures to the float pictures that networks see."
@@ -202,7 +213,7 @@ def to_uint8(images: torch.Tensor # float (B,3,H,W) in [-1, 1]; values outside a
     "Float pictures to uint8, rounded to the nearest value."
     return images.float().add(1.).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
-# %% ../nbs/00_core.ipynb #000043
+# %% ../nbs/00_core.ipynb #000046
 def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
           ncol: int = 8, # pictures a row
           pad: int = 2, # white pixels between pictures
@@ -218,7 +229,7 @@ def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or ui
     im = Image.fromarray(out.permute(1, 2, 0).numpy())
     return im if scale == 1 else im.resize((round(im.width*scale), round(im.height*scale)), Image.LANCZOS)
 
-# %% ../nbs/00_core.ipynb #000046
+# %% ../nbs/00_core.ipynb #000049
 def show(im: Image.Image, # what to show
          quality: int = 85 # JPEG quality
          ) -> None:
@@ -227,7 +238,7 @@ def show(im: Image.Image, # what to show
     from IPython.display import Image as Shown, display
     buf = io.BytesIO(); im.save(buf, 'JPEG', quality=quality); display(Shown(buf.getvalue(), format='jpeg'))
 
-# %% ../nbs/00_core.ipynb #000048
+# %% ../nbs/00_core.ipynb #000051
 def watched() -> bool:
     "True where somebody can see a bar: a terminal or a live notebook."
     if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'): return False
@@ -242,7 +253,7 @@ def progress(items: Iterable, # what to go through
     from fastprogress.fastprogress import progress_bar
     return progress_bar(items, total=total, leave=leave)
 
-# %% ../nbs/00_core.ipynb #000051
+# %% ../nbs/00_core.ipynb #000054
 def environment(device: torch.device | str = 'cpu' # the device that did the work
                 ) -> dict[str, Any]: # plain values for JSON
     "Versions, device and commit, for the record beside a result."

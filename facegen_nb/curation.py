@@ -4,278 +4,39 @@
 
 # %% ../nbs/02_curation.ipynb #020004
 from __future__ import annotations
-import bz2, contextlib, csv, gzip, hashlib, io, json, os, re, stat, struct, tarfile, threading, warnings, zipfile, zlib
+import contextlib, csv, hashlib, io, json, os, pickle, re, shutil, struct, warnings
 from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 import numpy as np
-import pandas as pd
-from PIL import Image, ImageOps
-from .core import FacegenError, atomic, progress, sha256, write_json
-from .detection import FRAMES, FaceDetector, Found, frames, main_face, warp
+import PIL
+from PIL import Image
+from .core import FacegenError, Later, atomic, progress, write_json
+from .datasheets import write_datasheet
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
+from .sources import Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, open_source, parse_source, source_names
+from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
-__all__ = ['PICTURES', 'FILE_LIMIT', 'PIXEL_LIMIT', 'FORMATS', 'SIDE', 'WORK_SIDE', 'COLLECTIONS', 'PARTS', 'FORMAT', 'STEPS',
-           'Entry', 'is_picture_name', 'clean_name', 'FolderSource', 'size_reason', 'unsafe_reason', 'Metered',
-           'Header', 'unpacked_limit', 'TarSource', 'ZipSource', 'open_source', 'Rejected', 'to_rgb', 'decode',
-           'broken_reason', 'crop_square', 'Face', 'cut_fixed', 'box_text', 'cut_aligned', 'folder_identities',
-           'check_fractions', 'split_people', 'npy_header', 'StoreWriter', 'content_hash', 'table_hash', 'finish_store',
-           'FaceStore', 'in_order', 'watched_share', 'faces_fixed', 'decode_entry', 'gathered', 'cut_found',
-           'faces_detected', 'add_rendered', 'check_request', 'source_names', 'refusal', 'curate_source', 'curate',
-           'crop_recipe', 'nothing_text', 'output_errors', 'plot_funnel']
+__all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'COLLECTIONS', 'PARTS', 'FORMAT', 'STEPS', 'BATCH',
+           'FAR_BATCH', 'Work', 'COMMIT', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
+           'cut_aligned', 'small_reason', 'cut_marked', 'folder_rule', 'folder_identity', 'folder_identities',
+           'check_fractions', 'person_key', 'split_keys', 'split_people', 'Growing', 'Cropped', 'npy_header', 'locked',
+           'StoreFiles', 'csv_line', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'named_rows', 'table',
+           'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found',
+           'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'curate_source', 'curate',
+           'nothing_text', 'output_errors', 'plot_funnel']
 
-# %% ../nbs/02_curation.ipynb #020012
-@dataclass
-class Entry:
-    "One file that was met in a source: something to decode, or a reason why not."
-    source: str # where it came from: the source's name, then the path inside it, with forward slashes
-    data: bytes | Path | None = None # the file's bytes, or its path
-    reason: str | None = None # why it is rejected, when it is
+# %% ../nbs/02_curation.ipynb #020008
+if TYPE_CHECKING: import pandas as pd
+else: pd = Later('pandas')
 
-PICTURES = frozenset('.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .heic .avif'.split()) # names that promise a picture
-FILE_LIMIT = 64 << 20 # bytes: a larger file is not read
-
-def is_picture_name(name: str # a file name or a path
-                    ) -> bool: # True when the ending promises a picture
-    "Whether a file is a candidate at all; hidden files and the shadows that macOS leaves in archives are not."
-    parts = PurePosixPath(name.replace('\\', '/')).parts
-    return bool(parts) and Path(parts[-1]).suffix.lower() in PICTURES and not parts[-1].startswith('.') and '__MACOSX' not in parts
-
-def clean_name(name: str # a name as the file system or the archive gave it
-               ) -> str: # the same in valid Unicode, on one line
-    "A name that can be written to a table, whatever bytes it held."
-    return ''.join(c if c.isprintable() else '�' for c in name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace'))
-
-# %% ../nbs/02_curation.ipynb #020015
-class FolderSource:
-    "All pictures below a folder, in sorted order."
-    def __init__(self, path: str | Path, # the folder
-                 name: str # what it is called in the store
-                 ):
-        self.path, self.name, self.others, self.bytes, self.done = Path(path), name, 0, 0, 0
-        self.count = sum(len(f) for _, _, f in os.walk(self.path))
-
-    def share(self) -> float:
-        "How much has been read, 0 to 1."
-        return self.done / max(1, self.count)
-
-    def entries(self) -> Iterator[Entry]:
-        "One `Entry` a picture."
-        for folder, dirs, files in os.walk(self.path):
-            dirs.sort()
-            for f in sorted(files):
-                self.done += 1
-                path = Path(folder)/f
-                if not is_picture_name(f): self.others += 1; continue
-                source = clean_name(f'{self.name}/{path.relative_to(self.path).as_posix()}')
-                try: st = path.stat()
-                except OSError as e: yield Entry(source, reason=f'cannot be opened: {e.strerror}'); continue
-                self.bytes += st.st_size
-                reason = 'not a file' if not stat.S_ISREG(st.st_mode) else size_reason(st.st_size)
-                yield Entry(source, None if reason else path, reason)
-
-    def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json."
-        return dict(name=self.name, kind='folder', files=self.count, bytes=self.bytes)
-
-def size_reason(size: int # bytes
-                ) -> str | None: # why a file of this size is not read; None when it is
-    "Refuse empty and huge files before reading them."
-    if size <= 0: return 'empty file'
-    if size > FILE_LIMIT: return f'file of {size/2**20:.0f} MB; at most {FILE_LIMIT >> 20} MB are read'
-
-# %% ../nbs/02_curation.ipynb #020018
-def unsafe_reason(name: str # a member's name
-                  ) -> str | None: # why it is not read; None when it is a plain relative path
-    "Refuse names that lead out of the archive."
-    parts = re.split(r'[/\\]', name)
-    if parts[0] == '' or re.match(r'[A-Za-z]:', name): return 'absolute path in an archive'
-    if '..' in parts: return 'path that leads out of the archive (..)'
-
-# %% ../nbs/02_curation.ipynb #020021
-class Metered:
-    "A stream that stops with `tarfile.ReadError` once it has given more than it was allowed."
-    def __init__(self, f: Any, # a binary stream
-                 total: int # bytes that it may give in all
-                 ):
-        self.f, self.total, self.allowed = f, total, 32 << 20
-    def read(self, n: int = -1) -> bytes:
-        b = self.f.read1(n)                                   # not `read`: what came before the damage shall be seen
-        self.total -= len(b); self.allowed -= len(b)
-        if self.total < 0 or self.allowed < 0: raise tarfile.ReadError('it unpacks to far more than its size')
-        return b
-
-class Header(tarfile.TarInfo):
-    "A tar header that remembers why reading stopped: `tarfile` itself ends quietly at a damaged one."
-    @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        try: return super().fromtarfile(tar)
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as e: tar.damage = str(e); raise
-
-def unpacked_limit(packed: int # an archive's size in bytes
-                   ) -> int: # bytes that are read from it
-    "50 times the size of the archive and 1 GB."
-    return 50 * packed + (1 << 30)
-
-# %% ../nbs/02_curation.ipynb #020022
-class TarSource:
-    "All pictures in a tar archive, plain or packed with gzip or bzip2, in the order of the archive."
-    def __init__(self, path: str | Path, # the archive
-                 name: str # what it is called in the store
-                 ):
-        self.path, self.name, self.others, self.files, self.file = Path(path), name, 0, 0, None
-        self.size = self.path.stat().st_size
-
-    def share(self) -> float:
-        "How much has been read, 0 to 1."
-        return 1. if self.file is None or self.file.closed else self.file.tell() / max(1, self.size)
-
-    def entries(self) -> Iterator[Entry]:
-        "One `Entry` a picture, link or unsafe name; one for the archive itself where reading had to stop."
-        with open(self.path, 'rb') as self.file:
-            magic = self.file.read(3); self.file.seek(0)
-            stream = gzip.open(self.file) if magic[:2] == b'\x1f\x8b' else bz2.open(self.file) if magic == b'BZh' else self.file
-            self.meter = Metered(stream, unpacked_limit(self.size) if stream is not self.file else self.size + 1)
-            try:
-                with tarfile.open(fileobj=self.meter, mode='r|', bufsize=1 << 18, tarinfo=Header, encoding='utf-8') as tar:
-                    yield from self._members(tar)
-                    if damage := getattr(tar, 'damage', None): raise tarfile.ReadError(damage)
-            except (OSError, EOFError, zlib.error, tarfile.TarError) as e:
-                if not self.files: raise FacegenError(f"'{self.path}' could not be read as a tar archive: {e}; "
-                    "a source is a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.") from None
-                yield Entry(self.name, reason=f'the archive is damaged after {self.files} files, the rest was not read: {e}')
-
-    def _members(self, tar: tarfile.TarFile) -> Iterator[Entry]:
-        while (m := tar.next()) is not None:
-            tar.members = []                                  # or it would keep every header it ever read
-            self.files += 1
-            self.meter.allowed = max(m.size, 0) + (32 << 20)
-            if (e := self._entry(tar, m)) is not None: yield e
-
-    def _entry(self, tar: tarfile.TarFile, m: tarfile.TarInfo) -> Entry | None:
-        if m.isdir(): self.files -= 1; return None
-        source = clean_name(f'{self.name}/{m.name}')
-        reason = unsafe_reason(m.name) or ('link in an archive' if m.issym() or m.islnk() else None if m.isreg() else 'not a file')
-        if reason: return Entry(source, reason=reason)
-        if not is_picture_name(m.name): self.others += 1; return None
-        if reason := size_reason(m.size): return Entry(source, reason=reason)
-        return Entry(source, tar.extractfile(m).read())
-
-    def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json."
-        return dict(name=self.name, kind='archive', files=self.files, bytes=self.size, sha256=sha256(self.path))
-
-# %% ../nbs/02_curation.ipynb #020024
-class ZipSource:
-    "All pictures in a zip archive, in sorted order."
-    def __init__(self, path: str | Path, # the archive
-                 name: str # what it is called in the store
-                 ):
-        self.path, self.name, self.others, self.files, self.done = Path(path), name, 0, 0, 0
-        self.size = self.path.stat().st_size
-
-    def share(self) -> float:
-        "How much has been read, 0 to 1."
-        return self.done / max(1, self.files)
-
-    def entries(self) -> Iterator[Entry]:
-        "One `Entry` a picture, link or unsafe name."
-        try: z = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError, ValueError, struct.error, EOFError) as e:
-            raise FacegenError(f"'{self.path}' could not be read as a zip archive: {e}; make it again or give another source.") from None
-        with z:
-            members = sorted((m for m in z.infolist() if not m.is_dir()), key=lambda m: m.filename)
-            self.files, left = len(members), unpacked_limit(self.size)
-            for m in members:
-                self.done += 1; left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
-                if left < 0: yield Entry(self.name, reason='the archive unpacks to far more than its size, the rest was not read'); return
-                if (e := self._entry(z, m)) is not None: yield e
-
-    def _entry(self, z: zipfile.ZipFile, m: zipfile.ZipInfo) -> Entry | None:
-        source = clean_name(f'{self.name}/{m.filename}')
-        link = stat.S_ISLNK(m.external_attr >> 16)
-        if reason := unsafe_reason(m.filename) or ('link in an archive' if link else None): return Entry(source, reason=reason)
-        if not is_picture_name(m.filename): self.others += 1; return None
-        if reason := size_reason(m.file_size): return Entry(source, reason=reason)
-        try:
-            with z.open(m) as f: return Entry(source, f.read(FILE_LIMIT))
-        except Exception as e: return Entry(source, reason=f'cannot be unpacked: {type(e).__name__}: {clean_name(str(e))[:100]}') # a stranger's bytes: anything may go wrong
-
-    def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json."
-        return dict(name=self.name, kind='archive', files=self.files, bytes=self.size, sha256=sha256(self.path))
-
-# %% ../nbs/02_curation.ipynb #020025
-def open_source(source: str | Path, # a folder or an archive
-                name: str | None = None # what it is called in the store; its own name otherwise
-                ) -> FolderSource | TarSource | ZipSource: # has `entries()`, `share()`, `describe()`
-    "Open a folder or an archive; raises `FacegenError` for anything else."
-    path = Path(source).expanduser()
-    name = clean_name(name or path.resolve().name)
-    if path.is_dir(): return FolderSource(path, name)
-    if not path.is_file(): raise FacegenError(f"The source '{source}' does not exist; a source is a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.")
-    try:
-        with open(path, 'rb') as f: magic = f.read(512)
-    except OSError as e: raise FacegenError(f"The source '{source}' cannot be opened ({e.strerror}); check its permissions.") from None
-    if magic[:2] == b'PK': return ZipSource(path, name)
-    if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
-    raise FacegenError(f"The source '{source}' is neither a folder nor an archive; a source is a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.")
-
-# %% ../nbs/02_curation.ipynb #020035
-PIXEL_LIMIT = 36_000_000 # pixels: a larger picture is not decoded
-FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried
-_BIG = threading.Semaphore(2) # at most two large pictures are in memory at once, however many cores there are
-
-class Rejected(Exception):
-    "A picture that is not used; its text is the reason."
-
-def to_rgb(im: Image.Image # any mode
-           ) -> Image.Image: # mode RGB
-    "8-bit RGB from greyscale, palette, CMYK, transparent (laid on white) and 16-bit pictures; raises `Rejected` otherwise."
-    if im.mode == 'RGB': return im
-    if im.mode.startswith('I'):                                  # 16 bits a pixel, whatever the container calls it
-        a = np.asarray(im).astype(np.int64)
-        if a.min() < 0 or a.max() > 65535: raise Rejected('integer pixels outside 0..65535')
-        return Image.fromarray((a // 257).astype(np.uint8)).convert('RGB')
-    if im.mode == 'F': raise Rejected('floating-point pixels')
-    if im.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or 'transparency' in im.info:
-        im = im.convert('RGBA')
-        return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
-    return im.convert('RGB')
-
-# %% ../nbs/02_curation.ipynb #020038
-def decode(data: bytes | Path, # a picture file, or its bytes
-           enough: Callable[[int, int], float] | None = None # from width and height, the smallest useful scale; None: full size
-           ) -> tuple[Image.Image, float]: # upright RGB picture without metadata, and its scale to the original
-    "Decode a picture of unknown origin; raises `Rejected` with the reason, whatever is wrong with it."
-    try:
-        if isinstance(data, bytes): data = io.BytesIO(data)
-        with Image.open(data, formats=FORMATS) as im:
-            (w, h), scale = im.size, 1.
-            if w * h > PIXEL_LIMIT: raise Rejected(f'{w}x{h} pixels; at most {PIXEL_LIMIT // 10**6} megapixels are read')
-            if enough and im.format in ('JPEG', 'MPO') and (s := enough(w, h)) < 1: im.draft(None, (max(1, int(w*s)), max(1, int(h*s))))
-            with _BIG if w * h > 8_000_000 else contextlib.nullcontext():
-                im.load(); scale = im.width / w
-                try: ImageOps.exif_transpose(im, in_place=True)
-                except Exception: pass                             # a damaged EXIF block: the picture stays as it lies
-                rgb = to_rgb(im); rgb.info = {}
-                return (rgb.copy() if rgb is im else rgb), scale
-    except Rejected: raise
-    except Image.UnidentifiedImageError: raise Rejected('not a picture in a known format') from None
-    except Image.DecompressionBombError: raise Rejected(f'far more than {PIXEL_LIMIT // 10**6} megapixels') from None
-    except Exception as e: raise Rejected(broken_reason(e)) from None
-
-def broken_reason(e: Exception # what a decoder raised
-                  ) -> str: # a short reason
-    "Say in a few words what a decoder stumbled over."
-    text = re.sub(r'<[^>]*>', '', clean_name(str(e))).strip()[:100]
-    if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I): return f'cut short: {text}'
-    return f'cannot be decoded: {text or type(e).__name__}'
-
-# %% ../nbs/02_curation.ipynb #020045
+# %% ../nbs/02_curation.ipynb #020016
 SIDE = 128 # pixels: side of a face in a store
 
 def crop_square(im: Image.Image, # RGB picture
@@ -292,7 +53,7 @@ def crop_square(im: Image.Image, # RGB picture
     box = (max(l, 0), max(t, 0), min(r, im.width), min(b, im.height))
     return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
 
-# %% ../nbs/02_curation.ipynb #020048
+# %% ../nbs/02_curation.ipynb #020019
 @dataclass
 class Face:
     "One cropped face with what is known about the crop."
@@ -304,11 +65,17 @@ class Face:
     confidence: float | None = None # the detector's, 0 to 1
     mean_side: float | None = None # root of the face's area in original pixels; None: as `side`
 
-def cut_fixed(data: bytes | Path, # a picture file or its bytes
+def cut_fixed(data: bytes | Path | Span | Member, # a picture file's bytes, or where they are
               box: tuple[float, float, float, float] | None = None # in original pixels; None: the centre square
               ) -> Face:
     "Decode and crop by a fixed box; raises `Rejected`."
-    im, k = decode(data, lambda w, h: 2*SIDE / (box[2] - box[0] if box else min(w, h)))
+    return cut_box(*decode(data, lambda w, h: 2*SIDE / (box[2] - box[0] if box else min(w, h))), box)
+
+def cut_box(im: Image.Image, # upright RGB picture
+            k: float, # its size over the original's
+            box: tuple[float, float, float, float] | None = None # in original pixels; None: the centre square
+            ) -> Face:
+    "Crop a box; raises `Rejected` where the picture is smaller than the box."
     w, h = im.width / k, im.height / k
     if box is None: s = min(w, h); l, t = (w - s) // 2, (h - s) // 2; box = (l, t, l + s, t + s)
     if box[2] > w + .5 or box[3] > h + .5: raise Rejected(f'picture of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
@@ -320,42 +87,92 @@ def box_text(box: Sequence[float] # four numbers
     "A box as the command line takes it: `55,50,195,190`."
     return ','.join(f'{v:g}' for v in box)
 
-# %% ../nbs/02_curation.ipynb #020051
+# %% ../nbs/02_curation.ipynb #020022
+MARGIN = 1.13 # side of the crop over the longer side of a face's box
+LIFT = .05 # how far the crop's centre lies above the box's, over the same side
 WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
+detection, depictions = Later('facegen_nb.detection'), Later('facegen_nb.depictions') # these load torch, which a fixed box does not need
+
+def cut_around(im: Image.Image, # upright RGB picture
+               scale: float, # its size over the original's
+               box: Sequence[float], # of the face, in pixels of `im`
+               landmarks: Sequence[float] | None = None # in pixels of `im`, only written down
+               ) -> Face:
+    "Crop the upright square round a face whose box is known."
+    l, t, r, b = box; m = max(r - l, b - t)
+    c = np.array([(l + r) / 2, (t + b) / 2 - LIFT * m]); square = np.concatenate([c - MARGIN * m / 2, c + MARGIN * m / 2])
+    x = crop_square(im, square); size = box_sizes(np.array(box)[None] / scale)
+    return Face(x, tuple((square / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]), None if landmarks is None else (np.ravel(landmarks) / scale).tolist(), None, float(size['mean_side'][0]))
 
 def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
                 scale: float, # its size over the original's
-                found: Found, # the faces in it
+                found: Any, # `detection.Found`: the faces in it
                 which: int, # of them
-                frame: str = 'face' # one of `FRAMES`
+                frame: str = 'face' # one of `detection.FRAMES`
                 ) -> Face:
     "Crop a detected face so that its landmarks lie where the frame wants them."
-    m = frames(found.landmarks[which][None], frame)[0]; x = warp(image, m, SIDE)
+    m = detection.frames(found.landmarks[which][None], frame)[0]; x = detection.warp(image, m, SIDE)
     centre, half = m @ (.5, .5, 1), np.hypot(m[0, 0], m[1, 0]) / 2; size = box_sizes(found.boxes[which][None] / scale)
     return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]),
                 (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), float(size['mean_side'][0]))
 
-# %% ../nbs/02_curation.ipynb #020053
+# %% ../nbs/02_curation.ipynb #020024
+def small_reason(side: float, # of the face in pixels
+                 min_side: float # what was asked for
+                 ) -> str: # the reason for rejecting it
+    "The reason that a face which is too small gets."
+    return f'face of {side:.0f} pixels; at least {min_side:g} were asked for'
+
+def cut_marked(e: Entry, # with marks
+               min_side: float = 0 # faces with a smaller shorter side are not cut
+               ) -> tuple[list[tuple[str, Face]], list[tuple[str, str]]]: # faces and rejects, each with its name
+    "Decode a picture and crop all faces that its source marks; raises `Rejected`."
+    name = lambda m: e.source if m.number is None else f'{e.source}#{m.number}'
+    short = lambda m: min(m.box[2] - m.box[0], m.box[3] - m.box[1])
+    small = [m for m in e.marks if m.box is not None and short(m) < min_side]
+    wanted, faces, rejects = [m for m in e.marks if m not in small], [], [(name(m), small_reason(short(m), min_side)) for m in small]
+    if not wanted: return faces, rejects
+    im, k = decode(e.data, lambda w, h: 2*SIDE / min(min(w, h) if m.box is None else max(1, short(m)) for m in wanted))
+    for m in wanted:
+        if m.box is None: f = cut_box(im, k); f.landmarks = None if m.landmarks is None else list(m.landmarks)
+        elif m.box[0] >= im.width / k or m.box[1] >= im.height / k or min(m.box[2:]) <= 0: rejects.append((name(m), 'the marked box lies outside of the picture')); continue
+        else: f = cut_around(im, k, np.array(m.box) * k, None if m.landmarks is None else np.array(m.landmarks) * k)
+        if f.side < min_side: rejects.append((name(m), small_reason(f.side, min_side)))
+        else: faces.append((name(m), f))
+    return faces, rejects
+
+# %% ../nbs/02_curation.ipynb #020027
 COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
     male female man woman men women boys girls a b'''.split()) # folder names that are no persons
+
+def folder_rule(holding: Counter, # folders, and how many pictures lie directly in each
+                rule: str = 'auto' # 'auto', 'folder' (always the folder) or 'none'
+                ) -> str: # 'folder', 'none' or 'prefix' (only pictures that are called after their folder)
+    "How identities are read off the folders of a source; raises `FacegenError` for an unknown rule."
+    if rule not in ('auto', 'folder', 'none'): raise FacegenError(f"Unknown identity rule '{rule}'; use one of auto, folder, none.")
+    if rule != 'auto': return rule
+    dirs = {d: PurePosixPath(d) for d in holding}
+    nested = any(str(a) in holding for d in dirs.values() for a in d.parents)
+    loose = any(not d.name or d.name.lower() in COLLECTIONS or re.match(r'\d+--', d.name) for d in dirs.values())
+    return 'folder' if len(holding) > 1 and not nested and not loose and np.median(list(holding.values())) < 600 else 'prefix'
+
+def folder_identity(path: str, # inside a source, with forward slashes
+                    rule: str # what `folder_rule` found
+                    ) -> str | None: # a name, or None where it is unknown
+    "Whose face a picture shows, by its path."
+    p = PurePosixPath(path); name = p.parent.name or None
+    if rule == 'prefix' and not (name and re.fullmatch(re.escape(name) + r'_\d+', p.stem)): return None
+    return None if rule == 'none' else name
 
 def folder_identities(paths: Sequence[str], # paths inside one source, with forward slashes
                       rule: str = 'auto' # 'auto', 'folder' (always the folder) or 'none'
                       ) -> list[str | None]: # a name, or None where it is unknown
     "Identities from a folder layout, by the rule above."
-    if rule not in ('auto', 'folder', 'none'): raise FacegenError(f"Unknown identity rule '{rule}'; use one of auto, folder, none.")
-    dirs = [PurePosixPath(p).parent for p in paths]
-    names = [d.name or None for d in dirs]
-    if rule == 'none': return [None] * len(paths)
-    if rule == 'folder': return names
-    holding = Counter(dirs)
-    nested = any(a in holding for d in holding for a in d.parents)
-    loose = any(not d.name or d.name.lower() in COLLECTIONS or re.match(r'\d+--', d.name) for d in holding)
-    if len(holding) > 1 and not nested and not loose and np.median(list(holding.values())) < 600: return names
-    return [n if n and re.fullmatch(re.escape(n) + r'_\d+', PurePosixPath(p).stem) else None for p, n in zip(paths, names)]
+    rule = folder_rule(Counter(str(PurePosixPath(p).parent) for p in paths), rule)
+    return [folder_identity(p, rule) for p in paths]
 
-# %% ../nbs/02_curation.ipynb #020056
+# %% ../nbs/02_curation.ipynb #020030
 PARTS = ('train', 'validation', 'test') # in the order of the fractions
 
 def check_fractions(split: Sequence[float] # what the user gave
@@ -367,22 +184,69 @@ def check_fractions(split: Sequence[float] # what the user gave
         raise FacegenError(f"The split {split!r} was given; three fractions for train, validation and test that sum to 1 were expected, such as 0.9,0.05,0.05.")
     return f
 
-def split_people(people: Sequence[str], # one key a face: who it is
-                 fractions: Sequence[float] = (.9, .05, .05), # of people, for train, validation and test
-                 seed: int = 0 # another seed, another split
-                 ) -> np.ndarray: # one of `PARTS` a face
+def person_key(person: str, # who
+               seed: int # another seed, another number
+               ) -> int: # 64 bits
+    "The number by which a person is lined up."
+    return int.from_bytes(hashlib.sha256(f'{seed}:{person}'.encode()).digest()[:8], 'big')
+
+def split_keys(keys: np.ndarray, # uint64 (N,): `person_key` of every face
+               fractions: Sequence[float] = (.9, .05, .05) # of people, for train, validation and test
+               ) -> np.ndarray: # int8 (N,): index into `PARTS`
     "Assign every person to one part; a part with a fraction gets somebody as soon as there are people enough."
     fractions = check_fractions(fractions)
-    names = sorted(set(people), key=lambda p: (hashlib.sha256(f'{seed}:{p}'.encode()).digest(), p))
+    names, who = np.unique(keys, return_inverse=True)
     n = [int(f * len(names) + .5) for f in fractions]
     wanted = [i for i in (0, 2, 1) if fractions[i] > 0]                   # with few people: train first, then test
     for i in wanted[:len(names)]: n[i] = max(n[i], 1)
     while (extra := sum(n) - len(names)) != 0: n[int(np.argmax(n)) if extra > 0 else wanted[0]] -= np.sign(extra)
-    part = dict(zip(names, np.repeat(PARTS, n)))
-    return np.array([part[p] for p in people], dtype=object)
+    return np.repeat(np.arange(3, dtype=np.int8), n)[who]
 
-# %% ../nbs/02_curation.ipynb #020060
+def split_people(people: Sequence[str], # one key a face: who it is
+                 fractions: Sequence[float] = (.9, .05, .05), # of people, for train, validation and test
+                 seed: int = 0 # another seed, another split
+                 ) -> np.ndarray: # one of `PARTS` a face
+    "As `split_keys`, by name."
+    return np.array(PARTS, dtype=object)[split_keys(np.array([person_key(p, seed) for p in people], np.uint64), fractions)]
+
+# %% ../nbs/02_curation.ipynb #020034
+class Growing:
+    "A file that only grows, and knows how much it holds and the hash of it."
+    def __init__(self, path: Path, # the file
+                 mark: Sequence[Any] | None = None, # go on from here: what `mark` gave; None: a new file
+                 head: bytes = b'' # what stands before all else and is not counted
+                 ):
+        self.path, self.head, self.size, self.hash = path, head, 0, hashlib.sha256()
+        self.file = open(path, 'w+b' if mark is None else 'r+b')
+        if mark is None: self.file.write(head); return
+        self.file.seek(len(head))
+        while self.size < mark[0] and (b := self.file.read(min(1 << 20, mark[0] - self.size))): self.hash.update(b); self.size += len(b)
+        if self.mark() != list(mark): self.file.close(); raise ValueError(f'{path.name} is not what it was')
+        self.file.truncate(len(head) + self.size); self.file.seek(0, os.SEEK_END)
+
+    def write(self, b: bytes) -> None:
+        "Append."
+        self.file.write(b); self.hash.update(b); self.size += len(b)
+
+    def mark(self) -> list[Any]:
+        "Number of bytes and their hash, after everything has reached the file."
+        self.file.flush()
+        return [self.size, self.hash.hexdigest()]
+
+# %% ../nbs/02_curation.ipynb #020036
 FORMAT = 1 # version of the folder's layout
+STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel; the first three count pictures, the others faces
+
+@dataclass
+class Cropped:
+    "What became of one entry: faces and rejects, each with its name."
+    source: str # the entry's
+    faces: list[tuple[str, Face]] # may be several
+    rejects: list[tuple[str, str]] # name and reason
+    readable: bool = True # whether it could be decoded
+    found: int = 0 # faces that were found, those included that were too small
+    identity: str | None = None # whose faces these are, where the source says so
+    part: str | None = None # of a published split
 
 def npy_header(n: int # number of faces
                ) -> bytes: # 128 bytes
@@ -390,89 +254,196 @@ def npy_header(n: int # number of faces
     h = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {SIDE}, {SIDE}, 3), }}".ljust(117) + '\n'
     return b'\x93NUMPY\x01\x00' + struct.pack('<H', 118) + h.encode()
 
-class StoreWriter:
-    "Appends faces and rejects to a folder that becomes a store when `finish` is called."
-    def __init__(self, folder: Path # is made
+def locked(path: Path, # a file
+           what: str # what it stands for, for the message
+           ) -> Any: # keep it; closing it, or dying, frees the lock
+    "Lock a file for this process; raises `FacegenError` where another process holds it. Without effect where locks are unknown."
+    f = open(path, 'w')
+    try: import fcntl; fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError: f.close(); raise FacegenError(f"Another process is writing {what} at this moment; wait for it, or choose another folder.") from None
+    except (ImportError, OSError): pass
+    return f
+
+# %% ../nbs/02_curation.ipynb #020037
+class StoreFiles:
+    "The files of a store in the making, new or as an interrupted run left them."
+    FILES = ('rows.jsonl', 'journal.jsonl', 'request.json', 'lock') # what is there only while the store is made
+    def __init__(self, folder: Path, # where it grows
+                 request: Any # everything that decides what the store will hold; another request starts anew
                  ):
-        folder.mkdir(parents=True)
-        self.folder, self.images, self.hash = folder, open(folder/'images.npy', 'wb'), hashlib.sha256()
-        self.images.write(npy_header(0))
-        self.list = open(folder/'rejected.csv', 'w', newline='', encoding='utf-8')
-        self.csv = csv.writer(self.list); self.csv.writerow(['source', 'reason'])
-        self.rows: dict[str, list] = {k: [] for k in 'source identity box landmarks side sharpness confidence'.split()}
-        self.factors: list[np.ndarray | None] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.lock, self.closed = folder, locked(folder/'lock', f"the store in '{folder}'"), False
+        request = json.dumps(request, sort_keys=True, default=str)
         self.reasons: Counter = Counter()
+        self.at: dict[str, Any] = dict(source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0)) # how far the work has come
+        if not self._goes_on(request): self._starts(request)
+        self.counts, self.saved = Counter(self.at['counts']), len(self)
 
-    def __len__(self) -> int: return len(self.factors)
+    def __len__(self) -> int: return self.images.size // (SIDE * SIDE * 3)
 
-    def add(self, face: Face, # a crop
-            source: str, # where it came from
-            identity: str | None = None, # whose it is; may be set later in `rows`
+    def _starts(self, request: str) -> None:
+        for f in self.folder.iterdir():
+            if f.name != 'lock': f.unlink()
+        self.images, self.rows, self.list, self.journal = (Growing(self.folder/f, head=h) for f, h in self._files())
+        (self.folder/'request.json').write_text(request)
+
+    @staticmethod
+    def _files() -> tuple: return ('images.npy', npy_header(0)), ('rows.jsonl', b''), ('rejected.csv', b'source,reason\r\n'), ('journal.jsonl', b'')
+
+    def _goes_on(self, request: str) -> bool:
+        opened: list[Growing] = []
+        try:
+            if (self.folder/'request.json').read_text() != request: return False
+            journal = (self.folder/'journal.jsonl').read_bytes(); journal = journal[:journal.rfind(b'\n') + 1] # a last half line does not count
+            at = json.loads(journal.splitlines()[-1])
+            for (f, head), mark in zip(self._files(), [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]): opened.append(Growing(self.folder/f, mark, head))
+        except (OSError, ValueError, KeyError, IndexError):
+            for g in opened: g.file.close()
+            return False
+        self.images, self.rows, self.list, self.journal = opened
+        with open(self.list.path, newline='', encoding='utf-8') as f: self.reasons.update(r[1] for r in islice(csv.reader(f), 1, None))
+        self.at = at
+        return True
+
+# %% ../nbs/02_curation.ipynb #020039
+def csv_line(values: Sequence[str] # cells
+             ) -> bytes: # with the end of the line
+    "A line of a CSV file."
+    b = io.StringIO(); csv.writer(b).writerow(values)
+    return b.getvalue().encode()
+
+class StoreWriter(StoreFiles):
+    "Appends faces and rejects to a folder that becomes a store; goes on from its last `commit` where there is one."
+    def add(self, source: int, # number of the source
+            picture: str, # the entry's name: its faces stay on one side of a split
+            name: str, # the face's name
+            face: Face, # a crop
+            identity: str | None = None, # whose it is, where the source says so
+            part: str | None = None, # of a published split
             factors: np.ndarray | None = None # true identity factors of a rendered face
             ) -> None:
         "Append a face."
         if face.image.shape != (SIDE, SIDE, 3) or face.image.dtype != np.uint8: raise ValueError(f'a face is uint8 ({SIDE},{SIDE},3)')
-        b = face.image.tobytes(); self.images.write(b); self.hash.update(b)
-        for k, v in dict(source=source, identity=identity, box=face.box, landmarks=face.landmarks, side=face.side,
-                         sharpness=face.sharpness, confidence=face.confidence).items(): self.rows[k].append(v)
-        self.factors.append(factors)
+        self.images.write(face.image.tobytes())
+        row = [source, picture, name, identity, part, face.box, face.landmarks, face.side, face.sharpness, face.confidence, None if factors is None else factors.tolist()]
+        self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
-    def reject(self, source: str, # what
-               reason: str # why
+    def take(self, source: int, # number of the source
+             c: Cropped # what became of an entry
+             ) -> None:
+        "Append faces, list rejects, count the steps."
+        for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
+        for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
+        self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
+
+    def commit(self, **at: Any # how far the work has come
                ) -> None:
-        "List a picture that is not used."
-        self.csv.writerow([source, reason]); self.reasons[reason] += 1
+        "Make what was written last: after a kill it is still there."
+        self.at |= dict(at, counts=dict(self.counts)); self.saved = len(self)
+        self.journal.write(json.dumps(dict(self.at, marks=[g.mark() for g in (self.images, self.rows, self.list)])).encode() + b'\n'); self.journal.mark()
+
+    def read(self) -> Iterator[list]:
+        "The rows, from the beginning."
+        self.rows.mark()
+        with open(self.rows.path, 'rb') as f: yield from map(json.loads, f)
 
     def close(self) -> None:
         "Close the files."
-        self.images.close(); self.list.close()
+        if self.closed: return
+        self.closed = True
+        for f in (self.images, self.rows, self.list, self.journal): f.file.close()
+        self.lock.close()
 
-# %% ../nbs/02_curation.ipynb #020062
-def content_hash(pixels: str, # hexadecimal digest of all pixels in order
-                 source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns
-                 ) -> str: # 16 hexadecimal digits
-    "Hash of what a store holds."
-    h = hashlib.sha256(pixels.encode())
+# %% ../nbs/02_curation.ipynb #020040
+@contextlib.contextmanager
+def making(out: Path, # the store's folder
+           request: Any # everything that decides what it will hold
+           ) -> Iterator[StoreWriter]:
+    "A store in the making: gets its name when the block ends; stays, to be gone on with, when it is interrupted; goes, when it cannot be made."
+    w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
+    try: yield w
+    except FacegenError: w.close(); shutil.rmtree(w.folder); raise
+    finally: w.close()
+    for f in w.FILES: (w.folder/f).unlink(missing_ok=True)
+    with atomic(out) as tmp: w.folder.rename(tmp)
+
+# %% ../nbs/02_curation.ipynb #020043
+def hash_rows(h: Any, # a hash that has seen the digest of the pixels
+              source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns, or a part of them
+              ) -> None:
+    "Let a hash see what the table says."
     for row in zip(source, identity, split): h.update(json.dumps(row).encode())
-    return h.hexdigest()[:16]
 
 def table_hash(pixels: str, # hexadecimal digest of all pixels in order
-               faces: pd.DataFrame # a store's table
+               source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns
                ) -> str: # 16 hexadecimal digits
-    "The same of a table that was read."
-    return content_hash(pixels, faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split'])
+    "Content hash of a store."
+    h = hashlib.sha256(pixels.encode()); hash_rows(h, source, identity, split)
+    return h.hexdigest()[:16]
 
+def named_rows(w: StoreWriter, # all faces are in it
+               names: Sequence[str], # of the sources
+               named: Sequence[bool], # whether identities come from the source
+               rule: str # 'auto', 'folder' or 'none'
+               ) -> Callable[[], Iterator[tuple[list, str | None]]]: # rows, each with its identity; may be called again and again
+    "Find out how the folders of each source are to be read, and give back a reader of named rows."
+    path = lambda r: r[1][len(names[r[0]]) + 1:]
+    holding = [Counter() for _ in names]
+    for r in w.read():
+        if not named[r[0]]: holding[r[0]][str(PurePosixPath(path(r)).parent)] += 1
+    rules = [folder_rule(h, rule) for h in holding]
+    def who(r: list) -> str | None:
+        if named[r[0]]: return r[3]
+        return folder_identity(path(r), rules[r[0]]) if r[2] == r[1] else None          # one of several faces in a picture: whose folder it is says nothing
+    return lambda: ((r, who(r)) for r in w.read())
+
+def table(rows: Sequence[tuple[list, str | None]], # faces and identities
+          split: Sequence[str] # their parts
+          ) -> Any: # a pyarrow table
+    "Rows as they stand in faces.parquet."
+    import pyarrow as pa
+    f32 = pa.float32(); some = pa.list_(f32)
+    column = lambda k: [r[k] for r, _ in rows]
+    return pa.table(dict(source=pa.array(column(2), pa.string()), identity=pa.array([i for _, i in rows], pa.string()), split=pa.array(split, pa.string()),
+        box=pa.array(column(5), some), landmarks=pa.array(column(6), some), side=pa.array(column(7), f32), sharpness=pa.array(column(8), f32),
+        confidence=pa.array(column(9), f32), duplicate_of=pa.nulls(len(rows), pa.int64()), published=pa.array(column(4), pa.string())))
+
+# %% ../nbs/02_curation.ipynb #020044
 def finish_store(w: StoreWriter, # holds at least one face
+                 names: Sequence[str], # of the sources
+                 named: Sequence[bool], # whether their identities come from the source
                  split: Sequence[float], # fractions of people
                  seed: int, # of the split
+                 rule: str, # how identities are read off folders
                  meta: dict[str, Any] # what else store.json shall say
                  ) -> None:
     "Split the people, write the table, the header and store.json: the folder becomes a store."
-    import pyarrow as pa, pyarrow.parquet as pq
-    r, n = w.rows, len(w)
-    people = [f'i:{i}' if i is not None else f's:{s}' for i, s in zip(r['identity'], r['source'])] # unknown: on its own
-    part = split_people(people, split, seed)
-    sides = {k: {p for p, s in zip(people, part) if s == k} for k in PARTS}
-    assert not sides['train'] & sides['test'] and not sides['train'] & sides['validation'] and not sides['validation'] & sides['test']
-    w.images.seek(0); w.images.write(npy_header(n)); w.close()
-    f32 = pa.float32()
-    kinds = dict(source=pa.string(), identity=pa.string(), split=pa.string(), box=pa.list_(f32), landmarks=pa.list_(f32), side=f32,
-                 sharpness=f32, confidence=f32, duplicate_of=pa.int64())
-    cols = {**r, 'split': part.tolist(), 'duplicate_of': [None]*n}
-    pq.write_table(pa.table({k: pa.array(cols[k], t) for k, t in kinds.items()}), w.folder/'faces.parquet', compression='zstd')
-    if width := max((len(f) for f in w.factors if f is not None), default=0):
-        np.save(w.folder/'factors.npy', np.stack([np.full(width, np.nan) if f is None else f for f in w.factors]).astype(np.float32))
-    pixels = w.hash.hexdigest()
-    known = sum(i is not None for i in r['identity'])
-    write_json(w.folder/'store.json', dict(format=FORMAT, faces=n, hash=content_hash(pixels, r['source'], r['identity'], part), pixels=pixels,
-        **meta, people=len({p for p in people if p[0] == 'i'}), faces_without_identity=n - known, split=dict(zip(PARTS, check_fractions(split))),
-        seed=seed, faces_by_split={k: int((part == k).sum()) for k in PARTS}, people_by_split={k: len(sides[k]) for k in PARTS}))
+    import pyarrow.parquet as pq
+    n, rows = len(w), named_rows(w, names, named, rule)
+    keys, known, width = np.zeros(n, np.uint64), np.zeros(n, bool), 0
+    for i, (r, who) in enumerate(rows()): keys[i], known[i], width = person_key(f's:{r[1]}' if who is None else f'i:{who}', seed), who is not None, max(width, len(r[10] or ()))
+    part = split_keys(keys, split); sides = [np.unique(keys[part == k]) for k in range(3)]
+    assert not any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2)))
+    factors = np.lib.format.open_memmap(w.folder/'factors.npy', 'w+', np.float32, (n, width)) if width else None
+    h, out, stream = hashlib.sha256(w.images.mark()[1].encode()), None, rows()
+    for i in range(0, n, 8192):
+        block = list(islice(stream, 8192)); to = [PARTS[p] for p in part[i:i+8192]]
+        hash_rows(h, (r[2] for r, _ in block), (who for _, who in block), to)
+        if factors is not None: factors[i:i+8192] = [r[10] or [np.nan] * width for r, _ in block]
+        t = table(block, to); out = out or pq.ParquetWriter(w.folder/'faces.parquet', t.schema, compression='zstd'); out.write_table(t)
+    out.close()
+    if factors is not None: factors.flush()
+    w.images.file.seek(0); w.images.file.write(npy_header(n)); w.images.file.flush()
+    write_json(w.folder/'store.json', dict(format=FORMAT, faces=n, hash=h.hexdigest()[:16], pixels=w.images.mark()[1],
+        **meta, people=int(np.unique(keys[known]).size), faces_without_identity=int((~known).sum()), split=dict(zip(PARTS, check_fractions(split))),
+        seed=seed, faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)}, people_by_split={k: len(s) for k, s in zip(PARTS, sides)}))
 
-# %% ../nbs/02_curation.ipynb #020064
-class FaceStore:
-    "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
+# %% ../nbs/02_curation.ipynb #020046
+class StoreFolder:
+    "The files of a store, looked at and opened."
     def __init__(self, path: str | Path # the folder that `curate` wrote
                  ):
+        import pyarrow.parquet as pq
         self.path = Path(path).expanduser()
         if not self.path.is_dir(): raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
         missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path/f).is_file()]
@@ -482,28 +453,43 @@ class FaceStore:
             assert self.meta['format'] == FORMAT, f"its format is {self.meta['format']}, and this version reads format {FORMAT}"
             self.hash: str = self.meta['hash'] # content hash, 16 hexadecimal digits
             self.images: np.ndarray = np.load(self.path/'images.npy', mmap_mode='r', allow_pickle=False) # uint8 (N,128,128,3)
-            self.faces: pd.DataFrame = pd.read_parquet(self.path/'faces.parquet') # one row a face
-            n = self.meta['faces']
-            assert self.images.shape == (n, SIDE, SIDE, 3) and self.images.dtype == np.uint8 and len(self.faces) == n, f'store.json tells of {n} faces, the files hold {len(self.images)} and {len(self.faces)}'
+            n, rows = self.meta['faces'], pq.read_metadata(self.path/'faces.parquet').num_rows
+            assert self.images.shape == (n, SIDE, SIDE, 3) and self.images.dtype == np.uint8 and rows == n, f'store.json tells of {n} faces, the files hold {len(self.images)} and {rows}'
         except Exception as e: raise FacegenError(f"'{path}' is not a whole store: {clean_name(str(e)) or type(e).__name__}; make it again with `facegen curate`.") from None
 
-    def __len__(self) -> int: return len(self.faces)
+    def __len__(self) -> int: return self.meta['faces']
+
+    @cached_property
+    def faces(self) -> pd.DataFrame: # one row a face
+        "The table of faces, read when it is first asked for."
+        return pd.read_parquet(self.path/'faces.parquet')
+
+    def column(self, name: str # of the table
+               ) -> np.ndarray: # (N,)
+        "One column of the table, without reading the others."
+        import pyarrow.parquet as pq
+        return np.array(pq.read_table(self.path/'faces.parquet', columns=[name])[name].to_pylist(), dtype=object)
 
     def __repr__(self) -> str:
         parts = ', '.join(f'{k} {v}' for k, v in self.meta['faces_by_split'].items())
         return f"FaceStore('{self.path.name}', {len(self)} faces of {self.meta['people']} known people; {parts}; hash {self.hash})"
 
+# %% ../nbs/02_curation.ipynb #020047
+class FaceStore(StoreFolder):
+    "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
     def indices(self, split: str # 'train', 'validation', 'test', 'heldout' (validation and test) or 'all'
                 ) -> np.ndarray: # int64, ascending
         "Row numbers of the faces in one part of the split."
         parts = dict(all=PARTS, heldout=PARTS[1:]).get(split, (split,))
         if not set(parts) <= set(PARTS): raise FacegenError(f"Unknown split '{split}'; use one of {', '.join(PARTS)}, heldout, all.")
-        return np.flatnonzero(self.faces['split'].isin(parts).to_numpy())
+        return np.flatnonzero(np.isin(self.column('split').astype(str), parts))
 
     @property
     def identity_codes(self) -> np.ndarray: # int64 (N,)
         "A number for every known identity, in alphabetical order; -1 where it is unknown."
-        return pd.factorize(self.faces['identity'], sort=True)[0].astype(np.int64)
+        who = self.column('identity'); known = np.array([w is not None for w in who], bool); codes = np.full(len(who), -1, np.int64)
+        codes[known] = np.unique(who[known], return_inverse=True)[1]
+        return codes
 
     @property
     def factors(self) -> np.ndarray | None: # float32 (N,F)
@@ -515,63 +501,57 @@ class FaceStore:
         "Read every pixel and compare with the hash; raises `FacegenError` when something was changed."
         h = hashlib.sha256()
         for i in range(0, len(self), 256): h.update(np.ascontiguousarray(self.images[i:i+256]))
-        now = table_hash(h.hexdigest(), self.faces)
+        now = table_hash(h.hexdigest(), *(self.column(c) for c in ('source', 'identity', 'split')))
         if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
 
-# %% ../nbs/02_curation.ipynb #020066
-def in_order(pool: ThreadPoolExecutor, # does the work
-             f: Callable, # of one item
-             items: Iterable, # a stream of any length
-             ahead: int, # items in flight at most
-             weight: Callable[[Any], int] = lambda x: 0, # bytes that an item holds
-             room: int = 128 << 20 # bytes in flight at most (a single item may be larger)
-             ) -> Iterator: # the results of `f`, in the order of `items`
-    "Map a stream over a pool, in order, with a bounded number of items in flight."
-    queue, held = deque(), 0
-    for x in items:
-        w = weight(x); held += w
-        queue.append((pool.submit(f, x), w))
-        while len(queue) > ahead or (held > room and len(queue) > 1): done, w = queue.popleft(); held -= w; yield done.result()
-    while queue: yield queue.popleft()[0].result()
+# %% ../nbs/02_curation.ipynb #020049
+def crop_fixed(entries: Sequence[Entry], # a batch
+               box: tuple[float, float, float, float] | None = None, # the fixed box, or None for the centre square
+               min_side: float = 0 # smaller faces are rejected
+               ) -> list[Cropped]: # one an entry, in order
+    "Crop a batch of pictures by what their source marks, else by a fixed box."
+    def one(e: Entry) -> Cropped:
+        try:
+            if e.reason: raise Rejected(e.reason)
+            if e.marks is not None: faces, rejects = cut_marked(e, min_side)
+            else:
+                f = cut_fixed(e.data, box)
+                faces, rejects = ([], [(e.source, small_reason(f.side, min_side))]) if f.side < min_side else ([(e.source, f)], [])
+            return Cropped(e.source, faces, rejects, True, len(faces) + len(rejects), e.identity, e.part)
+        except Rejected as r: return Cropped(e.source, [], [(e.source, str(r))], 'smaller than the box' in str(r), 0)
+    return [one(e) for e in entries]
 
-def watched_share(items: Iterable, # a stream of unknown length
-                  share: Callable[[], float] # how much of it has been read, 0 to 1
-                  ) -> Iterator: # the same items
-    "Go through a stream with a progress bar in per cent."
-    bar, at = iter(progress(range(100), 100)), 0
-    for x in items:
-        yield x
-        while at < int(100 * share()): next(bar, None); at += 1
-    for _ in bar: pass
+# %% ../nbs/02_curation.ipynb #020052
+@dataclass(frozen=True)
+class Crop:
+    "How faces are cut out of pictures and which of them are kept."
+    detector: str = 'none' # 'none': fixed box, or what the source marks; 'mtcnn'
+    box: tuple[float, ...] | None = None # the fixed box; None: the centre square
+    faces: str = 'main' # of a detector's: 'main', the large and central one, or 'all'
+    frame: str = 'face' # where a detected face's landmarks go: one of `detection.FRAMES`
+    min_side: float = 0 # smaller faces are rejected
+    filters: Filters = Filters() # what else a face must be like
+    def recipe(self) -> dict[str, Any]: # plain values
+        "As it is written into store.json and into every fingerprint."
+        common = dict(side=SIDE, resample='bicubic, antialiased', min_side=self.min_side) | (dict(filters=self.filters.active()) if self.filters.active() else {})
+        if self.detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces=self.faces, frame=self.frame, template=np.round(detection.TEMPLATES[self.frame], 4).tolist() if self.frame in detection.TEMPLATES else None, outside='edge repeated', **common)
+        return dict(detector='none', box='centre square' if self.box is None else [float(v) for v in self.box], **common)
 
-# %% ../nbs/02_curation.ipynb #020068
-def faces_fixed(entries: Iterable[Entry], # what was met in a source
-                box: tuple | None, # the fixed box, or None for the centre square
-                pool: ThreadPoolExecutor, # decodes
-                ahead: int # pictures in flight
-                ) -> Iterator[tuple[str, Face | str, str]]: # source, face or reason, last step that was passed
-    "Crop every picture by a fixed box."
-    def work(e: Entry) -> tuple[str, Face | str, str]:
-        if e.reason: return e.source, e.reason, 'pictures'
-        try: return e.source, cut_fixed(e.data, box), 'detected'
-        except Rejected as r: return e.source, str(r), 'pictures' if 'smaller than the box' not in str(r) else 'readable'
-    return in_order(pool, work, entries, ahead, lambda e: len(e.data) if isinstance(e.data, bytes) else 0)
-
-# %% ../nbs/02_curation.ipynb #020070
-def decode_entry(e: Entry # what was met in a source
-                 ) -> tuple[str, Any]: # source; (picture, scale) or the reason
+def decode_entry(item: tuple[int, Entry] # number and what was met in a source
+                 ) -> tuple[int, Any]: # number; (picture, scale) or the reason
     "Decode for detection: pictures with a side above 4096 pixels are made smaller."
-    if e.reason: return e.source, e.reason
+    i, e = item
+    if e.reason: return i, e.reason
     try:
         im, k = decode(e.data, lambda w, h: WORK_SIDE / max(w, h))
         if (s := WORK_SIDE / max(im.size)) < 1: im, k = im.resize((max(1, int(im.width*s)), max(1, int(im.height*s))), Image.LANCZOS, reducing_gap=3.), k*s
-        return e.source, (np.asarray(im), k)
-    except Rejected as r: return e.source, str(r)
+        return i, (np.asarray(im), k)
+    except Rejected as r: return i, str(r)
 
-def gathered(items: Iterable[tuple[str, Any]], # decoded pictures and reasons
+def gathered(items: Iterable[tuple[int, Any]], # decoded pictures and reasons
              most: int = 256, # pictures in a batch
              pixels: int = 32_000_000 # and pixels
-             ) -> Iterator[list[tuple[str, Any]]]: # batches
+             ) -> Iterator[list[tuple[int, Any]]]: # batches
     "Gather pictures until a batch is full."
     batch, held = [], 0
     for x in items:
@@ -579,155 +559,184 @@ def gathered(items: Iterable[tuple[str, Any]], # decoded pictures and reasons
         if len(batch) >= most or held >= pixels: yield batch; batch, held = [], 0
     if batch: yield batch
 
-def cut_found(image: np.ndarray, # uint8 (H,W,3)
-              scale: float, # its size over the original's
-              found: Found, # its faces
-              faces: str, # 'main' or 'all'
-              frame: str # where landmarks go
-              ) -> list[Face | str]: # faces and reasons; one at least
+# %% ../nbs/02_curation.ipynb #020053
+def cut_found(e: Entry, # the picture's
+              decoded: Any, # (picture, scale), or the reason why there is none
+              found: Any, # `detection.Found`, or None without a picture
+              crop: Crop # what is wanted
+              ) -> Cropped:
     "The wanted ones of a picture's faces."
-    if not len(found): return ['no face found']
-    def one(j: int) -> Face | str:
-        try: return cut_aligned(image, scale, found, j, frame)
-        except FacegenError: return 'the landmarks fix no crop'
-    return [one(j) for j in (range(len(found)) if faces == 'all' else [main_face(found, image.shape)])]
+    if isinstance(decoded, str): return Cropped(e.source, [], [(e.source, decoded)], False)
+    (im, k), n = decoded, len(found)
+    if not n: return Cropped(e.source, [], [(e.source, 'no face found')])
+    which = range(n) if crop.faces == 'all' else [detection.main_face(found, im.shape)]
+    faces, rejects = [], []
+    for j in which:
+        name, side = e.source if len(which) == 1 else f'{e.source}#{j}', float(found.sides[j]) / k
+        if side < crop.min_side: rejects.append((name, small_reason(side, crop.min_side)))
+        else:
+            try: faces.append((name, cut_aligned(im, k, found, j, crop.frame)))
+            except FacegenError: rejects.append((name, 'the landmarks fix no crop'))
+    return Cropped(e.source, faces, rejects, True, len(which), e.identity, e.part)
 
-# %% ../nbs/02_curation.ipynb #020072
-def faces_detected(entries: Iterable[Entry], # what was met in a source
-                   detector: FaceDetector, # finds the faces
-                   pool: ThreadPoolExecutor, # decodes and crops
-                   ahead: int, # pictures in flight
-                   faces: str = 'main', # of each picture: 'main', the large and central one, or 'all'
-                   frame: str = 'face' # where landmarks go
-                   ) -> Iterator[tuple[str, Face | str, str]]: # source, face or reason, last step that was passed; 'more' for a picture's second face and on
-    "Crop the faces of every picture."
-    decoded = in_order(pool, decode_entry, entries, ahead, lambda e: len(e.data) if isinstance(e.data, bytes) else 0)
-    for batch in gathered(decoded):
-        found = iter(detector([d[0] for _, d in batch if not isinstance(d, str)]))
-        todo = [(source, d, None if isinstance(d, str) else next(found)) for source, d in batch]
-        cropped = pool.map(lambda x: [x[1]] if x[2] is None else cut_found(*x[1], x[2], faces, frame), todo)
-        for (source, d, f), some in zip(todo, cropped):
-            if isinstance(d, str): yield source, d, 'pictures'; continue
-            for j, face in enumerate(some): yield source if len(some) == 1 else f'{source}#{j}', face, 'more' if j else 'detected' if len(f) else 'readable'
+def crop_detected(entries: Sequence[Entry], # a batch
+                  detector: Callable, # `detection.FaceDetector`
+                  pool: ThreadPoolExecutor, # decodes and crops
+                  crop: Crop, # what is wanted
+                  ahead: int = 8 # decoded pictures in memory
+                  ) -> list[Cropped]: # one an entry, in order
+    "Crop the faces of a batch of pictures that a detector finds."
+    out: list[Any] = [None] * len(entries)
+    for batch in gathered(in_order(pool, decode_entry, enumerate(entries), ahead, lambda x: x[1].held)):
+        pictures = [d for _, d in batch if not isinstance(d, str)]; found = iter(detector([im for im, _ in pictures]))
+        todo = [(i, d, None if isinstance(d, str) else next(found)) for i, d in batch]
+        for (i, _, _), c in zip(todo, pool.map(lambda x: cut_found(entries[x[0]], x[1], x[2], crop), todo)): out[i] = c
+    return out
 
-# %% ../nbs/02_curation.ipynb #020074
+# %% ../nbs/02_curation.ipynb #020055
+def refuse(batch: list[Cropped], # what became of each entry; changed in place
+           filters: Filters # thresholds
+           ) -> list[Cropped]: # the same
+    "Move the faces that filters refuse to the rejects, each with its reason."
+    faces = [f for c in batch for _, f in c.faces]
+    if not faces or not filters.active(): return batch
+    known = lambda v, n: np.array([[np.nan] * n if x is None else x for x in v], np.float32)
+    m = measure(np.stack([f.image for f in faces]), sides=[f.side for f in faces], confidence=known([f.confidence and [f.confidence] for f in faces], 1)[:, 0], landmarks=known([f.landmarks for f in faces], 10),
+                depiction=depictions.depiction(np.stack([f.image for f in faces])) if filters.max_depiction is not None else None)
+    m['mean_side'] = np.array([f.mean_side or f.side for f in faces], np.float32); why = iter(reasons(m, filters))
+    for c in batch:
+        told = [(name, f, next(why)) for name, f in c.faces]
+        c.faces = [(name, f) for name, f, r in told if not r]; c.rejects += [(name, r) for name, _, r in told if r]
+    return batch
+
+# %% ../nbs/02_curation.ipynb #020058
+BATCH = 32 # entries that a thread takes at once
+FAR_BATCH = 256 # entries that the detector, or a worker on another machine, takes at once
+Work = Callable[[Sequence[Entry]], 'list[Cropped]'] # from a batch to what became of each entry, in order
+
+def worker(crop: Crop, # what is wanted
+           device: str | None = None, # where the detector computes
+           threads: int = 2 # that decode for the detector
+           ) -> Work: # from a batch to what became of it
+    "A worker; with a detector it takes one batch at a time, else it may be called from many threads."
+    if crop.detector == 'none': return lambda entries: refuse(crop_fixed(entries, crop.box, crop.min_side), crop.filters)
+    detector, pool = detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device), ThreadPoolExecutor(threads)
+    return lambda entries: refuse(crop_detected(entries, detector, pool, crop, 4*threads), crop.filters)
+
+# %% ../nbs/02_curation.ipynb #020060
 def add_rendered(w: StoreWriter, # the store in the making
+                 number: int, # of the source
                  source: str, # such as `rendered:2000`
                  seed: int # of the renderer
                  ) -> dict[str, Any]: # what store.json says about it
     "Render faces, four pictures a person, and append them."
-    n = source.partition(':')[2]
-    if not n.isdigit() or int(n) < 1: raise FacegenError(f"The source '{source}' was given; rendered:N with a number of faces was expected, such as rendered:2000.")
     from facegen_nb.faces import render, sample_identities, sample_nuisances # here, so that photographs need no renderer
-    n, each, box = int(n), 4, (0., 0., float(SIDE), float(SIDE))
+    n, each, box = int(re.search(r'\d+', source)[0]), 4, (0., 0., float(SIDE), float(SIDE))
     people, looks = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
-    for i in progress(range(0, n, 256)):
+    for i in progress(range(w.at['entries'], n, 256)):
         person = np.arange(i, min(i + 256, n)) // each
         images = render(people[person], looks[i:i+256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
         for k, (x, p) in enumerate(zip(images, person), i):
-            w.add(Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'{source}/{p:06d}_{k % each}', f'rendered-{p:06d}', people[p].numpy())
+            name = f'{source}/{p:06d}_{k % each}'
+            w.add(number, name, name, Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'rendered-{p:06d}', None, people[p].numpy())
+        w.counts.update(dict.fromkeys(STEPS, len(images))); w.commit(entries=i + len(images))
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
-# %% ../nbs/02_curation.ipynb #020076
-STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel
-
-def check_request(sources: Sequence[str], out: Path, detector: str, faces: str, frame: str, box: Sequence[float] | None, overwrite: bool) -> None:
+# %% ../nbs/02_curation.ipynb #020062
+def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool) -> None:
     "Refuse what cannot work, in one sentence, before anything is read or written."
-    if not sources: raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
-    if detector not in ('none', 'mtcnn'): raise FacegenError(f"Unknown detector '{detector}'; use mtcnn or none.")
-    if faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{faces}'; use main or all.")
-    if faces == 'all' and detector == 'none': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
-    if frame not in FRAMES: raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
-    if box is not None and detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
+    box = crop.box
+    if not specs: raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
+    if crop.detector not in ('none', 'mtcnn'): raise FacegenError(f"Unknown detector '{crop.detector}'; use mtcnn or none.")
+    if crop.faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
+    if crop.detector == 'none' and crop.faces == 'all': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
+    if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES: raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
+    if box is not None and crop.detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
     if box is not None and (len(box) != 4 or min(box) < 0 or box[2] <= box[0] or abs((box[2] - box[0]) - (box[3] - box[1])) > 1e-6):
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out/'store.json').is_file(): raise FacegenError(f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store.")
         if not overwrite: raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder (from Python, overwrite=True replaces it).")
-    for s in sources:
-        if ':' not in str(s) and out.resolve() in [p := Path(s).expanduser().resolve(), *p.parents]: raise FacegenError(f"The store '{out}' would replace a folder that holds the source '{s}'; choose another folder for the store.")
+    for s in specs:
+        if s.path is not None and out.resolve() in [p := s.path.resolve(), *p.parents]: raise FacegenError(f"The store '{out}' would replace a folder that holds the source '{s.text}'; choose another folder for the store.")
 
-def source_names(sources: Sequence[str] # as the user gave them
-                 ) -> list[str]: # one name each, all different
-    "What the sources are called in the store: their last part, numbered where two are alike."
-    names, seen = [s if str(s).startswith('rendered:') else Path(s).expanduser().resolve().name for s in map(str, sources)], Counter()
-    return [f'{n}#{seen[n]}' if (seen.update([n]) or seen[n]) > 1 else n for n in names]
+def identify(spec: Spec # a source
+             ) -> list[Any]: # plain values
+    "What tells a source from another one of the same name: an archive's size and time of change."
+    st = spec.path.stat() if spec.path and spec.path.is_file() else None
+    return [spec.text, str(spec.path and spec.path.resolve()), st and st.st_size, st and st.st_mtime_ns]
 
-# %% ../nbs/02_curation.ipynb #020078
-def refusal(face: Face, # a crop
-            min_side: float, # smaller faces are refused
-            filters: Filters # and what else is asked of a face
-            ) -> str: # the reason, or ''
-    "Why a face is not kept. What nobody measured (landmarks, without a detector) is not asked for."
-    if face.side < min_side: return f'face of {face.side:.0f} pixels; at least {min_side:g} were asked for'
-    if not filters.active(): return ''
-    m = measure(face.image[None], sides=[face.side], confidence=[np.nan if face.confidence is None else face.confidence], landmarks=np.array([face.landmarks or [np.nan]*10]))
-    m['mean_side'] = np.array([face.mean_side or face.side], np.float32)
-    return reasons(m, filters)[0]
+# %% ../nbs/02_curation.ipynb #020064
+COMMIT = 1024 # faces or entries after which what was written is made to last
 
-def curate_source(w: StoreWriter, src: Any, counts: Counter, crop: Callable, min_side: float, filters: Filters, identity: str) -> None:
-    "Read one opened source, append its faces, list its rejects, count the steps, name the people."
-    first, paths = len(w), []
-    for source, face, step in crop(watched_share(src.entries(), src.share)):
-        if isinstance(face, Face) and (why := refusal(face, min_side, filters)): face = why
-        for s in STEPS[3:4] if step == 'more' else STEPS[1:4]:
-            counts[s] += 1
-            if s == step: break
-        if isinstance(face, str): w.reject(source, face); continue
-        counts['kept'] += 1; paths.append((source[len(src.name) + 1:], step == 'more' or source.endswith('#0'))); w.add(face, source)
-    counts['files'] += src.others
-    who = folder_identities([p for p, _ in paths], identity)
-    w.rows['identity'][first:] = [None if several else i for i, (_, several) in zip(who, paths)]   # one of several faces in a picture: whose folder it is says nothing
+def curate_source(w: StoreWriter, # the store in the making
+                  number: int, # of the source
+                  src: Source, # opened
+                  crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]] # does the work, batch by batch, in order
+                  ) -> dict[str, Any]: # what store.json says about the source
+    "Read one source to its end or to its quota; goes on where an interrupted run stood."
+    stream, names, n, kept, full, saved = src.entries(), '', 0, w.at['kept'], False, w.at['entries']
+    chain = lambda h, s: hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
+    for e in islice(stream, w.at['entries']): n, names = n + 1, chain(names, e.source)
+    if (n, names) != (w.at['entries'], w.at['names']): raise FacegenError(f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, so start again.")
+    for batch in crop(watched_share(stream, src.share)):
+        for c in batch:
+            n, names = n + 1, chain(names, c.source)
+            if src.quota and (extra := kept + len(c.faces) - src.quota) > 0: c.faces, c.found = c.faces[:-extra], c.found - extra
+            kept += len(c.faces); w.take(number, c)
+            if full := src.quota is not None and kept >= src.quota: break
+        if full: break
+        if len(w) - w.saved >= COMMIT or n - saved >= COMMIT: w.commit(entries=n, names=names, kept=kept); saved = n
+    w.counts['files'] += n + (0 if full else src.others)
+    told = src.describe() | ({'licence': src.licence} if src.licence else {})
+    if src.quota: told |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
+    return told
 
-# %% ../nbs/02_curation.ipynb #020079
-def curate(sources: Sequence[str | Path], # folders, archives (tar, tar.gz, tgz, zip), `rendered:N`
+# %% ../nbs/02_curation.ipynb #020065
+def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or any other word that `parse_source` takes
            out: str | Path, # the store's folder
-           detector: str = 'none', # 'none': fixed box; 'mtcnn': faces are looked for, and aligned
-           faces: str = 'main', # with a detector: 'main', the large and central face of each picture, or 'all'
-           frame: str = 'face', # with a detector: where landmarks go, one of `detection.FRAMES`
+           detector: str = 'none', # 'none': fixed box, or what the source marks; 'mtcnn': faces are looked for, and aligned
+           faces: str = 'main', # of a detector's: 'main', the large and central one of each picture, or 'all'
+           frame: str = 'face', # where a detected face's landmarks go: face, arcface or ffhq
            filters: str | Filters = 'none', # what a face must be like: see `quality.read_filters`
            box: Sequence[float] | None = None, # left, top, right, bottom of the fixed box in pixels; None: the centre square
            min_side: float = 0, # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
            split: Sequence[float] = (.9, .05, .05), # fractions of people for train, validation, test
-           seed: int = 0, # of the split and of rendered faces
-           identity: str = 'auto', # 'auto', 'folder' or 'none': see `folder_identities`
+           seed: int = 0, # of the split, of quotas and of rendered faces
+           identity: str = 'auto', # 'auto', 'folder' or 'none': see `folder_rule`
            overwrite: bool = False, # replace a store that is there
            device: str | None = None, # where the detector computes
-           workers: int | None = None # decoding threads; None: one a core
+           workers: int | None = None, # threads, or workers of the cluster; None: one a core
+           engine: str = 'local', # 'local': threads of this process; 'ray': a Ray cluster
+           tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is gone on with
            ) -> FaceStore: # the store, opened
-    "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made."
+    "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
     sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser()
-    split = check_fractions(split); folder_identities([], identity); check_request(sources, out, detector, faces, frame, box, overwrite)
-    filters = read_filters(filters)
-    names = source_names(sources)
-    opened = [None if str(s).startswith('rendered:') else open_source(s, n) for s, n in zip(sources, names)]
-    workers = workers or os.cpu_count() or 1
-    counts, told = Counter(dict.fromkeys(STEPS, 0)), []
-    with output_errors(out), atomic(out) as tmp, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
+    crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
+    split, specs = check_fractions(split), [parse_source(s) for s in sources]; folder_rule(Counter(), identity); check_request(specs, out, crop, overwrite)
+    names = source_names(specs); opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
+    if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
+    asked, named, workers = workers, [src is None or (src.named and identity != 'none') for src in opened], workers or os.cpu_count() or 1
+    recipe = crop.recipe()
+    request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed, identity=identity, pillow=PIL.__version__)
+    with output_errors(out), making(out, request) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w = StoreWriter(tmp)
-        if detector == 'mtcnn' and any(opened): mtcnn = FaceDetector(None if faces == 'main' else max(20, min_side / 2), device=device); crop = lambda e: faces_detected(e, mtcnn, pool, 4*workers, faces, frame)
-        else: crop = lambda e: faces_fixed(e, None if box is None else tuple(map(float, box)), pool, 16*workers)
-        for src, name in zip(opened, names):
-            if src is None: n = len(w); told.append(add_rendered(w, name.partition('#')[0], seed)); counts.update(dict.fromkeys(STEPS, len(w) - n))
-            else: curate_source(w, src, counts, crop, min_side, filters, identity); told.append(src.describe())
-        counts['files'] += counts['pictures'] - sum(t['files'] for t in told if t['kind'] == 'rendered')
-        if not len(w): w.close(); raise FacegenError(nothing_text(sources, counts, w.reasons))
-        finish_store(w, split, seed, dict(crop=crop_recipe(detector, box, min_side, faces, frame, filters), counts=dict(counts), rejected=sum(w.reasons.values()), identity_rule=identity, sources=told))
+        if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is gone on with: {len(w):,} faces are there already.')
+        make = partial(worker, crop, device, workers)
+        work = make() if engine == 'local' and any(src is not None for src in opened) else None
+        if engine == 'ray': run = lambda s: on_ray(batches(s, FAR_BATCH), make, asked)
+        elif detector == 'mtcnn': run = lambda s: map(work, batches(s, FAR_BATCH))
+        else: run = lambda s: in_order(pool, work, batches(s, BATCH), 2*workers, lambda b: sum(e.held for e in b))
+        for i, (src, name) in enumerate(zip(opened, names)):
+            if i < w.at['source']: continue
+            told = add_rendered(w, i, name.partition('#')[0], seed) if src is None else curate_source(w, i, src, run)
+            w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], told])
+        if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons))
+        finish_store(w, names, named, split, seed, identity, dict(crop=recipe, counts={s: w.counts[s] for s in STEPS}, rejected=sum(w.reasons.values()), identity_rule=identity, sources=w.at['told']))
+        write_datasheet(w.folder)
     return FaceStore(out)
 
-# %% ../nbs/02_curation.ipynb #020080
-def crop_recipe(detector: str, # 'none' or 'mtcnn'
-                box: Sequence[float] | None, # the fixed box
-                min_side: float, # smallest side that was kept
-                faces: str = 'main', frame: str = 'face', # of a detector
-                filters: Filters = Filters() # what else was asked
-                ) -> dict[str, Any]: # plain values
-    "How faces were cropped, as it is written into store.json and into every fingerprint."
-    common = dict(side=SIDE, resample='bicubic, antialiased', min_side=min_side) | (dict(filters=filters.active()) if filters.active() else {})
-    if detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces=faces, frame=frame, outside='edge repeated', **common)
-    return dict(detector='none', box='centre square' if box is None else [float(v) for v in box], **common)
-
+# %% ../nbs/02_curation.ipynb #020066
 def nothing_text(sources: Sequence, # as given
                  counts: Counter, # the funnel
                  reasons: Counter # why pictures were rejected
@@ -743,9 +752,9 @@ def output_errors(out: Path # the store's folder
                   ) -> Iterator[None]:
     "Turn a full disk or a folder without permission into one sentence."
     try: yield
-    except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space or choose another folder.") from None
+    except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space and start again (it goes on where it stood), or choose another folder.") from None
 
-# %% ../nbs/02_curation.ipynb #020097
+# %% ../nbs/02_curation.ipynb #020088
 def plot_funnel(store: FaceStore # whose counts to draw
                 ) -> Any: # a matplotlib figure
     "Bars with the number of pictures that are left after every step."

@@ -23,8 +23,8 @@ from .curation import PARTS, check_fractions
 __all__ = ['PATCH', 'COLOUR', 'SIGNATURE', 'ODD', 'FOLDERS', 'signatures', 'cosines', 'low_frequencies', 'perceptual_hash',
            'blur_matrix', 'standardised', 'warped', 'window', 'registered', 'match_scores', 'colour_difference', 'join',
            'joined', 'Copies', 'unit_block', 'tiles', 'proposals', 'Duplicates', 'duplicate_groups', 'nearest',
-           'largest_cross_cosine', 'cosine_clusters', 'cluster_table', 'split_clusters', 'split_faces', 'cross_cosines',
-           'audit_split', 'audit_text', 'plot_audit', 'published_parts']
+           'largest_cross_cosine', 'cosine_clusters', 'cluster_table', 'split_clusters', 'close_elsewhere', 'held_out',
+           'split_faces', 'cross_cosines', 'audit_split', 'audit_text', 'plot_audit', 'published_parts']
 
 # %% ../nbs/02d_duplicates.ipynb #020013
 PATCH, COLOUR = 32, 8 # sides of the grey and of the coloured miniature in pixels
@@ -341,7 +341,8 @@ def cluster_table(embeddings: np.ndarray, # (N,D) unit vectors
 def split_clusters(clusters: np.ndarray, # int64 (N,)
                    fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
                    seed: int = 0, # another seed, another split
-                   names: Sequence[str] | None = None # (N,) such as the source of each face, so that their order does not matter
+                   names: Sequence[str] | None = None, # (N,) such as the source of each face, so that their order does not matter
+                   cost: np.ndarray | None = None # (N,) what it costs to hold a face out: clusters that cost less are dealt first
                    ) -> np.ndarray: # object (N,): 'train', 'validation' or 'test'
     "Deal clusters out whole; what fits into no held-out part is trained on."
     fractions = check_fractions(fractions)
@@ -349,40 +350,67 @@ def split_clusters(clusters: np.ndarray, # int64 (N,)
     _, inverse, size = np.unique(clusters, return_inverse=True, return_counts=True)
     key: dict[int, str] = {}
     for c, name in zip(inverse.tolist(), names): key[c] = min(name, key.get(c, name))
-    order = sorted(key, key=lambda c: hashlib.sha256(f'{seed}:{key[c]}'.encode('utf-8', 'surrogateescape')).digest())
+    price = np.zeros(len(size)) if cost is None else np.bincount(inverse.reshape(-1), cost) / size
+    order = sorted(key, key=lambda c: (price[c], hashlib.sha256(f'{seed}:{key[c]}'.encode('utf-8', 'surrogateescape')).digest()))
     part = np.full(len(size), 'train', object)
     for p, f in (('test', fractions[2]), ('validation', fractions[1])):
         room = goal = max(int(f*len(clusters) + .5), 1 if f > 0 and len(size) > (1 if p == 'test' else 2) else 0)
         small = next(s for s in (.1*goal, .3*goal, goal) if size[size <= s].sum() >= .5*size[size <= goal].sum())
+        dearest = 0.
         for c in order:
-            if part[c] == 'train' and size[c] <= min(small, room): part[c] = p; room -= size[c]
+            full = room <= .1*goal and price[c] > dearest                       # the last tenth is not worth more than what is there
+            if part[c] == 'train' and size[c] <= min(small, room) and not full: part[c] = p; room -= size[c]; dearest = max(dearest, price[c])
             if not room: break
     return part[inverse.reshape(-1)]
 
 # %% ../nbs/02d_duplicates.ipynb #020052
+def close_elsewhere(embeddings: np.ndarray, # (N,D) unit vectors
+                    clusters: np.ndarray, # int64 (N,)
+                    limit: float, # a cosine
+                    device: torch.device | str = 'cpu' # where
+                    ) -> np.ndarray: # int64 (N,)
+    "How many faces of other clusters come as close as the limit to each face."
+    count, label = np.zeros(len(embeddings), np.int64), torch.from_numpy(np.ascontiguousarray(clusters)).to(device)
+    for r, c in tiles(len(embeddings)):
+        close = (unit_block(embeddings, r, device) @ unit_block(embeddings, c, device).T >= limit - 1e-5) & (label[r, None] != label[c])
+        close = close.triu(1 + r.start - c.start); count[r] += close.sum(1).cpu().numpy(); count[c] += close.sum(0).cpu().numpy() # every pair once
+    return count
+
+def held_out(embeddings: np.ndarray, # (N,D) unit vectors
+             clusters: np.ndarray, # int64 (N,): not to be parted
+             limit: float, # cosine that nothing may reach across the split
+             fractions: Sequence[float], # of faces, for train, validation and test
+             seed: int, names: Sequence[str] | None, device: torch.device | str
+             ) -> np.ndarray: # object (N,): 'train', 'validation', 'test' or 'dropped'
+    "Hold out clusters that few others are close to, and drop the training faces that are."
+    held = fractions[1] + fractions[2]; names = [f'{i:012d}' for i in range(len(clusters))] if names is None else names
+    part = split_clusters(clusters, (1 - held, 0, held), seed, names, close_elsewhere(embeddings, clusters, limit, device))
+    pool, train = np.flatnonzero(part == 'test'), np.flatnonzero(part == 'train')
+    if not len(pool) or not len(train): return part
+    among = split_clusters(cosine_clusters(embeddings[pool], limit, clusters[pool], device), (fractions[1] / held, 0, fractions[2] / held), seed, [names[i] for i in pool])
+    part[pool] = np.where(among == 'test', 'test', 'validation'); part[train[nearest(embeddings[train], embeddings[pool], device)[0] >= limit - 1e-5]] = 'dropped'
+    return part
+
+# %% ../nbs/02d_duplicates.ipynb #020053
 def split_faces(embeddings: np.ndarray, # (N,D) unit vectors
                 limit: float = .5, # no face of one part comes this close to a face of another
                 fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
                 seed: int = 0, # another seed, another split
                 together: np.ndarray | None = None, # labels (N,) of people or copies that stay together, -1 for alone
                 names: Sequence[str] | None = None, # (N,) such as the source of each face
-                drop: bool = False, # part a giant cluster, and leave out faces of training and validation that come too close
+                drop: bool = False, # part a giant cluster, and leave out the training faces that come too close
                 device: torch.device | str = 'cpu' # where
                 ) -> tuple[np.ndarray, dict[str, Any]]: # object (N,) 'train', 'validation', 'test' or 'dropped'; what was done, as plain values
-    "Split faces by clusters of embeddings; raises `FacegenError` when too few can be held out."
-    n, at = len(embeddings), limit
-    clusters = first = cosine_clusters(embeddings, limit, together, device); part = split_clusters(clusters, fractions, seed, names)
-    def short() -> bool: return any((part == p).sum() < .8*int(f*n + .5) for p, f in zip(('validation', 'test'), fractions[1:]))
-    giant = float(np.bincount(first).max() / n)
+    "Split faces by clusters of embeddings; raises `FacegenError` when too few can be held out, or nothing is left to train on."
+    n, at, fractions = len(embeddings), limit, check_fractions(fractions)
+    clusters = cosine_clusters(embeddings, limit, together, device); part = split_clusters(clusters, fractions, seed, names); giant = float(np.bincount(clusters).max() / n)
+    def short() -> bool: return any((part == p).sum() < .8*int(f*n + .5) for p, f in zip(PARTS[1:], fractions[1:])) or (fractions[0] > 0 and not (part == 'train').any())
     if short() and not drop: raise FacegenError(f'At cosine {limit:g} {giant:.0%} of the {n} faces hang together in one cluster, and the rest is too little to hold out '
                                                 f'{fractions[1]:g} and {fractions[2]:g}; ask for a higher limit, or for drop=True, which leaves out training faces that come too close.')
     while short():
         if at >= .99: raise FacegenError(f'Even at cosine {at:g} too few of the {n} faces can be held out; ask for smaller fractions than {fractions[1]:g} and {fractions[2]:g}.')
         at = round(min(.99, at + .05), 4)
-        clusters = cosine_clusters(embeddings, at, together, device); part = split_clusters(clusters, fractions, seed, names)
-    for kept, p in ((('test',), 'validation'), (('test', 'validation'), 'train')) if drop else ():
-        i, k = np.flatnonzero(part == p), np.flatnonzero(np.isin(part, kept))
-        if len(i) and len(k): part[i[nearest(embeddings[i], embeddings[k], device)[0] >= limit - 1e-5]] = 'dropped'
+        clusters = cosine_clusters(embeddings, at, together, device); part = held_out(embeddings, clusters, limit, fractions, seed, names, device)
     cross = cross_cosines(embeddings, part, device)
     assert all(c < limit for c in cross.values()), f'faces across the split come as close as {cross}; below {limit} was promised'
     faces = {p: int((part == p).sum()) for p in (*PARTS, 'dropped')}
@@ -397,7 +425,7 @@ def cross_cosines(embeddings: np.ndarray, # (N,D) unit vectors
     return {f'{p}-{q}': largest_cross_cosine(embeddings[at[q]], embeddings[at[p]], device)[0]
             for p, q in (('train', 'validation'), ('train', 'test'), ('validation', 'test')) if len(at[p]) and len(at[q])}
 
-# %% ../nbs/02d_duplicates.ipynb #020056
+# %% ../nbs/02d_duplicates.ipynb #020057
 def audit_split(train: np.ndarray, # (N,D) unit vectors of the training faces
                 test: np.ndarray, # (M,D) unit vectors of the held-out faces, from the same encoder
                 limits: Sequence[float] = (.7, .8, .9), # cosines to count above
@@ -430,7 +458,7 @@ def plot_audit(audits: dict[str, dict[str, Any]] # name of the split to its audi
     ax.set(xlim=(low*.02 - 1.04, 1.01), xlabel='cosine to the nearest training face', ylabel='share of held-out faces'); ax.legend(frameon=False)
     ax.spines[['top', 'right']].set_visible(False); return fig
 
-# %% ../nbs/02d_duplicates.ipynb #020061
+# %% ../nbs/02d_duplicates.ipynb #020062
 FOLDERS = dict(train='train', training='train', trainset='train', val='validation', valid='validation', validation='validation', dev='validation',
                test='test', testing='test', testset='test') # folder names of published splits
 

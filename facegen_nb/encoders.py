@@ -4,48 +4,59 @@
 
 # %% ../nbs/03_encoders.ipynb #030004
 from __future__ import annotations
-import json, time
-from collections.abc import Callable
-from dataclasses import dataclass
+import copy, json, os, shutil, time
+from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, sha256,
-                             to_float, use_torch_home, weight_file, weights_dir, write_json)
+from .core import (Budget, FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, seed_everything,
+                             sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore
 from .faces import rendered_faces
+from .workers import in_order, on_ray
 
 # %% auto #0
-__all__ = ['FACENET_URL', 'RENDERED', 'ENCODERS', 'Encoder', 'edgeface', 'facenet', 'arcface', 'SmallEncoder', 'RenderedSettings',
-           'train_small_encoder', 'rendered', 'verification', 'embed_images', 'load_encoder', 'default_encoder',
-           'Embeddings', 'load_embeddings', 'embed_store']
+__all__ = ['ENCODERS', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights', 'read_weights',
+           'edgeface', 'tinyvit', 'facenet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned', 'SmallEncoder',
+           'RenderedSettings', 'train_small_encoder', 'rendered', 'embed_images', 'verification', 'compare_encoders',
+           'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder', 'embed_store',
+           'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
 
 # %% ../nbs/03_encoders.ipynb #030008
+def _numbers(x: float | Sequence[float]) -> str: return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
+
 class Encoder(nn.Module):
     "A recogniser: pictures (B,3,H,W) in [-1, 1] to unit embeddings (B,dim), float32."
     def __init__(self, net: Callable[[Tensor], Tensor], # (B,3,size,size) normalised pictures to (B,dim)
                  name: str, # as users call it
                  dim: int, # size of the embedding
                  size: int = 112, # side that the network expects
-                 gain: float = 1., # the network sees gain times the picture in [-1, 1]
-                 weights_hash: str = '', # hash of the weights
+                 gain: float | Sequence[float] = 1., # the network sees gain times the picture in [-1, 1], one number or one a channel,
+                 shift: float | Sequence[float] = 0., # plus this
+                 weights_hash: str = '', # hash of the weights, where they are no file
+                 weights: Path | None = None, # the file that they came from
                  differentiable: bool = True # whether an identity loss can use it
                  ):
         super().__init__()
-        self.net, self.name, self.dim, self.input_size, self.gain, self.differentiable = net, name, dim, size, gain, differentiable
-        self.fingerprint: dict[str, Any] = dict(encoder=name, dim=dim, input_size=size, normalisation=f'{gain:.6g}*(x-127.5)/127.5', weights=weights_hash)
+        self.net, self.name, self.dim, self.input_size, self.differentiable, self.plain, self.file = net, name, dim, size, differentiable, gain == 1 and not shift, weights
+        for k, v in dict(gain=gain, shift=shift).items(): self.register_buffer(k, torch.tensor(v).view(-1, 1, 1), persistent=False)
+        self.fingerprint: dict[str, Any] = dict(encoder=name, dim=dim, input_size=size, normalisation=f'{_numbers(gain)}*(x-127.5)/127.5' + (f'+{_numbers(shift)}' if shift else ''),
+                                                weights=sha256(weights) if weights else weights_hash, file=Path(weights).name if weights else None)
         self.requires_grad_(False).eval()
     def train(self, mode: bool = True) -> Encoder:
         "An encoder is frozen: it stays in eval mode whatever it is told."
         return super().train(False)
     def prepare(self, images: Tensor) -> Tensor:
         "What the network sees: pictures at its own side and scale."
-        if images.shape[-1] != self.input_size:
-            images = F.interpolate(images, size=(self.input_size, self.input_size), mode='bilinear', antialias=images.shape[-1] > self.input_size, align_corners=False)
-        return (images if self.gain == 1 else images * self.gain).contiguous(memory_format=torch.channels_last)
+        s = self.input_size
+        if images.shape[-2:] != (s, s): images = F.interpolate(images, size=(s, s), mode='bilinear', antialias=images.shape[-1] > s, align_corners=False)
+        return (images if self.plain else images * self.gain + self.shift).contiguous(memory_format=torch.channels_last)
     def forward(self, images: Tensor) -> Tensor:
         return F.normalize(self.net(self.prepare(images)).float(), dim=1)
     def features(self, images: Tensor) -> list[Tensor]:
@@ -54,53 +65,100 @@ class Encoder(nn.Module):
         return self.net.features(self.prepare(images))
 
 # %% ../nbs/03_encoders.ipynb #030012
-def _load_strict(net: nn.Module, state: dict[str, Tensor], file: Path | str) -> nn.Module:
+ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder
+
+def register(name: str # as users will call it
+             ) -> Callable: # a decorator
+    "Make an encoder known: decorates a function of a weight file (or None) that returns an `Encoder`."
+    def add(make: Callable[[Any], Encoder]) -> Callable[[Any], Encoder]: ENCODERS[name] = make; return make
+    return add
+
+def load_encoder(name: str, # one of ENCODERS
+                 weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
+                 device: torch.device | str | None = None # where to put it; None for the fastest device
+                 ) -> Encoder: # frozen
+    "An encoder by name; raises `FacegenError` for an unknown name or missing weights."
+    if name not in ENCODERS: raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(ENCODERS)}.")
+    e = ENCODERS[name](weights); e.name = e.fingerprint['encoder'] = name # one network may serve under several names
+    return e.to(pick_device(device))
+
+# %% ../nbs/03_encoders.ipynb #030015
+def find_weights(file: str, # its name
+                 given: str | Path | None = None, # a path from the user, or a name in FACEGEN_WEIGHTS
+                 url: str | None = None, # where its authors publish it
+                 hint: str = '' # where it can be had, when there is no link
+                 ) -> Path: # an existing file
+    "A weight file, fetched first if need be; raises `FacegenError` when it cannot be had."
+    use_torch_home(); hub = Path(torch.hub.get_dir())/'checkpoints'/file
+    try: return weight_file(file, given, hint)
+    except FacegenError:
+        if given is None and hub.is_file(): return hub
+        if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'): raise
+    try: hub.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(url, str(hub), progress=False)
+    except Exception as ex: raise FacegenError(f"The weights '{file}' could not be fetched ({str(ex)[:120]}); put the file into FACEGEN_WEIGHTS or choose another encoder.") from None
+    return hub
+
+def read_weights(file: Path # .safetensors, .pt or .pth
+                 ) -> dict[str, Tensor]: # on the CPU
+    "Tensors of a weight file by name; executes nothing in it, and raises `FacegenError` for a damaged one."
+    from safetensors.torch import load_file
+    safe = Path(file).suffix == '.safetensors'
+    try: state = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True)
+    except Exception as ex:
+        how = 'as safetensors' if safe else 'without executing code in it'
+        raise FacegenError(f"The weight file '{file}' could not be read {how} ({type(ex).__name__}: {str(ex).splitlines()[0][:100] if str(ex) else ''}); it may be damaged: fetch it again.") from None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()): raise FacegenError(f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for this encoder.")
+    return state
+
+def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
     try: net.load_state_dict(state)
     except RuntimeError as ex:
         raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__} ({' '.join(str(ex).split())[:200]} ...); give the file made for this encoder.") from None
-    return net
+    return net.to(memory_format=torch.channels_last)
 
-def _safetensors(file: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-    try: return load_file(file)
-    except Exception as ex: raise FacegenError(f"The weight file '{file}' could not be read as safetensors ({ex}); it may be damaged: fetch it again.") from None
-
+# %% ../nbs/03_encoders.ipynb #030018
 def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
              weights: str | Path | None = None # the safetensors file; default: in FACEGEN_WEIGHTS
              ) -> Encoder: # 512-d
     "EdgeFace-XS or -XXS through timm's EdgeNeXt (George et al. 2023); 112 px; differentiable."
     import timm
-    file = weight_file(f'edgeface_{variant}.safetensors', weights, 'EdgeFace is published by Idiap under BSD-3-Clause')
+    file = find_weights(f'edgeface_{variant}.safetensors', weights, hint='EdgeFace is published by Idiap under BSD-3-Clause')
     net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant]); net.reset_classifier(512)
-    _load_strict(net, _safetensors(file), file)
-    return Encoder(net.to(memory_format=torch.channels_last), f'edgeface_{variant}', 512, 112, weights_hash=sha256(file))
+    return Encoder(_fit(net, read_weights(file), file), f'edgeface_{variant}', 512, 112, weights=file)
 
-# %% ../nbs/03_encoders.ipynb #030017
-FACENET_URL = 'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt'
+for _v in ('xs', 'xxs'): register(f'edgeface_{_v}')(partial(edgeface, _v))
 
-def facenet(weights: str | Path | None = None # the .pt file; default: in FACEGEN_WEIGHTS, else fetched into torch's hub folder
+@register('tinyvit')
+def tinyvit(weights: str | Path | None = None # the safetensors file; default: fetched
             ) -> Encoder: # 512-d
-    "FaceNet's InceptionResnetV1 with VGGFace2 weights; 160 px, (x-127.5)/128; differentiable."
-    from facenet_pytorch import InceptionResnetV1
-    use_torch_home(); name = FACENET_URL.rsplit('/', 1)[1]
-    try: file = weight_file(name, weights)
-    except FacegenError:
-        if weights is not None: raise
-        file = Path(torch.hub.get_dir())/'checkpoints'/name
-        if not file.is_file():
-            try: file.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(FACENET_URL, str(file), progress=False)
-            except OSError as ex: raise FacegenError(f"FaceNet's weights could not be fetched ({str(ex)[:120]}); put '{name}' into FACEGEN_WEIGHTS or choose another encoder.") from None
-    try: state = torch.load(file, map_location='cpu', weights_only=True)
-    except Exception as ex: raise FacegenError(f"The weight file '{file}' could not be read without executing code in it ({type(ex).__name__}); fetch it again.") from None
-    net = _load_strict(InceptionResnetV1(pretrained=None, classify=False), {k: v for k, v in state.items() if not k.startswith('logits.')}, file)
-    return Encoder(net.to(memory_format=torch.channels_last), 'facenet', 512, 160, gain=127.5/128, weights_hash=sha256(file))
+    "ViT-Tiny/8 with a 512-d head, ArcFace on MS1MV3, through timm; 112 px; differentiable."
+    import timm
+    name = 'vit_tiny_patch8_112.arcface_ms1mv3'
+    file = find_weights(f'{name}.safetensors', weights, f'https://huggingface.co/gaunernst/{name}/resolve/main/model.safetensors')
+    net = timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512)
+    return Encoder(_fit(net, read_weights(file), file), 'tinyvit', 512, 112, weights=file)
 
-# %% ../nbs/03_encoders.ipynb #030021
+# %% ../nbs/03_encoders.ipynb #030022
+FACENET = dict(facenet='20180402-114759-vggface2.pt', facenet_casia='20180408-102900-casia-webface.pt') # the author's release
+
+def facenet(weights: str | Path | None = None, # the .pt file; default: fetched
+            name: str = 'facenet' # 'facenet' (VGGFace2) or 'facenet_casia' (CASIA-WebFace)
+            ) -> Encoder: # 512-d
+    "FaceNet's InceptionResnetV1; 160 px, (x-127.5)/128; differentiable."
+    from facenet_pytorch import InceptionResnetV1
+    file = find_weights(FACENET[name], weights, f'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/{FACENET[name]}')
+    state = {k: v for k, v in read_weights(file).items() if not k.startswith('logits.')}
+    return Encoder(_fit(InceptionResnetV1(pretrained=None, classify=False), state, file), name, 512, 160, gain=127.5/128, weights=file)
+
+for _n in FACENET: register(_n)(partial(facenet, name=_n))
+
+# %% ../nbs/03_encoders.ipynb #030025
+@register('arcface')
 def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
             ) -> Encoder: # dim as the file says
     "A recogniser in an ONNX file with insightface's convention: RGB 112 px, (x-127.5)/127.5; not differentiable."
     import onnxruntime as ort
-    if weights is None: raise FacegenError("The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or --judge-weights), such as w600k_mbf.onnx of insightface's buffalo_sc.")
+    if weights is None: raise FacegenError("The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l.")
     file = weight_file(Path(weights).name, weights, 'insightface publishes such files, buffalo_sc among them')
     options = ort.SessionOptions(); options.intra_op_num_threads = torch.get_num_threads(); options.log_severity_level = 3
     options.add_session_config_entry('session.intra_op.allow_spinning', '0') # idle threads would steal the cores from torch
@@ -111,9 +169,44 @@ def arcface(weights: str | Path | None = None # the ONNX file, a path or a name 
     try: out = run(torch.zeros(2, 3, 112, 112))
     except Exception as ex: raise FacegenError(f"The network in '{file}' does not take (B,3,112,112) pictures ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
     if out.ndim != 2 or len(out) != 2: raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
-    return Encoder(run, 'arcface', out.shape[1], 112, weights_hash=sha256(file), differentiable=False)
+    return Encoder(run, 'arcface', out.shape[1], 112, weights=file, differentiable=False)
 
-# %% ../nbs/03_encoders.ipynb #030024
+BUFFALO = dict(buffalo_sc='w600k_mbf.onnx', buffalo_l='w600k_r50.onnx') # the recogniser in each pack
+
+def buffalo(pack: str, # 'buffalo_sc' or 'buffalo_l'
+            weights: str | Path | None = None # its recogniser's file, where it is not found by itself
+            ) -> Encoder: # 512-d
+    "The recogniser of one of insightface's packs, in FACEGEN_WEIGHTS or where insightface unzips them."
+    file = BUFFALO[pack]; folders = [d for d in (weights_dir(), Path.home()/'.insightface'/'models') if d]
+    if weights is None: weights = next((p for d in folders for p in (d/pack/file, d/file) if p.is_file()), None)
+    if weights is None: raise FacegenError(f"The pack '{pack}' (its file '{file}') was found neither in FACEGEN_WEIGHTS nor in ~/.insightface/models; unzip {pack}.zip of insightface's release v0.7 there (free for research that is not commercial), or give the file with --weights.")
+    return arcface(weights)
+
+for _p in BUFFALO: register(_p)(partial(buffalo, _p))
+
+# %% ../nbs/03_encoders.ipynb #030029
+@register('dinov2_s')
+def dinov2(weights: str | Path | None = None, # .pth as published, or .safetensors; default: fetched
+           size: int | None = None # side of the input, a multiple of 14; default: as tuned, else 224
+           ) -> Encoder: # 384-d
+    "DINOv2's ViT-S/14 through timm (Oquab et al. 2023); differentiable."
+    import timm
+    from safetensors import safe_open
+    name = 'dinov2_vits14_pretrain.pth'; file = find_weights(name, weights, f'https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/{name}')
+    state = {k: v for k, v in read_weights(file).items() if k != 'mask_token'} # only its pre-training needed that
+    if size is None and file.suffix == '.safetensors':
+        with safe_open(file, 'pt') as f: size = json.loads((f.metadata() or {}).get('tuned', '{}')).get('size')
+    net = timm.create_model('vit_small_patch14_dinov2', img_size=518, dynamic_img_size=True, num_classes=0)
+    mean, std = (.485, .456, .406), (.229, .224, .225)
+    return Encoder(_fit(net, state, file), 'dinov2_s', 384, size or 224, [.5/s for s in std], [(.5 - m)/s for m, s in zip(mean, std)], weights=file)
+
+@register('dinov2_tuned')
+def dinov2_tuned(weights: str | Path | None = None # the file that `tune_last_block` wrote; default: dinov2_tuned.safetensors in FACEGEN_WEIGHTS
+                 ) -> Encoder: # 384-d
+    "DINOv2 with a tuned last block, at the input size it was tuned for."
+    return dinov2(find_weights('dinov2_tuned.safetensors', weights, hint='tune_last_block writes such a file'))
+
+# %% ../nbs/03_encoders.ipynb #030033
 class SmallEncoder(nn.Module):
     "Small convolutional identity encoder: (B,3,64,64) to (B,dim)."
     def __init__(self, dim: int = 128, # size of the embedding
@@ -132,7 +225,7 @@ class SmallEncoder(nn.Module):
             if isinstance(m, nn.PReLU): maps.append(x)
         return maps
 
-# %% ../nbs/03_encoders.ipynb #030026
+# %% ../nbs/03_encoders.ipynb #030035
 @dataclass(frozen=True)
 class RenderedSettings:
     "How a `rendered` encoder is made; another setting is another encoder."
@@ -173,28 +266,53 @@ def train_small_encoder(settings: RenderedSettings, # how
         tell(f'epoch {epoch+1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
-# %% ../nbs/03_encoders.ipynb #030027
+# %% ../nbs/03_encoders.ipynb #030036
 def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              settings: RenderedSettings | None = None, # another encoder than the default one
-             tell: Callable[[str], None] = print # gets a line when it must be trained first
+             tell: Callable[[str], None] = print, # gets a line when it must be trained first
+             weights: str | Path | None = None # the file that another machine made; default: the cache
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: read from the cache, or trained first (one to two minutes on two cores)."
+    "The encoder for rendered faces: read from a file or the cache, or trained first (one to two minutes on two cores)."
     from safetensors.torch import save_file
-    s = settings or RENDERED[name]
-    file = cache_dir()/f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
+    s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
+    file = weight_file(made, weights) if weights else cache_dir()/made
     if not file.is_file():
         tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
         net = train_small_encoder(s, pick_device())
         with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
-    net = _load_strict(SmallEncoder(s.dim, s.width), _safetensors(file), file)
-    return Encoder(net.to(memory_format=torch.channels_last), name, s.dim, 64, weights_hash=sha256(file))
+    return Encoder(_fit(SmallEncoder(s.dim, s.width), read_weights(file), file), name, s.dim, 64, weights=file)
 
-# %% ../nbs/03_encoders.ipynb #030029
+def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)
+for _n in RENDERED: register(_n)(partial(_rendered, _n))
+
+# %% ../nbs/03_encoders.ipynb #030040
+def _where(encoder: Encoder, device: torch.device | str | None, batch_size: int | None) -> tuple[torch.device, int]:
+    device = torch.device(device or encoder.gain.device)
+    return device, batch_size or (32 if device.type == 'cpu' else 256)
+
+@torch.inference_mode()
+def embed_images(encoder: Encoder, # which
+                 images: np.ndarray | Tensor, # uint8 (N,H,W,3)
+                 batch_size: int | None = None, # default: 32 on the CPU, else 256
+                 mirror: bool = False, # embed the mirrored pictures instead
+                 device: torch.device | str | None = None, # where; default: where the encoder's weights are
+                 bar: bool = True # a progress bar, where one can be seen
+                 ) -> np.ndarray: # float32 (N,dim), unit norm
+    "Embeddings of uint8 pictures; raises `FacegenError` when one is not finite."
+    device, batch_size = _where(encoder, device, batch_size)
+    out = np.empty((len(images), encoder.dim), np.float32); starts = range(0, len(images), batch_size)
+    for i in progress(starts) if bar else starts:
+        x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
+        out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
+    if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
+    return out
+
+# %% ../nbs/03_encoders.ipynb #030043
 def verification(embeddings: np.ndarray, # (N,D) unit vectors
                  people: np.ndarray, # (N,) who is on each picture
                  seed: int = 0, # of the random pairs of different people
                  n_different: int = 20000 # how many such pairs
-                 ) -> dict[str, float]: # same, different, auc, tar@1e-3, pairs
+                 ) -> dict[str, float]: # same, different, auc, tar (at FAR 1e-3), pairs
     "Cosines of same-person and different-person pairs, AUC, and TAR at FAR 1e-3."
     from sklearn.metrics import roc_auc_score
     order = np.argsort(people, kind='stable'); e, p = np.asarray(embeddings, np.float32)[order], np.asarray(people)[order]
@@ -206,44 +324,39 @@ def verification(embeddings: np.ndarray, # (N,D) unit vectors
     return dict(same=float(same.mean()), different=float(different.mean()), auc=float(roc_auc_score(np.r_[np.ones(len(same)), np.zeros(len(different))], np.r_[same, different])),
                 tar=float((same > np.quantile(different, .999)).mean()), pairs=len(same))
 
-# %% ../nbs/03_encoders.ipynb #030032
-@torch.inference_mode()
-def embed_images(encoder: Encoder, # which
-                 images: np.ndarray | Tensor, # uint8 (N,H,W,3)
-                 batch_size: int | None = None, # default: 32 on the CPU, else 256
-                 mirror: bool = False, # embed the mirrored pictures instead
-                 device: torch.device | str | None = None # where; default: where the encoder's weights are
-                 ) -> np.ndarray: # float32 (N,dim), unit norm
-    "Embeddings of uint8 pictures; raises `FacegenError` when one is not finite."
-    p = next(encoder.parameters(), None); device = device or (p.device if p is not None else 'cpu')
-    batch_size = batch_size or (32 if torch.device(device).type == 'cpu' else 256)
-    out = np.empty((len(images), encoder.dim), np.float32)
-    for i in progress(range(0, len(images), batch_size)):
-        x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
-        out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
-    if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
-    return out
+def compare_encoders(encoders: Iterable[Encoder], # which
+                     images: np.ndarray, # uint8 (N,H,W,3)
+                     people: np.ndarray # (N,) who is on each picture
+                     ) -> Any: # a DataFrame, one row an encoder
+    "Every encoder's verification on the same pairs, and its speed."
+    import pandas as pd
+    rows = []
+    for e in encoders:
+        embed_images(e, images[:64]); t = time.perf_counter(); v = embed_images(e, images); t = time.perf_counter() - t
+        rows.append({'encoder': e.name, 'px': e.input_size, 'size': e.dim, 'gradient': 'yes' if e.differentiable else 'no', **verification(v, people), 'faces/s': round(len(images)/t)})
+    return pd.DataFrame(rows).rename(columns=dict(tar='TAR@1e-3', auc='AUC')).set_index('encoder').round(4)
 
-# %% ../nbs/03_encoders.ipynb #030038
-ENCODERS: dict[str, Callable[[str | Path | None], Encoder]] = dict(
-    facenet=facenet, arcface=arcface, edgeface_xs=lambda w: edgeface('xs', w), edgeface_xxs=lambda w: edgeface('xxs', w),
-    rendered=lambda w: rendered('rendered'), rendered_judge=lambda w: rendered('rendered_judge'))
-
-def load_encoder(name: str, # one of ENCODERS
-                 weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
-                 device: torch.device | str | None = None # where to put it; None for the fastest device
-                 ) -> Encoder: # frozen
-    "An encoder by name; raises `FacegenError` for an unknown name or missing weights."
-    if name not in ENCODERS: raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(ENCODERS)}.")
-    return ENCODERS[name](weights).to(pick_device(device))
+# %% ../nbs/03_encoders.ipynb #030046
+def at_hand(weights: dict[str, str | Path] | None = None, # weight files by encoder, for `arcface` and the like
+            device: torch.device | str | None = None # where to put them; None for the fastest device
+            ) -> list[Encoder]: # in the order of ENCODERS
+    "Every encoder whose weights are on this machine; nothing is fetched."
+    before, found = os.environ.get('FACEGEN_OFFLINE'), []
+    os.environ['FACEGEN_OFFLINE'] = '1'
+    try:
+        for name in ENCODERS:
+            try: found.append(load_encoder(name, (weights or {}).get(name), device))
+            except FacegenError: continue
+    finally: os.environ.pop('FACEGEN_OFFLINE'); os.environ.update({'FACEGEN_OFFLINE': before} if before else {})
+    return found
 
 def default_encoder() -> str: # its name
     "`facenet` when its weights are at hand, else EdgeFace when its are, else `rendered`."
-    use_torch_home(); w = weights_dir(); name = FACENET_URL.rsplit('/', 1)[1]
-    if (Path(torch.hub.get_dir())/'checkpoints'/name).is_file() or (w and (w/name).is_file()): return 'facenet'
-    return next((f'edgeface_{v}' for v in ('xs', 'xxs') if w and (w/f'edgeface_{v}.safetensors').is_file()), 'rendered')
+    use_torch_home(); folders = [d for d in (weights_dir(), Path(torch.hub.get_dir())/'checkpoints') if d]
+    files = dict(facenet=FACENET['facenet'], edgeface_xs='edgeface_xs.safetensors', edgeface_xxs='edgeface_xxs.safetensors')
+    return next((name for name, f in files.items() if any((d/f).is_file() for d in folders)), 'rendered')
 
-# %% ../nbs/03_encoders.ipynb #030043
+# %% ../nbs/03_encoders.ipynb #030051
 @dataclass
 class Embeddings:
     "Unit embeddings of a whole store, with the fingerprint of what made them."
@@ -255,9 +368,12 @@ def _files(store: FaceStore, name: str) -> tuple[Path, Path, Path]:
     d = Path(store.path)/'embeddings'
     return d/f'{name}.npy', d/f'{name}.mirrored.npy', d/f'{name}.json'
 
-def _differences(found: dict, expected: dict) -> str:
-    keys = [k for k in expected if found.get(k) != expected[k]]
-    return '; '.join(f"{k}: '{found.get(k)}' in the cache, '{expected[k]}' expected" for k in keys)
+def _card(store: FaceStore, encoder: Encoder | None) -> dict[str, Any]: # what the fingerprint of a cache says
+    return dict(encoder.fingerprint if encoder else {}, crop=store.meta.get('crop'), store=store.hash, order=sha256('\n'.join(store.column('source')).encode()))
+
+def _differences(found: dict, expected: dict, where: str) -> str: # a renamed file is the same file, and a card without `order` is an old one
+    keys = [k for k in expected if k != 'file' and found.get(k, expected[k] if k == 'order' else None) != expected[k]]
+    return '; '.join(f"{k}: '{found.get(k)}' {where}, '{expected[k]}' expected" for k in keys)
 
 def load_embeddings(store: FaceStore, # whose
                     name: str, # encoder's name
@@ -270,23 +386,206 @@ def load_embeddings(store: FaceStore, # whose
         raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
     try: found = json.loads(card.read_text()); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
     except (ValueError, OSError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
-    expected = dict(store=store.hash, **(encoder.fingerprint if encoder else {}))
-    if (diff := _differences(found, expected)): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
+    if (diff := _differences(found, _card(store, encoder), 'in the cache')): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
     if v.shape != (len(store), found['dim']) or m.shape != v.shape:
         raise FacegenError(f"The embeddings in '{values}' have shape {v.shape}; ({len(store)}, {found['dim']}) was expected: delete them and run facegen embed again.")
     return Embeddings(v, m, found)
 
+# %% ../nbs/03_encoders.ipynb #030053
+class Part:
+    "Embeddings in the making: two arrays (n,dim) on disk and a record of the blocks that are whole."
+    files = 'values.npy', 'mirrored.npy'
+    def __init__(self, folder: Path, # where; made when it is not there
+                 n: int, # faces
+                 dim: int, # numbers a face
+                 to: tuple[Path, Path] # what the two arrays are called when they are whole
+                 ):
+        self.folder, self.to = folder, to
+        for f, t in zip(self.files, to):                           # killed between the two renamings of `finish`
+            if folder.is_dir() and not (folder/f).exists(): t.replace(folder/f) if t.exists() else shutil.rmtree(folder)
+        if not folder.is_dir():
+            tmp = folder.with_name(f'{folder.name}-{os.getpid()}'); tmp.mkdir(parents=True)
+            for f in self.files: np.lib.format.open_memmap(tmp/f, 'w+', np.float32, (n, dim))
+            try: tmp.rename(folder)
+            except OSError: shutil.rmtree(tmp)                     # another process was first; both write the same numbers
+        self.arrays = [np.load(folder/f, mmap_mode='r') for f in self.files]
+
+    def add(self, i: int, # first face
+            *blocks: np.ndarray # (k,dim) of the pictures and of their mirror images
+            ) -> None:
+        "Write one block, then its line in the record."
+        for f, a, b in zip(self.files, self.arrays, blocks): # written, not assigned to the map: a full disk is then an error and not a crash
+            with open(self.folder/f, 'r+b') as out: out.seek(a.offset + i*a.strides[0]); out.write(b.tobytes()); out.flush(); os.fsync(out.fileno())
+        with open(self.folder/'record', 'a') as out: out.write(f'{i} {len(blocks[0])} {self.hash(i, len(blocks[0]))}\n'); out.flush(); os.fsync(out.fileno())
+
+    def hash(self, i: int, k: int) -> str:
+        "Hash of the block of k faces that starts at face i, as it stands on the disk."
+        return sha256(b''.join(a[i:i+k].tobytes() for a in self.arrays))
+
+    def finished(self) -> set[int]:
+        "First faces of the blocks that still read as they were written."
+        lines = (self.folder/'record').read_text().splitlines() if (self.folder/'record').is_file() else []
+        return {int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h}
+
+    def finish(self) -> None:
+        "Give the arrays their names."
+        for f, t in zip(self.files, self.to): (self.folder/f).replace(t)
+
+# %% ../nbs/03_encoders.ipynb #030055
+class BlockEmbedder:
+    "Embeds one block of a store after the other: what a worker does, here or on another machine."
+    def __init__(self, folder: Path, # the store's
+                 encoder: Encoder | tuple[str, Callable | None, Path | None, dict], # which; or its name, what makes it, its weight file and its fingerprint
+                 batch_size: int | None, # pictures at once
+                 block: int # faces in a block
+                 ):
+        self.images, self.batch_size, self.block = FaceStore(folder).images, batch_size, block
+        if isinstance(encoder, Encoder): self.encoder = encoder; return
+        name, make, file, expected = encoder
+        if make: ENCODERS.setdefault(name, make)                   # one that the user registered is not known there
+        self.encoder = load_encoder(name, file)
+        if (diff := _differences(self.encoder.fingerprint, expected, 'at the worker')): raise FacegenError(f"A worker has another encoder '{name}': {diff}; register it by that name, and give all machines the same weights.")
+    def read(self, i: int) -> tuple[int, np.ndarray]: return i, np.array(self.images[i:i+self.block])
+    def __call__(self, item: int | tuple[int, np.ndarray] # first face of a block; with the pictures, when they have been read already
+                 ) -> tuple[int, np.ndarray, np.ndarray]: # first face, embeddings, embeddings of the mirror images
+        i, pictures = self.read(item) if isinstance(item, int) else item
+        return i, *(embed_images(self.encoder, pictures, self.batch_size, mirror, bar=False) for mirror in (False, True))
+
+def _read_ahead(work: BlockEmbedder, todo: Iterable[int]) -> Iterator: # the next block is read while one is embedded
+    with ThreadPoolExecutor(1) as pool: yield from map(work, in_order(pool, work.read, todo, 1))
+
 def embed_store(store: FaceStore, # whose pictures
                 encoder: Encoder, # with which
-                batch_size: int | None = None # pictures at once; default as for `embed_images`
+                batch_size: int | None = None, # pictures at once; default as for `embed_images`
+                block: int = 1024, # faces between two lines of the record
+                engine: str = 'local', # 'local': this process; 'ray': a Ray cluster
+                workers: int | None = None # of the cluster; None: one a core
                 ) -> Embeddings: # as cached
-    "Embed a store and its mirror images, or load what the cache has; refuses a cache made from something else."
+    "Embed a store and its mirror images, or load what the cache has; goes on where it was killed, refuses a cache made from something else."
     values, mirrored, card = _files(store, encoder.name)
+    if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
     if not card.is_file():
-        values.parent.mkdir(exist_ok=True); keep_memory()
-        for file, mirror in ((values, False), (mirrored, True)):
-            e = embed_images(encoder, store.images, batch_size, mirror)
-            with atomic(file) as tmp:
-                with open(tmp, 'wb') as f: np.save(f, e)
-        write_json(card, dict(encoder.fingerprint, crop=store.meta.get('crop'), store=store.hash)) # written last: it makes the cache whole
+        keep_memory(); device, batch_size = _where(encoder, None, batch_size); block = max(1, block // batch_size) * batch_size
+        about = _card(store, encoder); same = [about, batch_size, block, device.type, torch.get_num_threads() if engine == 'local' else engine, torch.__version__]
+        part = Part(values.parent/f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part', len(store), encoder.dim, (values, mirrored))
+        whole = part.finished(); todo = [i for i in range(0, len(store), block) if i not in whole]
+        if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
+        else: results = on_ray(todo, partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block), workers)
+        with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
+            for _ in zip(progress(todo), in_order(pool, lambda done: part.add(*done), results, 1)):
+                if card.is_file(): break # another process was first, with the same numbers
+        if not card.is_file(): part.finish(); write_json(card, about) # the card is written last: it makes the cache whole
+        for p in values.parent.glob(f".{encoder.name}-{'?'*16}.part*"): shutil.rmtree(p, ignore_errors=True)
     return load_embeddings(store, encoder.name, encoder)
+
+# %% ../nbs/03_encoders.ipynb #030064
+def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carry it
+               weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
+               device: torch.device | str | None = None # where to put it; None for the fastest device
+               ) -> Encoder: # the one that made the embeddings
+    "The encoder that a fingerprint tells of; raises `FacegenError` when it, or its very weights, cannot be had."
+    name, file, wanted = (fingerprint.get(k) for k in ('encoder', 'file', 'weights'))
+    w = weights_dir(); named = [w/file] if w and file else []; alike = sorted(w.glob('*.onnx')) if w and name == 'arcface' else []
+    found = weights or next((p for p in named + alike if p.is_file() and sha256(p) == wanted), None)
+    try: e = load_encoder(name, found, device)
+    except FacegenError as ex:
+        if weights or name not in ENCODERS: raise
+        raise FacegenError(f"The embeddings were made by '{name}' with the weight file '{file or 'whose name was not kept'}' (SHA-256 {wanted}...), which is not in "
+                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; set it to the folder that holds the file, or give the file with --weights.") from ex
+    made = {k: fingerprint.get(k) for k in e.fingerprint}
+    if (diff := _differences(e.fingerprint, made, 'at hand')): raise FacegenError(f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with --weights.")
+    return e
+
+# %% ../nbs/03_encoders.ipynb #030067
+def nt_xent(a: Tensor, # (B,D) unit vectors
+            b: Tensor, # (B,D) their partners
+            people: Tensor | None = None, # (B,) who it is, -1 unknown: another pair of the same person is left out
+            temperature: float = .07 # cosines are divided by it
+            ) -> Tensor: # a number; log(2B-1) for embeddings that say nothing
+    "Each of 2B vectors must find its partner among all the others (Chen et al. 2020)."
+    e, n = torch.cat([a, b]), len(a); partner = torch.arange(2*n, device=a.device).roll(n)
+    hide = torch.eye(2*n, dtype=torch.bool, device=a.device)
+    if people is not None:
+        p = torch.cat([people, people]); hide |= (p[:, None] == p) & (p[:, None] >= 0)
+        hide[torch.arange(2*n), partner] = False
+    return F.cross_entropy((e @ e.T / temperature).masked_fill(hide, -torch.inf), partner)
+
+def partners(people: np.ndarray, # (N,) who is on each picture, -1 unknown
+             rng: np.random.Generator # of the choice
+             ) -> np.ndarray: # (N,) another picture of the same person, the picture itself where there is none
+    "For each picture the next one of its person, in a random order."
+    order = rng.permutation(len(people)); order = order[np.argsort(people[order], kind='stable')]
+    ends = np.flatnonzero(np.r_[people[order][1:] != people[order][:-1], True]); following = np.arange(1, len(people) + 1)
+    following[ends] = np.r_[0, ends[:-1] + 1]
+    out = np.empty(len(people), np.int64); out[order] = order[following]
+    return np.where(people < 0, np.arange(len(people)), out)
+
+# %% ../nbs/03_encoders.ipynb #030070
+def random_views(size: int # side of the views
+                 ) -> nn.Module: # pictures in [0, 1] to views in [0, 1]
+    "Random crop, mirroring, light, colour and greyness of a batch of faces, by kornia."
+    import kornia.augmentation as K
+    return nn.Sequential(K.RandomResizedCrop((size, size), scale=(.6, 1.), ratio=(.9, 1.1)), K.RandomHorizontalFlip(), K.ColorJitter(.4, .4, .4, 0., p=.8), K.RandomGrayscale(p=.1))
+
+# %% ../nbs/03_encoders.ipynb #030073
+@dataclass(frozen=True)
+class TuneSettings:
+    "How DINOv2's last block is tuned; temperature, rate, batch, epochs and minutes are the design's."
+    pairs: str = 'views' # 'views' of one picture, or two pictures of one of the 'people'
+    temperature: float = .07 # of NT-Xent
+    batch: int = 32 # pairs
+    lr: float = 1e-4 # of Adam, falling along a cosine
+    epochs: int = 20 # at most
+    patience: int = 3 # epochs without a better validation loss before it stops
+    minutes: float | None = 90. # time budget; validation counts
+    seed: int = 0 # of pairs, views and order
+
+def _pair_loss(encoder: Encoder, store: FaceStore, pairs: tuple[np.ndarray, ...], views: nn.Module, s: TuneSettings) -> Tensor:
+    def look(rows): return encoder(views((to_float(torch.from_numpy(np.array(store.images[rows])).to(encoder.gain.device)) + 1) / 2) * 2 - 1)
+    rows, other, people = pairs
+    return nt_xent(look(rows), look(other), torch.from_numpy(people).to(encoder.gain.device), s.temperature)
+
+def _epoch_pairs(store: FaceStore, split: str, s: TuneSettings, seed: int, most: int | None = None) -> list[tuple[np.ndarray, ...]]: # batches of rows, partners, people
+    rng = np.random.default_rng(seed); rows = store.indices(split); people = store.identity_codes[rows]
+    other = rows[partners(people, rng)] if s.pairs == 'people' else rows
+    order = rng.permutation(len(rows))[:most]; n = max(1, len(order) // s.batch)
+    return [(rows[i], other[i], people[i]) for i in np.array_split(order[:n * s.batch], n)]
+
+@torch.no_grad()
+def _validate(encoder: Encoder, store: FaceStore, views: nn.Module, s: TuneSettings) -> float: # the same pairs and views every time
+    with torch.random.fork_rng():
+        torch.manual_seed(s.seed); return float(np.mean([_pair_loss(encoder, store, p, views, s).item() for p in _epoch_pairs(store, 'validation', s, s.seed, 512)]))
+
+# %% ../nbs/03_encoders.ipynb #030074
+def tune_last_block(encoder: Encoder, # DINOv2; it is left as it is
+                    store: FaceStore, # its training faces are learnt from, its validation faces decide when to stop
+                    file: str | Path, # where the tuned weights go, a .safetensors file
+                    settings: TuneSettings = TuneSettings(), # how
+                    tell: Callable[[str], None] = print # gets one line an epoch
+                    ) -> tuple[Encoder, list[dict[str, float]]]: # `dinov2_tuned`, and loss, validation loss and minutes by epoch
+    "Tune the last block by contrast within a time budget, keep the best epoch, save it; raises `FacegenError` without validation faces."
+    from safetensors.torch import save_file
+    s, budget, e = settings, Budget(settings.minutes), copy.deepcopy(encoder)
+    for split in ('train', 'validation'):
+        if len(store.indices(split)) < 2: raise FacegenError(f"The store '{store.path}' has {len(store.indices(split))} {split} faces; tuning needs two at least.")
+    block, views = e.net.blocks[-1].requires_grad_(True), random_views(e.input_size)
+    steps = len(_epoch_pairs(store, 'train', s, 0))
+    opt = torch.optim.Adam(block.parameters(), lr=s.lr); sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, s.epochs * steps)
+    t = budget.elapsed; best = _validate(e, store, views, s); cost = budget.elapsed - t                 # minutes that a validation takes
+    state, stale, history = copy.deepcopy(block.state_dict()), 0, [dict(epoch=0, loss=float('nan'), validation=best, minutes=budget.elapsed)]
+    with torch.random.fork_rng():
+        torch.manual_seed(s.seed)
+        for epoch in range(1, s.epochs + 1):
+            losses = []
+            for pairs in progress(_epoch_pairs(store, 'train', s, s.seed + epoch)):
+                loss = _pair_loss(e, store, pairs, views, s); opt.zero_grad(); loss.backward(); opt.step(); sched.step(); losses.append(loss.item())
+                if budget.left < cost: break
+            history.append(dict(epoch=epoch, loss=float(np.mean(losses)), validation=(now := _validate(e, store, views, s)), minutes=budget.elapsed))
+            tell(f'epoch {epoch:2}  loss {np.mean(losses):.3f}  validation {now:.3f}  {budget.elapsed:.1f} minutes')
+            if now < best: best, stale, state = now, 0, copy.deepcopy(block.state_dict())
+            else: stale += 1
+            if stale == s.patience or budget.left < cost: break
+    block.load_state_dict(state)
+    with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in e.net.state_dict().items()}, tmp,
+        metadata=dict(tuned=json.dumps(dict(size=e.input_size, **asdict(s))))) # one entry: safetensors writes several in a random order
+    return load_encoder('dinov2_tuned', file, next(encoder.parameters()).device), history

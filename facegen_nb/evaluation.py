@@ -535,10 +535,10 @@ def recognisers(store: Any, # a FaceStore
                 device: str | torch.device | None = None # where a loaded encoder goes
                 ) -> tuple[np.ndarray, Any, str | None]: # the judge's embeddings of the store (N,D), the conditioning encoder or None, and why
     "The judge's embeddings of the real faces, from the store's cache where they are, and the conditioning encoder."
-    from facegen_nb.encoders import embed_store, load_encoder
+    from facegen_nb.encoders import embed_store, encoder_of
     values, why = embed_store(store, judge).values, None
     if encoder is None:
-        try: encoder = load_encoder(embeddings.fingerprint['encoder'], device=device)
+        try: encoder = encoder_of(embeddings.fingerprint, device=device)
         except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 

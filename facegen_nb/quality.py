@@ -6,7 +6,7 @@
 from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -143,7 +143,8 @@ MEASURES: dict[str, str] = dict( # what each column says
     confidence='the detector\'s, 0 to 1', yaw='degrees', pitch='degrees', roll='degrees', aspect='width over height, 1 undistorted',
     highlight='luma that 5 % of the face exceed, 0 to 255', contrast='highlight less the luma of the darkest 5 %', burnt='share of the face above luma 250',
     chroma='mean distance from grey, 0 for greyscale', colours='chroma that brightness does not explain, 0 for toned pictures',
-    redness='mean Cr over mean luma: skin is above 0 at any tone', sharpness='variance of the Laplacian at 128 pixels', recognisable='one minus the cosine to the unrecognisable')
+    redness='mean Cr over mean luma: skin is above 0 at any tone', sharpness='variance of the Laplacian at 128 pixels', recognisable='one minus the cosine to the unrecognisable',
+    depiction='log-odds of being a statue, a doll, a drawing, a mask')
 
 def measure(images: np.ndarray, # uint8 (N,S,S,3); may be memory-mapped
             boxes: np.ndarray | None = None, # (N,4) detected faces in pixels of the original: gives side and mean_side
@@ -151,11 +152,12 @@ def measure(images: np.ndarray, # uint8 (N,S,S,3); may be memory-mapped
             confidence: np.ndarray | None = None, # (N,) 0 to 1
             landmarks: np.ndarray | None = None, # (N,5,2) or (N,10); NaN where unknown
             recognisable: np.ndarray | None = None, # (N,) from `recognisability`
+            depiction: np.ndarray | None = None, # (N,) from `depictions.depiction`
             batch_size: int = 256 # pictures at once
             ) -> dict[str, np.ndarray]: # float32 (N,) each; names and meaning in MEASURES
     "Everything that `Filters` can ask about, one number a face and column."
     n, column = len(images), lambda v: np.asarray(v, np.float32)
-    known = dict(boxes=boxes, sides=sides, confidence=confidence, landmarks=landmarks, recognisable=recognisable)
+    known = dict(boxes=boxes, sides=sides, confidence=confidence, landmarks=landmarks, recognisable=recognisable, depiction=depiction)
     for k, v in known.items():
         if v is not None and len(v) != n: raise FacegenError(f'{n} pictures and {len(v)} {k} were given; one row a picture was expected.')
     out = {} if sides is None else dict(side=column(sides), mean_side=column(sides))
@@ -164,7 +166,7 @@ def measure(images: np.ndarray, # uint8 (N,S,S,3); may be memory-mapped
     if landmarks is not None: out.update(pose(landmarks))
     parts = [dict(colour_and_light(x), sharpness=sharpness(x)) for x in (images[i:i+batch_size] for i in range(0, max(n, 1), batch_size))]
     out.update({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
-    if recognisable is not None: out['recognisable'] = column(recognisable)
+    out.update({k: column(v) for k, v in dict(recognisable=recognisable, depiction=depiction).items() if v is not None})
     return {k: out[k] for k in MEASURES if k in out}
 
 # %% ../nbs/02b_quality.ipynb #020052
@@ -187,6 +189,7 @@ class Filters:
     min_sharpness: float | None = None # variance; below: blurred, or enlarged from few pixels
     max_sharpness: float | None = None # variance; above: hard edges all over, as drawings, prints and text have them
     min_recognisable: float | None = None # below: no recogniser can tell who it is
+    max_depiction: float | None = None # log-odds; above: a statue, a doll, a drawing, a mask (see `depictions`)
 
     def __post_init__(self):
         for k, v in asdict(self).items():
@@ -212,6 +215,7 @@ PRESETS: dict[str, Filters] = dict(
     tinyvit128=Filters(min_mean_side=128), # `tinyvit-gan`, its final run: at least 128 squared
     strict=Filters(min_side=64, min_confidence=.95, min_aspect=.7, max_aspect=1.45, max_yaw=60,
                    max_burnt=.1, min_highlight=70, min_contrast=40, min_chroma=4, min_colours=2.5, min_redness=.06, min_sharpness=35, max_sharpness=1500))
+PRESETS['people'] = replace(PRESETS['strict'], min_redness=None, max_sharpness=None, min_sharpness=45, max_depiction=-1) # a probe in the place of two rules of thumb; needs SqueezeNet
 
 def read_filters(text: str | Filters # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; filters are given back
                  ) -> Filters:
@@ -233,7 +237,7 @@ WORDS: dict[str, tuple[str, str]] = dict( # how a filter says that it objects, a
     min_side=('side', ' px'), min_mean_side=('mean side', ' px'), min_confidence=('confidence', ''), min_aspect=('squeezed: aspect', ''),
     max_aspect=('stretched: aspect', ''), max_yaw=('turned: yaw', '°'), max_pitch=('turned: pitch', '°'), min_highlight=('dark: highlight', ''),
     max_burnt=('burnt: share', ''), min_contrast=('pale: contrast', ''), min_chroma=('greyscale: chroma', ''), min_colours=('one tint: colours', ''),
-    min_redness=('not of skin: redness', ''), min_sharpness=('blurred: sharpness', ''), max_sharpness=('drawn: sharpness', ''), min_recognisable=('unrecognisable: score', ''))
+    min_redness=('not of skin: redness', ''), min_sharpness=('blurred: sharpness', ''), max_sharpness=('drawn: sharpness', ''), min_recognisable=('unrecognisable: score', ''), max_depiction=('statue, doll, drawing or mask: score', ''))
 
 def told(value: float, # what was measured
          threshold: float # what was asked; another number

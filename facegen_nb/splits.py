@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from .core import FacegenError, atomic, write_json
 from .curation import PARTS, FaceStore, table_hash
+from .datasheets import write_datasheet
 from .duplicates import audit_split, duplicate_groups, joined, published_parts, signatures, split_faces
 
 # %% auto #0
@@ -22,7 +23,8 @@ def sides_of_split(store: FaceStore, # whose faces
                    ) -> tuple[np.ndarray, np.ndarray]: # row numbers of the training and of the held-out faces
     "The two sides of a split; raises `FacegenError` where one of them is empty."
     if split not in ('store', 'published'): raise FacegenError(f"Unknown split '{split}'; use store or published.")
-    side = store.faces['split'].to_numpy() if split == 'store' else published_parts(store.faces['source'])
+    told = store.faces.get('published')                         # a source may say it; else it is read off the folders
+    side = store.faces['split'].to_numpy() if split == 'store' else told.to_numpy() if told is not None and told.notna().any() else published_parts(store.faces['source'])
     train, held = np.flatnonzero(side == 'train'), np.flatnonzero(np.isin(side, PARTS[1:]))
     if not len(train) or not len(held): raise FacegenError(f"The {split} split of '{store.path}' has {len(train)} training and {len(held)} held-out faces; an audit needs both.")
     return train, held
@@ -51,7 +53,7 @@ def split_store(store: FaceStore, # whose faces; its folder gets the new split
     part, report = split_faces(embeddings, limit, fractions, seed, joined(len(store), store.identity_codes, copies.group), list(faces['source']), drop)
     faces['split'], faces['duplicate_of'] = part, pd.array(np.where(copies.kept, np.nan, copies.group), 'Int64')
     meta = dict(store.meta, split=dict(zip(PARTS, map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts), faces_by_split=report['faces'])
-    meta.pop('people_by_split', None); meta['hash'] = table_hash(meta['pixels'], faces)
+    meta.pop('people_by_split', None); meta['hash'] = table_hash(meta['pixels'], faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split'])
     return replace_table(store, faces, meta)
 
 def replace_table(store: FaceStore, # which
@@ -68,4 +70,5 @@ def replace_table(store: FaceStore, # which
         for card in (new/'embeddings').glob('*.json'):
             told = json.loads(card.read_text())
             if told.get('store') == store.hash: card.unlink(); write_json(card, told | dict(store=meta['hash']))
+        (new/'datasheet.md').unlink(missing_ok=True); write_datasheet(new)
     return FaceStore(store.path)
