@@ -13,8 +13,9 @@ from PIL import Image
 
 # %% auto #0
 __all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device',
-           'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'atomic',
-           'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'environment']
+           'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory',
+           'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
+           'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -161,6 +162,17 @@ def keep_memory() -> bool: # True where it could be done
     except (OSError, AttributeError): return False
 
 # %% ../nbs/00_core.ipynb #000039
+def peak_memory(device: torch.device | str = 'cpu' # where the work was done
+                ) -> int | None: # bytes, or None where it cannot be known
+    "The most memory that was used: by this process, with Python and torch themselves, or on a GPU by its tensors."
+    if torch.device(device).type == 'cuda': return torch.cuda.max_memory_allocated(device)
+    status = Path('/proc/self/status')
+    if status.exists() and (marks := [s.split()[1] for s in status.read_text().splitlines() if s.startswith('VmHWM')]): return int(marks[0]) * 1024
+    try: import resource
+    except ImportError: return None                                                     # Windows
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+
+# %% ../nbs/00_core.ipynb #000042
 @contextlib.contextmanager
 def atomic(path: str | Path # the file or folder that shall exist
            ) -> Iterator[Path]: # a temporary path to write to
@@ -173,7 +185,7 @@ def atomic(path: str | Path # the file or folder that shall exist
         if time.time() - left.stat().st_mtime > 86400: clear(left)
     try:
         yield tmp
-        if path.is_dir():                      # a folder cannot be renamed over a full one: step aside first
+        if path.is_dir() and tmp.is_dir():     # a folder cannot be renamed over a full one: step aside first
             old = path.with_name(f'.{path.name}.old-{os.getpid()}'); clear(old); path.rename(old); tmp.rename(path); clear(old)
         else: tmp.replace(path)
     finally: clear(tmp)
@@ -184,7 +196,7 @@ def write_json(path: str | Path, # the file
     "Write JSON, readable and whole or not at all."
     with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n')
 
-# %% ../nbs/00_core.ipynb #000041
+# %% ../nbs/00_core.ipynb #000044
 def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
            n: int = 16 # hexadecimal digits
            ) -> str: # the first n digits of the hash
@@ -199,7 +211,7 @@ def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an arra
             while block := f.read(1 << 20): h.update(block)
     return h.hexdigest()[:n]
 
-# %% ../nbs/00_core.ipynb #000044
+# %% ../nbs/00_core.ipynb #000047
 def to_float(images: torch.Tensor | np.ndarray # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
              ) -> torch.Tensor: # float32 (B,3,H,W) in [-1, 1]
     "uint8 pictures to the float pictures that networks see."
@@ -213,7 +225,7 @@ def to_uint8(images: torch.Tensor # float (B,3,H,W) in [-1, 1]; values outside a
     "Float pictures to uint8, rounded to the nearest value."
     return images.float().add(1.).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
-# %% ../nbs/00_core.ipynb #000046
+# %% ../nbs/00_core.ipynb #000049
 def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
           ncol: int = 8, # pictures a row
           pad: int = 2, # white pixels between pictures
@@ -229,7 +241,7 @@ def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or ui
     im = Image.fromarray(out.permute(1, 2, 0).numpy())
     return im if scale == 1 else im.resize((round(im.width*scale), round(im.height*scale)), Image.LANCZOS)
 
-# %% ../nbs/00_core.ipynb #000049
+# %% ../nbs/00_core.ipynb #000052
 def show(im: Image.Image, # what to show
          quality: int = 85 # JPEG quality
          ) -> None:
@@ -238,7 +250,7 @@ def show(im: Image.Image, # what to show
     from IPython.display import Image as Shown, display
     buf = io.BytesIO(); im.save(buf, 'JPEG', quality=quality); display(Shown(buf.getvalue(), format='jpeg'))
 
-# %% ../nbs/00_core.ipynb #000051
+# %% ../nbs/00_core.ipynb #000054
 def watched() -> bool:
     "True where somebody can see a bar: a terminal or a live notebook."
     if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'): return False
@@ -253,7 +265,7 @@ def progress(items: Iterable, # what to go through
     from fastprogress.fastprogress import progress_bar
     return progress_bar(items, total=total, leave=leave)
 
-# %% ../nbs/00_core.ipynb #000054
+# %% ../nbs/00_core.ipynb #000057
 def environment(device: torch.device | str = 'cpu' # the device that did the work
                 ) -> dict[str, Any]: # plain values for JSON
     "Versions, device and commit, for the record beside a result."

@@ -11,8 +11,8 @@ from torch import nn, Tensor
 from .core import FacegenError, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'd_loss', 'g_loss', 'augment', 'glimpse',
-           'centre_weight']
+__all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'check_adversary',
+           'd_loss', 'g_loss', 'gradient_penalty', 'augment', 'glimpse', 'centre_weight']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -55,26 +55,54 @@ def feature_distance(a: list[Tensor], # maps (B,C,h,w) of pictures, layer by lay
     return sum((unit(x) - unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b))
 
 # %% ../nbs/05_losses.ipynb #050020
-def d_loss(real: Tensor, # logits of real faces
-           fake: Tensor # logits of generated faces
-           ) -> Tensor: # scalar
-    "Discriminator's loss on logits: softplus(-real) + softplus(fake), means."
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+ADVERSARIES = ('softplus', 'bce', 'hinge', 'relativistic') # kinds of adversarial loss
 
-def g_loss(fake: Tensor # logits of generated faces
+def check_adversary(kind: str # one of `ADVERSARIES`
+                    ) -> None:
+    "Raise `FacegenError` for an unknown kind of adversarial loss."
+    if kind not in ADVERSARIES: raise FacegenError(f"Unknown adversarial loss '{kind}'; use one of {', '.join(ADVERSARIES)}.")
+
+def d_loss(real: Tensor, # logits of real faces
+           fake: Tensor, # logits of generated faces
+           kind: str = 'softplus', # one of `ADVERSARIES`
+           labels: tuple[float, float] = (1., 0.) # for 'bce': what real and generated faces shall be called
            ) -> Tensor: # scalar
-    "Generator's non-saturating loss on logits: softplus(-fake), mean."
-    return F.softplus(-fake).mean()
+    "Discriminator's loss on logits; softplus(-real) + softplus(fake) by default, means."
+    check_adversary(kind)
+    if kind == 'softplus': return F.softplus(-real).mean() + F.softplus(fake).mean()
+    if kind == 'hinge': return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    if kind == 'relativistic': return F.softplus(fake - real).mean()
+    return sum(F.binary_cross_entropy_with_logits(x, torch.full_like(x, y)) for x, y in zip((real, fake), labels))
+
+def g_loss(fake: Tensor, # logits of generated faces
+           kind: str = 'softplus', # one of `ADVERSARIES`
+           real: Tensor | None = None, # logits of the real faces beside them; 'relativistic' compares with these
+           label: float = 1. # for 'bce': what the generator wants its faces to be called
+           ) -> Tensor: # scalar
+    "Generator's loss on logits; the non-saturating softplus(-fake) by default, mean."
+    check_adversary(kind)
+    if kind == 'softplus': return F.softplus(-fake).mean()
+    if kind == 'hinge': return -fake.mean()
+    if kind == 'relativistic': return F.softplus(real - fake).mean()
+    return F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, label))
 
 # %% ../nbs/05_losses.ipynb #050025
+def gradient_penalty(logits: Tensor, # (B,) of these pictures
+                     images: Tensor # (B,...), with requires_grad
+                     ) -> Tensor: # scalar
+    "Half the squared length of the gradient of each logit by its picture, mean: R1 on real pictures, R2 on generated ones."
+    slope, = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return slope.float().square().flatten(1).sum(1).mean() / 2
+
+# %% ../nbs/05_losses.ipynb #050030
 def augment(images: Tensor, # (B,3,H,W)
-            rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same disturbance
+            u: Tensor | None = None, # (B,5) uniform numbers: the same numbers, the same disturbance; drawn when absent
             shift: float = 1/8, # largest shift as a share of the side
             colour: float = .4 # largest change of brightness; saturation and contrast vary by half of it to one and a half
             ) -> Tensor: # (B,3,H,W)
     "Differentiable random shift and colour change, one draw for each picture (DiffAugment)."
     b, _, h, w = images.shape
-    r = torch.rand(5, b, generator=rng).to(images.device)
+    r = (torch.rand(b, 5, device=images.device) if u is None else u[:, :5]).T
     bright = ((r[0] - .5) * colour).view(b, 1, 1, 1)
     x = images + bright
     grey = x.mean(1, keepdim=True); x = torch.lerp(grey.expand_as(x), x, (1 + (r[1] - .5) * colour * 2).view(b, 1, 1, 1))
@@ -87,27 +115,27 @@ def augment(images: Tensor, # (B,3,H,W)
     out = padded[torch.arange(b, device=x.device)[:, None, None], rows[:, :, None], cols[:, None, :]]
     return out.permute(0, 3, 1, 2)
 
-# %% ../nbs/05_losses.ipynb #050030
+# %% ../nbs/05_losses.ipynb #050035
 def glimpse(images: Tensor, # (B,3,H,W) in [-1, 1]
             size: int, # side that the encoder expects
-            rng: torch.Generator | None = None, # draws on the CPU; the same state gives the same views
+            u: Tensor | None = None, # (B,14) uniform numbers: the same numbers, the same views; drawn when absent
             amount: float = 1., # of movement: turned by up to 4.5 degrees, moved by up to 1.8 % of the side, scaled by up to 4.5 %
             cover: float = .5 # share of the faces with a covered rectangle
             ) -> Tensor: # (B,3,size,size)
     "Each face seen from a slightly other place, in another light, some of them partly covered; differentiable."
-    b = len(images); u = lambda *s: (torch.rand(*s, generator=rng)).to(images.device)
-    x = augment(images, rng, shift=0, colour=.2)
+    b = len(images); u = torch.rand(b, 14, device=images.device) if u is None else u
+    x = augment(images, u[:, :5], shift=0, colour=.2)
     if x.shape[-1] >= 2 * size: x = F.avg_pool2d(x, x.shape[-1] // size)
-    k, a, t = 1 + (u(b) - .5) * .09 * amount, (u(b) - .5) * .157 * amount, (u(b, 2) - .5) * .072 * amount
+    k, a, t = 1 + (u[:, 5] - .5) * .09 * amount, (u[:, 6] - .5) * .157 * amount, (u[:, 7:9] - .5) * .072 * amount
     theta = torch.stack([torch.stack([k * a.cos(), -k * a.sin(), t[:, 0]], 1), torch.stack([k * a.sin(), k * a.cos(), t[:, 1]], 1)], 1)
     x = F.grid_sample(x, F.affine_grid(theta, (b, 3, size, size), align_corners=False).to(x.dtype), padding_mode='reflection', align_corners=False)
     at = (torch.arange(size, device=x.device) + .5) / size
-    middle, half, on = u(2, b, 1), .18 + .32 * u(2, b, 1), u(b) < cover
-    rows, columns = (at - middle).abs() < half
+    middle, half, on = u[:, 9:11, None], .18 + .32 * u[:, 11:13, None], u[:, 13] < cover
+    rows, columns = ((at - middle).abs() < half).unbind(1)
     hidden = rows[:, :, None] & columns[:, None, :] & on[:, None, None]
     return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=torch.channels_last)
 
-# %% ../nbs/05_losses.ipynb #050035
+# %% ../nbs/05_losses.ipynb #050040
 def centre_weight(size: int, # side of the pictures
                   corner: float = .2, # weight in the corners
                   device: torch.device | str = 'cpu' # where it is wanted

@@ -6,7 +6,7 @@
 __all__ = ['recipe']
 
 # %% ../../nbs/recipes/decoder.ipynb #de0004
-from ..training import Recipe
+from ..methods import AdversarialRecipe
 
 # %% ../../nbs/recipes/decoder.ipynb #de0006
-recipe = Recipe(name='decoder', adversarial=0.)
+recipe = AdversarialRecipe(name='decoder', adversarial=0.)

@@ -6,7 +6,7 @@
 __all__ = ['recipe']
 
 # %% ../../nbs/recipes/generator.ipynb #ge0004
-from ..training import Recipe
+from ..methods import AdversarialRecipe
 
 # %% ../../nbs/recipes/generator.ipynb #ge0007
-recipe = Recipe(name='generator')
+recipe = AdversarialRecipe(name='generator')
