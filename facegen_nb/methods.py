@@ -138,7 +138,7 @@ def read_recipe(text: str # YAML
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 
 def method_of(name: str # such as 'flow'; a design's own method is called like its recipe
-              ) -> tuple[type[Recipe], type[Method]]: # its settings and its class
+              ) -> tuple[type[Recipe], type]: # its settings and its class, a subclass of `Method`
     "What a method's name stands for; raises `FacegenError` for an unknown one."
     if name not in METHODS and name in recipe_names(): importlib.import_module(f'facegen_nb.recipes.{name}')
     if name not in METHODS: raise FacegenError(f"Unknown method '{name}' in the recipe; use one of {', '.join(METHODS)}.")
@@ -201,7 +201,7 @@ class Nets:
                  tell: Callable[[str], None] = print # gets what a user should know
                  ):
         r, self.recipe, self.team, self.device, self.tell = recipe, recipe, team, team.device, tell
-        self.dtype, self.parts = pick_dtype(self.device, r.precision), 1
+        self.dtype, self.parts = team.share(pick_dtype(self.device, r.precision)), 1     # measured on a CPU: one process's word counts
         if (r.identity or getattr(r, 'features', 0)) and not encoder.differentiable:
             raise FacegenError(f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0 or choose another encoder.")
         self.encoder, self.lpips = encoder.to(self.device), LPIPS(r.lpips_net).to(self.device) if r.lpips else None
@@ -234,13 +234,13 @@ class Nets:
             if hasattr(m, 'start_from'): m.start_from(face)
     def state(self) -> dict[str, Any]:
         "Everything but the mean weights that is needed to go on."
-        return dict(nets={k: v.state_dict() for k, v in self.nets.items()}, opts={k: v.state_dict() for k, v in self.opts.items()},
-                    scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged), parts=self.parts)
+        return dict(nets={k: v.state_dict() for k, v in self.nets.items()}, opts={k: v.state_dict() for k, v in self.opts.items()}, scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged), parts=self.parts, dtype=str(self.dtype).split('.')[-1])
     def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
         "Take up a saved state and mean weights."
         for k, v in state['nets'].items(): self.nets[k].load_state_dict(v)
         for k, v in state['opts'].items(): self.opts[k].load_state_dict(v)
         self.scaler.load_state_dict(state['scaler']); self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged']); self.parts = state['parts']
+        if self.device.type == 'cpu': self.dtype = getattr(torch, state['dtype'])           # goes on as it began, whatever is faster today
 
 # %% ../nbs/05c_methods.ipynb #050023
 class Learner(Nets):

@@ -175,7 +175,8 @@ def open_folder(run: Run, # about to begin or to go on
     with atomic(run.folder/'recipe.yaml') as t: t.write_text(run.recipe.to_yaml())
     write_json(run.folder/'environment.json', dict(environment(run.device), precision=str(run.method.dtype).split('.')[-1], processes=run.team.world, run=run.about))
     run.table, run.watch, run.live = Table(run.folder/'log.csv', upto=run.at.step), Watch(), Live()
-    run.tracker = Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe))) if tracker == 'wandb' else None
+    patience = min(20., max(2., .6 * (run.recipe.max_minutes or 60.)))                    # seconds: a hundredth of the budget
+    run.tracker = Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe)), patience) if tracker == 'wandb' else None
 
 def take_up(run: Run, # of the same recipe
             saved: tuple[dict, dict, dict[str, Tensor]] # what `load_checkpoint` gave
