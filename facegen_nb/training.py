@@ -244,7 +244,9 @@ def roll_back(run: Run # in which something became NaN or infinite
     where = f'at step {run.at.step:,} a loss or a weight was NaN or infinite'; run.at.accidents += 1
     if run.at.accidents > ACCIDENTS:
         raise FacegenError(f"After {ACCIDENTS} returns to a checkpoint, {where} again; the last checkpoint is whole: train anew with lower learning rates, or with precision=fp32.")
-    run.at.factor /= 2; take_up(run, run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)); run.ok.fill_(True)
+    saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
+    if saved is None: raise FacegenError(f"There is no checkpoint to return to, and {where}; free some space on the disk of '{run.folder}' and train anew.")
+    run.at.factor /= 2; take_up(run, saved); run.ok.fill_(True)
     text = f'{where}: back to step {run.at.step:,} with learning rates times {run.at.factor:g} (accident {run.at.accidents} of {ACCIDENTS})'
     run.tell(text)
     if run.team.first: run.table.row(step=run.at.step, note=text)
@@ -292,7 +294,7 @@ def train_run(run: Run # made, perhaps half done
             elif due: save(run); saved = budget.elapsed
         bar.close()
         if run.at.step > run.start_step:
-            if not healthy(run): roll_back(run)
+            if not run.team.agree(float(healthy(run)))[0]: roll_back(run)
             if run.stop_asked: save(run)                                    # who stops a run is in a hurry: no look
             elif run.at.step > closed: close_epoch()
             if run.recipe.patience and run.at.since >= run.recipe.patience: run.tell(f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is checkpoints/best')
