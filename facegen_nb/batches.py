@@ -11,7 +11,7 @@ import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from .core import FacegenError, pick_device
+from .core import FacegenError, pick_device, to_float
 from .curation import FaceStore
 from .encoders import Embeddings
 
@@ -124,9 +124,9 @@ class Batches:
         epoch, k = divmod(step, len(self))
         if self.order[0] != epoch: self.order = epoch, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
         i = self.order[1][k*self.batch_size:(k+1)*self.batch_size][self.team.rank::self.team.world]
-        batch = Batch(torch.empty(len(i), 0, device=self.device), torch.empty(0), (self.seed << 40) + step, self.team.rank, self.team.world)
+        both = self.embeddings[:, i.to(self.device)]                                        # of the faces and of their mirror images
+        batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)
         flip = batch.uniform() < .5
-        x = self.pick(i).float().div_(127.5).sub_(1)
-        batch.images = torch.where(flip.view(-1, 1, 1, 1), x.flip(3), x).contiguous(memory_format=torch.channels_last)
-        batch.embeddings = self.embeddings[flip.long(), i.to(self.device)]
+        batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=torch.channels_last)
+        batch.embeddings = torch.where(flip[:, None], both[1], both[0])
         return batch

@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from .core import FacegenError, autocast, environment, keep_memory, pick_device, pick_dtype, progress, write_json, peak_memory
+from .core import FacegenError, as_program, autocast, conv_rate, environment, keep_memory, peak_memory, pick_device, pick_dtype, progress, rate_of, waiter, write_json
 
 # %% auto #0
-__all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'waiter', 'peak_rates', 'peak_rate', 'Trainee',
-           'train_step', 'time_steps', 'adam', 'make_flow', 'make_generator', 'make_ddp', 'make_diffusers',
-           'make_torchcfm', 'make_lightweight_gan', 'Entry', 'missing', 'find', 'find_mode', 'run_job', 'fresh',
-           'add_shares', 'bench_train', 'row_text', 'bench_table', 'bench_text', 'bench_plot']
+__all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'peak_rates', 'peak_rate', 'Trainee', 'train_step',
+           'time_steps', 'adam', 'make_flow', 'make_generator', 'make_ddp', 'make_diffusers', 'make_torchcfm',
+           'make_lightweight_gan', 'Entry', 'missing', 'find', 'run_job', 'fresh', 'add_shares', 'bench_train',
+           'row_text', 'bench_table', 'bench_text', 'bench_plot']
 
 # %% ../nbs/06a_bench.ipynb #060015
 def count_flops(step: Callable[[], Any] # what to count
@@ -31,12 +31,6 @@ def count_flops(step: Callable[[], Any] # what to count
     return counter.get_total_flops()
 
 # %% ../nbs/06a_bench.ipynb #060019
-def waiter(device: torch.device | str # where work is done
-           ) -> Callable[[], None]: # call it to wait
-    "A function that waits until the device has done what it was given; on a CPU there is nothing to wait for."
-    device = torch.device(device)
-    return (lambda: torch.cuda.synchronize(device)) if device.type == 'cuda' else torch.mps.synchronize if device.type == 'mps' else (lambda: None)
-
 PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))   # channels, side, pictures
 
 def peak_rates(device: torch.device | str = 'cpu', # what to measure
@@ -45,23 +39,15 @@ def peak_rates(device: torch.device | str = 'cpu', # what to measure
                n: int = 8 # timed repetitions of each
                ) -> dict[str, float]: # GFLOP/s: 'conv_fp32', 'conv_bf16', 'matmul_fp32', 'matmul_bf16', those that the device can do
     "The best measured rates of 3x3 convolutions and of a matrix product, by number type, as torch sets the device up."
-    keep_memory(); device = torch.device(device); wait, cpu = waiter(device), device.type == 'cpu'
+    keep_memory(); device = torch.device(device); cpu = device.type == 'cpu'
     matrix = matrix or (2048 if cpu else 8192); convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]         # a GPU needs more to be busy
-    def rate(f: Callable[[], Tensor], flop: int) -> float:
-        times = []
-        for _ in range(n + 2): wait(); t = time.perf_counter(); f(); wait(); times.append(time.perf_counter() - t)
-        return flop / min(times[2:]) / 1e9
-    def conv(c: int, side: int, b: int, dtype: torch.dtype) -> float:
-        x = torch.randn(b, c, side, side, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        layer = nn.Conv2d(c, c, 3, padding=1, bias=False, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-        return rate(lambda: layer(x), 2 * 9 * c**2 * b * side**2)
     rates, was = {}, torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True                       # a GPU tries its kernels and keeps the fastest
     with torch.no_grad():
         for name, dtype in dict(fp32=torch.float32, bf16=torch.bfloat16).items():
             try:
-                rates[f'conv_{name}'] = max(conv(*size, dtype) for size in convs)
-                a = torch.randn(matrix, matrix, device=device, dtype=dtype); rates[f'matmul_{name}'] = rate(lambda: a @ a, 2 * matrix**3)
+                rates[f'conv_{name}'] = max(conv_rate(dtype, device, n, *size) for size in convs)
+                a = torch.randn(matrix, matrix, device=device, dtype=dtype); rates[f'matmul_{name}'] = rate_of(lambda: a @ a, 2 * matrix**3, device, n)
             except (RuntimeError, TypeError): continue          # a device without bfloat16
     torch.backends.cudnn.benchmark = was
     return rates
@@ -204,26 +190,22 @@ def missing(entry: Entry # an entry of `MODELS`
     return '' if there else f'{entry.package} is not installed: pip install facegen_nb[bench]'
 
 # %% ../nbs/06a_bench.ipynb #060036
-def find(name: str # of a model
-         ) -> Entry:
-    "The entry of that name; raises `FacegenError` with the list of what there is."
-    if name not in MODELS: raise FacegenError(f"There is no model '{name}' to measure; use one of {', '.join(MODELS)}.")
-    return MODELS[name]
-
-def find_mode(name: str # of a way to run
-              ) -> dict[str, Any]:
-    "The settings of that name; raises `FacegenError` with the list of what there is."
-    if name not in MODES: raise FacegenError(f"There is no mode '{name}' to measure; use one of {', '.join(MODES)}.")
-    return MODES[name]
+def find(table: dict[str, Any], # `MODELS` or `MODES`
+         name: str, # in that table
+         what: str # 'model' or 'mode', for the message
+         ) -> Any: # its value
+    "What has that name; raises `FacegenError` with the list of what there is."
+    if name not in table: raise FacegenError(f"There is no {what} '{name}' to measure; use one of {', '.join(table)}.")
+    return table[name]
 
 def run_job(job: dict[str, Any] # 'model' and 'mode'; also 'device', 'seconds', 'batch'. The model 'peaks' measures the machine
             ) -> dict[str, Any]: # plain values: what was run and how fast
     "Measure in this process; raises `FacegenError` for an unknown name or a package that is not there."
     device = torch.device(job.get('device', 'cpu'))
     if job['model'] == 'peaks': return peak_rates(device, n=job.get('n', 8))
-    entry = find(job['model'])
+    entry = find(MODELS, job['model'], 'model')
     if (why := missing(entry)): raise FacegenError(why)
-    mode, batch = find_mode(job['mode']), job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented)
+    mode, batch = find(MODES, job['mode'], 'mode'), job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented)
     if mode['keep']: keep_memory()
     dtype = pick_dtype(device, mode['precision']); torch.manual_seed(0)
     trainee = entry.make(device, not entry.package if mode['fused'] is None else mode['fused'])
@@ -258,7 +240,7 @@ def _main(text: str) -> None:
     except FacegenError as e: row = {**json.loads(text), 'error': str(e)}
     print(json.dumps(row))
 
-if __name__ == '__main__' and getattr(getattr(sys.modules['__main__'], '__spec__', None), 'name', '') == 'facegen_nb.bench': _main(sys.argv[1])
+if __name__ == '__main__' and as_program('facegen_nb.bench'): _main(sys.argv[1])
 
 # %% ../nbs/06a_bench.ipynb #060044
 def add_shares(row: dict[str, Any], # of `run_job`
@@ -280,8 +262,8 @@ def bench_train(models: Sequence[str] | None = None, # names in `MODELS`; None: 
                 measure: Callable[[dict[str, Any], float], dict[str, Any]] = fresh # does one job; another serves in tests
                 ) -> dict[str, Any]: # environment, peaks and rows, plain values
     "Measure training steps of our networks and of other packages, each in a process of its own, one after the other."
-    device = pick_device(device); names = list(models or MODELS); entries = {n: find(n) for n in names}
-    for m in modes or (): find_mode(m)
+    device = pick_device(device); names = list(models or MODELS); entries = {n: find(MODELS, n, 'model') for n in names}
+    for m in modes or (): find(MODES, m, 'mode')
     if seconds < 0 or (batch is not None and batch < 1): raise FacegenError(f'{seconds:g} seconds and batches of {batch} were asked for; at least 0 and 1 were expected.')
     jobs = [dict(model=n, mode=m, device=str(device), seconds=seconds, batch=batch) for n, e in entries.items() for m in (modes or e.modes)]
     ask = dict(model='peaks', device=str(device)); before, rows = measure(ask, timeout), []

@@ -7,15 +7,15 @@ from __future__ import annotations
 import contextlib, ctypes, glob, hashlib, importlib, json, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 import numpy as np
 from PIL import Image
 
 # %% auto #0
 __all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device',
-           'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory',
-           'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
-           'environment']
+           'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget',
+           'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show',
+           'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -87,19 +87,33 @@ def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu',
     return device
 
 # %% ../nbs/00_core.ipynb #000023
+def waiter(device: torch.device | str # where work is done
+           ) -> Callable[[], None]: # call it to wait
+    "A function that waits until the device has done what it was given; on a CPU there is nothing to wait for."
+    device = torch.device(device)
+    return (lambda: torch.cuda.synchronize(device)) if device.type == 'cuda' else torch.mps.synchronize if device.type == 'mps' else (lambda: None)
+
+def rate_of(f: Callable[[], Any], # what to measure
+            flop: float, # floating-point operations of one call
+            device: torch.device | str = 'cpu', # where it works
+            n: int = 8 # timed repetitions
+            ) -> float: # 10^9 floating-point operations a second
+    "Rate of the fastest of n calls, after two that are not timed."
+    wait, times = waiter(device), []
+    for _ in range(n + 2): wait(); t = time.perf_counter(); f(); wait(); times.append(time.perf_counter() - t)
+    return flop / min(times[2:]) / 1e9
+
 def conv_rate(dtype: torch.dtype, # element type of pictures and weights
               device: torch.device | str = 'cpu', # where to measure
-              n: int = 8 # timed repetitions
+              n: int = 8, # timed repetitions
+              channels: int = 64, # in and out
+              side: int = 64, # of the pictures
+              batch: int = 32 # pictures
               ) -> float: # 10^9 floating-point operations a second
-    "Measured rate of a 3x3 convolution, 64 channels, 32 pictures of 64x64, channels_last."
-    x = torch.randn(32, 64, 64, 64, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    conv = torch.nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    sync = torch.cuda.synchronize if torch.device(device).type == 'cuda' else (lambda: None)
-    times = []
-    with torch.no_grad():
-        for _ in range(n + 2):
-            sync(); t = time.perf_counter(); conv(x); sync(); times.append(time.perf_counter() - t)
-    return 2 * 32 * 64 * 64 * 9 * 64 * 64 / min(times[2:]) / 1e9
+    "Measured rate of a 3x3 convolution, channels_last."
+    x = torch.randn(batch, channels, side, side, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    conv = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    with torch.no_grad(): return rate_of(lambda: conv(x), 2 * 9 * channels**2 * batch * side**2, device, n)
 
 # %% ../nbs/00_core.ipynb #000025
 @lru_cache
@@ -174,9 +188,10 @@ def peak_memory(device: torch.device | str = 'cpu' # where the work was done
 
 # %% ../nbs/00_core.ipynb #000042
 @contextlib.contextmanager
-def atomic(path: str | Path # the file or folder that shall exist
+def atomic(path: str | Path, # the file or folder that shall exist
+           keep: Path | None = None # a folder that is replaced goes on under this name, in place of what had it
            ) -> Iterator[Path]: # a temporary path to write to
-    "Write a file or a folder under a temporary name and rename it when the block ends without an error."
+    "Write a file or a folder under a temporary name and rename it when the block ends without an error; `keep` is for folders."
     path = Path(path); tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
     path.parent.mkdir(parents=True, exist_ok=True)
     def clear(p: Path) -> None: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
@@ -186,7 +201,8 @@ def atomic(path: str | Path # the file or folder that shall exist
     try:
         yield tmp
         if path.is_dir() and tmp.is_dir():     # a folder cannot be renamed over a full one: step aside first
-            old = path.with_name(f'.{path.name}.old-{os.getpid()}'); clear(old); path.rename(old); tmp.rename(path); clear(old)
+            old = keep or path.with_name(f'.{path.name}.old-{os.getpid()}'); clear(old); path.rename(old); tmp.rename(path)
+            if not keep: clear(old)
         else: tmp.replace(path)
     finally: clear(tmp)
 
@@ -266,6 +282,12 @@ def progress(items: Iterable, # what to go through
     return progress_bar(items, total=total, leave=leave)
 
 # %% ../nbs/00_core.ipynb #000057
+def as_program(module: str # such as 'facegen_nb.cli'
+               ) -> bool:
+    "True where Python was asked to run this module (`python -m`)."
+    return getattr(getattr(sys.modules['__main__'], '__spec__', None), 'name', '') == module
+
+# %% ../nbs/00_core.ipynb #000060
 def environment(device: torch.device | str = 'cpu' # the device that did the work
                 ) -> dict[str, Any]: # plain values for JSON
     "Versions, device and commit, for the record beside a result."

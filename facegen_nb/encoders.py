@@ -19,7 +19,7 @@ from .core import (Budget, FacegenError, atomic, autocast, cache_dir, keep_memor
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore
 from .faces import rendered_faces
-from .workers import in_order, on_ray
+from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
 __all__ = ['ENCODERS', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights', 'read_weights',
@@ -28,7 +28,7 @@ __all__ = ['ENCODERS', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 
            'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder', 'embed_store',
            'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
 
-# %% ../nbs/03_encoders.ipynb #030008
+# %% ../nbs/03_encoders.ipynb #030010
 def _numbers(x: float | Sequence[float]) -> str: return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
 
 class Encoder(nn.Module):
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
         if not hasattr(self.net, 'features'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, so it cannot serve the feature loss; set features=0.")
         return self.net.features(self.prepare(images))
 
-# %% ../nbs/03_encoders.ipynb #030012
+# %% ../nbs/03_encoders.ipynb #030014
 ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder
 
 def register(name: str # as users will call it
@@ -82,7 +82,7 @@ def load_encoder(name: str, # one of ENCODERS
     e = ENCODERS[name](weights); e.name = e.fingerprint['encoder'] = name # one network may serve under several names
     return e.to(pick_device(device))
 
-# %% ../nbs/03_encoders.ipynb #030015
+# %% ../nbs/03_encoders.ipynb #030017
 def find_weights(file: str, # its name
                  given: str | Path | None = None, # a path from the user, or a name in FACEGEN_WEIGHTS
                  url: str | None = None, # where its authors publish it
@@ -116,7 +116,7 @@ def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
         raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__} ({' '.join(str(ex).split())[:200]} ...); give the file made for this encoder.") from None
     return net.to(memory_format=torch.channels_last)
 
-# %% ../nbs/03_encoders.ipynb #030018
+# %% ../nbs/03_encoders.ipynb #030020
 def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
              weights: str | Path | None = None # the safetensors file; default: in FACEGEN_WEIGHTS
              ) -> Encoder: # 512-d
@@ -138,7 +138,7 @@ def tinyvit(weights: str | Path | None = None # the safetensors file; default: f
     net = timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512)
     return Encoder(_fit(net, read_weights(file), file), 'tinyvit', 512, 112, weights=file)
 
-# %% ../nbs/03_encoders.ipynb #030022
+# %% ../nbs/03_encoders.ipynb #030024
 FACENET = dict(facenet='20180402-114759-vggface2.pt', facenet_casia='20180408-102900-casia-webface.pt') # the author's release
 
 def facenet(weights: str | Path | None = None, # the .pt file; default: fetched
@@ -152,7 +152,7 @@ def facenet(weights: str | Path | None = None, # the .pt file; default: fetched
 
 for _n in FACENET: register(_n)(partial(facenet, name=_n))
 
-# %% ../nbs/03_encoders.ipynb #030025
+# %% ../nbs/03_encoders.ipynb #030027
 @register('arcface')
 def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
             ) -> Encoder: # dim as the file says
@@ -184,7 +184,7 @@ def buffalo(pack: str, # 'buffalo_sc' or 'buffalo_l'
 
 for _p in BUFFALO: register(_p)(partial(buffalo, _p))
 
-# %% ../nbs/03_encoders.ipynb #030029
+# %% ../nbs/03_encoders.ipynb #030031
 @register('dinov2_s')
 def dinov2(weights: str | Path | None = None, # .pth as published, or .safetensors; default: fetched
            size: int | None = None # side of the input, a multiple of 14; default: as tuned, else 224
@@ -206,7 +206,7 @@ def dinov2_tuned(weights: str | Path | None = None # the file that `tune_last_bl
     "DINOv2 with a tuned last block, at the input size it was tuned for."
     return dinov2(find_weights('dinov2_tuned.safetensors', weights, hint='tune_last_block writes such a file'))
 
-# %% ../nbs/03_encoders.ipynb #030033
+# %% ../nbs/03_encoders.ipynb #030035
 class SmallEncoder(nn.Module):
     "Small convolutional identity encoder: (B,3,64,64) to (B,dim)."
     def __init__(self, dim: int = 128, # size of the embedding
@@ -225,7 +225,7 @@ class SmallEncoder(nn.Module):
             if isinstance(m, nn.PReLU): maps.append(x)
         return maps
 
-# %% ../nbs/03_encoders.ipynb #030035
+# %% ../nbs/03_encoders.ipynb #030037
 @dataclass(frozen=True)
 class RenderedSettings:
     "How a `rendered` encoder is made; another setting is another encoder."
@@ -266,7 +266,7 @@ def train_small_encoder(settings: RenderedSettings, # how
         tell(f'epoch {epoch+1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
-# %% ../nbs/03_encoders.ipynb #030036
+# %% ../nbs/03_encoders.ipynb #030038
 def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              settings: RenderedSettings | None = None, # another encoder than the default one
              tell: Callable[[str], None] = print, # gets a line when it must be trained first
@@ -285,7 +285,7 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
 def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)
 for _n in RENDERED: register(_n)(partial(_rendered, _n))
 
-# %% ../nbs/03_encoders.ipynb #030040
+# %% ../nbs/03_encoders.ipynb #030042
 def _where(encoder: Encoder, device: torch.device | str | None, batch_size: int | None) -> tuple[torch.device, int]:
     device = torch.device(device or encoder.gain.device)
     return device, batch_size or (32 if device.type == 'cpu' else 256)
@@ -307,7 +307,7 @@ def embed_images(encoder: Encoder, # which
     if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
     return out
 
-# %% ../nbs/03_encoders.ipynb #030043
+# %% ../nbs/03_encoders.ipynb #030045
 def verification(embeddings: np.ndarray, # (N,D) unit vectors
                  people: np.ndarray, # (N,) who is on each picture
                  seed: int = 0, # of the random pairs of different people
@@ -336,7 +336,7 @@ def compare_encoders(encoders: Iterable[Encoder], # which
         rows.append({'encoder': e.name, 'px': e.input_size, 'size': e.dim, 'gradient': 'yes' if e.differentiable else 'no', **verification(v, people), 'faces/s': round(len(images)/t)})
     return pd.DataFrame(rows).rename(columns=dict(tar='TAR@1e-3', auc='AUC')).set_index('encoder').round(4)
 
-# %% ../nbs/03_encoders.ipynb #030046
+# %% ../nbs/03_encoders.ipynb #030048
 def at_hand(weights: dict[str, str | Path] | None = None, # weight files by encoder, for `arcface` and the like
             device: torch.device | str | None = None # where to put them; None for the fastest device
             ) -> list[Encoder]: # in the order of ENCODERS
@@ -356,7 +356,7 @@ def default_encoder() -> str: # its name
     files = dict(facenet=FACENET['facenet'], edgeface_xs='edgeface_xs.safetensors', edgeface_xxs='edgeface_xxs.safetensors')
     return next((name for name, f in files.items() if any((d/f).is_file() for d in folders)), 'rendered')
 
-# %% ../nbs/03_encoders.ipynb #030051
+# %% ../nbs/03_encoders.ipynb #030053
 @dataclass
 class Embeddings:
     "Unit embeddings of a whole store, with the fingerprint of what made them."
@@ -391,8 +391,8 @@ def load_embeddings(store: FaceStore, # whose
         raise FacegenError(f"The embeddings in '{values}' have shape {v.shape}; ({len(store)}, {found['dim']}) was expected: delete them and run facegen embed again.")
     return Embeddings(v, m, found)
 
-# %% ../nbs/03_encoders.ipynb #030053
-class Part:
+# %% ../nbs/03_encoders.ipynb #030055
+class Part(Blocks):
     "Embeddings in the making: two arrays (n,dim) on disk and a record of the blocks that are whole."
     files = 'values.npy', 'mirrored.npy'
     def __init__(self, folder: Path, # where; made when it is not there
@@ -400,38 +400,16 @@ class Part:
                  dim: int, # numbers a face
                  to: tuple[Path, Path] # what the two arrays are called when they are whole
                  ):
-        self.folder, self.to = folder, to
+        self.to = to
         for f, t in zip(self.files, to):                           # killed between the two renamings of `finish`
             if folder.is_dir() and not (folder/f).exists(): t.replace(folder/f) if t.exists() else shutil.rmtree(folder)
-        if not folder.is_dir():
-            tmp = folder.with_name(f'{folder.name}-{os.getpid()}'); tmp.mkdir(parents=True)
-            for f in self.files: np.lib.format.open_memmap(tmp/f, 'w+', np.float32, (n, dim))
-            try: tmp.rename(folder)
-            except OSError: shutil.rmtree(tmp)                     # another process was first; both write the same numbers
-        self.arrays = [np.load(folder/f, mmap_mode='r') for f in self.files]
-
-    def add(self, i: int, # first face
-            *blocks: np.ndarray # (k,dim) of the pictures and of their mirror images
-            ) -> None:
-        "Write one block, then its line in the record."
-        for f, a, b in zip(self.files, self.arrays, blocks): # written, not assigned to the map: a full disk is then an error and not a crash
-            with open(self.folder/f, 'r+b') as out: out.seek(a.offset + i*a.strides[0]); out.write(b.tobytes()); out.flush(); os.fsync(out.fileno())
-        with open(self.folder/'record', 'a') as out: out.write(f'{i} {len(blocks[0])} {self.hash(i, len(blocks[0]))}\n'); out.flush(); os.fsync(out.fileno())
-
-    def hash(self, i: int, k: int) -> str:
-        "Hash of the block of k faces that starts at face i, as it stands on the disk."
-        return sha256(b''.join(a[i:i+k].tobytes() for a in self.arrays))
-
-    def finished(self) -> set[int]:
-        "First faces of the blocks that still read as they were written."
-        lines = (self.folder/'record').read_text().splitlines() if (self.folder/'record').is_file() else []
-        return {int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h}
+        super().__init__(folder, n, values=(dim,), mirrored=(dim,))
 
     def finish(self) -> None:
         "Give the arrays their names."
         for f, t in zip(self.files, self.to): (self.folder/f).replace(t)
 
-# %% ../nbs/03_encoders.ipynb #030055
+# %% ../nbs/03_encoders.ipynb #030057
 class BlockEmbedder:
     "Embeds one block of a store after the other: what a worker does, here or on another machine."
     def __init__(self, folder: Path, # the store's
@@ -472,13 +450,13 @@ def embed_store(store: FaceStore, # whose pictures
         if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
         else: results = on_ray(todo, partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block), workers)
         with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
-            for _ in zip(progress(todo), in_order(pool, lambda done: part.add(*done), results, 1)):
+            for _ in zip(progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)):
                 if card.is_file(): break # another process was first, with the same numbers
         if not card.is_file(): part.finish(); write_json(card, about) # the card is written last: it makes the cache whole
         for p in values.parent.glob(f".{encoder.name}-{'?'*16}.part*"): shutil.rmtree(p, ignore_errors=True)
     return load_embeddings(store, encoder.name, encoder)
 
-# %% ../nbs/03_encoders.ipynb #030064
+# %% ../nbs/03_encoders.ipynb #030066
 def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carry it
                weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
                device: torch.device | str | None = None # where to put it; None for the fastest device
@@ -496,7 +474,7 @@ def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carr
     if (diff := _differences(e.fingerprint, made, 'at hand')): raise FacegenError(f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with --weights.")
     return e
 
-# %% ../nbs/03_encoders.ipynb #030067
+# %% ../nbs/03_encoders.ipynb #030069
 def nt_xent(a: Tensor, # (B,D) unit vectors
             b: Tensor, # (B,D) their partners
             people: Tensor | None = None, # (B,) who it is, -1 unknown: another pair of the same person is left out
@@ -520,14 +498,14 @@ def partners(people: np.ndarray, # (N,) who is on each picture, -1 unknown
     out = np.empty(len(people), np.int64); out[order] = order[following]
     return np.where(people < 0, np.arange(len(people)), out)
 
-# %% ../nbs/03_encoders.ipynb #030070
+# %% ../nbs/03_encoders.ipynb #030072
 def random_views(size: int # side of the views
                  ) -> nn.Module: # pictures in [0, 1] to views in [0, 1]
     "Random crop, mirroring, light, colour and greyness of a batch of faces, by kornia."
     import kornia.augmentation as K
     return nn.Sequential(K.RandomResizedCrop((size, size), scale=(.6, 1.), ratio=(.9, 1.1)), K.RandomHorizontalFlip(), K.ColorJitter(.4, .4, .4, 0., p=.8), K.RandomGrayscale(p=.1))
 
-# %% ../nbs/03_encoders.ipynb #030073
+# %% ../nbs/03_encoders.ipynb #030075
 @dataclass(frozen=True)
 class TuneSettings:
     "How DINOv2's last block is tuned; temperature, rate, batch, epochs and minutes are the design's."
@@ -556,16 +534,18 @@ def _validate(encoder: Encoder, store: FaceStore, views: nn.Module, s: TuneSetti
     with torch.random.fork_rng():
         torch.manual_seed(s.seed); return float(np.mean([_pair_loss(encoder, store, p, views, s).item() for p in _epoch_pairs(store, 'validation', s, s.seed, 512)]))
 
-# %% ../nbs/03_encoders.ipynb #030074
+# %% ../nbs/03_encoders.ipynb #030076
 def tune_last_block(encoder: Encoder, # DINOv2; it is left as it is
                     store: FaceStore, # its training faces are learnt from, its validation faces decide when to stop
                     file: str | Path, # where the tuned weights go, a .safetensors file
                     settings: TuneSettings = TuneSettings(), # how
                     tell: Callable[[str], None] = print # gets one line an epoch
                     ) -> tuple[Encoder, list[dict[str, float]]]: # `dinov2_tuned`, and loss, validation loss and minutes by epoch
-    "Tune the last block by contrast within a time budget, keep the best epoch, save it; raises `FacegenError` without validation faces."
+    "Tune the last block by contrast within a time budget, keep the best epoch, save it; raises `FacegenError` for another encoder or without validation faces."
     from safetensors.torch import save_file
     s, budget, e = settings, Budget(settings.minutes), copy.deepcopy(encoder)
+    if not encoder.name.startswith('dinov2'): raise FacegenError(f"The encoder '{encoder.name}' cannot be tuned; give dinov2_s or dinov2_tuned.")
+    if s.pairs not in ('views', 'people'): raise FacegenError(f"Unknown pairs '{s.pairs}'; use views or people.")
     for split in ('train', 'validation'):
         if len(store.indices(split)) < 2: raise FacegenError(f"The store '{store.path}' has {len(store.indices(split))} {split} faces; tuning needs two at least.")
     block, views = e.net.blocks[-1].requires_grad_(True), random_views(e.input_size)

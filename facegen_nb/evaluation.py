@@ -4,435 +4,31 @@
 
 # %% ../nbs/08_evaluation.ipynb #080004
 from __future__ import annotations
-import time, warnings
+import json, shutil, tempfile, time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, environment, pick_device, progress, sheet, to_float, to_uint8
-from .losses import LPIPS, LPIPS_FILES, lpips_missing
+from .core import FacegenError, environment, pick_device, progress, sha256, sheet, to_float, weights_dir, write_json
+from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, score_metric, squeezenet_features
+from .encoders import embed_images, embed_store, encoder_of
+from .identity import cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
+from .losses import lpips_missing
+from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
+from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
+from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
+from .robustness import robustness
+from .workers import Blocks
 
 # %% auto #0
-__all__ = ['cosines', 'derangement', 'other_pictures', 'Impostors', 'impostor_pairs', 'threshold', 'Bootstrap', 'interval',
-           'weighted_mean', 'weighted_quantile', 'entry', 'missing', 'identity_scores', 'identity_summary',
-           'resampled_thresholds', 'identity_metrics', 'Perceptual', 'squared_distance', 'cycle_order', 'ssim',
-           'picture_scores', 'picture_metrics', 'squeezenet_features', 'frechet_distance', 'frechet_by_svd',
-           'kernel_distance', 'half_of_people', 'crowd_distances', 'zero_shot', 'generate_faces', 'known_people',
-           'pick_faces', 'same_recogniser', 'check_judge', 'identity_part', 'crowd_part', 'spaces', 'recognisers',
-           'evaluate']
+__all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'same_recogniser', 'check_judge', 'Subject', 'recognisers', 'measured',
+           'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'squeezenet_of',
+           'crowd_part', 'memory_part', 'factor_part', 'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts',
+           'without_folders', 'evaluate', 'every_part']
 
-# %% ../nbs/08_evaluation.ipynb #080013
-def cosines(a: np.ndarray, # (n,D), any length
-            b: np.ndarray # (n,D), any length
-            ) -> np.ndarray: # (n,) float32 in [-1, 1]
-    "Cosine of each row of `a` with the same row of `b`."
-    if a.shape != b.shape: raise FacegenError(f'Embeddings of shape {a.shape} and {b.shape} were compared; both must have the same shape.')
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return ((a * b).sum(1) / np.maximum(norms, 1e-12)).astype(np.float32)
-
-# %% ../nbs/08_evaluation.ipynb #080016
-def derangement(identities: np.ndarray, # (n,) the person of each face
-                seed: int = 0 # the same seed gives the same shuffle
-                ) -> np.ndarray: # (n,) int64: face i is compared with face result[i]
-    "A permutation that gives every face a picture of a different person; raises `FacegenError` for one person only."
-    people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
-    if len(people) < 2: raise FacegenError(f'{len(people)} person was found among {len(identities)} faces; a floor needs pictures of at least two people, so evaluate more faces.')
-    rng = np.random.default_rng(seed)
-    if 2*counts.max() > len(codes): return np.array([rng.choice(np.flatnonzero(codes != c)) for c in codes])
-    place = rng.permutation(len(people))[codes]                    # people in random order
-    order = np.lexsort((rng.random(len(codes)), place))            # and their pictures too
-    result = np.empty(len(codes), np.int64)
-    result[order] = np.roll(order, -counts.max())
-    return result
-
-# %% ../nbs/08_evaluation.ipynb #080019
-def other_pictures(identities: np.ndarray, # (n,) the person of each face
-                   seed: int = 0 # the same seed gives the same choice
-                   ) -> np.ndarray: # (n,) int64: another face of the same person, or -1 where there is none
-    "For each face another picture of the same person; each picture is chosen at most once."
-    result = np.full(len(identities), -1, np.int64)
-    order = np.random.default_rng(seed).permutation(len(identities))
-    order = order[np.argsort(identities[order], kind='stable')]
-    for mine in np.split(order, np.flatnonzero(np.diff(identities[order])) + 1):
-        if len(mine) > 1: result[mine] = np.roll(mine, 1)
-    return result
-
-# %% ../nbs/08_evaluation.ipynb #080022
-@dataclass
-class Impostors:
-    "Scores of real pairs of different people: how many there were, and the highest of them."
-    n: int # pairs in all
-    top: np.ndarray # (T,) float32, the highest scores in descending order
-    people: np.ndarray # (K,) the people
-    counts: np.ndarray # (K,) faces of each
-    pairs: np.ndarray # (T,2) the two people of each pair in `top`, as positions in `people`
-
-def impostor_pairs(values: np.ndarray, # (n,D) unit-norm embeddings of real faces
-                   identities: np.ndarray, # (n,) their people; negative means unknown
-                   keep: float = .05 # share of the pairs whose scores are kept
-                   ) -> Impostors:
-    "Score all real pairs of different, known people."
-    values, identities = values[identities >= 0], identities[identities >= 0]
-    people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
-    i, j = np.triu_indices(len(values), 1)
-    differ = codes[i] != codes[j]; i, j = i[differ], j[differ]
-    scores = (values @ values.T)[i, j]
-    top = np.argsort(-scores, kind='stable')[:int(np.ceil(keep*len(scores)))]
-    return Impostors(len(scores), scores[top], people, counts, np.stack([codes[i[top]], codes[j[top]]], 1))
-
-# %% ../nbs/08_evaluation.ipynb #080025
-def threshold(imp: Impostors, # scores of real pairs of different people
-              far: float, # the share of them that may pass, such as 1e-3
-              weights: np.ndarray | None = None # (K,) how often each person counts; None: once
-              ) -> float | None: # accepted means a score strictly above; None when fewer than ten pairs support it
-    "The score above which at most the share `far` of impostor pairs lies."
-    if far*imp.n < 10: return None
-    if weights is None: return float(imp.top[int(far*imp.n + 1e-9)])
-    mine = weights * imp.counts
-    total = (mine.sum()**2 - (mine**2).sum()) / 2                 # pairs of different people in the resample
-    a, b = imp.pairs[:int(4*far*imp.n) + 50].T                    # more than any resample lets pass
-    passed = np.cumsum(weights[a] * weights[b])                   # pairs at or above each score
-    return float(imp.top[min(int((passed <= far*total + 1e-9).sum()), len(a) - 1)])
-
-# %% ../nbs/08_evaluation.ipynb #080031
-class Bootstrap:
-    "Resamples of people: how often each person stands in each of `n` resamples."
-    def __init__(self,
-                 *groups: np.ndarray, # arrays of people; those that an earlier array lacks are drawn among themselves
-                 n: int = 1000, # resamples
-                 seed: int = 0 # the same seed gives the same resamples
-                 ):
-        rng = np.random.default_rng(seed); known: list = []; draws = []
-        for g in groups:
-            new = np.setdiff1d(g, known)
-            if len(new): draws.append(rng.multinomial(len(new), np.full(len(new), 1/len(new)), size=n)); known += new.tolist()
-        self.n, self.order = n, np.argsort(known)
-        self.people, self.counts = np.array(known)[self.order], np.concatenate(draws, 1)[:, self.order]
-    def weights(self, identities: np.ndarray # (m,) people, each one known
-                ) -> np.ndarray: # (n,m)
-        "How often each face counts in each resample."
-        return self.counts[:, np.searchsorted(self.people, identities)].astype(np.float64)
-
-# %% ../nbs/08_evaluation.ipynb #080033
-def interval(replicates: np.ndarray # (n,) one value for each resample
-             ) -> tuple[float, float] | tuple[None, None]: # ends of the interval; None where it cannot be had
-    "The central 95 % of the resampled values."
-    ok = np.isfinite(replicates)
-    return tuple(float(v) for v in np.quantile(replicates[ok], [.025, .975])) if ok.sum() > 1 else (None, None)
-
-def weighted_mean(values: np.ndarray, # (m,) one value a face, or (n,m) another for each resample
-                  w: np.ndarray # (n,m) as `Bootstrap.weights` gives them
-                  ) -> np.ndarray: # (n,)
-    "The mean over faces in each resample; NaN in a resample that holds none."
-    total = w.sum(1)
-    sums = w @ values if values.ndim == 1 else (w * values).sum(1)
-    return np.divide(sums, total, out=np.full(len(w), np.nan), where=total > 0)
-
-def weighted_quantile(values: np.ndarray, # (m,) one value a face
-                      w: np.ndarray, # (n,m) as `Bootstrap.weights` gives them
-                      q: float # such as .05
-                      ) -> np.ndarray: # (n,)
-    "The smallest value below or at which the share `q` of the faces lies, in each resample."
-    order = np.argsort(values); cum = np.cumsum(w[:, order], 1)
-    return values[order][(cum < q*cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
-
-# %% ../nbs/08_evaluation.ipynb #080040
-def entry(value: float | None, # the number; None when it is missing
-          n: int = 0, # faces (or pairs) behind it
-          low: float | None = None, # ends of the 95 % interval
-          high: float | None = None, #
-          floor: float | None = None, # its value with shuffled embeddings
-          ceiling: float | None = None, # its value for real pictures
-          better: str = 'high', # 'high' or 'low'
-          reason: str | None = None, # why it is missing
-          **more: Any # further plain values, such as the threshold
-          ) -> dict[str, Any]: # plain values for JSON
-    "One metric of a result file."
-    num = lambda v: None if v is None or not np.isfinite(v) else float(v)
-    d = dict(value=num(value), n=int(n), low=num(low), high=num(high), floor=num(floor), ceiling=num(ceiling), better=better, **more)
-    if d['value'] is None: d['reason'] = reason or 'the value is not a finite number'
-    return d
-
-def missing(reason: str, # one sentence: why, and what to do
-            better: str = 'high', # 'high' or 'low'
-            **more: Any # further plain values
-            ) -> dict[str, Any]: # an entry without a value
-    "A metric that could not be measured: reported, and never replaced by another."
-    return entry(None, better=better, reason=reason, **more)
-
-# %% ../nbs/08_evaluation.ipynb #080043
-def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
-                    target: np.ndarray, # (n,D) embeddings of the pictures they are compared with
-                    claimed: np.ndarray, # (n,) the person in each target
-                    gallery: np.ndarray, # (m,D) embeddings of distractors
-                    gallery_people: np.ndarray # (m,) their people
-                    ) -> dict[str, np.ndarray]: # 'cosine', 'auc' and 'rank1', each (n,)
-    "Per face: the cosine, the share of strangers' scores below it (their mean is the AUC), and whether it is nearest."
-    own = cosines(probe, target)
-    against = probe @ gallery.T
-    stranger = gallery_people[None] != claimed[:, None]
-    pool = against[stranger]; pool = np.sort(pool[::1 + len(pool)//1_000_000])     # a million strangers are enough
-    if len(pool) == 0: raise FacegenError('The gallery holds no picture of another person; evaluate at least two people.')
-    below = (np.searchsorted(pool, own, 'left') + np.searchsorted(pool, own, 'right')) / 2
-    nearest = np.where(stranger, against, -2).max(1)
-    return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
-
-# %% ../nbs/08_evaluation.ipynb #080045
-def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
-                     w: np.ndarray, # (B,n) bootstrap weights of these faces
-                     limits: dict[float, tuple[float | None, np.ndarray]] # FAR: (threshold, (B,) resampled thresholds)
-                     ) -> dict[str, tuple]: # name: (value, (B,) resampled values)
-    "The six identity numbers and their resamples."
-    c = s['cosine']
-    out = dict(mean=(c.mean(), weighted_mean(c, w)), p05=(weighted_quantile(c, np.ones((1, len(c))), .05)[0], weighted_quantile(c, w, .05)))
-    for far, (t, ts) in limits.items():
-        out[f'tar_{far:.0e}'.replace('e-0', 'e-')] = (None, None) if t is None else ((c > t).mean(), weighted_mean(c[None] > ts[:, None], w))
-    return out | {k: (s[k].mean(), weighted_mean(s[k], w)) for k in ('auc', 'rank1')}
-
-def resampled_thresholds(imp: Impostors, # real pairs of different people
-                         boot: Bootstrap # resamples that know the people in `imp`
-                         ) -> dict[float, tuple[float | None, np.ndarray | None]]:
-    "Thresholds at FAR 1e-2 and 1e-3, with one for each resample."
-    w, out = boot.weights(imp.people), {}
-    for far in (1e-2, 1e-3):
-        t = threshold(imp, far)
-        out[far] = (t, None if t is None else np.array([threshold(imp, far, x) for x in w]))
-    return out
-
-# %% ../nbs/08_evaluation.ipynb #080048
-def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated faces
-                     source: np.ndarray, # (n,D) embeddings of the real pictures they were made from
-                     identities: np.ndarray, # (n,) the people
-                     gallery: np.ndarray, # (m,D) real pictures, one of each person
-                     gallery_people: np.ndarray, # (m,) their people
-                     impostors: Impostors, # real pairs of different people
-                     who: str = 'judge', # first part of the metrics' names
-                     n_boot: int = 1000, # resamples
-                     seed: int = 0 # of the shuffle, the choice of other pictures and the resamples
-                     ) -> dict[str, dict]: # `judge_source_mean`, ... each as `entry` makes it
-    "Identity to the source and to another picture, with floor, ceiling and interval."
-    boot = Bootstrap(identities, impostors.people, n=n_boot, seed=seed)
-    limits, out = resampled_thresholds(impostors, boot), {}
-    shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_pictures(identities, seed)
-    for which, target, rows in (('source', np.arange(len(source)), np.arange(len(source))), ('other', other, np.flatnonzero(other >= 0))):
-        def scores(probe, to): return identity_summary(identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people), boot.weights(identities[rows]), limits)
-        names = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'auc', 'rank1')
-        if len(rows) == 0:
-            out |= {f'{who}_{which}_{k}': missing('No person among these faces has two pictures of known identity.') for k in names}; continue
-        mine, ceiling, lost = scores(generated, target), scores(source, target), [scores(generated, s) for s in shuffles]
-        for k in names:
-            far = {'tar_1e-2': 1e-2, 'tar_1e-3': 1e-3}.get(k)
-            more = dict(threshold=limits[far][0], impostor_pairs=impostors.n) if far else dict(gallery=len(gallery)) if k == 'rank1' else {}
-            if mine[k][0] is None:
-                out[f'{who}_{which}_{k}'] = missing(f'{impostors.n} impostor pairs of known people were found; FAR {far:.0e} needs {10/far:.0f}, so use a larger store.', **more); continue
-            out[f'{who}_{which}_{k}'] = entry(mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more)
-    return out
-
-# %% ../nbs/08_evaluation.ipynb #080054
-class Perceptual(LPIPS):
-    "LPIPS as a squared Euclidean distance between vectors, one a picture; raises `FacegenError` without its weights."
-    def __init__(self,
-                 kind: str = 'squeeze', # 'squeeze', 'alex' or 'vgg'
-                 device: str | torch.device = 'cpu' # where to compute
-                 ):
-        super().__init__(kind)
-        self.kind, self.device = kind, torch.device(device); self.to(device)
-        self.weights = [lin.model[-1].weight.flatten() for lin in self.net.lins]
-    def layers(self, x: torch.Tensor # (B,3,H,W) in [-1, 1]
-               ) -> list[torch.Tensor]: # (B,C,H,W) each
-        "Features of each layer."
-        return list(self.net.net(self.net.scaling_layer(x.to(self.device, memory_format=torch.channels_last))))
-    def vectors(self, layers: list[torch.Tensor] # as `layers` gave them
-                ) -> list[torch.Tensor]: # the same shapes
-        "Each layer's part of the vector: squared distances of these add up to LPIPS."
-        return [f * (f.square().sum(1, keepdim=True).add(1e-20).rsqrt() * (f.shape[2]*f.shape[3])**-.5) * w.sqrt().view(-1, 1, 1)
-                for f, w in zip(layers, self.weights)]
-
-def squared_distance(a: list[torch.Tensor], # parts of the vectors of B pictures
-                     b: list[torch.Tensor] # the same parts of B others
-                     ) -> torch.Tensor: # (B,)
-    "Squared Euclidean distance of vectors that come in parts."
-    return sum((x - y).square().flatten(1).sum(1) for x, y in zip(a, b))
-
-# %% ../nbs/08_evaluation.ipynb #080060
-def cycle_order(partner: np.ndarray # (n,) whom each face meets
-                ) -> np.ndarray: # (n,) all positions; after i comes partner[i], unless that one has been
-    "An order in which partners are neighbours."
-    seen, order = np.zeros(len(partner), bool), []
-    for i in range(len(partner)):
-        while not seen[i]: seen[i] = True; order.append(i); i = partner[i]
-    return np.array(order)
-
-def ssim(a: torch.Tensor, # (B,3,H,W) in [0, 1]
-         b: torch.Tensor # the same shape
-         ) -> torch.Tensor: # (B,)
-    "Structural similarity, kornia's, window of 11 pixels."
-    from kornia.metrics import ssim as kornia_ssim
-    return kornia_ssim(a, b, 11).mean((1, 2, 3))
-
-# %% ../nbs/08_evaluation.ipynb #080062
-@torch.inference_mode()
-def picture_scores(generated: np.ndarray, # (n,H,W,3) uint8
-                   source: np.ndarray, # (n,H,W,3) uint8, the real pictures
-                   partner: np.ndarray, # (n,) whose picture serves as the floor, as `derangement` gives it
-                   perceptual: Perceptual | None = None, # None: no LPIPS
-                   batch_size: int = 64 # pictures at a time; changes the speed only
-                   ) -> dict[str, np.ndarray]: # (n,) each: mse, ssim, lpips and mse_floor, ...; features (n,512) of a squeeze net
-    "Distances of each generated face to its source, and of the source to somebody else's picture."
-    order, device = cycle_order(partner), perceptual.device if perceptual else torch.device('cpu')
-    out: dict[str, list] = {}
-    def put(**kw):
-        for k, v in kw.items(): out.setdefault(k, []).append(v.float().cpu().numpy())
-    for rows in progress(np.split(order, range(batch_size, len(order), batch_size))):
-        both = np.unique(np.r_[rows, partner[rows]])                      # the batch and the partners it lacks
-        mine, other = (torch.from_numpy(np.searchsorted(both, r)) for r in (rows, partner[rows]))
-        g, r = to_float(generated[rows]).to(device), to_float(source[both]).to(device)
-        g01, r01 = (g + 1)/2, (r + 1)/2
-        put(mse=(g01 - r01[mine]).square().mean((1, 2, 3)), mse_floor=(r01[mine] - r01[other]).square().mean((1, 2, 3)),
-            ssim=ssim(g01, r01[mine]), ssim_floor=ssim(r01[mine], r01[other]))
-        if perceptual:
-            lg, lr = perceptual.layers(g), perceptual.layers(r)
-            vg, vr = perceptual.vectors(lg), perceptual.vectors(lr)
-            put(lpips=squared_distance(vg, [v[mine] for v in vr]), lpips_floor=squared_distance([v[mine] for v in vr], [v[other] for v in vr]))
-            if perceptual.kind == 'squeeze': put(features=lg[-1].mean((2, 3)), source_features=lr[-1][mine].mean((2, 3)))
-    back = np.argsort(order)
-    return {k: np.concatenate(v)[back] for k, v in out.items()}
-
-# %% ../nbs/08_evaluation.ipynb #080064
-def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave them
-                    boot: Bootstrap, # resamples of people
-                    identities: np.ndarray, # (n,) the people
-                    lpips_name: str = 'lpips_squeeze', # the metric's name, which names its network
-                    reason: str | None = None # why there is no LPIPS
-                    ) -> dict[str, dict]: # each as `entry` makes it
-    "Distances of pictures as metrics with floor, ceiling and interval."
-    w, out = boot.weights(identities), {}
-    for k, name, better, ceiling in (('lpips', lpips_name, 'low', 0.), ('mse', 'mse', 'low', 0.), ('ssim', 'ssim', 'high', 1.)):
-        if k in scores: out[name] = entry(scores[k].mean(), len(identities), *interval(weighted_mean(scores[k], w)), scores[f'{k}_floor'].mean(), ceiling, better)
-        else: out[name] = missing(reason or 'not measured', better)
-    return out
-
-# %% ../nbs/08_evaluation.ipynb #080067
-@torch.inference_mode()
-def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
-                        device: str | torch.device = 'cpu', # where to compute
-                        batch_size: int = 64 # pictures at a time; changes the speed only
-                        ) -> np.ndarray: # (n,512) float32
-    "SqueezeNet 1.1's last features (ImageNet's mean and deviation, 128 pixels), averaged over the picture."
-    from torchvision.models import squeezenet1_1
-    if (why := lpips_missing('squeeze')): raise FacegenError(why)
-    weights = torch.load(Path(torch.hub.get_dir())/'checkpoints'/LPIPS_FILES['squeeze'], map_location='cpu', weights_only=True)
-    net = squeezenet1_1(weights=None); net.load_state_dict(weights); net = net.features.eval().to(device, memory_format=torch.channels_last)
-    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((.485, .456, .406), (.229, .224, .225)))
-    def features(x): return net((((x.to(device) + 1)/2 - mean) / std).contiguous(memory_format=torch.channels_last)).mean((2, 3))
-    return np.concatenate([features(to_float(images[i:i+batch_size])).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
-
-# %% ../nbs/08_evaluation.ipynb #080070
-def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
-                     b: np.ndarray # (m,D) features of the other
-                     ) -> float: # squared distance, 0 or more
-    "Fréchet distance of two crowds by clean-fid, from means and covariances."
-    from cleanfid.fid import frechet_distance as clean_fid
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')                       # clean-fid calls scipy's sqrtm in an old way
-        return float(clean_fid(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False)))
-
-def frechet_by_svd(a: np.ndarray, # (n,D) features of one crowd
-                   b: np.ndarray # (m,D) features of the other
-                   ) -> float: # the same squared distance
-    "Fréchet distance of two crowds through singular values; faster, and exact with fewer faces than dimensions."
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    A, B = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (a, b))
-    spread = (A**2).sum() + (B**2).sum()
-    A, B = (np.linalg.qr(x, mode='r') if len(x) > x.shape[1] else x for x in (A, B))
-    return float(((a.mean(0) - b.mean(0))**2).sum() + spread - 2*np.linalg.svd(A @ B.T, compute_uv=False).sum())
-
-# %% ../nbs/08_evaluation.ipynb #080075
-def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
-                    b: np.ndarray, # (m,D) features of the other
-                    seed: int = 0, # of the random subsets
-                    max_subset: int = 1000 # faces in a subset
-                    ) -> float: # squared maximum mean discrepancy; can be slightly negative
-    "Kernel distance of two crowds by clean-fid (cubic kernel, unbiased), repeatable."
-    from cleanfid.fid import kernel_distance as clean_kid
-    state = np.random.get_state()
-    try:
-        np.random.seed(seed)
-        return clean_kid(a.astype(np.float64), b.astype(np.float64), 1 if min(len(a), len(b)) <= max_subset else 100, max_subset)
-    finally: np.random.set_state(state)
-
-# %% ../nbs/08_evaluation.ipynb #080078
-def half_of_people(identities: np.ndarray, # (n,) people
-                   rng: np.random.Generator # source of randomness
-                   ) -> np.ndarray: # positions of the faces of a random half of the people
-    "A random half of the people, with all their faces."
-    people = np.unique(identities)
-    return np.flatnonzero(np.isin(identities, rng.permutation(people)[:max(1, len(people)//2)]))
-
-def crowd_distances(generated: np.ndarray, # (n,D) features of generated faces
-                    real: np.ndarray, # (n,D) features of the real pictures they were made from
-                    reference: np.ndarray, # (n,D) features of real pictures of other people
-                    identities: np.ndarray, # (n,) people of the first two
-                    reference_people: np.ndarray, # (n,) people of the reference
-                    space: str, # the feature space's name: squeezenet, or a recogniser's
-                    seed: int = 0, # of subsets and halves
-                    halves: int = 40 # random halves for the interval
-                    ) -> dict[str, dict]: # `fd_<space>` and `kd_<space>`, each as `entry` makes it
-    "Fréchet and kernel distance of generated faces to real ones, with real against real beside them."
-    n, dim = generated.shape; out = {}
-    for name, whole, part in ((f'kd_{space}', lambda a, b: kernel_distance(a, b, seed), lambda a, b: kernel_distance(a, b, seed, len(a) + len(b))),
-                              (f'fd_{space}', frechet_distance, frechet_by_svd)):
-        if n < 4: out[name] = missing(f'{n} faces were evaluated; a distance between crowds needs at least 4.', 'low'); continue
-        if name.startswith('fd') and n < dim:
-            out[name] = missing(f'{n} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as many faces as dimensions, so evaluate more or read kd_{space}.', 'low'); continue
-        rng, reps = np.random.default_rng(seed), []
-        for _ in range(halves):
-            i, j = half_of_people(identities, rng), half_of_people(reference_people, rng)
-            if min(len(i), len(j)) > 1: reps.append([part(generated[i], reference[j]), part(real[i], reference[j])])
-        value, ceiling = whole(generated, reference), whole(real, reference)
-        se = 1.96*np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
-        more = dict(ratio=value/ceiling) if ceiling - se[1] > 0 else {}
-        out[name] = entry(value, n, value - se[0], value + se[0], None, ceiling, 'low', dim=dim, ceiling_low=float(ceiling - se[1]), ceiling_high=float(ceiling + se[1]), **more)
-    return out
-
-# %% ../nbs/08_evaluation.ipynb #080083
-def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
-              identities: np.ndarray, # (N,) people; negative means unknown
-              test: np.ndarray, # positions of the evaluated faces
-              train: np.ndarray # positions of the training faces
-              ) -> dict[str, Any]: # plain values for a result
-    "Assert that no person stands in both splits and find the two most similar faces across them."
-    shared = np.intersect1d(identities[test], identities[train])
-    shared = shared[shared >= 0]
-    if len(shared): raise FacegenError(f'{len(shared)} people stand both in the training split and among the evaluated faces; people must not be shared, so curate the store again.')
-    if len(train) == 0: return dict(shared_people=0, training_faces=0, evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()), largest_cosine=None, above_0_9=0)
-    known = np.asarray(values[train], np.float32).T
-    best = np.concatenate([(np.asarray(values[test[i:i+256]], np.float32) @ known).max(1) for i in range(0, len(test), 256)])
-    return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()),
-                largest_cosine=float(best.max()), above_0_9=int((best > .9).sum()))
-
-# %% ../nbs/08_evaluation.ipynb #080086
-def generate_faces(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
-                   embeddings: np.ndarray, # (n,D) unit norm
-                   seed: int = 0, # of the noise
-                   batch_size: int = 64, # faces at a time; changes the speed only
-                   guidance: float | None = None # passed on
-                   ) -> np.ndarray: # (n,H,W,3) uint8
-    "Generate a face for each embedding; raises `FacegenError` when the pictures hold NaN."
-    shape = getattr(generator, 'noise_shape', None) or ((generator.noise_dim,) if getattr(generator, 'noise_dim', 0) else None)
-    noise = torch.randn(len(embeddings), *shape, generator=torch.Generator().manual_seed(seed)) if shape else None
-    step, out = batch_size if shape else 64, []
-    for i in progress(range(0, len(embeddings), step)):
-        e = torch.from_numpy(np.array(embeddings[i:i+step], np.float32))
-        how = dict(noise=noise[i:i+step]) if shape else dict(seed=seed + i//step)
-        x = generator.generate(e, guidance=guidance, **how)
-        if not torch.isfinite(x).all(): raise FacegenError(f'The generator drew NaN or infinite pixels for faces {i} to {i + len(e) - 1}; finite pictures were expected, so use an earlier checkpoint.')
-        out.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
-    return np.concatenate(out)
-
-# %% ../nbs/08_evaluation.ipynb #080089
+# %% ../nbs/08_evaluation.ipynb #080012
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
                  ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
     "Make every face of unknown identity a person of its own."
@@ -452,7 +48,7 @@ def pick_faces(store: Any, # a FaceStore
     people = np.unique(who); rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
-# %% ../nbs/08_evaluation.ipynb #080092
+# %% ../nbs/08_evaluation.ipynb #080015
 def same_recogniser(a: dict[str, Any], # a fingerprint
                     b: dict[str, Any] # another
                     ) -> bool: # True when both describe the same network with the same weights
@@ -472,62 +68,34 @@ def check_judge(judge: dict[str, Any], # fingerprint of the judge
                            "choose another judge, or force it and the result will be marked.")
     return not same
 
-# %% ../nbs/08_evaluation.ipynb #080094
-def identity_part(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
-                  rows: np.ndarray, # (n,) the store's rows they were made from
-                  store: Any, # a FaceStore
-                  values: np.ndarray, # (N,D) the recogniser's embeddings of the whole store
-                  encoder: Any, # the recogniser
-                  who: str, # 'judge' or 'encoder'
-                  seed: int = 0, # of every random choice
-                  batch_size: int = 64, # faces at a time
-                  n_boot: int = 1000 # resamples
-                  ) -> tuple[dict[str, dict], np.ndarray]: # metrics, and the embeddings of the generated faces
-    "Identity by one recogniser: embeds the generated faces, finds thresholds and distractors in the store, scores."
-    from facegen_nb.encoders import embed_images
-    generated, people = embed_images(encoder, faces, batch_size), known_people(store.identity_codes)
-    rng = np.random.default_rng(seed)
-    rest = rng.permutation(np.setdiff1d(np.arange(len(people)), rows))
-    pool = np.r_[rng.permutation(rows), rest]                                # evaluated faces first
-    imp = impostor_pairs(*(x[pool[people[pool] >= 0][:1500]] for x in (values.astype(np.float32), people)))
-    first = np.sort(np.unique(people[pool], return_index=True)[1])[:2500]    # one picture of each person
-    gallery = pool[first]
-    return identity_metrics(generated, values[rows].astype(np.float32), people[rows], values[gallery].astype(np.float32), people[gallery], imp, who, n_boot, seed), generated
+# %% ../nbs/08_evaluation.ipynb #080018
+@dataclass
+class Subject:
+    "A model, the faces it is asked for, and what it is measured with."
+    generator: Any # anything with `generate(embeddings, *, noise, seed, guidance)`
+    store: Any # a FaceStore
+    embeddings: Any # the conditioning Embeddings of the store
+    judge: Any # an Encoder that took no part
+    judge_values: np.ndarray # (N,J) its embeddings of the store
+    encoder: Any # the conditioning Encoder; None where it cannot be had
+    rows: np.ndarray # (n,) the evaluated faces, positions in the store
+    people: np.ndarray # (N,) who is on each picture of the store, as `known_people` says
+    folder: Path # where unfinished work lies
+    device: torch.device # for LPIPS and features
+    seed: int = 0 # of every random choice
+    batch_size: int = 64 # faces at a time; changes the speed only
+    guidance: float | None = None # passed to the generator
+    n_boot: int = 1000 # resamples
+    tell: Callable[[str], None] = print # told what is going on
+    def draw(self, rows: np.ndarray, # whose embeddings
+             first: int = 0, # position in the stream, a multiple of 64
+             stream: int = 0 # each stream has its own noise
+             ) -> np.ndarray: # (n,H,W,3) uint8
+        "Faces for the embeddings of these rows."
+        return generate_faces(self.generator, self.embeddings.values[rows], self.seed + 1000*stream, self.batch_size, self.guidance, first=first, bar=False)
+    def judged(self, faces: np.ndarray) -> np.ndarray: "The judge's embeddings (n,J)."; return embed_images(self.judge, faces, self.batch_size, bar=False)
 
-def crowd_part(features: dict[str, tuple], # space: (generated (n,D), real (n,D), a function of positions that gives the reference)
-               rows: np.ndarray, # (n,) the store's rows
-               store: Any, # a FaceStore
-               seed: int = 0 # of every random choice
-               ) -> dict[str, dict]: # metrics
-    "Distances of crowds in each space, against as many training faces of other people."
-    people, train = known_people(store.identity_codes), np.asarray(store.indices('train'))
-    train = np.random.default_rng(seed).permutation(train[~np.isin(people[train], people[rows])])
-    n = min(len(rows), len(train))
-    mine = np.sort(np.random.default_rng(seed).permutation(len(rows))[:n]); reference = np.sort(train[:n]); out = {}
-    for space, (generated, real, get) in features.items():
-        out |= crowd_distances(generated[mine], real[mine], get(reference), people[rows[mine]], people[reference], space, seed)
-    return out
-
-# %% ../nbs/08_evaluation.ipynb #080096
-def spaces(faces: np.ndarray, # (n,H,W,3) uint8 generated faces
-           rows: np.ndarray, # (n,) the store's rows
-           store: Any, # a FaceStore
-           judge_name: str, # names the judge's space
-           judged: np.ndarray, # (n,D) the judge's embeddings of the generated faces
-           values: np.ndarray, # (N,D) the judge's embeddings of the store
-           scores: dict[str, np.ndarray], # as `picture_scores` gave them
-           device: torch.device, # where to compute
-           batch_size: int = 64 # pictures at a time
-           ) -> tuple[dict[str, tuple], str | None]: # spaces for `crowd_part`, and why SqueezeNet's is missing
-    "The feature spaces in which crowds are compared: the judge's, and SqueezeNet's where its weights are."
-    loud = np.float32(judged.shape[1]**.5)
-    out = {judge_name: (judged*loud, values[rows].astype(np.float32)*loud, lambda r: values[r].astype(np.float32)*loud)}
-    if (why := lpips_missing('squeeze')): return out, why
-    def feats(images): return squeezenet_features(images, device, batch_size)
-    mine, real = (scores['features'], scores['source_features']) if 'features' in scores else (feats(faces), feats(store.images[rows]))
-    return out | dict(squeezenet=(mine/5, real/5, lambda r: feats(store.images[r])/5)), None
-
-# %% ../nbs/08_evaluation.ipynb #080098
+# %% ../nbs/08_evaluation.ipynb #080020
 def recognisers(store: Any, # a FaceStore
                 embeddings: Any, # the conditioning Embeddings
                 judge: Any, # an Encoder
@@ -535,14 +103,227 @@ def recognisers(store: Any, # a FaceStore
                 device: str | torch.device | None = None # where a loaded encoder goes
                 ) -> tuple[np.ndarray, Any, str | None]: # the judge's embeddings of the store (N,D), the conditioning encoder or None, and why
     "The judge's embeddings of the real faces, from the store's cache where they are, and the conditioning encoder."
-    from facegen_nb.encoders import embed_store, encoder_of
     values, why = embed_store(store, judge).values, None
     if encoder is None:
         try: encoder = encoder_of(embeddings.fingerprint, device=device)
         except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 
-# %% ../nbs/08_evaluation.ipynb #080099
+# %% ../nbs/08_evaluation.ipynb #080022
+STEP = 256 # faces measured at once
+
+def measured(s: Subject, # what is measured
+             name: str, # of the pass, for its folder
+             n: int, # rows
+             shapes: dict[str, tuple[int, ...]], # what is kept of each row
+             work: Callable[[int, int], dict[str, np.ndarray]] # from row i on, k rows: what was measured
+             ) -> dict[str, np.ndarray]: # arrays (n,...) on the disk
+    "Measure block by block; what an interrupted evaluation left is not measured again."
+    blocks = Blocks(s.folder/name, n, **shapes); whole = blocks.finished()
+    if whole: s.tell(f'{name}: {min(n, len(whole)*STEP):,} of {n:,} were measured before; going on.')
+    for i in progress([i for i in range(0, n, STEP) if i not in whole]): blocks.add(i, **work(i, min(STEP, n - i)))
+    return blocks.arrays
+
+# %% ../nbs/08_evaluation.ipynb #080024
+def face_pass(s: Subject, # what is measured
+              partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
+              networks: Sequence, # for LPIPS
+              looks: dict[str, tuple[int, Callable]], # name: (numbers, function of uint8 pictures); taken of generated faces and of their sources
+              sheet_path: str | Path | None = None # where to save a sheet of 40 generated faces
+              ) -> tuple[dict[str, np.ndarray], np.ndarray]: # arrays (n,...) on the disk: `judge`, `encoder`, picture scores, looks; and where each of `rows` stands in them
+    "Draw every face once and keep what everybody saw."
+    rows, order = s.rows, cycle_order(partner)
+    shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
+    names = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
+    shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | ({k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {})
+    shapes |= {k: (dim,) for name, (dim, _) in looks.items() for k in (name, f'source_{name}')}
+    def work(i, k):
+        at = order[i:i+k]; faces = s.draw(rows[at], i)
+        if i == 0 and sheet_path: sheet(faces[:40], ncol=10).save(sheet_path)
+        wanted = np.unique(np.r_[at, partner[at]]); pictures = s.store.images[rows[wanted]]
+        mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
+        out = dict(judge=s.judged(faces)) | (dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {})
+        out |= picture_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
+        for name, (_, f) in looks.items(): out |= {name: f(faces), f'source_{name}': f(pictures[mine])}
+        return out
+    return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
+
+# %% ../nbs/08_evaluation.ipynb #080026
+def identity_part(s: Subject, # what is measured
+                  generated: np.ndarray, # (n,D) the recogniser's embeddings of the generated faces
+                  values: np.ndarray, # (N,D) of the whole store
+                  who: str # 'judge' or 'encoder'
+                  ) -> tuple[dict[str, dict], float | None]: # metrics, and the threshold at FAR 1e-3
+    "Identity by one recogniser."
+    rng, rows, people = np.random.default_rng(s.seed), s.rows, s.people
+    pool = np.r_[rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))]       # evaluated faces first
+    some = pool[people[pool] >= 0][:1500]
+    imp = impostor_pairs(values[some].astype(np.float32), people[some])
+    gallery = pool[np.sort(np.unique(people[pool], return_index=True)[1])[:2500]]                           # one picture of each person
+    metrics = identity_metrics(generated, values[rows].astype(np.float32), people[rows], values[gallery].astype(np.float32), people[gallery], imp, who, s.n_boot, s.seed)
+    return metrics, threshold(imp, 1e-3)
+
+# %% ../nbs/08_evaluation.ipynb #080028
+def seen_part(s: Subject, # what is measured
+              generated: np.ndarray, # (n,J) the judge's embeddings of the faces of unseen people
+              limit: float | None, # threshold at FAR 1e-3
+              most: int = 512 # training faces at most
+              ) -> dict[str, dict]: # metrics
+    "What the judge says of people that were trained on, and what unseen people lose."
+    try: rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
+    except FacegenError as ex: return {k: missing(str(ex)) for k in ('seen_source_mean', 'gap_source_mean')}
+    seen = measured(s, 'seen', len(rows), dict(judge=(s.judge.dim,)), lambda i, k: dict(judge=s.judged(s.draw(rows[i:i+k], i, stream=1))))['judge']
+    to = lambda faces, r: cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
+    return seen_gap(to(generated, s.rows), s.people[s.rows], to(seen, rows), s.people[rows], limit, s.n_boot, s.seed)
+
+# %% ../nbs/08_evaluation.ipynb #080030
+def diversity_part(s: Subject, # what is measured
+                   networks: Sequence, # LPIPS; the squeeze network is used
+                   why: dict[str, str], # why a network is missing
+                   people: int = 96, # at most so many, one embedding of each
+                   draws: int = 4 # of each embedding
+                   ) -> dict[str, dict]: # metrics
+    "How much draws of one embedding differ, in the picture and in who is seen."
+    who = s.people[s.rows]; rows = s.rows[np.sort(np.unique(who, return_index=True)[1])][:people]; n = len(rows)
+    net = next((x for x in networks if x.kind == 'squeeze'), None)
+    def work(i, k):
+        faces = s.draw(np.repeat(rows[i:i+k], draws), i*draws, stream=2)
+        e = s.judged(faces).reshape(k, draws, -1)
+        apart = (draws - (e.sum(1)**2).sum(1) / draws) / (draws - 1)          # mean of 1 - cosine over all pairs of unit vectors
+        return dict(judge=apart, lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net) if net else np.zeros(k))
+    a = measured(s, 'diversity', n, dict(judge=(), lpips=()), work)
+    other = other_pictures(s.people[s.rows], s.seed); pairs = np.flatnonzero(other >= 0)[:people]
+    boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed); out = {}
+    def put(name, values, real): out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.people[rows])), 0., real, draws=draws)
+    two = [s.rows[r] for r in (pairs, other[pairs])]
+    put('diversity_judge', a['judge'], float((1 - cosines(*(s.judge_values[r].astype(np.float32) for r in two))).mean()) if len(pairs) else None)
+    if net is None: out['diversity_squeeze'] = missing(why.get('squeeze', 'LPIPS with the squeeze network was switched off.')); return out
+    images = lambda r: np.stack([s.store.images[i] for i in r])
+    real = diversity_scores(np.stack([images(r) for r in two], 1), net).mean() if len(pairs) else None
+    put('diversity_squeeze', a['lpips'], real); return out
+
+# %% ../nbs/08_evaluation.ipynb #080032
+@dataclass
+class Space:
+    "A feature space in which crowds are compared."
+    name: str # ends the metrics' names
+    mine: str # which array of `face_pass` holds the generated faces' features,
+    real: str # and which the sources'
+    f: Callable # uint8 pictures to features, for the reference
+    dim: int # of the features
+    scale: float = 1. # brings components to a size of about 1
+    classes: np.ndarray | None = None # (C,dim) of a classifier: its logits give the Inception Score
+
+def spaces_at_hand(s: Subject, # what is measured
+                   networks: Sequence # LPIPS: its squeeze network walks through SqueezeNet already
+                   ) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]: # spaces, looks for `face_pass`, and space: why it is missing
+    "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no look."
+    found, looks, why = [], {}, {}
+    net = next((x for x in networks if x.kind == 'squeeze'), None)
+    if net: found.append(Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_of(net, x), 512, 1/5))
+    elif not (m := lpips_missing('squeeze')):
+        looks['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
+        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', looks['squeezenet'][1], 512, 1/5))
+    else: why['squeezenet'] = m
+    try:
+        deep = inception(s.device); look = lambda x: inception_features(x, deep)[0]; looks['inception'] = 2048, look
+        found.append(Space('inception', 'inception', 'source_inception', look, 2048, 1., deep.fc.weight.detach().cpu().numpy()))
+    except FacegenError as ex: why['inception'] = str(ex)
+    return found, looks, why
+
+@torch.inference_mode()
+def squeezenet_of(net: Any, # LPIPS's squeeze network
+                  images: np.ndarray # (n,H,W,3) uint8
+                  ) -> np.ndarray: # (n,512)
+    "Its last layer, averaged over the picture: the features that `picture_scores` takes along."
+    return np.concatenate([net.layers(to_float(images[i:i+32]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), 32)])
+
+# %% ../nbs/08_evaluation.ipynb #080033
+def crowd_part(s: Subject, # what is measured
+               arrays: dict[str, np.ndarray], # as `face_pass` left them
+               back: np.ndarray, # where each row stands in them
+               spaces: list[Space], # beside the judge's
+               why: dict[str, str], # space: why it is missing
+               most: int = 5000 # faces at most
+               ) -> dict[str, dict]: # metrics
+    "Crowd metrics in each space, against as many training faces of other people."
+    train = np.asarray(s.store.indices('train')); train = np.random.default_rng(s.seed).permutation(train[~np.isin(s.people[train], s.people[s.rows])])
+    n = min(len(s.rows), len(train), most)
+    mine, reference = np.sort(np.random.default_rng(s.seed).permutation(len(s.rows))[:n]), np.sort(train[:n])
+    who, others = s.people[s.rows[mine]], s.people[reference]
+    loud = np.float32(s.judge.dim**.5); judged = lambda r: s.judge_values[r].astype(np.float32)*loud
+    out = crowd_metrics(arrays['judge'][back[mine]]*loud, judged(s.rows[mine]), judged(reference), who, others, s.judge.name, s.seed)
+    look = lambda i, k: {x.name: x.f(s.store.images[reference[i:i+k]]) for x in spaces}
+    there = measured(s, 'reference', n, {x.name: (x.dim,) for x in spaces}, look) if spaces else {}
+    for x in spaces:
+        a, b, c = arrays[x.mine][back[mine]]*x.scale, arrays[x.real][back[mine]]*x.scale, there[x.name]*x.scale
+        out |= crowd_metrics(a, b, c, who, others, x.name, s.seed)
+        if x.classes is not None: out |= score_metric(a @ x.classes.T, b @ x.classes.T, who, seed=s.seed)
+    for name, reason in why.items(): out |= crowd_missing(name, reason)
+    return out
+
+# %% ../nbs/08_evaluation.ipynb #080035
+def memory_part(s: Subject, # what is measured
+                generated: np.ndarray # (n,J) the judge's embeddings of the generated faces
+                ) -> dict[str, dict]: # metrics
+    "Whether generated faces lie nearer to training faces than real unseen faces do."
+    train = np.asarray(s.store.indices('train')); train = train[~np.isin(s.people[train], s.people[s.rows])]
+    values = lambda r: s.judge_values[r].astype(np.float32)
+    return memorisation(generated, values(s.rows), values(train), s.people[s.rows], s.judge.name, s.seed)[0]
+
+def factor_part(s: Subject, # what is measured
+                arrays: dict[str, np.ndarray], # with the look `factors`
+                back: np.ndarray # where each row stands in them
+                ) -> dict[str, dict]: # metrics
+    "How well each identity factor can be read off the generated faces; beside it, how well off the embedding itself, by a linear probe."
+    e, train = s.embeddings.values, np.asarray(s.store.indices('train'))
+    train = train[np.isfinite(factors_of(s.store, train)).all(1)]
+    probe = embedding_factors(np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)) if len(train) >= 200 else None
+    return factor_metrics(arrays['factors'][back], arrays['source_factors'][back], factors_of(s.store, s.rows), s.people[s.rows], s.n_boot, s.seed, probe)
+
+def robustness_part(s: Subject, # what is measured
+                    networks: Sequence # LPIPS; the squeeze network is used
+                    ) -> dict[str, dict]: # curves
+    "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
+    file = s.folder/'curves.json'; done = json.loads(file.read_text()) if file.is_file() else {}
+    if done: s.tell(f'robustness: {len(done)} curves were measured before; going on.')
+    def keep(name, curve): done[name] = curve; write_json(file, done)
+    people = 32 if hasattr(s.generator, 'steps') else 128                # a model of many steps takes long to draw some thirty faces a person
+    return robustness(s.generator, s.store, s.embeddings, s.judge, s.rows, real=s.judge_values, faces=people, seed=s.seed, batch_size=s.batch_size, guidance=s.guidance, n_boot=s.n_boot,
+                      perceptual=next((x for x in networks if x.kind == 'squeeze'), 'squeeze'), done=dict(done), each=keep)
+
+def rendered_rows(s: Subject) -> bool:
+    "Whether the truth is known of some evaluated face."
+    return bool(np.isfinite(factors_of(s.store, s.rows)).all(1).any())
+
+# %% ../nbs/08_evaluation.ipynb #080037
+PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
+
+def model_hash(generator: Any # any
+               ) -> str: # hash of its weights; of its type, where it has none
+    "Which model this is, so that an evaluation is gone on with only where it is the same."
+    state = generator.state_dict() if hasattr(generator, 'state_dict') else {}
+    return sha256(''.join([type(generator).__qualname__, *(f'{k}{sha256(np.ascontiguousarray(v.detach().cpu().float().numpy().reshape(-1)))}' for k, v in state.items())]).encode())
+
+def pick_parts(parts: Sequence[str] | None # names; None: all
+               ) -> tuple[str, ...]: # the same
+    "Check the names of parts."
+    parts = PARTS if parts is None else tuple(parts)
+    if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
+    return parts
+
+# %% ../nbs/08_evaluation.ipynb #080040
+def without_folders(x: Any # a part of a result
+                    ) -> Any: # the same
+    "Put the names of settings in the place of this machine's folders, in every text of a result."
+    if isinstance(x, dict): return {k: without_folders(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)): return [without_folders(v) for v in x]
+    if not isinstance(x, str): return x
+    for folder, name in ((weights_dir(), 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (Path.home(), '~')):
+        if folder: x = x.replace(str(folder), name)
+    return x
+
+# %% ../nbs/08_evaluation.ipynb #080042
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -552,33 +333,53 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              seed: int = 0, # of every random choice
              batch_size: int = 64, # faces at a time; changes the speed only
              device: str | None = None, # for LPIPS and features; the generator and the encoders stay where they are
-             perceptual: str | None = 'squeeze', # LPIPS's network: squeeze, alex, vgg; None for no LPIPS
+             perceptual: Sequence[str] = LPIPS_KINDS, # LPIPS's networks; none for no LPIPS
              force: bool = False, # accept the conditioning encoder as the judge, and mark the result
-             *, encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
+             *, parts: Sequence[str] | None = None, # some of `PARTS`; None: all
+             encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
              guidance: float | None = None, # passed to the generator
              about: dict[str, Any] | None = None, # recipe hash, training minutes, images seen, ...: kept in the result as given
              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
-             n_boot: int = 1000 # resamples for intervals
+             folder: str | Path | None = None, # where unfinished work is kept and gone on with; None: it is lost
+             n_boot: int = 1000, # resamples for intervals
+             tell: Callable[[str], None] = print # told what is going on
              ) -> dict[str, Any]: # a result: plain values, as `reports.save_result` writes it
-    "Measure a generator by the whole protocol; raises `FacegenError` for a judge that is the encoder, or an empty split."
-    start, device = time.monotonic(), pick_device(device)
+    "Measure a generator by the whole protocol; raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures."
+    start, device, parts = time.monotonic(), pick_device(device), pick_parts(parts)
     independent = check_judge(judge.fingerprint, embeddings.fingerprint, force)
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
     partner = derangement(people[rows], seed)
-    judge_values, encoder, why_not = recognisers(store, embeddings, judge, encoder, device)
-    faces = generate_faces(generator, embeddings.values[rows], seed, batch_size, guidance)
-    if sheet_path: sheet(faces[:40], ncol=10).save(sheet_path)
-    metrics, judged = identity_part(faces, rows, store, judge_values, judge, 'judge', seed, batch_size, n_boot)
-    metrics |= identity_part(faces, rows, store, embeddings.values, encoder, 'encoder', seed, batch_size, n_boot)[0] if encoder else {'encoder_source_mean': missing(why_not)}
-    lpips, no_lpips = None, 'LPIPS was switched off.'
-    try: lpips = Perceptual(perceptual, device) if perceptual else None
-    except FacegenError as e: no_lpips = str(e)
-    scores = picture_scores(faces, store.images[rows], partner, lpips, min(batch_size, 32))      # LPIPS holds 10 MB a face
-    metrics |= picture_metrics(scores, Bootstrap(people[rows], n=n_boot, seed=seed), people[rows], f"lpips_{perceptual or 'squeeze'}", no_lpips)
-    where, no_squeeze = spaces(faces, rows, store, judge.name, judged, judge_values, scores, device, batch_size)
-    metrics |= crowd_part(where, rows, store, seed)
-    if no_squeeze: metrics |= {f'{k}_squeezenet': missing(no_squeeze, 'low') for k in ('kd', 'fd')}
-    return dict(format=1, kind='evaluation', split=split, n_faces=len(rows), n_people=len(np.unique(people[rows])), seed=seed, guidance=guidance,
-                judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint),
-                store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
+    values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
+    with tempfile.TemporaryDirectory() as tmp:
+        key = [model_hash(generator), store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type]
+        s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell)
+        metrics, curves = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
+        shutil.rmtree(s.folder, ignore_errors=True)                         # finished: the result holds what matters
+    result = dict(format=1, kind='evaluation', split=split, n_faces=len(rows), n_people=len(np.unique(people[rows])), seed=seed, guidance=guidance,
+                  judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint),
+                  store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
+    return result | (dict(curves=curves) if curves else {})
+
+# %% ../nbs/08_evaluation.ipynb #080043
+def every_part(s: Subject, # what is measured
+               parts: Sequence[str], # some of `PARTS`
+               partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
+               perceptual: Sequence[str], # LPIPS's networks
+               no_encoder: str | None, # why there is no conditioning encoder
+               sheet_path: str | Path | None # where to save a sheet
+               ) -> tuple[dict[str, dict], dict[str, dict]]: # metrics and curves
+    "Draw, look, and compute what was asked for."
+    networks, why = networks_at_hand(perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device)
+    spaces, looks, no_space = spaces_at_hand(s, networks) if 'crowds' in parts else ([], {}, {})
+    if 'factors' in parts and rendered_rows(s): r = reader(device=s.device, tell=s.tell); looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
+    arrays, back = face_pass(s, partner, networks, looks, sheet_path); judged = arrays['judge'][back]
+    metrics, limit = identity_part(s, judged, s.judge_values, 'judge')
+    metrics |= identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0] if s.encoder else {'encoder_source_mean': missing(no_encoder)}
+    if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any(): metrics |= seen_part(s, judged, limit)
+    if 'pictures' in parts: metrics |= picture_metrics({k: v[back] for k, v in arrays.items() if v.ndim == 1}, Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed), s.people[s.rows], why)
+    if 'diversity' in parts: metrics |= diversity_part(s, networks, why)
+    if 'crowds' in parts: metrics |= crowd_part(s, arrays, back, spaces, no_space)
+    if 'memorisation' in parts: metrics |= memory_part(s, judged)
+    if 'factors' in looks: metrics |= factor_part(s, arrays, back)
+    return without_folders((metrics, robustness_part(s, networks) if 'robustness' in parts else {}))

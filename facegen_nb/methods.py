@@ -4,7 +4,7 @@
 
 # %% ../nbs/05c_methods.ipynb #050004
 from __future__ import annotations
-import contextlib, dataclasses, importlib, json, math, pkgutil
+import dataclasses, importlib, json, math, pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -269,7 +269,7 @@ class UNet(nn.Module):
 
 # %% ../nbs/04_models.ipynb #040037
 class FlowModel(FaceModel):
-    "Many-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim); 45.8 M parameters by default."
+    "Many-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim); 45.6 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  channels: tuple[int, ...] = (128, 256, 384), # of the U-Net, at side/patch, half of it, a quarter of it
                  depth: int = 2, # blocks a level
@@ -306,8 +306,8 @@ class FlowModel(FaceModel):
 
     def estimate(self, x: Tensor, t: Tensor, embeddings: Tensor, guidance: float = 1.) -> tuple[Tensor, Tensor]:
         "Clean picture and noise, each (B,*noise_shape), that the network sees in x at time t; with guidance other than 1 it is asked twice."
-        told = torch.arange(2 * len(x), device=x.device) < len(x)
-        said = self(x, t, embeddings) if guidance == 1 else guide(*self(x.repeat(2, 1, 1, 1), t.repeat(2), embeddings.repeat(2, 1), told).chunk(2), guidance)
+        twice = lambda: self(x.repeat(2, 1, 1, 1), t.repeat(2), embeddings.repeat(2, 1), torch.arange(2 * len(x), device=x.device) < len(x))   # told, then not
+        said = self(x, t, embeddings) if guidance == 1 else guide(*twice().chunk(2), guidance)
         return estimates(said, x, t, self.path, self.prediction)    # linear in what was said, so guidance means the same in every space
 
     def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None, steps: int | None = None, sampler: str | None = None) -> Tensor:

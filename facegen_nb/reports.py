@@ -4,20 +4,56 @@
 
 # %% ../nbs/09_reports.ipynb #090004
 from __future__ import annotations
-import base64, html, io, json, math
+import base64, dataclasses, difflib, html, io, json, math, re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+import yaml
 from PIL import Image
-from .core import FacegenError, atomic, write_json
+from .core import FacegenError, atomic, sha256, write_json
 
 # %% auto #0
-__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'STYLE', 'check_result', 'save_result', 'load_result', 'label', 'number',
-           'cell', 'table_rows', 'result_table', 'print_table', 'about', 'picture_data', 'html_table', 'html_report']
+__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'SIGNS', 'TEX', 'COLUMNS',
+           'STYLE', 'CAPTION', 'wrong_metric', 'wrong_curve', 'check_result', 'save_result', 'load_result', 'label',
+           'group_of', 'number', 'pick_metrics', 'Line', 'overlap', 'mark', 'recogniser', 'unlike', 'same_encoder',
+           'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex', 'tex_number',
+           'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds',
+           'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves',
+           'html_page', 'html_report', 'compare_text']
 
-# %% ../nbs/09_reports.ipynb #090007
+# %% ../nbs/09_reports.ipynb #090006
+if TYPE_CHECKING: import pandas as pd
+
+# %% ../nbs/09_reports.ipynb #090010
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
                    store_hash=str, about=dict, metrics=dict, environment=dict)
 METRIC_KEYS = ('value', 'n', 'low', 'high', 'floor', 'ceiling', 'better')
+
+def wrong_metric(d: Any # what should be a metric
+                 ) -> str | None: # what is wrong with it, or None
+    "The first thing that keeps a value from being a metric of a result."
+    if not isinstance(d, dict): return f'is {type(d).__name__} and not an object'
+    for k in METRIC_KEYS:
+        if k not in d: return f"lacks '{k}'"
+    if d['better'] not in ('high', 'low'): return f"says better={d['better']!r}"
+    if d['value'] is None and not d.get('reason'): return 'has neither a value nor a reason'
+    for k in METRIC_KEYS[:-1]:
+        if d[k] is not None and (isinstance(d[k], bool) or not isinstance(d[k], (int, float)) or not math.isfinite(d[k])): return f"has '{k}' {d[k]!r}, which is not a finite number"
+    return None
+
+def wrong_curve(c: Any # what should be a curve
+                ) -> str | None: # what is wrong with it, or None
+    "The first thing that keeps a value from being a curve of a result."
+    if not isinstance(c, dict): return f'is {type(c).__name__} and not an object'
+    if not isinstance(c.get('title'), str): return 'has no title'
+    if c.get('reason'): return None
+    if not isinstance(c.get('x'), list) or not c['x'] or not isinstance(c.get('lines'), dict): return "has neither 'x' with 'lines' nor a reason"
+    for name, line in c['lines'].items():
+        if not isinstance(line, list) or len(line) != len(c['x']): return f"has {len(line) if isinstance(line, list) else 'no list of'} values in the line '{name}' for {len(c['x'])} of x"
+        for d in line:
+            if found := wrong_metric(d): return f"has a value in the line '{name}' that {found}"
+    return None
 
 def check_result(result: Any, # what should be a result
                  name: str = 'the result' # for the message
@@ -29,17 +65,14 @@ def check_result(result: Any, # what should be a result
     for k, t in RESULT_KEYS.items():
         if k not in result: bad(f"the key '{k}' is missing")
         if not isinstance(result[k], t): bad(f"'{k}' is {type(result[k]).__name__} and not {t.__name__}")
-    for m, d in result['metrics'].items():
-        if not isinstance(d, dict): bad(f"the metric '{m}' is {type(d).__name__} and not an object")
-        lacks = [k for k in METRIC_KEYS if k not in d]
-        if lacks: bad(f"the metric '{m}' lacks '{lacks[0]}'")
-        if d['better'] not in ('high', 'low'): bad(f"the metric '{m}' says better={d['better']!r}")
-        if d['value'] is None and not d.get('reason'): bad(f"the metric '{m}' has neither a value nor a reason")
-        for k in METRIC_KEYS[:-1]:
-            if d[k] is not None and (isinstance(d[k], bool) or not isinstance(d[k], (int, float)) or not math.isfinite(d[k])): bad(f"'{k}' of the metric '{m}' is {d[k]!r} and not a finite number")
+    curves = result.get('curves', {})
+    if not isinstance(curves, dict): bad(f"'curves' is {type(curves).__name__} and not dict")
+    for kind, parts, wrong in (('metric', result['metrics'], wrong_metric), ('curve', curves, wrong_curve)):
+        for m, d in parts.items():
+            if found := wrong(d): bad(f"the {kind} '{m}' {found}")
     return result
 
-# %% ../nbs/09_reports.ipynb #090011
+# %% ../nbs/09_reports.ipynb #090015
 def save_result(result: dict[str, Any], # as `evaluation.evaluate` gave it
                 path: str | Path # the file, such as RUN/results.json
                 ) -> Path: # the same
@@ -55,19 +88,33 @@ def load_result(path: str | Path # a results.json, or the folder of a run
     except (json.JSONDecodeError, UnicodeDecodeError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
 
-# %% ../nbs/09_reports.ipynb #090014
+# %% ../nbs/09_reports.ipynb #090018
 STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'auc': 'AUC', 'rank1': 'rank-1'}
+WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', factors_mean='recovery of the identity factors, mean')
+STARTS = dict(fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
+              nearest_ratio='distance to the nearest training face, generated over real ({})', copies='copies: nearer to a training face than 99 % of real faces ({})',
+              lpips='LPIPS ({})', diversity='diversity among draws of one embedding, LPIPS ({})', factor='recovery of the factor “{}”')
+GROUPS = dict(identity=('judge_*',), encoder=('encoder_*',), seen=('seen_*', 'gap_*'), pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
+              crowd=('fid', 'kid', 'inception_score', 'fd_*', 'kd_*', 'precision_*', 'recall_*', 'density_*', 'coverage_*'), memory=('nearest_ratio_*', 'copies_*'), factors=('factors_mean', 'factor_*'))
+SHORT = ('judge_source_mean', 'judge_other_mean', 'judge_other_tar_1e-3', 'judge_other_rank1', 'encoder_other_mean', 'gap_source_mean', 'lpips_squeeze', 'diversity_squeeze',
+         'fid', ('fd_squeezenet', 'fd_*'), ('kd_squeezenet', 'kd_*'), ('coverage_squeezenet', 'coverage_*'), 'copies_*', 'factors_mean')
 
 def label(metric: str # a metric's name in a result file
           ) -> str: # words
-    "A metric's name in words."
-    who, _, rest = metric.partition('_')
-    if who in ('judge', 'encoder'):
-        target, _, stat = rest.partition('_')
-        return f"{STATS.get(stat, stat)} to {dict(source='the source', other='another picture').get(target, target)} ({'judge' if who == 'judge' else 'conditioning encoder'})"
-    if who in ('kd', 'fd'): return f"{'kernel' if who == 'kd' else 'Fréchet'} distance ({rest})"
-    if who == 'lpips': return f'LPIPS ({rest})'
-    return metric.upper() if metric in ('mse', 'ssim') else metric
+    "A metric's name in words; a name that is not known stays as it is."
+    if metric in WORDS: return WORDS[metric]
+    who, _, rest = metric.partition('_'); target, _, stat = rest.partition('_')
+    to = dict(source='the source', other='another picture').get(target, target)
+    if who in ('judge', 'encoder'): return f"{STATS.get(stat, stat)} to {to} ({'judge' if who == 'judge' else 'conditioning encoder'})"
+    if who == 'seen': return f'{STATS.get(stat, stat)} to {to} of people trained on (judge)'
+    if who == 'gap': return f'{STATS.get(stat, stat)} to {to}, unseen minus seen people (judge)'
+    start = next((s for s in STARTS if metric.startswith(f'{s}_')), None)
+    return STARTS[start].format(metric[len(start) + 1:].replace('_', ' ') if start == 'factor' else metric[len(start) + 1:]) if start else metric
+
+def group_of(metric: str # a metric's name
+             ) -> str: # a key of GROUPS, or 'other'
+    "The group that a metric belongs to."
+    return next((g for g, patterns in GROUPS.items() if any(fnmatchcase(metric, p) for p in patterns)), 'other')
 
 def number(x: float | None # a value
            ) -> str: # three decimals, more for small numbers; a dash for None
@@ -75,68 +122,285 @@ def number(x: float | None # a value
     if x is None: return '–'
     return f'{x:.1f}' if abs(x) >= 100 else f'{x:.2f}' if abs(x) >= 10 else f'{x:.3f}' if abs(x) >= .0095 or x == 0 else f'{x:.2g}'
 
-# %% ../nbs/09_reports.ipynb #090016
-def cell(d: dict[str, Any] | None # a metric of a result, or None
-         ) -> str: # such as '0.551 [0.541, 0.561]'
-    "A metric as text: value, interval, and the ratio to real against real where there is one."
-    if d is None: return 'not measured'
-    if d['value'] is None: return 'missing'
-    text = number(d['value']) + (f" [{number(d['low'])}, {number(d['high'])}]" if d['low'] is not None else '')
-    return text + (f"; {d['ratio']:.1f} × real" if d.get('ratio') is not None else '')
+# %% ../nbs/09_reports.ipynb #090020
+def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
+                 metrics: str | Sequence[str] | None = None # names, groups or patterns such as 'fd_*', in a list or with commas; 'all'; None: the short set
+                 ) -> list[str]: # names of metrics that some result has, each once
+    "Which metrics a table shows, in the order asked for; raises `FacegenError` for what no result has."
+    have = list(dict.fromkeys(m for r in results.values() for m in r['metrics']))
+    order = [*GROUPS, 'other']; have.sort(key=lambda m: order.index(group_of(m)))                 # stable: within a group as in the file
+    def those(*patterns: str) -> list[str]: return [m for p in patterns for m in have if fnmatchcase(m, p)]
+    def measured(ms: list[str]) -> list[str]: return [m for m in ms if any((r['metrics'].get(m) or {}).get('value') is not None for r in results.values())]
+    def short() -> list[str]:
+        out = []
+        for p in SHORT: out += those(p) if isinstance(p, str) else those(p[0]) if measured(those(p[0])) else those(p[0]) + measured(those(p[1]))
+        return list(dict.fromkeys(out)) or have
+    if metrics is None: return short()
+    wanted, out = [w.strip() for w in metrics.split(',')] if isinstance(metrics, str) else list(metrics), []
+    for w in wanted:
+        found = have if w == 'all' else short() if w == 'short' else those(*GROUPS[w]) if w in GROUPS else those(w)
+        if not found and w not in GROUPS:
+            near = difflib.get_close_matches(w, have, 3, .5)
+            raise FacegenError(f"No result has a metric '{w}'" + (f" (did you mean {' or '.join(near)}?)" if near else '') + f"; give names, patterns such as 'fd_*', all, short, or groups: {', '.join(GROUPS)}.")
+        out += found
+    return list(dict.fromkeys(out))
 
-def table_rows(results: dict[str, dict[str, Any]], # a result for each run
-               metrics: list[str] | None = None # which metrics; None: all, in the first result's order
-               ) -> tuple[list[str], list[list[str]], list[list[bool]], list[str]]: # head, rows, best run marked, notes
-    "The parts of a table: head, text of each cell, which runs are best, and notes about what is missing."
+# %% ../nbs/09_reports.ipynb #090023
+@dataclasses.dataclass
+class Line:
+    "One metric of all runs: a row of a table."
+    name: str # of the metric
+    entries: list[dict[str, Any] | None] # a metric for each run; None where a run does not have it
+    marks: list[str] # for each run: 'best', 'near' (not told apart from the best) or ''
+    floor: float | None # the first run's
+    ceiling: float | None # the first run's
+
+def overlap(a: dict[str, Any], # a metric
+            b: dict[str, Any] # the same of another run
+            ) -> bool: # True also where one has no interval
+    "Whether intervals leave it open which of two is better."
+    ends = [d[k] for d in (a, b) for k in ('low', 'high')]
+    return any(e is None for e in ends) or (ends[0] <= ends[3] and ends[2] <= ends[1])
+
+def mark(entries: Sequence[dict[str, Any] | None] # one metric of several runs; None: not in the contest
+         ) -> list[str]: # 'best', 'near' or '' for each
+    "Which runs are best, and which cannot be told from the best; no marks for a run alone."
+    have = [d for d in entries if d and d['value'] is not None]
+    if len(have) < 2: return [''] * len(entries)
+    top = (max if have[0]['better'] == 'high' else min)(have, key=lambda d: d['value'])
+    return ['' if d is None or d['value'] is None else 'best' if d['value'] == top['value'] else 'near' if overlap(d, top) else '' for d in entries]
+
+def recogniser(fingerprint: dict[str, Any] | None, # of an encoder or a judge
+               name: str | None = None # told where the fingerprint has none
+               ) -> tuple: # equal for the same network with the same weights
+    "What tells a recogniser from another: its weights and what it does to a picture; where weights are not known, its name."
+    f = fingerprint or {}
+    return f.get('weights') or f.get('encoder') or name, f.get('input_size'), f.get('normalisation')
+
+def unlike(results: dict[str, dict[str, Any]] # a result for each run
+           ) -> list[str]: # such as 'judge'; empty when the numbers can be compared
+    "What differs between runs that must not differ where their numbers are compared."
+    asked = dict(store=lambda r: r['store_hash'], split=lambda r: r['split'], faces=lambda r: r['n_faces'], judge=lambda r: recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')))
+    return [k for k, get in asked.items() if len({get(r) for r in results.values()}) > 1]
+
+def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
+                 ) -> bool: # by weights
+    "Whether all runs have the same conditioning encoder."
+    return len({recogniser(r['encoder'].get('fingerprint')) for r in results.values()}) == 1
+
+# %% ../nbs/09_reports.ipynb #090026
+NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
+
+def table_lines(results: dict[str, dict[str, Any]], # a result for each run
+                metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
+                ) -> tuple[list[Line], list[str]]: # lines, notes about what is missing or cannot be compared
+    "The parts that every form of a table is made from; raises `FacegenError` for a result of another form."
     for name, r in results.items(): check_result(r, f"the result of '{name}'")
-    names = metrics or list(dict.fromkeys(m for r in results.values() for m in r['metrics']))
-    head, rows, best, notes = ['metric', *results, 'floor', 'real'], [], [], []
-    for m in names:
-        ds = [r['metrics'].get(m) for r in results.values()]
+    lines, notes, differ, encoders = [], [], unlike(results), same_encoder(results)
+    for m in pick_metrics(results, metrics):
+        ds, group = [r['metrics'].get(m) for r in results.values()], group_of(m)
         have = [d for d in ds if d and d['value'] is not None]
-        first = have[0] if have else dict(floor=None, ceiling=None, better='high')
-        rows.append([label(m), *(cell(d) for d in ds), number(first['floor']), number(first['ceiling'])])
-        top = (max if first['better'] == 'high' else min)((d['value'] for d in have), default=None)
-        best.append([len(have) > 1 and d is not None and d['value'] == top for d in ds])
+        fair = [d if r['judge'].get('independent', True) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
+        marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(fair)
+        lines.append(Line(m, ds, marks, *((have[0]['floor'], have[0]['ceiling']) if have else (None, None))))
         notes += sorted({f"{label(m)} is missing: {d['reason']}" for d in ds if d and d['value'] is None})
+    if any('near' in l.marks for l in lines): notes.insert(0, NEAR)
+    if differ: notes.insert(0, f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared and none is called best.")
+    if not encoders and any(group_of(l.name) == 'encoder' for l in lines): notes.append('The runs have different conditioning encoders, so cosines of the conditioning encoder must not be compared.')
     for name, r in results.items():
         if not r['judge'].get('independent', True): notes.append(f"'{name}' was judged by its own conditioning encoder, because that was forced: its judge numbers say nothing.")
-    return head, rows, best, notes
+    return lines, notes
 
-# %% ../nbs/09_reports.ipynb #090018
-def result_table(results: dict[str, dict[str, Any]], # a result for each run
-                 metrics: list[str] | None = None # which metrics; None: all
-                 ) -> str: # Markdown
-    "Runs side by side as a Markdown table, the best value in bold, with the metrics' floor and real pictures' values."
-    head, rows, best, notes = table_rows(results, metrics)
-    safe = lambda t: str(t).replace('|', '\\|').replace('\n', ' ')
-    lines = ['| ' + ' | '.join(map(safe, head)) + ' |', '|---' + '|---:'*(len(head) - 1) + '|']
-    for row, b in zip(rows, best):
-        marks = [False, *b, False, False]
-        lines.append('| ' + ' | '.join(f'**{safe(t)}**' if m else safe(t) for t, m in zip(row, marks)) + ' |')
-    return '\n'.join(lines + [''] + [f'- {n}' for n in notes]).strip() + '\n'
+def parts(d: dict[str, Any] | None # a metric of a result, or None
+          ) -> tuple[str, str, str]: # value, interval, more
+    "A metric as three texts: value, interval, and the ratio to real against real or the spread over seeds where there is one."
+    if d is None: return 'not measured', '', ''
+    if d['value'] is None: return 'missing', '', ''
+    more = ([f"{d['ratio']:.1f} × real"] if d.get('ratio') is not None else []) + ([f"sd {number(d['sd'])} over {d['seeds']} seeds"] if d.get('sd') is not None else [])
+    return number(d['value']), f"[{number(d['low'])}, {number(d['high'])}]" if d['low'] is not None and d['high'] is not None else '', ', '.join(more)
 
-def print_table(results: dict[str, dict[str, Any]], # a result for each run
-                metrics: list[str] | None = None # which metrics; None: all
-                ) -> None:
-    "Runs side by side for a terminal, with what they were measured on."
-    head, rows, best, notes = table_rows(results, metrics)
-    rows = [[t + (' *' if m else '') for t, m in zip(row, [False, *b, False, False])] for row, b in zip(rows, best)]
-    wide = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    line = lambda r: '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
-    print('\n'.join([line(head), '  '.join('-'*w for w in wide), *map(line, rows)]))
-    for name, r in results.items(): print(f'{name}: {about(r)}')
-    for n in notes: print(f'note: {n}')
+def cell(d: dict[str, Any] | None # a metric of a result, or None
+         ) -> str: # such as '0.551 [0.541, 0.561]'
+    "A metric as text: value, interval, and what else belongs to it."
+    value, ends, more = parts(d)
+    return value + (f' {ends}' if ends else '') + (f'; {more}' if more else '')
+
+# %% ../nbs/09_reports.ipynb #090029
+SIGNS = dict(best=' *', near=' †')
 
 def about(result: dict[str, Any] # a result
           ) -> str: # one sentence
     "What a result was measured on, in one sentence."
     z, r = result.get('zero_shot') or {}, result
     text = f"{r['n_faces']:,} faces of {r['n_people']:,} people ({r['split']} split), judge {r['judge'].get('name')}, seed {r['seed']}"
+    if r.get('seeds'): text += f"; mean of {r['seeds']} runs that differ in their training seed, brackets from the lowest to the highest end of their intervals"
     if z.get('largest_cosine') is not None: text += f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them {z['largest_cosine']:.2f}" + (f", above 0.9 for {k}" if (k := z.get('above_0_9')) else '')
     return text + '.'
 
-# %% ../nbs/09_reports.ipynb #090023
+def text_table(results: dict[str, dict[str, Any]], # a result for each run
+               metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
+               ) -> str: # lines of text
+    "Runs side by side for a terminal (* best, † not told apart from it), with what they were measured on."
+    lines, notes = table_lines(results, metrics)
+    head = ['metric', *results, 'floor', 'real']
+    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), number(l.floor), number(l.ceiling)] for l in lines]
+    wide = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
+    line = lambda r: '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
+    return '\n'.join([line(head), '  '.join('-'*w for w in wide), *map(line, rows), *(f'{name}: {about(r)}' for name, r in results.items()), *(f'note: {n}' for n in notes)])
+
+def print_table(results: dict[str, dict[str, Any]], # a result for each run
+                metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
+                ) -> None:
+    "Print runs side by side for a terminal."
+    print(text_table(results, metrics))
+
+def result_table(results: dict[str, dict[str, Any]], # a result for each run
+                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
+                 ) -> str: # Markdown
+    "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
+    lines, notes = table_lines(results, metrics)
+    safe = lambda t: str(t).replace('|', '\\|').replace('\n', ' ')
+    show = lambda d, m: f'**{safe(cell(d))}**' if m == 'best' else safe(cell(d)) + (' †' if m == 'near' else '')
+    table = ['| ' + ' | '.join(map(safe, ['metric', *results, 'floor', 'real'])) + ' |', '|---' + '|---:'*(len(results) + 2) + '|']
+    table += ['| ' + ' | '.join([safe(label(l.name)), *map(show, l.entries, l.marks), number(l.floor), number(l.ceiling)]) + ' |' for l in lines]
+    return '\n'.join(table + [''] + [f'- {n}' for n in notes]).strip() + '\n'
+
+# %% ../nbs/09_reports.ipynb #090034
+TEX = {'\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
+       '[': '{[}', ']': '{]}', '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': r'\textquotedbl{}', '×': r'$\times$', '†': r'$^\dagger$', '–': '--', '²': r'$^2$', '…': r'\dots{}', '“': '``', '”': "''", '\n': ' '}
+
+def tex(text: str # anything
+        ) -> str: # LaTeX
+    "Text as LaTeX prints it: every special character escaped."
+    return ''.join(TEX.get(c, c) for c in text)
+
+def tex_number(text: str # as `number` writes it
+               ) -> str: # LaTeX
+    "A number with a true minus sign."
+    return tex(text).replace('-', '$-$') if re.match(r'-\d', text) else tex(text)
+
+def tex_cell(d: dict[str, Any] | None, # a metric
+             mark: str # 'best', 'near' or ''
+             ) -> str: # LaTeX
+    "A metric as LaTeX: the best number in bold, its interval as small brackets."
+    value, ends, more = parts(d); low_high = ', '.join(map(tex_number, ends[1:-1].split(', '))) if ends else ''
+    text = rf'\textbf{{{tex_number(value)}}}' if mark == 'best' else tex_number(value) + (r'$^\dagger$' if mark == 'near' else '')
+    return text + (rf' {{\scriptsize {{[}}{low_high}{{]}}}}' if ends else '') + (rf' {{\scriptsize {tex(more)}}}' if more else '')
+
+def latex_table(results: dict[str, dict[str, Any]], # a result for each run
+                metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
+                caption: str = 'Value [95 % interval over people]. Floor: with shuffled embeddings. Real: the same number for real pictures.', # plain text
+                name: str = 'tab:facegen' # for \ref: letters, digits, : and -
+                ) -> str: # LaTeX; needs \usepackage{booktabs}
+    "Runs side by side as a LaTeX table in booktabs' manner, with notes below."
+    if not re.fullmatch(r'[\w:.-]+', name, re.ASCII) or '_' in name: raise FacegenError(f"The label '{name}' was given; letters, digits, colon, point and minus were expected.")
+    lines, notes = table_lines(results, metrics); rows, last = [], None
+    for l in lines:
+        if last not in (None, group_of(l.name)): rows.append(r'\addlinespace')
+        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), tex_number(number(l.floor)), tex_number(number(l.ceiling))]) + r' \\'); last = group_of(l.name)
+    below = [f'{n}: {about(r)}' for n, r in results.items()] + notes
+    return '\n'.join(['% needs \\usepackage{booktabs}', r'\begin{table}', r'\centering', rf'\caption{{{tex(caption)}}}', rf'\label{{{name}}}',
+                      rf"\begin{{tabular}}{{l{'r'*(len(results) + 2)}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, 'floor', 'real'])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
+                      r'\par\smallskip\begin{minipage}{\linewidth}\footnotesize', *(tex(b) + r'\par' for b in below), r'\end{minipage}', r'\end{table}']) + '\n'
+
+# %% ../nbs/09_reports.ipynb #090039
+COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', 'seeds', 'sd', 'reason')
+
+def result_frame(results: dict[str, dict[str, Any]], # a result for each run
+                 metrics: str | Sequence[str] | None = 'all' # as for `pick_metrics`
+                 ) -> pd.DataFrame: # one row for each run and metric
+    "Results as a long table: run, metric, its name in words, mark, value, interval, floor, ceiling, what else it has."
+    import pandas as pd
+    lines, _ = table_lines(results, metrics)
+    rows = [dict(run=run, metric=l.name, label=label(l.name), group=group_of(l.name), mark=l.marks[i], **{k: d.get(k) for k in COLUMNS}) for i, run in enumerate(results) for l in lines if (d := l.entries[i])]
+    return pd.DataFrame(rows, columns=['run', 'metric', 'label', 'group', 'mark', *COLUMNS])
+
+def curve_frame(results: dict[str, dict[str, Any]] # a result for each run
+                ) -> pd.DataFrame: # one row for each point
+    "The curves of results as a long table: run, curve, x, line, value, interval."
+    import pandas as pd
+    rows = [dict(run=run, curve=name, x_label=c.get('x_label', ''), x=x, line=line, **{k: d[k] for k in ('value', 'low', 'high', 'n', 'floor', 'ceiling')})
+            for run, r in results.items() for name, c in (r.get('curves') or {}).items() for line, ds in c.get('lines', {}).items() for x, d in zip(c['x'], ds)]
+    return pd.DataFrame(rows, columns=['run', 'curve', 'x_label', 'x', 'line', 'value', 'low', 'high', 'n', 'floor', 'ceiling'])
+
+# %% ../nbs/09_reports.ipynb #090043
+def over_seeds(results: Sequence[dict[str, Any]] # of runs that differ in their training seed only
+               ) -> dict[str, Any]: # a result with the mean of each metric, and `seeds`
+    "One result of several: mean, sd and extremes over seeds, widest interval; raises `FacegenError` where they do not belong together."
+    named = {str(i): check_result(r) for i, r in enumerate(results)}; first = results[0] if results else {}
+    if len(results) < 2: raise FacegenError(f'{len(results)} result was given for a mean over seeds; give two or more, better three.')
+    if found := unlike(named) + ['encoder'] * (not same_encoder(named)): raise FacegenError(f"Results of different {', '.join(found)} cannot be put together; evaluate the runs alike.")
+    hashes = [h for r in results if (h := r['about'].get('recipe_hash'))]
+    if len(set(hashes)) < len(hashes): raise FacegenError('Two of the runs have the same recipe and the same seed, so they are no independent runs; give each run once, and runs of different seeds.')
+    mean = lambda values: sum(values) / len(values)
+    def put(ds: list[dict[str, Any]]) -> dict[str, Any]:
+        lacks = next((d for d in ds if d['value'] is None), None)
+        if lacks: return dict(lacks)
+        both = {k: mean([d[k] for d in ds]) if all(d.get(k) is not None for d in ds) else None for k in ('value', 'floor', 'ceiling', 'ratio')}
+        ends = dict(low=min(d['low'] for d in ds), high=max(d['high'] for d in ds)) if all(d['low'] is not None and d['high'] is not None for d in ds) else dict(low=None, high=None)
+        values = [d['value'] for d in ds]; sd = (sum((v - both['value'])**2 for v in values) / (len(values) - 1))**.5
+        return {k: v for k, v in dict(ds[0], **both, **ends, n=min(d['n'] for d in ds), seeds=len(ds), sd=sd, lowest=min(values), highest=max(values)).items() if k != 'ratio' or v is not None}
+    metrics = {m: put([r['metrics'][m] for r in results]) for m in first['metrics'] if all(m in r['metrics'] for r in results)}
+    curves = {}
+    for name, c in (first.get('curves') or {}).items():
+        cs = [(r.get('curves') or {}).get(name) or {} for r in results]
+        if c.get('x') and all(x.get('x') == c['x'] and set(x['lines']) == set(c['lines']) for x in cs): curves[name] = c | dict(lines={l: [put(list(ds)) for ds in zip(*(x['lines'][l] for x in cs))] for l in c['lines']})
+    numbers = {k: mean([r['about'][k] for r in results]) for k in ('minutes', 'images', 'steps') if all(k in r['about'] for r in results)}
+    return dict(first, metrics=metrics, curves=curves, seeds=len(results), about=dict({k: v for k, v in first['about'].items() if k != 'recipe_hash'}, **numbers, recipe_hashes=hashes))
+
+# %% ../nbs/09_reports.ipynb #090045
+def load_runs(paths: Sequence[str | Path] # folders of runs, or their results.json
+              ) -> dict[str, dict[str, Any]]: # name: result
+    "Results of several runs, by the names of their folders; `about` tells recipes apart but for their seed."
+    out: dict[str, dict[str, Any]] = {}
+    for p in map(Path, paths):
+        r, folder = load_result(p), p if p.is_dir() else p.parent
+        name = next(n for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000))) if n not in out)
+        if (folder/'recipe.yaml').is_file():
+            try: recipe = yaml.safe_load((folder/'recipe.yaml').read_text(encoding='utf-8'))
+            except yaml.YAMLError: recipe = None
+            if isinstance(recipe, dict): r['about'] |= dict(family=sha256(json.dumps({k: v for k, v in recipe.items() if k != 'seed'}, sort_keys=True, default=str).encode(), 8), training_seed=recipe.get('seed'), recipe=r['about'].get('recipe') or recipe.get('name'))
+        out[name] = r
+    return out
+
+def gather_seeds(results: dict[str, dict[str, Any]] # as `load_runs` gives them
+                 ) -> dict[str, dict[str, Any]]: # the same, with runs of one recipe and different seeds put together
+    "Runs that differ only in their training seed become one, called after the recipe; all others stay."
+    groups: dict[Any, list[str]] = {}
+    for name, r in results.items():
+        family = r['about'].get('family'); alone = not family
+        groups.setdefault(name if alone else (family, r['store_hash'], r['split'], r['n_faces'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
+    out: dict[str, dict[str, Any]] = {}
+    for names in groups.values():
+        rs = [results[n] for n in names]; hashes = {r['about'].get('recipe_hash') for r in rs}
+        if len(names) < 2 or len(hashes) < len(names): out |= dict(zip(names, rs)); continue
+        title = f"{rs[0]['about'].get('recipe') or names[0]} ({len(names)} seeds)"
+        out[title if title not in out else f"{title}: {', '.join(names)}"] = over_seeds(rs)
+    return out
+
+# %% ../nbs/09_reports.ipynb #090048
+def curve_rows(curve: dict[str, Any] # of a result
+               ) -> tuple[list[str], list[list[str]]]: # head and rows, as text
+    "A curve as a small table: x in the first column, a column for each line."
+    if curve.get('reason'): return ['reason'], [[str(curve['reason'])]]
+    show = lambda x: x if isinstance(x, str) else f'{x:g}'
+    return [curve.get('x_label') or 'x', *curve['lines']], [[show(x), *(cell(line[i]) for line in curve['lines'].values())] for i, x in enumerate(curve['x'])]
+
+def curve_table(curve: dict[str, Any] # of a result
+                ) -> str: # Markdown
+    "A curve as a small Markdown table."
+    head, rows = curve_rows(curve); safe = lambda t: t.replace('|', '\\|').replace('\n', ' ')
+    return '\n'.join('| ' + ' | '.join(map(safe, r)) + ' |' for r in [head, ['---'] + ['---:']*(len(head) - 1), *rows]) + '\n'
+
+def curve_picture(curve: dict[str, Any] # of a result; one without a reason
+                  ) -> Image.Image: # RGB
+    "A curve as a picture."
+    import matplotlib.pyplot as plt
+    from facegen_nb.robustness import curve_figure
+    fig, buf = curve_figure(curve), io.BytesIO(); fig.savefig(buf, format='png', dpi=110, bbox_inches='tight', facecolor='white'); plt.close(fig)
+    return Image.open(buf).convert('RGB')
+
+# %% ../nbs/09_reports.ipynb #090052
 STYLE = '''
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--page:#f6f7f9;--card:#fff;--line:#dfe3e9;--key:#0b5cad;--best:#e6f1fb}
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3adba;--page:#12161c;--card:#1b2129;--line:#323b47;--key:#7fb8f5;--best:#1d344c}}
@@ -149,6 +413,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:
 th,td{padding:.5rem 1rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}th[scope=row],thead th:first-child{text-align:left;font-weight:500;white-space:normal;min-width:14rem}
 thead th{color:var(--soft);font-weight:600}td.best{background:var(--best);font-weight:650}.dim{color:var(--soft)}
 ul{padding-left:1.2rem;max-width:46rem}li{margin:.3rem 0}footer{margin-top:3rem;color:var(--soft);font-size:.85rem}a{color:var(--key)}
+details{margin:1rem 0}summary{cursor:pointer;color:var(--key)}td sup{margin-left:.15em;color:var(--soft)}
 .wide:focus-visible{outline:3px solid var(--key);outline-offset:2px}
 @media print{body{background:#fff}figure,.wide{break-inside:avoid}}
 '''
@@ -166,35 +431,86 @@ def picture_data(picture: Image.Image | str | Path, # a picture or its file
     if len(buf.getvalue()) > limit: buf, kind = io.BytesIO(), 'jpeg'; picture.save(buf, 'JPEG', quality=88)
     return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', picture.width, picture.height
 
-# %% ../nbs/09_reports.ipynb #090025
+# %% ../nbs/09_reports.ipynb #090054
+CAPTION = 'Value [95 % interval over people]; the best is marked, † is not told apart from it. Floor: with shuffled embeddings. Real: the same number for real pictures.'
+
+def plain_table(caption: str, # above the table
+                head: Sequence[str], # of the columns
+                rows: Sequence[Sequence[str]], # the first cell is the row's head
+                kinds: Sequence[Sequence[str]] = (), # for each cell but the first: 'best', 'near', 'dim' or ''
+                name: str = 'Table' # for those who hear it
+                ) -> str: # HTML
+    "An accessible HTML table that scrolls when it is wide; every text is escaped."
+    esc = html.escape
+    def td(t: str, k: str) -> str: return f'<td{f" class={k}" if k in ("best", "dim") else ""}>{esc(t)}{"<sup>†</sup>" if k == "near" else ""}</td>'
+    body = ''.join(f'<tr><th scope="row">{esc(r[0])}</th>' + ''.join(map(td, r[1:], kinds[i] if kinds else ['']*len(r))) + '</tr>\n' for i, r in enumerate(rows))
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{esc(name)}"><table><caption>{esc(caption)}</caption>\n<thead><tr>' + ''.join(f'<th scope="col">{esc(h)}</th>' for h in head) + f'</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
 def html_table(results: dict[str, dict[str, Any]], # a result for each run
-               metrics: list[str] | None = None, # which metrics; None: all
-               caption: str = 'Value [95 % interval over people]. Floor: with shuffled embeddings. Real: the same number for real pictures.' # above the table
+               metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
+               caption: str = CAPTION, # above the table
+               notes: bool = True # below it: what the runs were measured on, what is missing
                ) -> str: # an HTML fragment
     "Runs side by side as an accessible HTML table with its notes."
-    head, rows, best, notes = table_rows(results, metrics); esc = html.escape
-    def td(t, b, i): return f'<td{" class=best" if b else " class=dim" if i > len(results) else ""}>{esc(t)}</td>'
-    body = ''.join('<tr><th scope="row">' + esc(r[0]) + '</th>' + ''.join(td(t, m, i) for i, (t, m) in enumerate(zip(r[1:], [*b, False, False]), 1)) + '</tr>\n' for r, b in zip(rows, best))
-    table = f'<div class="wide" tabindex="0" role="region" aria-label="Table of metrics"><table><caption>{esc(caption)}</caption>\n<thead><tr>' + ''.join(f'<th scope="col">{esc(h)}</th>' for h in head) + f'</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
-    items = [*(f'{name}: {about(r)}' for name, r in results.items()), *notes]
-    return table + '<ul>' + ''.join(f'<li>{esc(i)}</li>' for i in items) + '</ul>\n'
+    lines, said = table_lines(results, metrics)
+    rows = [[label(l.name), *map(cell, l.entries), number(l.floor), number(l.ceiling)] for l in lines]
+    table = plain_table(caption, ['metric', *results, 'floor', 'real'], rows, [[*l.marks, 'dim', 'dim'] for l in lines], 'Table of metrics')
+    items = [*(f'{name}: {about(r)}' for name, r in results.items()), *said]
+    return table + ('<ul>' + ''.join(f'<li>{html.escape(i)}</li>' for i in items) + '</ul>\n' if notes else '')
 
-def html_report(path: str | Path, # the file to write
-                title: str, # its heading
-                results: dict[str, dict[str, Any]], # a result for each run; may be empty
-                figures: list[tuple[str, Image.Image | str | Path]] = (), # (caption, picture); the caption is its text alternative too
-                prose: str | list[str] = '', # paragraphs before the figures, plain text; a blank line starts a new one
-                metrics: list[str] | None = None # which metrics; None: all
-                ) -> Path: # the file
-    "Write a self-contained report: prose, figures and the table of results in one HTML file without scripts."
-    esc, paragraphs = html.escape, prose if isinstance(prose, (list, tuple)) else prose.split('\n\n')
+def html_curves(results: dict[str, dict[str, Any]] # a result for each run
+                ) -> str: # HTML; empty where no result has curves
+    "The curves of all runs: a picture with its numbers behind a click, or the reason why there is none."
+    parts, esc = [], html.escape
+    for run, name, c in ((run, name, c) for run, r in results.items() for name, c in (r.get('curves') or {}).items()):
+        title = f"{c['title']} ({run})"
+        if c.get('reason'): parts.append(f"<p>{esc(title)}: {esc(c['reason'])}</p>"); continue
+        url, w, h = picture_data(curve_picture(c)); head, rows = curve_rows(c)
+        parts.append(f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(title)}; its numbers are in the table below"><figcaption>{esc(title)}</figcaption><details><summary>Numbers</summary>{plain_table(title, head, rows, name=title)}</details></figure>')
+    return '\n'.join(parts)
+
+# %% ../nbs/09_reports.ipynb #090056
+def html_page(title: str, # its heading
+              results: dict[str, dict[str, Any]], # a result for each run; may be empty
+              figures: Sequence[tuple[str, Image.Image | str | Path]] = (), # (caption, picture); the caption is its text alternative too
+              prose: str | Sequence[str] = '', # paragraphs before the figures, plain text; a blank line starts a new one
+              metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set, and all others behind a click
+              curves: bool = True # draw the curves that results have
+              ) -> str: # a whole page
+    "A self-contained page: prose, figures, the table of results and their curves, without scripts."
+    esc, paragraphs = html.escape, prose.split('\n\n') if isinstance(prose, str) else prose
     parts = [f'<p>{esc(p.strip())}</p>' for p in paragraphs if p.strip()]
     if figures: parts.append('<h2>Pictures</h2>')
     for caption, picture in figures:
         url, w, h = picture_data(picture)
         parts.append(f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(caption)}"><figcaption>{esc(caption)}</figcaption></figure>')
-    if results: parts += ['<h2>Numbers</h2>', html_table(results, metrics)]
+    if results:
+        parts += ['<h2>Numbers</h2>', html_table(results, metrics)]
+        if metrics is None and len(rest := [m for m in pick_metrics(results, 'all') if m not in pick_metrics(results)]): parts.append(f"<details><summary>{len(rest)} more numbers</summary>{html_table(results, rest)}</details>")
+        if curves and (drawn := html_curves(results)): parts += ['<h2>Curves</h2>', drawn]
     made = sorted({f"facegen_nb {v.get('facegen_nb')}, torch {v.get('torch')}" for r in results.values() if (v := r['environment'].get('versions'))})
-    page = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">\n<title>{esc(title)}</title><style>{STYLE}</style></head>\n<body><main><h1>{esc(title)}</h1>\n' + '\n'.join(parts) + f"\n<footer>{esc('Made by ' + '; '.join(made) if made else 'Made by facegen_nb')}.</footer></main></body></html>\n"
-    with atomic(path) as tmp: tmp.write_text(page, encoding='utf-8')
+    return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">\n<title>{esc(title)}</title><style>{STYLE}</style></head>\n<body><main><h1>{esc(title)}</h1>\n' + '\n'.join(parts) + f"\n<footer>{esc('Made by ' + '; '.join(made) if made else 'Made by facegen_nb')}.</footer></main></body></html>\n"
+
+def html_report(path: str | Path, # the file to write
+                title: str, # its heading
+                results: dict[str, dict[str, Any]], # a result for each run; may be empty
+                figures: Sequence[tuple[str, Image.Image | str | Path]] = (), # as for `html_page`
+                prose: str | Sequence[str] = '', # as for `html_page`
+                metrics: str | Sequence[str] | None = None, # as for `html_page`
+                curves: bool = True # as for `html_page`
+                ) -> Path: # the file
+    "Write a self-contained report: prose, figures, the table of results and curves in one HTML file without scripts."
+    with atomic(path) as tmp: tmp.write_text(html_page(title, results, figures, prose, metrics, curves), encoding='utf-8')
     return Path(path)
+
+# %% ../nbs/09_reports.ipynb #090063
+def compare_text(results: dict[str, dict[str, Any]], # a result for each run, as `load_runs` and `gather_seeds` give them
+                 form: str = 'terminal', # terminal, markdown, latex, html or csv
+                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set (CSV: all)
+                 ) -> str: # ready to be printed or written
+    "Runs side by side in one of five forms; raises `FacegenError` for another form or an unknown metric."
+    forms = dict(terminal=lambda: text_table(results, metrics) + '\n', markdown=lambda: result_table(results, metrics), latex=lambda: latex_table(results, metrics),
+                 html=lambda: html_page('Runs compared', results, metrics=metrics), csv=lambda: result_frame(results, 'all' if metrics is None else metrics).to_csv(index=False))
+    if form not in forms: raise FacegenError(f"Unknown form '{form}'; use one of {', '.join(forms)}.")
+    if not results: raise FacegenError('No run was given to compare; name one or more folders of runs with a results.json.')
+    return forms[form]()

@@ -4,7 +4,7 @@
 
 # %% ../nbs/06_training.ipynb #060004
 from __future__ import annotations
-import dataclasses, json, math, os, resource, shutil, signal, sys, time
+import dataclasses, json, math, os, shutil, signal, time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from .batches import Batches, Team
 from .core import Budget, FacegenError, atomic, environment, keep_memory, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .methods import METHODS, AdversarialRecipe, FlowRecipe, Method, Moment, Recipe, find_recipe, method_of, read_recipe, recipe_names
+from .methods import Method, Moment, Recipe, method_of, read_recipe
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
@@ -37,22 +37,13 @@ def write_checkpoint(folder: Path, # such as RUN/checkpoints/last; replaced when
                      before: Path | None = None # keep what was in `folder` under this name
                      ) -> None:
     "Write a checkpoint folder, whole or not at all; raises OSError or RuntimeError when the disk refuses."
-    tmp = folder.with_name(f'.{folder.name}.part-{os.getpid()}')
     for left in folder.parent.glob(f'.{folder.name}.*'): shutil.rmtree(left)      # of a process that was killed
-    try:
-        tmp.mkdir(parents=True); method.ema.module._save_pretrained(tmp)
+    with atomic(folder, keep=before) as tmp:
+        tmp.mkdir(); method.ema.module._save_pretrained(tmp)
         if resume: torch.save(method.state(), tmp/'state.pt')
         write_json(tmp/'about.json', dict(about, files={f.name: sha256(f) for f in sorted(tmp.iterdir())}))
         for f in tmp.iterdir():                                                     # on the disk before it is called whole
             with open(f, 'rb') as opened: os.fsync(opened.fileno())
-        if folder.exists():
-            old = before or folder.with_name(f'.{folder.name}.old')
-            if old.exists(): shutil.rmtree(old)
-            folder.rename(old)
-            tmp.rename(folder)
-            if before is None: shutil.rmtree(old)
-        else: tmp.rename(folder)
-    finally: shutil.rmtree(tmp, ignore_errors=True)
 
 def read_checkpoint(folder: Path # written by `write_checkpoint`
                     ) -> tuple[dict, dict, dict[str, Tensor]]: # about, state, mean weights
@@ -278,14 +269,13 @@ def train_run(run: Run # made, perhaps half done
     with stopping(run):
         while True:
             patient = not run.recipe.patience or run.at.since < run.recipe.patience
-            share, stop = run.team.agree(run.share, float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest))
+            share, stop, due = run.team.agree(run.share, float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest), float(budget.elapsed - saved > run.save_every))
             if share >= 1 or stop: break
             begun = budget.elapsed; torch.manual_seed((run.recipe.seed << 32) + run.at.step * run.team.world + run.team.rank)    # for dropout
             values = run.method.step(run.batches(run.at.step), Moment(run.at.step, share, run.at.factor)); run.at.step += 1
             run.ok &= torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')]).sum().isfinite()   # fp16 skips steps of infinite gradient by itself
             longest = max(longest, budget.elapsed - begun)
-            ends, due = run.at.step % per_epoch == 0, budget.elapsed - saved > run.save_every
-            due, = run.team.agree(float(due))
+            ends = run.at.step % per_epoch == 0
             if (run.at.step % REPORT == 0 or ends or due) and not run.team.agree(float(healthy(run)))[0]: roll_back(run); continue
             if run.at.step % REPORT == 0 or run.at.step == run.start_step + 1:
                 now = time.perf_counter(); speed = (run.at.step - window[0]) * run.batches.batch_size / (now - window[1]); window = (run.at.step, now)

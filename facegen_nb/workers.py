@@ -4,15 +4,17 @@
 
 # %% ../nbs/00a_workers.ipynb #000004
 from __future__ import annotations
-import importlib, logging, os, pickle, re, socket, warnings
+import importlib, logging, os, pickle, re, shutil, socket, warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
-from .core import FacegenError, progress
+import numpy as np
+from .core import FacegenError, progress, sha256
 
 # %% auto #0
-__all__ = ['in_order', 'watched_share', 'portions', 'need', 'Far', 'start_ray', 'on_ray']
+__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'need', 'Far', 'start_ray', 'on_ray']
 
 # %% ../nbs/00a_workers.ipynb #000008
 def in_order(pool: ThreadPoolExecutor, # does the work
@@ -59,6 +61,40 @@ def portions(items: Iterable, # a stream of any length
     if some: yield some
 
 # %% ../nbs/00a_workers.ipynb #000017
+class Blocks:
+    "Arrays of n rows on disk, filled block by block, and a record of the blocks that are whole."
+    def __init__(self, folder: str | Path, # where; made when it is not there
+                 n: int, # rows
+                 **shapes: tuple[int, ...] # name of each array: the shape of a row, () for one number; float32
+                 ):
+        self.folder = folder = Path(folder)
+        if not folder.is_dir():
+            tmp = folder.with_name(f'{folder.name}-{os.getpid()}'); tmp.mkdir(parents=True)
+            for k, shape in shapes.items(): np.lib.format.open_memmap(tmp/f'{k}.npy', 'w+', np.float32, (n, *shape))
+            try: tmp.rename(folder)
+            except OSError: shutil.rmtree(tmp)                     # another process was first; both write the same numbers
+        self.arrays = {k: np.load(folder/f'{k}.npy', mmap_mode='r') for k in shapes}
+
+    def add(self, i: int, # first row
+            **blocks: np.ndarray # (k,...) of every array
+            ) -> None:
+        "Write one block, then its line in the record."
+        for name, a in self.arrays.items(): # written, not assigned to the map: a full disk is then an error and not a crash
+            b = np.ascontiguousarray(blocks[name], np.float32)
+            if b.shape[1:] != a.shape[1:]: raise ValueError(f"rows of shape {b.shape[1:]} were given for '{name}', which has {a.shape[1:]}")
+            with open(self.folder/f'{name}.npy', 'r+b') as out: out.seek(a.offset + i*a.strides[0]); out.write(b.tobytes()); out.flush(); os.fsync(out.fileno())
+        with open(self.folder/'record', 'a') as out: out.write(f'{i} {len(b)} {self.hash(i, len(b))}\n'); out.flush(); os.fsync(out.fileno())
+
+    def hash(self, i: int, k: int) -> str:
+        "Hash of the k rows from row i on, as they stand on the disk."
+        return sha256(b''.join(a[i:i+k].tobytes() for a in self.arrays.values()))
+
+    def finished(self) -> set[int]:
+        "First rows of the blocks that still read as they were written."
+        lines = (self.folder/'record').read_text().splitlines() if (self.folder/'record').is_file() else []
+        return {int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h}
+
+# %% ../nbs/00a_workers.ipynb #000020
 def need(module: str, # what to import
          extra: str # the extra that brings it
          ) -> Any: # the module
@@ -69,7 +105,7 @@ def need(module: str, # what to import
             return importlib.import_module(module)
     except ImportError as e: raise FacegenError(f"The package '{module.partition('.')[0]}' is needed for this and could not be imported ({e}); install it with `pip install 'facegen_nb[{extra}]'`.") from None
 
-# %% ../nbs/00a_workers.ipynb #000020
+# %% ../nbs/00a_workers.ipynb #000023
 class Far:
     "A worker as Ray Data wants it: a row of bytes in, a row of bytes out."
     def __init__(self, make: Callable[[], Callable] # makes the function that does the work
@@ -81,7 +117,7 @@ class Far:
             return dict(done=pickle.dumps(self.work(pickle.loads(row['item']))), failed=False)
         except FacegenError as e: return dict(done=pickle.dumps(e), failed=True)
 
-# %% ../nbs/00a_workers.ipynb #000022
+# %% ../nbs/00a_workers.ipynb #000025
 def start_ray() -> None:
     "Go to the cluster that RAY_ADDRESS names, or start one on this machine; raises `FacegenError` without ray, or when there is no way."
     logging.getLogger('ray.widgets').setLevel('ERROR')                # it asks for widgets when it is imported
