@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'command', 'numbers', 'settings', 'curate', 'download',
            'describe_store', 'pick_encoder', 'embed', 'audit_split', 'split', 'train', 'bench_train', 'pick_generator',
-           'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'judge_run', 'about_run', 'show_progress',
-           'compare', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'factor_picture', 'judge_run', 'about_run',
+           'show_progress', 'compare', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
@@ -25,8 +25,8 @@ from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import bench, cards, duplicates, encoders, evaluation, methods, models, progress as story, splits, training
-else: torch, bench, cards, duplicates, encoders, evaluation, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('bench', 'cards', 'duplicates', 'encoders', 'evaluation', 'methods', 'models', 'progress', 'splits', 'training'))))
+    from facegen_nb import bench, cards, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
+else: torch, bench, cards, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('bench', 'cards', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -302,11 +302,19 @@ def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last chec
     for r in [run, *(beside or [])]:
         result = judge_run(r, s, j, split, seed, device, r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation'); save_result(result, r/'results.json')
         name = str(r) if r.name in ('', *results) else r.name; results[name] = result
-        html_report(r/'evaluation.html', f'{name}: the protocol', {name: result}, [('Generated faces of evaluated people.', r/'sheet.png')])
+        html_report(r/'evaluation.html', f'{name}: the protocol', {name: result}, [('Generated faces of evaluated people.', r/'sheet.png'), *factor_picture(r, result)])
     print_table(results, metrics)
     print(f"written: {', '.join(str(r/f) for r in [run, *(beside or [])] for f in ('results.json', 'evaluation.html'))}")
 
 # %% ../nbs/10_cli.ipynb #100030
+def factor_picture(run: Path, # a run folder: `factors.png` is written there
+                   result: dict[str, Any] # its evaluation
+                   ) -> list[tuple[str, Path]]: # caption and file, where factors were measured
+    "The figure of what came through of rendered people."
+    if result['metrics'].get('factors_mean', {}).get('value') is None: return []
+    fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
+    return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
+
 def judge_run(run: Path, # a run folder
               store: FaceStore, # whose people
               judge: Any, # an encoder that took no part
@@ -355,8 +363,8 @@ def show_progress(run: Annotated[Path, typer.Argument(help='A run folder.')],
     """
     s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'; about_run(run, s)
     made = story.progress_report(run, s, j, out, split=split, faces=faces, people=people, seed=seed, force=force, device=device)
-    html_report(out/'page.html', f'{run.name}: from epoch to epoch', {}, [('The same people and the same noise after each kept epoch.', made['sheet']), ('Losses, and what an independent judge says of held-out people.', made['figure'])],
-                prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody else would get.')
+    html_report(out/'page.html', f'{run.name}: from epoch to epoch', {}, [('The same people and the same noise after each kept epoch.', made['small']), ('Losses, and what an independent judge says of held-out people.', made['figure'])],
+                prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody else would get. The film is film.gif, beside this page.')
     print(f"{out}: {', '.join(p.name for p in map(Path, filter(None, (made['sheet'], made['film'], made['video'], made['figure']))))}, progress.json, page.html")
 
 # %% ../nbs/10_cli.ipynb #100034

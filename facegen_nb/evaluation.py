@@ -14,7 +14,7 @@ import torch
 from .core import FacegenError, environment, pick_device, progress, sha256, sheet, to_float, weights_dir, write_json
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, score_metric, squeezenet_features
 from .encoders import embed_images, embed_store, encoder_of
-from .identity import cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
+from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
@@ -23,10 +23,10 @@ from .robustness import robustness
 from .workers import Blocks
 
 # %% auto #0
-__all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'same_recogniser', 'check_judge', 'Subject', 'recognisers', 'measured',
-           'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'squeezenet_of',
-           'crowd_part', 'memory_part', 'factor_part', 'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts',
-           'without_folders', 'evaluate', 'every_part']
+__all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
+           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'squeezenet_of', 'crowd_part', 'memory_part',
+           'factor_part', 'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate',
+           'every_part']
 
 # %% ../nbs/08_evaluation.ipynb #080012
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
@@ -49,26 +49,6 @@ def pick_faces(store: Any, # a FaceStore
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../nbs/08_evaluation.ipynb #080015
-def same_recogniser(a: dict[str, Any], # a fingerprint
-                    b: dict[str, Any] # another
-                    ) -> bool: # True when both describe the same network with the same weights
-    "Do two fingerprints describe the same recogniser? The store and the crop do not matter."
-    hashes = [f.get('weights') for f in (a, b)]
-    if all(hashes): return hashes[0] == hashes[1]
-    return a.get('encoder') == b.get('encoder')
-
-def check_judge(judge: dict[str, Any], # fingerprint of the judge
-                encoder: dict[str, Any], # fingerprint of the conditioning encoder
-                force: bool = False # go on although they are the same
-                ) -> bool: # True when the judge is independent
-    "Refuse a judge that is the conditioning encoder itself."
-    same = same_recogniser(judge, encoder)
-    if same and not force:
-        raise FacegenError(f"The judge '{judge.get('encoder')}' is the encoder whose embeddings the model was given, and a model always pleases that one; "
-                           "choose another judge, or force it and the result will be marked.")
-    return not same
-
-# %% ../nbs/08_evaluation.ipynb #080018
 @dataclass
 class Subject:
     "A model, the faces it is asked for, and what it is measured with."
@@ -95,7 +75,7 @@ class Subject:
         return generate_faces(self.generator, self.embeddings.values[rows], self.seed + 1000*stream, self.batch_size, self.guidance, first=first, bar=False)
     def judged(self, faces: np.ndarray) -> np.ndarray: "The judge's embeddings (n,J)."; return embed_images(self.judge, faces, self.batch_size, bar=False)
 
-# %% ../nbs/08_evaluation.ipynb #080020
+# %% ../nbs/08_evaluation.ipynb #080017
 def recognisers(store: Any, # a FaceStore
                 embeddings: Any, # the conditioning Embeddings
                 judge: Any, # an Encoder
@@ -109,7 +89,7 @@ def recognisers(store: Any, # a FaceStore
         except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 
-# %% ../nbs/08_evaluation.ipynb #080022
+# %% ../nbs/08_evaluation.ipynb #080019
 STEP = 256 # faces measured at once
 
 def measured(s: Subject, # what is measured
@@ -124,7 +104,7 @@ def measured(s: Subject, # what is measured
     for i in progress([i for i in range(0, n, STEP) if i not in whole]): blocks.add(i, **work(i, min(STEP, n - i)))
     return blocks.arrays
 
-# %% ../nbs/08_evaluation.ipynb #080024
+# %% ../nbs/08_evaluation.ipynb #080021
 def face_pass(s: Subject, # what is measured
               partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
               networks: Sequence, # for LPIPS
@@ -148,7 +128,7 @@ def face_pass(s: Subject, # what is measured
         return out
     return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
-# %% ../nbs/08_evaluation.ipynb #080026
+# %% ../nbs/08_evaluation.ipynb #080023
 def identity_part(s: Subject, # what is measured
                   generated: np.ndarray, # (n,D) the recogniser's embeddings of the generated faces
                   values: np.ndarray, # (N,D) of the whole store
@@ -163,7 +143,7 @@ def identity_part(s: Subject, # what is measured
     metrics = identity_metrics(generated, values[rows].astype(np.float32), people[rows], values[gallery].astype(np.float32), people[gallery], imp, who, s.n_boot, s.seed)
     return metrics, threshold(imp, 1e-3)
 
-# %% ../nbs/08_evaluation.ipynb #080028
+# %% ../nbs/08_evaluation.ipynb #080025
 def seen_part(s: Subject, # what is measured
               generated: np.ndarray, # (n,J) the judge's embeddings of the faces of unseen people
               limit: float | None, # threshold at FAR 1e-3
@@ -176,7 +156,7 @@ def seen_part(s: Subject, # what is measured
     to = lambda faces, r: cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
     return seen_gap(to(generated, s.rows), s.people[s.rows], to(seen, rows), s.people[rows], limit, s.n_boot, s.seed)
 
-# %% ../nbs/08_evaluation.ipynb #080030
+# %% ../nbs/08_evaluation.ipynb #080027
 def diversity_part(s: Subject, # what is measured
                    networks: Sequence, # LPIPS; the squeeze network is used
                    why: dict[str, str], # why a network is missing
@@ -202,7 +182,7 @@ def diversity_part(s: Subject, # what is measured
     real = diversity_scores(np.stack([images(r) for r in two], 1), net).mean() if len(pairs) else None
     put('diversity_squeeze', a['lpips'], real); return out
 
-# %% ../nbs/08_evaluation.ipynb #080032
+# %% ../nbs/08_evaluation.ipynb #080029
 @dataclass
 class Space:
     "A feature space in which crowds are compared."
@@ -238,7 +218,7 @@ def squeezenet_of(net: Any, # LPIPS's squeeze network
     "Its last layer, averaged over the picture: the features that `picture_scores` takes along."
     return np.concatenate([net.layers(to_float(images[i:i+32]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), 32)])
 
-# %% ../nbs/08_evaluation.ipynb #080033
+# %% ../nbs/08_evaluation.ipynb #080030
 def crowd_part(s: Subject, # what is measured
                arrays: dict[str, np.ndarray], # as `face_pass` left them
                back: np.ndarray, # where each row stands in them
@@ -262,7 +242,7 @@ def crowd_part(s: Subject, # what is measured
     for name, reason in why.items(): out |= crowd_missing(name, reason)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080035
+# %% ../nbs/08_evaluation.ipynb #080032
 def memory_part(s: Subject, # what is measured
                 generated: np.ndarray # (n,J) the judge's embeddings of the generated faces
                 ) -> dict[str, dict]: # metrics
@@ -296,7 +276,7 @@ def rendered_rows(s: Subject) -> bool:
     "Whether the truth is known of some evaluated face."
     return bool(np.isfinite(factors_of(s.store, s.rows)).all(1).any())
 
-# %% ../nbs/08_evaluation.ipynb #080037
+# %% ../nbs/08_evaluation.ipynb #080034
 PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
 
 def model_hash(generator: Any # any
@@ -312,18 +292,19 @@ def pick_parts(parts: Sequence[str] | None # names; None: all
     if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
 
-# %% ../nbs/08_evaluation.ipynb #080040
+# %% ../nbs/08_evaluation.ipynb #080037
 def without_folders(x: Any # a part of a result
                     ) -> Any: # the same
     "Put the names of settings in the place of this machine's folders, in every text of a result."
     if isinstance(x, dict): return {k: without_folders(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)): return [without_folders(v) for v in x]
     if not isinstance(x, str): return x
-    for folder, name in ((weights_dir(), 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (Path.home(), '~')):
+    w = weights_dir()
+    for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (Path.home(), '~')):
         if folder: x = x.replace(str(folder), name)
     return x
 
-# %% ../nbs/08_evaluation.ipynb #080042
+# %% ../nbs/08_evaluation.ipynb #080039
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -361,7 +342,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
                   store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
     return result | (dict(curves=curves) if curves else {})
 
-# %% ../nbs/08_evaluation.ipynb #080043
+# %% ../nbs/08_evaluation.ipynb #080040
 def every_part(s: Subject, # what is measured
                parts: Sequence[str], # some of `PARTS`
                partner: np.ndarray, # (n,) whose picture is the floor of each face's picture

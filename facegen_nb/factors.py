@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,6 @@ from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
 from .metrics import Bootstrap, derangement, entry, interval, missing
-if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
 __all__ = ['OUTPUTS', 'POSE', 'BALL', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of',
@@ -385,7 +384,7 @@ def embedding_factors(train_embeddings: np.ndarray, # (m,D) of people of the tra
 # %% ../nbs/07d_factors.ipynb #070047
 GROUPS = dict(head=('head_width', 'ear_size'), hair=('hair_cut', 'hairline'), marks=('beard', 'age_lines'), features=('eye_size', 'lip_colour')) # first and last factor
 COLOURS = dict(head='#35658f', hair='#8a5a2b', marks='#8c3f5d', features='#3d7a52')
-_WINDOWS = dict(eye=(.5, .53, .21), brow=(.5, .49, .23), nose=(.5, .62, .15), mouth=(.5, .71, .16), lip=(.5, .71, .16), mole=(.5, .66, .22), freckles=(.5, .62, .24), blush=(.5, .62, .26), age=(.5, .60, .28), beard=(.5, .66, .30), glasses=(.5, .53, .26)) # middle and half width, as parts of the picture
+_WINDOWS = dict(eye=(.5, .53, .21), brow=(.5, .49, .23), nose=(.5, .62, .15), mouth=(.5, .71, .16), lip=(.5, .71, .16), mole=(.5, .66, .19), freckles=(.5, .62, .24), blush=(.5, .62, .26), age=(.5, .60, .28), beard=(.5, .66, .30), glasses=(.5, .53, .26)) # middle and half width, as parts of the picture
 
 def factor_pairs(side: int = 40 # of the small faces
                  ) -> dict[str, np.ndarray]: # factor name: (2,side,side,3) uint8
@@ -412,8 +411,8 @@ def _bar(ax: Any, y: float, m: dict, colour: str) -> None:
     ax.barh(y, ceiling - floor, left=floor, height=.62, color=colour, alpha=.22)
     ax.barh(y, value - floor, left=floor, height=.62, color=colour)
     ax.plot([floor, floor], [y - .38, y + .38], color='0.35', lw=1)
-    if m['low'] is not None: ax.plot([m['low'], m['high']], [y, y], color='black', lw=1.4, solid_capstyle='butt')
-    if m.get('embedding') is not None: ax.plot(m['embedding'], y, 'D', ms=4.5, mfc='white', mec='black', mew=1)
+    for c, width in (('white', 3.4), ('black', 1.4)) if m['low'] is not None else (): ax.plot([m['low'], m['high']], [y, y], color=c, lw=width, solid_capstyle='butt')
+    if m.get('embedding') is not None: ax.plot(m['embedding'], y, 'D', ms=4.5, mfc='white', mec='black', mew=1, clip_on=False, zorder=5)
     ax.text(1.03, y, f'{value:.2f}', va='center', fontsize=9)
 
 def _legend(ax: Any, metrics: dict, colour: str = '0.45') -> None:
@@ -429,24 +428,24 @@ def _legend(ax: Any, metrics: dict, colour: str = '0.45') -> None:
 def factor_figure(metrics: dict[str, dict], # as `factor_metrics` gives them, or the metrics of a result file
                   title: str | None = None, # above the figure
                   faces: bool = True # two small faces before each name
-                  ) -> Figure: # 11 x 8 inches
+                  ) -> Any: # a matplotlib figure, 11 x 9 inches
     "All identity factors in four groups, each a bar from its floor to its ceiling; raises `FacegenError` where there is no factor."
     from matplotlib.figure import Figure
     names = [f.name for f in IDENTITY_FACTORS]; span = {g: names[names.index(a):names.index(b) + 1] for g, (a, b) in GROUPS.items()}
     if not any(f'factor_{n}' in metrics for n in names): raise FacegenError('Found no metric factor_..., expected those of factor_metrics(); only rendered faces have known factors.')
-    fig, pairs = Figure(figsize=(11, 8), layout='none'), factor_pairs() if faces else {}
+    fig, pairs = Figure(figsize=(11, 9), layout='none'), factor_pairs() if faces else {}
     if title: fig.suptitle(title, fontsize=13, y=.985)
     def panel(group: str, left: float, top: float) -> float:
-        n = len(span[group]); height = n * .0425; ax = fig.add_axes((left + .20, top - height, .245, height))
+        n = len(span[group]); height = n * .037; ax = fig.add_axes((left + .185, top - height, .26, height))
         for y, name in enumerate(span[group]):
             f = IDENTITY_FACTORS[names.index(name)]; _bar(ax, y, metrics.get(f'factor_{name}') or missing(''), COLOURS[group])
             ax.text(-.03, y, name.replace('_', ' ') + (' *' if f.choices else ''), ha='right', va='center', fontsize=10)
             for k, face in enumerate(pairs.get(name, ())):
-                box = fig.add_axes((left + .028 * k, top - (y + .97) * .0425, .0273, .040)); box.imshow(face, interpolation='lanczos'); box.axis('off')
+                box = fig.add_axes((left + .028 * k, top - (y + .965) * .037, .0273, .0345)); box.imshow(face, interpolation='lanczos'); box.axis('off')
         ax.set(xlim=(0, 1), ylim=(n - .5, -.5), yticks=[], xticks=[0, .5, 1]); ax.tick_params(labelsize=8, length=2)
         for side in ('top', 'right', 'left'): ax.spines[side].set_visible(False)
         ax.set_title(group, loc='left', fontsize=11, fontweight='bold', color=COLOURS[group], pad=3)
-        return top - height - .075
+        return top - height - .068
     down = .925
     for g in ('head', 'hair', 'marks'): down = panel(g, .01, down)
     _legend(fig.add_axes((.53, .06, .4, panel('features', .51, .925) - .06)), metrics)

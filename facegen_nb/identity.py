@@ -11,10 +11,30 @@ from .core import FacegenError
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures, weighted_mean, weighted_quantile
 
 # %% auto #0
-__all__ = ['cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores', 'identity_summary', 'resampled_thresholds',
-           'identity_metrics', 'zero_shot', 'seen_gap']
+__all__ = ['same_recogniser', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores',
+           'identity_summary', 'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap']
 
 # %% ../nbs/07a_identity.ipynb #070010
+def same_recogniser(a: dict[str, Any], # a fingerprint
+                    b: dict[str, Any] # another
+                    ) -> bool: # True when both describe the same network with the same weights
+    "Do two fingerprints describe the same recogniser? The store and the crop do not matter."
+    hashes = [f.get('weights') for f in (a, b)]
+    if all(hashes): return hashes[0] == hashes[1]
+    return a.get('encoder') == b.get('encoder')
+
+def check_judge(judge: dict[str, Any], # fingerprint of the judge
+                encoder: dict[str, Any], # fingerprint of the conditioning encoder
+                force: bool = False # go on although they are the same
+                ) -> bool: # True when the judge is independent
+    "Refuse a judge that is the conditioning encoder itself."
+    same = same_recogniser(judge, encoder)
+    if same and not force:
+        raise FacegenError(f"The judge '{judge.get('encoder')}' is the encoder whose embeddings the model was given, and a model always pleases that one; "
+                           "choose another judge, or force it and the result will be marked.")
+    return not same
+
+# %% ../nbs/07a_identity.ipynb #070013
 def cosines(a: np.ndarray, # (n,D), any length
             b: np.ndarray # (n,D), any length
             ) -> np.ndarray: # (n,) float32 in [-1, 1]
@@ -23,7 +43,7 @@ def cosines(a: np.ndarray, # (n,D), any length
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return ((a * b).sum(1) / np.maximum(norms, 1e-12)).astype(np.float32)
 
-# %% ../nbs/07a_identity.ipynb #070013
+# %% ../nbs/07a_identity.ipynb #070016
 @dataclass
 class Impostors:
     "Scores of real pairs of different people: how many there were, and the highest of them."
@@ -46,7 +66,7 @@ def impostor_pairs(values: np.ndarray, # (n,D) unit-norm embeddings of real face
     top = np.argsort(-scores, kind='stable')[:int(np.ceil(keep*len(scores)))]
     return Impostors(len(scores), scores[top], people, counts, np.stack([codes[i[top]], codes[j[top]]], 1))
 
-# %% ../nbs/07a_identity.ipynb #070016
+# %% ../nbs/07a_identity.ipynb #070019
 def threshold(imp: Impostors, # scores of real pairs of different people
               far: float, # the share of them that may pass, such as 1e-3
               weights: np.ndarray | None = None # (K,) how often each person counts; None: once
@@ -60,7 +80,7 @@ def threshold(imp: Impostors, # scores of real pairs of different people
     passed = np.cumsum(weights[a] * weights[b])                   # pairs at or above each score
     return float(imp.top[min(int((passed <= far*total + 1e-9).sum()), len(a) - 1)])
 
-# %% ../nbs/07a_identity.ipynb #070022
+# %% ../nbs/07a_identity.ipynb #070025
 def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
                     target: np.ndarray, # (n,D) embeddings of the pictures they are compared with
                     claimed: np.ndarray, # (n,) the person in each target
@@ -80,7 +100,7 @@ def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
     below = (np.searchsorted(pool, own, 'left') + np.searchsorted(pool, own, 'right')) / 2
     return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
 
-# %% ../nbs/07a_identity.ipynb #070024
+# %% ../nbs/07a_identity.ipynb #070027
 def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
                      boot: Bootstrap, # resamples of people
                      people: np.ndarray, # (n,) who each face was made from
@@ -106,7 +126,7 @@ def resampled_thresholds(imp: Impostors, # real pairs of different people
         out[far] = (t, None if t is None else np.array([threshold(imp, far, x) for x in w]))
     return out
 
-# %% ../nbs/07a_identity.ipynb #070027
+# %% ../nbs/07a_identity.ipynb #070030
 def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated faces
                      source: np.ndarray, # (n,D) embeddings of the real pictures they were made from
                      identities: np.ndarray, # (n,) the people
@@ -135,7 +155,7 @@ def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated 
             out[f'{who}_{which}_{k}'] = entry(mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more)
     return out
 
-# %% ../nbs/07a_identity.ipynb #070033
+# %% ../nbs/07a_identity.ipynb #070036
 def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
               identities: np.ndarray, # (N,) people; negative means unknown
               test: np.ndarray, # positions of the evaluated faces
@@ -151,7 +171,7 @@ def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
     return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()),
                 largest_cosine=float(best.max()), above_0_9=int((best > .9).sum()))
 
-# %% ../nbs/07a_identity.ipynb #070036
+# %% ../nbs/07a_identity.ipynb #070039
 def seen_gap(unseen: np.ndarray, # (n,) cosines of faces of unseen people to their sources
              unseen_people: np.ndarray, # (n,) who they are
              seen: np.ndarray, # (m,) the same of people of the training split

@@ -8,7 +8,7 @@ import base64, dataclasses, difflib, html, io, json, math, re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 import yaml
 from PIL import Image
 from .core import FacegenError, atomic, sha256, write_json
@@ -23,7 +23,7 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', '
            'html_page', 'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090006
-if TYPE_CHECKING: import pandas as pd
+#| export
 
 # %% ../nbs/09_reports.ipynb #090010
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
@@ -196,14 +196,15 @@ def table_lines(results: dict[str, dict[str, Any]], # a result for each run
                 ) -> tuple[list[Line], list[str]]: # lines, notes about what is missing or cannot be compared
     "The parts that every form of a table is made from; raises `FacegenError` for a result of another form."
     for name, r in results.items(): check_result(r, f"the result of '{name}'")
-    lines, notes, differ, encoders = [], [], unlike(results), same_encoder(results)
+    lines, notes, lost, differ, encoders = [], [], {}, unlike(results), same_encoder(results)
     for m in pick_metrics(results, metrics):
         ds, group = [r['metrics'].get(m) for r in results.values()], group_of(m)
         have = [d for d in ds if d and d['value'] is not None]
         fair = [d if r['judge'].get('independent', True) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
         marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(fair)
         lines.append(Line(m, ds, marks, *((have[0]['floor'], have[0]['ceiling']) if have else (None, None))))
-        notes += sorted({f"{label(m)} is missing: {d['reason']}" for d in ds if d and d['value'] is None})
+        for reason in {d['reason'] for d in ds if d and d['value'] is None}: lost.setdefault(reason, []).append(label(m))
+    notes += [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}" for reason, names in sorted(lost.items())]     # one sentence for all that one file lacks
     if any('near' in l.marks for l in lines): notes.insert(0, NEAR)
     if differ: notes.insert(0, f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared and none is called best.")
     if not encoders and any(group_of(l.name) == 'encoder' for l in lines): notes.append('The runs have different conditioning encoders, so cosines of the conditioning encoder must not be compared.')
@@ -308,7 +309,7 @@ COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', '
 
 def result_frame(results: dict[str, dict[str, Any]], # a result for each run
                  metrics: str | Sequence[str] | None = 'all' # as for `pick_metrics`
-                 ) -> pd.DataFrame: # one row for each run and metric
+                 ) -> Any: # a DataFrame, one row for each run and metric
     "Results as a long table: run, metric, its name in words, mark, value, interval, floor, ceiling, what else it has."
     import pandas as pd
     lines, _ = table_lines(results, metrics)
@@ -316,7 +317,7 @@ def result_frame(results: dict[str, dict[str, Any]], # a result for each run
     return pd.DataFrame(rows, columns=['run', 'metric', 'label', 'group', 'mark', *COLUMNS])
 
 def curve_frame(results: dict[str, dict[str, Any]] # a result for each run
-                ) -> pd.DataFrame: # one row for each point
+                ) -> Any: # a DataFrame, one row for each point
     "The curves of results as a long table: run, curve, x, line, value, interval."
     import pandas as pd
     rows = [dict(run=run, curve=name, x_label=c.get('x_label', ''), x=x, line=line, **{k: d[k] for k in ('value', 'low', 'high', 'n', 'floor', 'ceiling')})

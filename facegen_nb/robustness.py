@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from .core import FacegenError, atomic, progress, to_float
 from .encoders import embed_images, embed_store, load_embeddings
-from .identity import cosines
+from .identity import cosines, same_recogniser
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import FlowModel
 from .pictures import BLOCK, Perceptual, diversity_scores, generate_faces, squared_distance
@@ -424,9 +424,6 @@ def tradeoff_figure(curve: dict[str, Any], # as `sweep` makes it
     fig.tight_layout(); return fig
 
 # %% ../nbs/07e_robustness.ipynb #070058
-def _same(a: dict[str, Any], b: dict[str, Any]) -> bool: # do two fingerprints tell of the same weights, or, where one lacks them, of the same name?
-    return a['weights'] == b['weights'] if a.get('weights') and b.get('weights') else a.get('encoder') == b.get('encoder')
-
 def other_encoders(store: Any, # a FaceStore
                    embeddings: Any, # the conditioning Embeddings
                    judge: Any # an Encoder
@@ -436,7 +433,7 @@ def other_encoders(store: Any, # a FaceStore
     for f in sorted((Path(store.path)/'embeddings').glob('*.json')):
         try: e = load_embeddings(store, f.stem)
         except FacegenError: continue                                    # made from something else: not an encoder of this store
-        if not _same(e.fingerprint, own): found[f.stem] = (e, _same(e.fingerprint, judge.fingerprint))
+        if not same_recogniser(e.fingerprint, own): found[f.stem] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
     return {k: e for k, (e, judging) in found.items() if not judging} or {k: e for k, (e, _) in found.items()}
 
 def adapters_of(store: Any, # a FaceStore
@@ -482,7 +479,7 @@ def questions(generator: Any, store: Any, embeddings: Any, judge: Any, rows: np.
     def adapter():
         found = other_encoders(store, embeddings, judge) if others is None else others
         if not found: raise FacegenError("The store holds no embeddings by another encoder; make some with: facegen embed STORE --encoder NAME")
-        judging = any(_same(e.fingerprint, judge.fingerprint) for e in found.values())
+        judging = any(same_recogniser(e.fingerprint, judge.fingerprint) for e in found.values())
         c = adapter_curve(whole, adapters_of(store, embeddings, found, people, rows, first, seed), embeddings.fingerprint.get('encoder', 'native'))
         return c | dict(title='Linear adapter from the judge itself: not independent', independent=False) if judging else c | dict(independent=True)
     def guidance():
