@@ -67,7 +67,7 @@ def read_run(run: str | Path, # a run folder
         if mine and theirs and mine != theirs: raise FacegenError(f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this run.")
     return r
 
-# %% ../nbs/09a_cards.ipynb #090015
+# %% ../nbs/09a_cards.ipynb #090016
 def limits(result: dict[str, Any] # an evaluation
            ) -> list[str]: # sentences
     "What the numbers of an evaluation say against the model."
@@ -88,7 +88,7 @@ def limits(result: dict[str, Any] # an evaluation
     if not result.get('seeds'): out.append('One training run with one seed. Another seed gives another model, and these intervals, over people, do not cover that.')
     return out + [f"Not measured: {label(k)}. {d['reason']}" for k, d in result['metrics'].items() if d['value'] is None]
 
-# %% ../nbs/09a_cards.ipynb #090018
+# %% ../nbs/09a_cards.ipynb #090020
 MISUSE = """- **A drawn face is a guess.** An embedding leaves open what it does not hold; the model fills that with what is usual among its training faces. Such a picture must not be used to identify, to search for or to accuse anybody.
 - **Embeddings are not anonymous.** This model draws a face that a recogniser takes for the person from nothing but the embedding. Treat embeddings as you treat pictures: as personal data that need a reason, a lock and a date of deletion.
 - Do not use it to deceive people or recognition systems, to make pictures of somebody against their will, or to judge people by how they look.
@@ -138,7 +138,7 @@ def data_text(r: RunFiles # a run
             'split by': f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts" if s.get('split_by') else f"person, seed {s['seed']}"}
     return f"{drawn} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
 
-# %% ../nbs/09a_cards.ipynb #090020
+# %% ../nbs/09a_cards.ipynb #090022
 def encoder_text(r: RunFiles # a run
                  ) -> str: # Markdown
     "The fingerprint of the encoder whose embeddings the model understands."
@@ -165,7 +165,7 @@ def again_text(r: RunFiles # a run
     if r.result: lines.append(f"facegen evaluate --run again --store store --judge {r.result['judge'].get('name')} --split {r.result['split']} --seed {r.result['seed']}")
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
-# %% ../nbs/09a_cards.ipynb #090022
+# %% ../nbs/09a_cards.ipynb #090024
 def card_data(r: RunFiles, # a run
               license: str = 'apache-2.0' # of the weights, as the hub spells it
               ) -> ModelCardData: # the metadata of the card
@@ -206,7 +206,7 @@ def save_card(run: str | Path, # a run folder
     with atomic(path) as f: f.write_text(text, encoding='utf-8')
     return path
 
-# %% ../nbs/09a_cards.ipynb #090029
+# %% ../nbs/09a_cards.ipynb #090034
 def panel_groups(columns: Sequence[str] # of log.csv
                  ) -> dict[str, list[str]]: # title: names of what training logged
     "Which numbers of a log belong into one panel; those that are the axis are left out."
@@ -238,7 +238,7 @@ def wandb_report(results: dict[str, dict[str, Any]], # a result for each run, as
     else: blocks += [wr.H1('Training'), wr.P('No run folder was given, so there are no panels of training.')]
     return wr.Report(project=project, entity=entity, title=title[:128], description=f"{len(results)} run{'s' if len(results) > 1 else ''}, written by facegen_nb from result files", blocks=blocks)
 
-# %% ../nbs/09a_cards.ipynb #090032
+# %% ../nbs/09a_cards.ipynb #090038
 def report_spec(report: Any # as `wandb_report` gives it
                 ) -> str: # JSON
     "What would be sent to W&B, checked by a round trip through the library's models; raises `FacegenError` where that fails."
@@ -253,7 +253,7 @@ def report_spec(report: Any # as `wandb_report` gives it
     if not same: raise FacegenError('The report did not come back from its JSON as it was; install a version of wandb-workspaces between 0.4.8 and 0.5.')
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False) + '\n'
 
-# %% ../nbs/09a_cards.ipynb #090034
+# %% ../nbs/09a_cards.ipynb #090042
 def has_key() -> bool: # whether W&B would find a key without asking for one
     "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
     if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False

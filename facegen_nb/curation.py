@@ -53,7 +53,7 @@ def crop_square(im: Image.Image, # RGB picture
     box = (max(l, 0), max(t, 0), min(r, im.width), min(b, im.height))
     return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
 
-# %% ../nbs/02_curation.ipynb #020019
+# %% ../nbs/02_curation.ipynb #020020
 @dataclass
 class Face:
     "One cropped face with what is known about the crop."
@@ -87,7 +87,7 @@ def box_text(box: Sequence[float] # four numbers
     "A box as the command line takes it: `55,50,195,190`."
     return ','.join(f'{v:g}' for v in box)
 
-# %% ../nbs/02_curation.ipynb #020022
+# %% ../nbs/02_curation.ipynb #020024
 MARGIN = 1.13 # side of the crop over the longer side of a face's box
 LIFT = .05 # how far the crop's centre lies above the box's, over the same side
 WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
@@ -116,7 +116,7 @@ def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
     return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]),
                 (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), float(size['mean_side'][0]))
 
-# %% ../nbs/02_curation.ipynb #020024
+# %% ../nbs/02_curation.ipynb #020026
 def small_reason(side: float, # of the face in pixels
                  min_side: float # what was asked for
                  ) -> str: # the reason for rejecting it
@@ -141,7 +141,7 @@ def cut_marked(e: Entry, # with marks
         else: faces.append((name(m), f))
     return faces, rejects
 
-# %% ../nbs/02_curation.ipynb #020027
+# %% ../nbs/02_curation.ipynb #020030
 COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
     male female man woman men women boys girls a b'''.split()) # folder names that are no persons
@@ -172,7 +172,7 @@ def folder_identities(paths: Sequence[str], # paths inside one source, with forw
     rule = folder_rule(Counter(str(PurePosixPath(p).parent) for p in paths), rule)
     return [folder_identity(p, rule) for p in paths]
 
-# %% ../nbs/02_curation.ipynb #020030
+# %% ../nbs/02_curation.ipynb #020034
 PARTS = ('train', 'validation', 'test') # in the order of the fractions
 
 def check_fractions(split: Sequence[float] # what the user gave
@@ -209,7 +209,7 @@ def split_people(people: Sequence[str], # one key a face: who it is
     "As `split_keys`, by name."
     return np.array(PARTS, dtype=object)[split_keys(np.array([person_key(p, seed) for p in people], np.uint64), fractions)]
 
-# %% ../nbs/02_curation.ipynb #020034
+# %% ../nbs/02_curation.ipynb #020040
 class Growing:
     "A file that only grows, and knows how much it holds and the hash of it."
     def __init__(self, path: Path, # the file
@@ -233,7 +233,7 @@ class Growing:
         self.file.flush()
         return [self.size, self.hash.hexdigest()]
 
-# %% ../nbs/02_curation.ipynb #020036
+# %% ../nbs/02_curation.ipynb #020044
 FORMAT = 1 # version of the folder's layout
 STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel; the first three count pictures, the others faces
 
@@ -264,7 +264,7 @@ def locked(path: Path, # a file
     except (ImportError, OSError): pass
     return f
 
-# %% ../nbs/02_curation.ipynb #020037
+# %% ../nbs/02_curation.ipynb #020046
 class StoreFiles:
     "The files of a store in the making, new or as an interrupted run left them."
     FILES = ('rows.jsonl', 'journal.jsonl', 'request.json', 'lock') # what is there only while the store is made
@@ -305,7 +305,7 @@ class StoreFiles:
         self.at = at
         return True
 
-# %% ../nbs/02_curation.ipynb #020039
+# %% ../nbs/02_curation.ipynb #020048
 def csv_line(values: Sequence[str] # cells
              ) -> bytes: # with the end of the line
     "A line of a CSV file."
@@ -354,7 +354,7 @@ class StoreWriter(StoreFiles):
         for f in (self.images, self.rows, self.list, self.journal): f.file.close()
         self.lock.close()
 
-# %% ../nbs/02_curation.ipynb #020040
+# %% ../nbs/02_curation.ipynb #020050
 @contextlib.contextmanager
 def making(out: Path, # the store's folder
            request: Any # everything that decides what it will hold
@@ -367,7 +367,7 @@ def making(out: Path, # the store's folder
     for f in w.FILES: (w.folder/f).unlink(missing_ok=True)
     with atomic(out) as tmp: w.folder.rename(tmp)
 
-# %% ../nbs/02_curation.ipynb #020043
+# %% ../nbs/02_curation.ipynb #020053
 def hash_rows(h: Any, # a hash that has seen the digest of the pixels
               source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns, or a part of them
               ) -> None:
@@ -408,7 +408,7 @@ def table(rows: Sequence[tuple[list, str | None]], # faces and identities
         box=pa.array(column(5), some), landmarks=pa.array(column(6), some), side=pa.array(column(7), f32), sharpness=pa.array(column(8), f32),
         confidence=pa.array(column(9), f32), duplicate_of=pa.nulls(len(rows), pa.int64()), published=pa.array(column(4), pa.string())))
 
-# %% ../nbs/02_curation.ipynb #020044
+# %% ../nbs/02_curation.ipynb #020054
 def finish_store(w: StoreWriter, # holds at least one face
                  names: Sequence[str], # of the sources
                  named: Sequence[bool], # whether their identities come from the source
@@ -438,7 +438,7 @@ def finish_store(w: StoreWriter, # holds at least one face
         **meta, people=int(np.unique(keys[known]).size), faces_without_identity=int((~known).sum()), split=dict(zip(PARTS, check_fractions(split))),
         seed=seed, faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)}, people_by_split={k: len(s) for k, s in zip(PARTS, sides)}))
 
-# %% ../nbs/02_curation.ipynb #020046
+# %% ../nbs/02_curation.ipynb #020056
 class StoreFolder:
     "The files of a store, looked at and opened."
     def __init__(self, path: str | Path # the folder that `curate` wrote
@@ -474,7 +474,7 @@ class StoreFolder:
         parts = ', '.join(f'{k} {v}' for k, v in self.meta['faces_by_split'].items())
         return f"FaceStore('{self.path.name}', {len(self)} faces of {self.meta['people']} known people; {parts}; hash {self.hash})"
 
-# %% ../nbs/02_curation.ipynb #020047
+# %% ../nbs/02_curation.ipynb #020057
 class FaceStore(StoreFolder):
     "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
     def indices(self, split: str # 'train', 'validation', 'test', 'heldout' (validation and test) or 'all'
@@ -504,7 +504,7 @@ class FaceStore(StoreFolder):
         now = table_hash(h.hexdigest(), *(self.column(c) for c in ('source', 'identity', 'split')))
         if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
 
-# %% ../nbs/02_curation.ipynb #020049
+# %% ../nbs/02_curation.ipynb #020059
 def crop_fixed(entries: Sequence[Entry], # a batch
                box: tuple[float, float, float, float] | None = None, # the fixed box, or None for the centre square
                min_side: float = 0 # smaller faces are rejected
@@ -521,7 +521,7 @@ def crop_fixed(entries: Sequence[Entry], # a batch
         except Rejected as r: return Cropped(e.source, [], [(e.source, str(r))], 'smaller than the box' in str(r), 0)
     return [one(e) for e in entries]
 
-# %% ../nbs/02_curation.ipynb #020052
+# %% ../nbs/02_curation.ipynb #020063
 @dataclass(frozen=True)
 class Crop:
     "How faces are cut out of pictures and which of them are kept."
@@ -559,7 +559,7 @@ def gathered(items: Iterable[tuple[int, Any]], # decoded pictures and reasons
         if len(batch) >= most or held >= pixels: yield batch; batch, held = [], 0
     if batch: yield batch
 
-# %% ../nbs/02_curation.ipynb #020053
+# %% ../nbs/02_curation.ipynb #020064
 def cut_found(e: Entry, # the picture's
               decoded: Any, # (picture, scale), or the reason why there is none
               found: Any, # `detection.Found`, or None without a picture
@@ -593,7 +593,7 @@ def crop_detected(entries: Sequence[Entry], # a batch
         for (i, _, _), c in zip(todo, pool.map(lambda x: cut_found(entries[x[0]], x[1], x[2], crop), todo)): out[i] = c
     return out
 
-# %% ../nbs/02_curation.ipynb #020055
+# %% ../nbs/02_curation.ipynb #020066
 def refuse(batch: list[Cropped], # what became of each entry; changed in place
            filters: Filters # thresholds
            ) -> list[Cropped]: # the same
@@ -609,7 +609,7 @@ def refuse(batch: list[Cropped], # what became of each entry; changed in place
         c.faces = [(name, f) for name, f, r in told if not r]; c.rejects += [(name, r) for name, _, r in told if r]
     return batch
 
-# %% ../nbs/02_curation.ipynb #020058
+# %% ../nbs/02_curation.ipynb #020070
 BATCH = 32 # entries that a thread takes at once
 FAR_BATCH = 256 # entries that the detector, or a worker on another machine, takes at once
 Work = Callable[[Sequence[Entry]], 'list[Cropped]'] # from a batch to what became of each entry, in order
@@ -623,7 +623,7 @@ def worker(crop: Crop, # what is wanted
     detector, pool = detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device), ThreadPoolExecutor(threads)
     return lambda entries: refuse(crop_detected(entries, detector, pool, crop, 4*threads), crop.filters)
 
-# %% ../nbs/02_curation.ipynb #020060
+# %% ../nbs/02_curation.ipynb #020072
 def add_rendered(w: StoreWriter, # the store in the making
                  number: int, # of the source
                  source: str, # such as `rendered:2000`
@@ -642,7 +642,7 @@ def add_rendered(w: StoreWriter, # the store in the making
         w.counts.update(dict.fromkeys(STEPS, len(images))); w.commit(entries=i + len(images))
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
-# %% ../nbs/02_curation.ipynb #020062
+# %% ../nbs/02_curation.ipynb #020074
 def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool) -> None:
     "Refuse what cannot work, in one sentence, before anything is read or written."
     box = crop.box
@@ -666,7 +666,7 @@ def identify(spec: Spec # a source
     st = spec.path.stat() if spec.path and spec.path.is_file() else None
     return [spec.text, str(spec.path and spec.path.resolve()), st and st.st_size, st and st.st_mtime_ns]
 
-# %% ../nbs/02_curation.ipynb #020064
+# %% ../nbs/02_curation.ipynb #020076
 COMMIT = 1024 # faces or entries after which what was written is made to last
 
 def curate_source(w: StoreWriter, # the store in the making
@@ -692,7 +692,7 @@ def curate_source(w: StoreWriter, # the store in the making
     if src.quota: told |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
     return told
 
-# %% ../nbs/02_curation.ipynb #020065
+# %% ../nbs/02_curation.ipynb #020078
 def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or any other word that `parse_source` takes
            out: str | Path, # the store's folder
            detector: str = 'none', # 'none': fixed box, or what the source marks; 'mtcnn': faces are looked for, and aligned
@@ -736,7 +736,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
         write_datasheet(w.folder)
     return FaceStore(out)
 
-# %% ../nbs/02_curation.ipynb #020066
+# %% ../nbs/02_curation.ipynb #020079
 def nothing_text(sources: Sequence, # as given
                  counts: Counter, # the funnel
                  reasons: Counter # why pictures were rejected
@@ -754,7 +754,7 @@ def output_errors(out: Path # the store's folder
     try: yield
     except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space and start again (it goes on where it stood), or choose another folder.") from None
 
-# %% ../nbs/02_curation.ipynb #020088
+# %% ../nbs/02_curation.ipynb #020110
 def plot_funnel(store: FaceStore # whose counts to draw
                 ) -> Any: # a matplotlib figure
     "Bars with the number of pictures that are left after every step."

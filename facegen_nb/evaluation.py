@@ -28,7 +28,7 @@ __all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'Subject', 'recogniser
            'factor_part', 'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate',
            'every_part']
 
-# %% ../nbs/08_evaluation.ipynb #080012
+# %% ../nbs/08_evaluation.ipynb #080011
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
                  ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
     "Make every face of unknown identity a person of its own."
@@ -104,7 +104,7 @@ def measured(s: Subject, # what is measured
     for i in progress([i for i in range(0, n, STEP) if i not in whole]): blocks.add(i, **work(i, min(STEP, n - i)))
     return blocks.arrays
 
-# %% ../nbs/08_evaluation.ipynb #080021
+# %% ../nbs/08_evaluation.ipynb #080023
 def face_pass(s: Subject, # what is measured
               partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
               networks: Sequence, # for LPIPS
@@ -128,7 +128,7 @@ def face_pass(s: Subject, # what is measured
         return out
     return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
-# %% ../nbs/08_evaluation.ipynb #080023
+# %% ../nbs/08_evaluation.ipynb #080025
 def identity_part(s: Subject, # what is measured
                   generated: np.ndarray, # (n,D) the recogniser's embeddings of the generated faces
                   values: np.ndarray, # (N,D) of the whole store
@@ -143,7 +143,7 @@ def identity_part(s: Subject, # what is measured
     metrics = identity_metrics(generated, values[rows].astype(np.float32), people[rows], values[gallery].astype(np.float32), people[gallery], imp, who, s.n_boot, s.seed)
     return metrics, threshold(imp, 1e-3)
 
-# %% ../nbs/08_evaluation.ipynb #080025
+# %% ../nbs/08_evaluation.ipynb #080027
 def seen_part(s: Subject, # what is measured
               generated: np.ndarray, # (n,J) the judge's embeddings of the faces of unseen people
               limit: float | None, # threshold at FAR 1e-3
@@ -156,7 +156,7 @@ def seen_part(s: Subject, # what is measured
     to = lambda faces, r: cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
     return seen_gap(to(generated, s.rows), s.people[s.rows], to(seen, rows), s.people[rows], limit, s.n_boot, s.seed)
 
-# %% ../nbs/08_evaluation.ipynb #080027
+# %% ../nbs/08_evaluation.ipynb #080029
 def diversity_part(s: Subject, # what is measured
                    networks: Sequence, # LPIPS; the squeeze network is used
                    why: dict[str, str], # why a network is missing
@@ -182,7 +182,7 @@ def diversity_part(s: Subject, # what is measured
     real = diversity_scores(np.stack([images(r) for r in two], 1), net).mean() if len(pairs) else None
     put('diversity_squeeze', a['lpips'], real); return out
 
-# %% ../nbs/08_evaluation.ipynb #080029
+# %% ../nbs/08_evaluation.ipynb #080031
 @dataclass
 class Space:
     "A feature space in which crowds are compared."
@@ -218,7 +218,7 @@ def squeezenet_of(net: Any, # LPIPS's squeeze network
     "Its last layer, averaged over the picture: the features that `picture_scores` takes along."
     return np.concatenate([net.layers(to_float(images[i:i+32]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), 32)])
 
-# %% ../nbs/08_evaluation.ipynb #080030
+# %% ../nbs/08_evaluation.ipynb #080032
 def crowd_part(s: Subject, # what is measured
                arrays: dict[str, np.ndarray], # as `face_pass` left them
                back: np.ndarray, # where each row stands in them
@@ -242,7 +242,7 @@ def crowd_part(s: Subject, # what is measured
     for name, reason in why.items(): out |= crowd_missing(name, reason)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080032
+# %% ../nbs/08_evaluation.ipynb #080034
 def memory_part(s: Subject, # what is measured
                 generated: np.ndarray # (n,J) the judge's embeddings of the generated faces
                 ) -> dict[str, dict]: # metrics
@@ -276,7 +276,7 @@ def rendered_rows(s: Subject) -> bool:
     "Whether the truth is known of some evaluated face."
     return bool(np.isfinite(factors_of(s.store, s.rows)).all(1).any())
 
-# %% ../nbs/08_evaluation.ipynb #080034
+# %% ../nbs/08_evaluation.ipynb #080036
 PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
 
 def model_hash(generator: Any # any
@@ -292,7 +292,7 @@ def pick_parts(parts: Sequence[str] | None # names; None: all
     if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
 
-# %% ../nbs/08_evaluation.ipynb #080037
+# %% ../nbs/08_evaluation.ipynb #080040
 def without_folders(x: Any # a part of a result
                     ) -> Any: # the same
     "Put the names of settings in the place of this machine's folders, in every text of a result."
@@ -304,7 +304,7 @@ def without_folders(x: Any # a part of a result
         if folder: x = x.replace(str(folder), name)
     return x
 
-# %% ../nbs/08_evaluation.ipynb #080039
+# %% ../nbs/08_evaluation.ipynb #080043
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -342,7 +342,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
                   store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
     return result | (dict(curves=curves) if curves else {})
 
-# %% ../nbs/08_evaluation.ipynb #080040
+# %% ../nbs/08_evaluation.ipynb #080044
 def every_part(s: Subject, # what is measured
                parts: Sequence[str], # some of `PARTS`
                partner: np.ndarray, # (n,) whose picture is the floor of each face's picture

@@ -75,7 +75,7 @@ def named_checkpoints(run: str | Path, # a run folder
     if not out: raise FacegenError(f"None of the {len(found)} checkpoints of the run '{run}' is whole; train it anew, or name another run folder.")
     return sorted(out.values(), key=lambda k: (k.step, k.epoch))
 
-# %% ../nbs/08a_progress.ipynb #080016
+# %% ../nbs/08a_progress.ipynb #080018
 class Drawn(NamedTuple):
     "What a kept model drew."
     kept: Kept # which model
@@ -102,7 +102,7 @@ def check_run(kept: list[Kept], # of a run
         raise FacegenError(f"The run was trained on embeddings of '{mine['encoder']}' (weights {mine['weights']}), and those of '{embeddings.fingerprint.get('encoder')}' (weights {embeddings.fingerprint.get('weights')}) were given; embed the store with the run's encoder.")
     if about.get('store') and about['store'] != store.hash: tell(f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have been seen in training under other names.")
 
-# %% ../nbs/08a_progress.ipynb #080017
+# %% ../nbs/08a_progress.ipynb #080020
 def progress_faces(run: str | Path, # a run folder
                    store: FaceStore, # whose people are drawn
                    embeddings: Embeddings, # of that store, by the run's encoder
@@ -124,7 +124,7 @@ def progress_faces(run: str | Path, # a run folder
     if not out: raise FacegenError(f"None of the {len(kept)} kept models of the run '{run}' could draw; train it anew, or name another run folder.")
     return out
 
-# %% ../nbs/08a_progress.ipynb #080018
+# %% ../nbs/08a_progress.ipynb #080022
 def sample_faces(run: str | Path, # a run folder
                  n: int = 8, # at most so many faces of each sheet
                  side: int = 128, # of a face
@@ -142,7 +142,7 @@ def sample_faces(run: str | Path, # a run folder
         out.append(Drawn(Kept(float(at['epoch']), f, f.stem, at['minutes'], None if at['images'] is None else int(at['images']), int(at['step']), sha256(f)), tiles))
     return out
 
-# %% ../nbs/08a_progress.ipynb #080020
+# %% ../nbs/08a_progress.ipynb #080024
 def loss_curves(run: str | Path # a run folder
                 ) -> pd.DataFrame: # step, epoch, minutes, images, losses, and the same on held-out people as valid_...; NaN where nothing was measured
     "The numbers that a run wrote down, by step; raises `FacegenError` when there are none."
@@ -153,7 +153,7 @@ def loss_curves(run: str | Path # a run folder
     d = d.apply(pd.to_numeric, errors='coerce').dropna(axis=1, how='all')
     return d[d['epoch'].notna()].sort_values('step', kind='stable').reset_index(drop=True)
 
-# %% ../nbs/08a_progress.ipynb #080026
+# %% ../nbs/08a_progress.ipynb #080031
 def real_faces(store: FaceStore | None, # perhaps of photographs
                rows: np.ndarray | None # positions in it
                ) -> np.ndarray | None: # (n,128,128,3) uint8; None when a single source is not rendered
@@ -175,7 +175,7 @@ def resized(faces: np.ndarray, # (n,H,W,3) uint8
     "Faces as pictures of a given side."
     return [im if im.size == (side, side) else im.resize((side, side), Image.LANCZOS) for im in map(Image.fromarray, faces)]
 
-# %% ../nbs/08a_progress.ipynb #080027
+# %% ../nbs/08a_progress.ipynb #080032
 def progress_sheet(drawn: list[Drawn], # as `progress_faces` gave it
                    store: FaceStore | None = None, # for the real faces, shown only where they are rendered
                    rows: np.ndarray | None = None, # (n,) their positions
@@ -208,7 +208,7 @@ def save_small(im: Image.Image, # a picture
             if Path(path).stat().st_size <= most: return Path(path)
     raise FacegenError(f'A picture of {im.width} by {im.height} pixels does not fit into {most:,} bytes; allow more.')
 
-# %% ../nbs/08a_progress.ipynb #080033
+# %% ../nbs/08a_progress.ipynb #080040
 def film_frames(drawn: list[Drawn], # as `progress_faces` gave it
                 side: int = 128, # of a face
                 ncol: int = 4 # faces in a row
@@ -228,7 +228,7 @@ def film_frames(drawn: list[Drawn], # as `progress_faces` gave it
         out.append(im)
     return out
 
-# %% ../nbs/08a_progress.ipynb #080034
+# %% ../nbs/08a_progress.ipynb #080042
 def find_ffmpeg() -> str | None: # its path
     "The program ffmpeg: the system's, or that of the package imageio-ffmpeg."
     if (found := shutil.which('ffmpeg')): return found
@@ -261,7 +261,7 @@ def write_mp4(frames: list[Image.Image], # all of one size, with even sides
             if done.returncode == 0 and t.is_file(): return path
         raise FacegenError(f"ffmpeg could not write '{path}' ({(done.stderr.decode(errors='replace').strip().splitlines() or ['no reason was given'])[-1][:160]}).")
 
-# %% ../nbs/08a_progress.ipynb #080035
+# %% ../nbs/08a_progress.ipynb #080043
 def progress_film(drawn: list[Drawn], # as `progress_faces` gave it
                   path: str | Path, # a .gif or .mp4 file
                   most: int = 2_000_000, # bytes of a GIF
@@ -282,7 +282,7 @@ def progress_film(drawn: list[Drawn], # as `progress_faces` gave it
         if path.stat().st_size <= most: break
     return path
 
-# %% ../nbs/08a_progress.ipynb #080040
+# %% ../nbs/08a_progress.ipynb #080049
 CROWD = ('kd', 'precision', 'coverage') # what is told of the crowd, in each space
 
 class Yardstick:
@@ -332,7 +332,7 @@ class Yardstick:
             out |= {m: crowd[m] for m in names}
         return out
 
-# %% ../nbs/08a_progress.ipynb #080044
+# %% ../nbs/08a_progress.ipynb #080055
 def progress_metrics(run: str | Path, # a run folder
                      store: FaceStore, # whose held-out faces
                      embeddings: Embeddings, # of that store, by the run's encoder
@@ -369,7 +369,7 @@ def progress_metrics(run: str | Path, # a run folder
     if not any(k.weights in known for k in kept): raise FacegenError(f"None of the {len(kept)} kept models of the run '{run}' could be measured; train it anew, or name another run folder.")
     done = result(); write_json(file, done); return done
 
-# %% ../nbs/08a_progress.ipynb #080045
+# %% ../nbs/08a_progress.ipynb #080056
 def read_measured(file: Path, # written by `progress_metrics`, perhaps half done
                   key: dict[str, Any], # the protocol
                   tell: Callable[[str], None] = print # told when it cannot be gone on with
@@ -382,7 +382,7 @@ def read_measured(file: Path, # written by `progress_metrics`, perhaps half done
         return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
     except (ValueError, KeyError, TypeError, IndexError): tell(f"'{file}' could not be read: it is written anew."); return {}
 
-# %% ../nbs/08a_progress.ipynb #080052
+# %% ../nbs/08a_progress.ipynb #080068
 NAMES = dict(judge_source_mean='judge: cosine to the source', judge_other_mean='judge: cosine to another picture') # of metrics, in words
 NO_LOSS = ('step', 'epoch', 'minutes', 'images', 'images_per_s', 'rate', 'accuracy', 'spread', 'd_real', 'd_fake', 'score') # columns of the log that are no losses
 
@@ -432,7 +432,7 @@ def draw_losses(ax: Any, # of matplotlib
         for name, style in ((k, dict(lw=.9, alpha=.7)), (f'valid_{k}', dict(marker='o', ms=3.5, lw=1, ls='--'))):
             if name in losses and len(d := losses[['epoch', name]].dropna()): ax.plot(d['epoch'], d[name], color=f'C{i}', label=k if name == k or k not in losses else None, **style | (dict(marker='.') if len(d) == 1 else {}))
 
-# %% ../nbs/08a_progress.ipynb #080053
+# %% ../nbs/08a_progress.ipynb #080069
 def progress_figure(metrics: dict[str, Any], # as `progress_metrics` gave it: lines, epochs, minutes
                     losses: pd.DataFrame | None = None, # as `loss_curves` gave it
                     path: str | Path | None = None # also save it here
@@ -465,7 +465,7 @@ def minutes_above(ax: Any, # of matplotlib, with its lines
     ax.set_xticks([x[i] for i in ok], [f'{x[i]:.3g}' for i in ok]); timed = [i for i in ok if t[i] is not None]
     above.set_xticks([x[i] for i in timed], [f'{t[i]:.2g}' if t[i] < 10 else f'{t[i]:.0f}' for i in timed]); ax.minorticks_on(); ax.tick_params(axis='x', which='minor', bottom=False); above.xaxis.set_tick_params(which='minor', top=False)
 
-# %% ../nbs/08a_progress.ipynb #080057
+# %% ../nbs/08a_progress.ipynb #080074
 def run_embeddings(kept: list[Kept], # of a run
                    store: FaceStore # that was embedded by the run's encoder
                    ) -> Embeddings: # of the store

@@ -22,10 +22,7 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', '
            'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves',
            'html_page', 'html_report', 'compare_text']
 
-# %% ../nbs/09_reports.ipynb #090006
-#| export
-
-# %% ../nbs/09_reports.ipynb #090010
+# %% ../nbs/09_reports.ipynb #090009
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
                    store_hash=str, about=dict, metrics=dict, environment=dict)
 METRIC_KEYS = ('value', 'n', 'low', 'high', 'floor', 'ceiling', 'better')
@@ -72,7 +69,7 @@ def check_result(result: Any, # what should be a result
             if found := wrong(d): bad(f"the {kind} '{m}' {found}")
     return result
 
-# %% ../nbs/09_reports.ipynb #090015
+# %% ../nbs/09_reports.ipynb #090017
 def save_result(result: dict[str, Any], # as `evaluation.evaluate` gave it
                 path: str | Path # the file, such as RUN/results.json
                 ) -> Path: # the same
@@ -88,7 +85,7 @@ def load_result(path: str | Path # a results.json, or the folder of a run
     except (json.JSONDecodeError, UnicodeDecodeError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
 
-# %% ../nbs/09_reports.ipynb #090018
+# %% ../nbs/09_reports.ipynb #090021
 STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'auc': 'AUC', 'rank1': 'rank-1'}
 WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', factors_mean='recovery of the identity factors, mean')
 STARTS = dict(fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
@@ -122,7 +119,7 @@ def number(x: float | None # a value
     if x is None: return '–'
     return f'{x:.1f}' if abs(x) >= 100 else f'{x:.2f}' if abs(x) >= 10 else f'{x:.3f}' if abs(x) >= .0095 or x == 0 else f'{x:.2g}'
 
-# %% ../nbs/09_reports.ipynb #090020
+# %% ../nbs/09_reports.ipynb #090025
 def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
                  metrics: str | Sequence[str] | None = None # names, groups or patterns such as 'fd_*', in a list or with commas; 'all'; None: the short set
                  ) -> list[str]: # names of metrics that some result has, each once
@@ -145,7 +142,7 @@ def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
         out += found
     return list(dict.fromkeys(out))
 
-# %% ../nbs/09_reports.ipynb #090023
+# %% ../nbs/09_reports.ipynb #090029
 @dataclasses.dataclass
 class Line:
     "One metric of all runs: a row of a table."
@@ -188,7 +185,7 @@ def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
     "Whether all runs have the same conditioning encoder."
     return len({recogniser(r['encoder'].get('fingerprint')) for r in results.values()}) == 1
 
-# %% ../nbs/09_reports.ipynb #090026
+# %% ../nbs/09_reports.ipynb #090033
 NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
 
 def table_lines(results: dict[str, dict[str, Any]], # a result for each run
@@ -226,7 +223,7 @@ def cell(d: dict[str, Any] | None # a metric of a result, or None
     value, ends, more = parts(d)
     return value + (f' {ends}' if ends else '') + (f'; {more}' if more else '')
 
-# %% ../nbs/09_reports.ipynb #090029
+# %% ../nbs/09_reports.ipynb #090037
 SIGNS = dict(best=' *', near=' †')
 
 def about(result: dict[str, Any] # a result
@@ -266,7 +263,7 @@ def result_table(results: dict[str, dict[str, Any]], # a result for each run
     table += ['| ' + ' | '.join([safe(label(l.name)), *map(show, l.entries, l.marks), number(l.floor), number(l.ceiling)]) + ' |' for l in lines]
     return '\n'.join(table + [''] + [f'- {n}' for n in notes]).strip() + '\n'
 
-# %% ../nbs/09_reports.ipynb #090034
+# %% ../nbs/09_reports.ipynb #090044
 TEX = {'\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
        '[': '{[}', ']': '{]}', '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': r'\textquotedbl{}', '×': r'$\times$', '†': r'$^\dagger$', '–': '--', '²': r'$^2$', '…': r'\dots{}', '“': '``', '”': "''", '\n': ' '}
 
@@ -304,7 +301,7 @@ def latex_table(results: dict[str, dict[str, Any]], # a result for each run
                       rf"\begin{{tabular}}{{l{'r'*(len(results) + 2)}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, 'floor', 'real'])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
                       r'\par\smallskip\begin{minipage}{\linewidth}\footnotesize', *(tex(b) + r'\par' for b in below), r'\end{minipage}', r'\end{table}']) + '\n'
 
-# %% ../nbs/09_reports.ipynb #090039
+# %% ../nbs/09_reports.ipynb #090049
 COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', 'seeds', 'sd', 'reason')
 
 def result_frame(results: dict[str, dict[str, Any]], # a result for each run
@@ -324,7 +321,7 @@ def curve_frame(results: dict[str, dict[str, Any]] # a result for each run
             for run, r in results.items() for name, c in (r.get('curves') or {}).items() for line, ds in c.get('lines', {}).items() for x, d in zip(c['x'], ds)]
     return pd.DataFrame(rows, columns=['run', 'curve', 'x_label', 'x', 'line', 'value', 'low', 'high', 'n', 'floor', 'ceiling'])
 
-# %% ../nbs/09_reports.ipynb #090043
+# %% ../nbs/09_reports.ipynb #090054
 def over_seeds(results: Sequence[dict[str, Any]] # of runs that differ in their training seed only
                ) -> dict[str, Any]: # a result with the mean of each metric, and `seeds`
     "One result of several: mean, sd and extremes over seeds, widest interval; raises `FacegenError` where they do not belong together."
@@ -349,7 +346,7 @@ def over_seeds(results: Sequence[dict[str, Any]] # of runs that differ in their 
     numbers = {k: mean([r['about'][k] for r in results]) for k in ('minutes', 'images', 'steps') if all(k in r['about'] for r in results)}
     return dict(first, metrics=metrics, curves=curves, seeds=len(results), about=dict({k: v for k, v in first['about'].items() if k != 'recipe_hash'}, **numbers, recipe_hashes=hashes))
 
-# %% ../nbs/09_reports.ipynb #090045
+# %% ../nbs/09_reports.ipynb #090058
 def load_runs(paths: Sequence[str | Path] # folders of runs, or their results.json
               ) -> dict[str, dict[str, Any]]: # name: result
     "Results of several runs, by the names of their folders; `about` tells recipes apart but for their seed."
@@ -379,7 +376,7 @@ def gather_seeds(results: dict[str, dict[str, Any]] # as `load_runs` gives them
         out[title if title not in out else f"{title}: {', '.join(names)}"] = over_seeds(rs)
     return out
 
-# %% ../nbs/09_reports.ipynb #090048
+# %% ../nbs/09_reports.ipynb #090062
 def curve_rows(curve: dict[str, Any] # of a result
                ) -> tuple[list[str], list[list[str]]]: # head and rows, as text
     "A curve as a small table: x in the first column, a column for each line."
@@ -401,7 +398,7 @@ def curve_picture(curve: dict[str, Any] # of a result; one without a reason
     fig, buf = curve_figure(curve), io.BytesIO(); fig.savefig(buf, format='png', dpi=110, bbox_inches='tight', facecolor='white'); plt.close(fig)
     return Image.open(buf).convert('RGB')
 
-# %% ../nbs/09_reports.ipynb #090052
+# %% ../nbs/09_reports.ipynb #090067
 STYLE = '''
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--page:#f6f7f9;--card:#fff;--line:#dfe3e9;--key:#0b5cad;--best:#e6f1fb}
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3adba;--page:#12161c;--card:#1b2129;--line:#323b47;--key:#7fb8f5;--best:#1d344c}}
@@ -432,7 +429,7 @@ def picture_data(picture: Image.Image | str | Path, # a picture or its file
     if len(buf.getvalue()) > limit: buf, kind = io.BytesIO(), 'jpeg'; picture.save(buf, 'JPEG', quality=88)
     return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', picture.width, picture.height
 
-# %% ../nbs/09_reports.ipynb #090054
+# %% ../nbs/09_reports.ipynb #090071
 CAPTION = 'Value [95 % interval over people]; the best is marked, † is not told apart from it. Floor: with shuffled embeddings. Real: the same number for real pictures.'
 
 def plain_table(caption: str, # above the table
@@ -470,7 +467,7 @@ def html_curves(results: dict[str, dict[str, Any]] # a result for each run
         parts.append(f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(title)}; its numbers are in the table below"><figcaption>{esc(title)}</figcaption><details><summary>Numbers</summary>{plain_table(title, head, rows, name=title)}</details></figure>')
     return '\n'.join(parts)
 
-# %% ../nbs/09_reports.ipynb #090056
+# %% ../nbs/09_reports.ipynb #090073
 def html_page(title: str, # its heading
               results: dict[str, dict[str, Any]], # a result for each run; may be empty
               figures: Sequence[tuple[str, Image.Image | str | Path]] = (), # (caption, picture); the caption is its text alternative too
@@ -504,7 +501,7 @@ def html_report(path: str | Path, # the file to write
     with atomic(path) as tmp: tmp.write_text(html_page(title, results, figures, prose, metrics, curves), encoding='utf-8')
     return Path(path)
 
-# %% ../nbs/09_reports.ipynb #090063
+# %% ../nbs/09_reports.ipynb #090080
 def compare_text(results: dict[str, dict[str, Any]], # a result for each run, as `load_runs` and `gather_seeds` give them
                  form: str = 'terminal', # terminal, markdown, latex, html or csv
                  metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set (CSV: all)

@@ -50,7 +50,7 @@ def floor_of(judged: np.ndarray, # (n,J) the judge's embeddings of drawn faces
     "Mean cosine of drawn faces to pictures of other people, over five shuffles."
     return float(np.mean([cosines(judged, real[derangement(people, seed + i)]).mean() for i in range(5)]))
 
-# %% ../nbs/07e_robustness.ipynb #070015
+# %% ../nbs/07e_robustness.ipynb #070016
 @dataclass
 class Probe:
     "What every question needs: who draws, who judges, and which faces; draws and judges block by block."
@@ -97,7 +97,7 @@ class Probe:
         "The judge's embeddings of the faces drawn from the plain embeddings."
         return self.judged(self.embeddings)
 
-# %% ../nbs/07e_robustness.ipynb #070017
+# %% ../nbs/07e_robustness.ipynb #070018
 def measure(probe: Probe, # whose people are resampled
             values: np.ndarray, # (m,) one value a face
             rows: np.ndarray | None = None, # (m,) positions of these faces in the probe; None: all
@@ -120,7 +120,7 @@ def to_real(probe: Probe, # holds the real pictures
     target = probe.another[rows].astype(np.float32)
     return out | {ANOTHER: measure(probe, cosines(judged[rows], target), rows, floor_of(judged[rows], target, who, probe.seed), cosines(probe.real[rows], target).mean())}
 
-# %% ../nbs/07e_robustness.ipynb #070020
+# %% ../nbs/07e_robustness.ipynb #070024
 def rotated(embeddings: np.ndarray, # (n,D) unit norm
             cosine: float, # to the true one, -1 to 1
             seed: int = 0 # of the directions
@@ -150,7 +150,7 @@ def noise_curve(probe: Probe, # the question's subject
     entries = [to_real(probe, probe.native if c == 1 else probe.judged(rotated(probe.embeddings, c, probe.seed))) for c in x]
     return curve(TITLES['embedding_noise'], 'cosine of the noisy embedding to the true one', x, entries)
 
-# %% ../nbs/07e_robustness.ipynb #070025
+# %% ../nbs/07e_robustness.ipynb #070030
 def slerp(a: np.ndarray, # (n,D) unit norm
           b: np.ndarray, # (n,D) unit norm
           t: float # 0 gives a, 1 gives b
@@ -177,7 +177,7 @@ def path_distances(frames: np.ndarray, # (T,m,H,W,3) uint8: m ways of T pictures
             out['lpips'][:, i] = squared_distance(v, [p[nxt] for p in v]).cpu().numpy()
     return out if perceptual else dict(mse=out['mse'])
 
-# %% ../nbs/07e_robustness.ipynb #070027
+# %% ../nbs/07e_robustness.ipynb #070033
 def step_entries(probe: Probe, # whose people are resampled
                  d: np.ndarray, # (T,n) squared distances: the steps, then between the ends
                  t: Sequence[float] # (T,) where the pictures stand
@@ -213,7 +213,7 @@ def interpolation(probe: Probe, # the question's subject
     return (curve(TITLES['interpolation'], 'way from A to B', t, entries),
             dict(title=TITLES['interpolation_steps'], x_label='step of the way', x=[f'{p:g} to {q:g}' for p, q in zip(t, t[1:])], lines=lines))
 
-# %% ../nbs/07e_robustness.ipynb #070035
+# %% ../nbs/07e_robustness.ipynb #070043
 def picture_sets(people: np.ndarray, # (N,) whose; each person's pictures are drawn from here
                  counts: Sequence[int] = (1, 2, 3, 5), # pictures in a mean
                  faces: int = 128, # sets at most; a person serves up to four times, each time with another picture held out
@@ -246,7 +246,7 @@ def mean_of_pictures(probe: Probe, # holds every picture of its people
                                                                   cosines(mean(probe.real, c), probe.real[held]).mean())})
     return curve(TITLES['mean_of_pictures'], 'pictures in the mean', fits, out)
 
-# %% ../nbs/07e_robustness.ipynb #070040
+# %% ../nbs/07e_robustness.ipynb #070049
 @dataclass
 class Adapter:
     "A linear map from one encoder's embeddings to another's; call it with (n,D2) to get (n,D), unit norm."
@@ -281,7 +281,7 @@ class Adapter:
         if a.matrix.ndim != 2 or a.offset.shape != a.matrix.shape[1:]: raise FacegenError(f"The adapter '{path}' has a matrix of shape {a.matrix.shape} and an offset of shape {a.offset.shape}, which do not fit; make it again.")
         return a
 
-# %% ../nbs/07e_robustness.ipynb #070041
+# %% ../nbs/07e_robustness.ipynb #070050
 RIDGES = tuple(10.**k for k in range(-6, 3)) # tried, relative to the mean variance of a component of the source
 
 class Sums:
@@ -331,7 +331,7 @@ def fit_adapter(source: np.ndarray, # (n,D2) embeddings of training faces by the
     m, b, alpha = next((known + held).ridge([ridge]))
     return Adapter(m.astype(np.float32), b.astype(np.float32), alpha, len(source), r2, cosine, *names)
 
-# %% ../nbs/07e_robustness.ipynb #070047
+# %% ../nbs/07e_robustness.ipynb #070057
 def adapter_curve(probe: Probe, # the question's subject
                   others: dict[str, tuple[Adapter, np.ndarray]], # name: an adapter, and that encoder's embeddings (n,D2) of the probe's faces
                   native: str = 'native' # name of the generator's own encoder
@@ -349,7 +349,7 @@ def adapter_curve(probe: Probe, # the question's subject
         out.append(to_real(probe, probe.judged(x)) | {near: m})
     return curve(TITLES['adapter'], 'whose embedding', [native, *others], out)
 
-# %% ../nbs/07e_robustness.ipynb #070050
+# %% ../nbs/07e_robustness.ipynb #070061
 def spread(judged: np.ndarray # (n,K,J) unit norm
            ) -> np.ndarray: # (n,), 0 to 2
     "Mean of 1 minus the cosine over all pairs among K draws of each face."
@@ -386,7 +386,7 @@ def sweep(probe: Probe, # the question's subject
                     'diversity, judge': measure(probe, spread(j), None, 0., natural)})
     return curve(TITLES[f'sweep_{over}'], 'factor on the noise' if over == 'noise' else 'guidance', x, out)
 
-# %% ../nbs/07e_robustness.ipynb #070054
+# %% ../nbs/07e_robustness.ipynb #070067
 def curve_figure(curve: dict[str, Any], # as the functions above make it
                  size: tuple[float, float] = (5., 3.) # inches
                  ) -> Any: # a matplotlib figure
@@ -423,7 +423,7 @@ def tradeoff_figure(curve: dict[str, Any], # as `sweep` makes it
     ax.set_xlabel(kinds[0]); ax.set_ylabel(SOURCE); ax.set_title(curve['title'], fontsize=10); ax.grid(alpha=.2); ax.margins(.1)
     fig.tight_layout(); return fig
 
-# %% ../nbs/07e_robustness.ipynb #070058
+# %% ../nbs/07e_robustness.ipynb #070072
 def other_encoders(store: Any, # a FaceStore
                    embeddings: Any, # the conditioning Embeddings
                    judge: Any # an Encoder
@@ -451,7 +451,7 @@ def adapters_of(store: Any, # a FaceStore
     own = embeddings.fingerprint.get('encoder', 'native')
     return {k: (fit_adapter(e.values[train], embeddings.values[train], people[train], seed=seed, names=(k, own)), e.values[asked]) for k, e in others.items()}
 
-# %% ../nbs/07e_robustness.ipynb #070059
+# %% ../nbs/07e_robustness.ipynb #070073
 def load_lpips(kind: str | Perceptual | None # 'squeeze', 'alex', 'vgg', one that is loaded already, or None
                ) -> tuple[Perceptual | None, str]: # LPIPS or None, and why there is none
     "LPIPS where its weights are, and otherwise the reason."
@@ -488,7 +488,7 @@ def questions(generator: Any, store: Any, embeddings: Any, judge: Any, rows: np.
     return {('embedding_noise',): lambda: noise_curve(whole), ('interpolation', 'interpolation_steps'): lambda: interpolation(half), ('mean_of_pictures',): several,
             ('adapter',): adapter, ('sweep_noise',): lambda: sweep(half, samples=samples), ('sweep_guidance',): guidance}
 
-# %% ../nbs/07e_robustness.ipynb #070060
+# %% ../nbs/07e_robustness.ipynb #070074
 def robustness(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
                store: Any, # the FaceStore
                embeddings: Any, # the conditioning Embeddings of the store

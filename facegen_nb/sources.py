@@ -64,7 +64,7 @@ class Member:
             with z.open(z.infolist()[self.index]) as f: return f.read(FILE_LIMIT)
         except Exception as e: raise Rejected(f'cannot be unpacked: {type(e).__name__}: {clean_name(str(e))[:100]}') from None # a stranger's bytes: anything may go wrong
 
-# %% ../nbs/02c_sources.ipynb #020011
+# %% ../nbs/02c_sources.ipynb #020012
 @dataclass(frozen=True)
 class Mark:
     "A face that the source knows of."
@@ -90,7 +90,7 @@ class Entry:
         "Bytes of memory that the entry holds."
         return len(self.data) if isinstance(self.data, bytes) else 0
 
-# %% ../nbs/02c_sources.ipynb #020012
+# %% ../nbs/02c_sources.ipynb #020014
 PICTURES = frozenset('.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .heic .avif'.split()) # names that promise a picture
 ARCHIVES = ('.zip', '.tar', '.tgz', '.tar.gz', '.tbz2', '.tar.bz2') # names that promise an archive
 
@@ -111,7 +111,7 @@ def size_reason(size: int # bytes
     if size <= 0: return 'empty file'
     if size > FILE_LIMIT: return f'file of {size/2**20:.0f} MB; at most {FILE_LIMIT >> 20} MB are read'
 
-# %% ../nbs/02c_sources.ipynb #020016
+# %% ../nbs/02c_sources.ipynb #020020
 class Source:
     "What all sources share: `entries()`, `share()`, `describe()`, `shuffle(seed)`."
     kind = 'folder' # for store.json
@@ -154,7 +154,7 @@ def shuffle_key(seed: int, # of the order
     "Where a picture stands in the order that a seed gives."
     return hashlib.blake2b(f'{seed}:{name}'.encode('utf-8', 'replace'), digest_size=8).digest(), name
 
-# %% ../nbs/02c_sources.ipynb #020021
+# %% ../nbs/02c_sources.ipynb #020026
 class FolderSource(Source):
     "All pictures below a folder, in sorted order."
     def __init__(self, path: str | Path, # the folder
@@ -183,7 +183,7 @@ class FolderSource(Source):
             reason = 'not a file' if not stat.S_ISREG(st.st_mode) else size_reason(st.st_size)
             yield Entry(source, None if reason else self.path/f, reason)
 
-# %% ../nbs/02c_sources.ipynb #020026
+# %% ../nbs/02c_sources.ipynb #020033
 HELP = 'a source is a folder, a tar, tar.gz, tgz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:, kaggle:, rendered:N'
 
 def unsafe_reason(name: str # a member's name
@@ -193,7 +193,7 @@ def unsafe_reason(name: str # a member's name
     if parts[0] == '' or re.match(r'[A-Za-z]:', name): return 'absolute path in an archive'
     if '..' in parts: return 'path that leads out of the archive (..)'
 
-# %% ../nbs/02c_sources.ipynb #020029
+# %% ../nbs/02c_sources.ipynb #020037
 class Metered:
     "A stream that stops with `tarfile.ReadError` once it has given more than it was allowed."
     def __init__(self, f: Any, # a binary stream
@@ -224,7 +224,7 @@ def unpacked_limit(packed: int # an archive's size in bytes
     "50 times the size of the archive and 1 GB."
     return 50 * packed + (1 << 30)
 
-# %% ../nbs/02c_sources.ipynb #020032
+# %% ../nbs/02c_sources.ipynb #020040
 def tar_entry(src: Source, # which archive
               tar: tarfile.TarFile, # the same, open
               m: tarfile.TarInfo, # a member
@@ -239,7 +239,7 @@ def tar_entry(src: Source, # which archive
     if reason := size_reason(m.size): return Entry(source, reason=reason)
     return Entry(source, tar.extractfile(m).read() if packed or m.sparse else Span(src.path, m.offset_data, m.size))
 
-# %% ../nbs/02c_sources.ipynb #020033
+# %% ../nbs/02c_sources.ipynb #020041
 class TarSource(Source):
     "All pictures in a tar archive, plain or packed with gzip or bzip2, in the order of the archive."
     kind = 'archive'
@@ -290,7 +290,7 @@ class TarSource(Source):
         "What is written about it in store.json."
         return super().describe() | dict(sha256=sha256(self.path))
 
-# %% ../nbs/02c_sources.ipynb #020035
+# %% ../nbs/02c_sources.ipynb #020043
 class ZipSource(Source):
     "All pictures in a zip archive, in sorted order."
     kind = 'archive'
@@ -328,7 +328,7 @@ class ZipSource(Source):
         "What is written about it in store.json."
         return super().describe() | dict(sha256=sha256(self.path))
 
-# %% ../nbs/02c_sources.ipynb #020036
+# %% ../nbs/02c_sources.ipynb #020045
 def open_files(path: str | Path, # a folder or an archive
                name: str # what it is called in the store
                ) -> Source: # reads it
@@ -343,7 +343,7 @@ def open_files(path: str | Path, # a folder or an archive
     if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
     raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
 
-# %% ../nbs/02c_sources.ipynb #020049
+# %% ../nbs/02c_sources.ipynb #020059
 PIXEL_LIMIT = 36_000_000 # pixels: a larger picture is not decoded
 FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried
 _BIG = threading.Semaphore(2) # at most two large pictures are in memory at once, however many cores there are
@@ -362,7 +362,7 @@ def to_rgb(im: Image.Image # any mode
         return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
     return im.convert('RGB')
 
-# %% ../nbs/02c_sources.ipynb #020052
+# %% ../nbs/02c_sources.ipynb #020063
 def decode(data: bytes | Path | Span | Member, # a picture file's bytes, or where they are
            enough: Callable[[int, int], float] | None = None # from width and height, the smallest useful scale; None: full size
            ) -> tuple[Image.Image, float]: # upright RGB picture without metadata, and its scale to the original
@@ -391,7 +391,7 @@ def broken_reason(e: Exception # what a decoder raised
     if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I): return f'cut short: {text}'
     return f'cannot be decoded: {text or type(e).__name__}'
 
-# %% ../nbs/02c_sources.ipynb #020059
+# %% ../nbs/02c_sources.ipynb #020072
 LICENCES = dict(
     lfw='No licence is stated by the makers of LFW; news photographs, published for research on face verification.',
     celeba='CelebA: "available for non-commercial research purposes only"; the pictures "are obtained from the Internet which are not property of MMLAB".',
@@ -421,7 +421,7 @@ def licence_text(given: Any # what stands in a card: a name or a list of names
     names = given if isinstance(given, list) else [given]
     return ', '.join(names)[:2000] or None if all(isinstance(n, str) for n in names) else None
 
-# %% ../nbs/02c_sources.ipynb #020062
+# %% ../nbs/02c_sources.ipynb #020075
 class Labelled(Source):
     "A folder or an archive, and what a data set says about its pictures."
     named = True
@@ -454,7 +454,7 @@ class Labelled(Source):
         "What is written about it in store.json."
         return self.base.describe() | dict(kind=self.kind)
 
-# %% ../nbs/02c_sources.ipynb #020063
+# %% ../nbs/02c_sources.ipynb #020076
 class Joined(Source):
     "Several sources read as one: one after the other, or, shuffled, through each other."
     kind = 'archive'
@@ -491,7 +491,7 @@ class Joined(Source):
         told = [p.describe() for p in self.parts]
         return dict(name=self.name, kind=self.kind, files=sum(t['files'] for t in told), bytes=sum(t['bytes'] for t in told), parts=told)
 
-# %% ../nbs/02c_sources.ipynb #020066
+# %% ../nbs/02c_sources.ipynb #020080
 def open_lfw(path: Path, # folder or archive with a folder for each person
              name: str # what it is called in the store
              ) -> Source: # with identities
@@ -499,7 +499,7 @@ def open_lfw(path: Path, # folder or archive with a folder for each person
     def label(e: Entry, inside: str) -> Entry: e.identity = PurePosixPath(inside).parent.name or None; return e
     return Labelled(open_files(path, name), 'lfw', label)
 
-# %% ../nbs/02c_sources.ipynb #020069
+# %% ../nbs/02c_sources.ipynb #020083
 def find_file(path: Path, # a folder, an archive in it, or a folder in it
               *names: str # file names, the best first
               ) -> Path | None: # the first that is there
@@ -538,7 +538,7 @@ def open_celeba(path: Path, # the folder with pictures and text files, or the pi
         return e
     return Labelled(open_files(pictures, name), 'celeba', label)
 
-# %% ../nbs/02c_sources.ipynb #020073
+# %% ../nbs/02c_sources.ipynb #020089
 def open_ffhq(path: Path, # the folder `thumbnails128x128`, the one around it, or a zip archive
               name: str # what it is called in the store
               ) -> Source: # with the published split
@@ -550,7 +550,7 @@ def open_ffhq(path: Path, # the folder `thumbnails128x128`, the one around it, o
     inner = path/'thumbnails128x128'
     return Labelled(open_files(inner if inner.is_dir() else path, name), 'ffhq', label)
 
-# %% ../nbs/02c_sources.ipynb #020076
+# %% ../nbs/02c_sources.ipynb #020092
 def read_wider(file: Path | bytes # a `wider_face_*_bbx_gt.txt`, or its bytes
                ) -> dict[str, tuple[Mark, ...]]: # picture -> its valid faces
     "Boxes of WIDER FACE; raises `FacegenError` for another layout."
@@ -568,7 +568,7 @@ def read_wider(file: Path | bytes # a `wider_face_*_bbx_gt.txt`, or its bytes
         raise FacegenError(f"Line {i + 1} of '{'the file' if isinstance(file, bytes) else file}' is not as in WIDER FACE (a picture's name, the number of its faces, a line for each); give the file wider_face_train_bbx_gt.txt or wider_face_val_bbx_gt.txt as published.") from None
     return out
 
-# %% ../nbs/02c_sources.ipynb #020078
+# %% ../nbs/02c_sources.ipynb #020095
 WIDER_PARTS = dict(WIDER_train='train', WIDER_val='validation', WIDER_test='test') # its folders
 
 def open_wider(path: Path, # the folder with WIDER_train, WIDER_val (folders or zips) and the boxes
@@ -599,7 +599,7 @@ def _add_boxes(faces: dict, name: str, file: Path | bytes) -> None: # puts the b
     part = WIDER_PARTS.get('WIDER_' + re.search(r'wider_face_(\w+)_bbx_gt', name)[1])
     faces.setdefault(part, {}).update(read_wider(file))
 
-# %% ../nbs/02c_sources.ipynb #020082
+# %% ../nbs/02c_sources.ipynb #020101
 PERSON_COLUMNS = ('identity', 'identity_id', 'person', 'person_id', 'subject', 'subject_id', 'celeb_id', 'celebrity') # columns that hold persons
 PARTS_GIVEN = dict(train='train', training='train', val='validation', valid='validation', validation='validation', dev='validation', test='test', testing='test')
 
@@ -645,7 +645,7 @@ def hub_licence(where: str # owner/name
     try: return licence_text(need('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
     except Exception: return None
 
-# %% ../nbs/02c_sources.ipynb #020084
+# %% ../nbs/02c_sources.ipynb #020105
 class HubSource(Source):
     "A data set of the Hugging Face hub, or a folder made like one, read as a stream."
     kind, named = 'hf', True
@@ -696,7 +696,7 @@ class HubSource(Source):
         "What is written about it in store.json; no path of this machine."
         return dict(name=self.name, kind=self.kind, where=self.path.name if self.path.is_dir() else self.path.as_posix(), splits=list(self.splits), files=self.count, bytes=0)
 
-# %% ../nbs/02c_sources.ipynb #020095
+# %% ../nbs/02c_sources.ipynb #020119
 KAGGLE = Path('/kaggle/input') # where Kaggle mounts data sets
 
 def find_kaggle(name: str # of a data set, with or without its owner
@@ -708,7 +708,7 @@ def find_kaggle(name: str # of a data set, with or without its owner
     there = sorted(p.name for p in KAGGLE.iterdir()) if KAGGLE.is_dir() else None
     raise FacegenError(f"No data set '{name}' is under {KAGGLE}; " + (f"there are {', '.join(there[:8]) or 'none'}: add it to the notebook with 'Add input'." if there is not None else 'that folder exists on Kaggle only: give the path of the data instead.'))
 
-# %% ../nbs/02c_sources.ipynb #020098
+# %% ../nbs/02c_sources.ipynb #020122
 KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle') # words before the colon
 
 @dataclass(frozen=True)
@@ -757,7 +757,7 @@ def source_names(specs: Sequence[Spec] # what the user asked for
         names.append(name if k == 1 else f'{name}#{k}')
     return names
 
-# %% ../nbs/02c_sources.ipynb #020100
+# %% ../nbs/02c_sources.ipynb #020125
 def open_source(source: str | Path | Spec, # a folder, an archive, or `KIND:WHERE[@N]`
                 name: str | None = None, # what it is called in the store; its own name otherwise
                 seed: int = 0 # of the order, where there is a quota
@@ -774,7 +774,7 @@ def open_source(source: str | Path | Spec, # a folder, an archive, or `KIND:WHER
     if spec.quota: src.quota = spec.quota; src.shuffle(seed)
     return src
 
-# %% ../nbs/02c_sources.ipynb #020103
+# %% ../nbs/02c_sources.ipynb #020129
 def batches(entries: Iterable[Entry], # a stream of any length
             n: int, # entries in a batch
             room: int = 64 << 20 # bytes that a batch may hold before it is closed
@@ -782,7 +782,7 @@ def batches(entries: Iterable[Entry], # a stream of any length
     "Cut a stream into batches."
     return portions(entries, n, lambda e: e.held, room)
 
-# %% ../nbs/02c_sources.ipynb #020106
+# %% ../nbs/02c_sources.ipynb #020133
 @dataclass(frozen=True)
 class Remote:
     "A file that can be had by everybody."
