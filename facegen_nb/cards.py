@@ -4,7 +4,7 @@
 
 # %% ../nbs/09a_cards.ipynb #090006
 from __future__ import annotations
-import csv, dataclasses, json, netrc, os, urllib.parse
+import csv, dataclasses, json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from huggingface_hub import EvalResult, ModelCardData
 from .core import FacegenError, atomic
 from .datasheets import known_gaps
 from .reports import about, check_result, curve_table, label, load_result, number, pick_metrics, result_table
+from .tracking import has_key
 from .workers import need
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
            'encoder_text', 'numbers_text', 'again_text', 'card_data', 'model_card', 'save_card', 'panel_groups',
-           'wandb_report', 'report_spec', 'has_key', 'send_report']
+           'wandb_report', 'report_spec', 'send_report']
 
 # %% ../nbs/09a_cards.ipynb #090010
 @dataclasses.dataclass
@@ -254,17 +255,6 @@ def report_spec(report: Any # as `wandb_report` gives it
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False) + '\n'
 
 # %% ../nbs/09a_cards.ipynb #090042
-def has_key() -> bool: # whether W&B would find a key without asking for one
-    "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
-    if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False
-    if os.environ.get('WANDB_API_KEY'): return True
-    host = urllib.parse.urlparse(os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai').hostname or ''
-    for f in [Path(os.environ['NETRC'])] if os.environ.get('NETRC') else [Path.home()/'.netrc', Path.home()/'_netrc']:
-        try:
-            if f.is_file() and netrc.netrc(str(f)).authenticators(host): return True
-        except (netrc.NetrcParseError, OSError): continue
-    return False
-
 def send_report(report: Any, # as `wandb_report` gives it
                 file: str | Path # where its JSON is written in any case
                 ) -> str: # one sentence: what became of it

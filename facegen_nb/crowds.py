@@ -11,30 +11,26 @@ import numpy as np
 import torch
 from torch import nn
 from .core import FacegenError, progress, sha256, to_float, use_torch_home, weight_file
-from .losses import LPIPS_FILES, lpips_missing
 from .metrics import entry, missing
+from .pictures import Perceptual
 
 # %% auto #0
 __all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'squeezenet_features', 'inception_file', 'inception_missing',
            'inception', 'inception_features', 'frechet_distance', 'frechet_by_svd', 'kernel_distance', 'kernel_means',
            'half_of_people', 'halves_of_people', 'crowd_names', 'crowd_missing', 'check_features', 'crowd_distances',
-           'ball_radii', 'crowd_shape', 'crowd_metrics', 'split_scores', 'inception_score', 'score_metric',
-           'nearest_faces', 'memorisation']
+           'ball_radii', 'crowd_shape', 'reference_faces', 'crowd_metrics', 'split_scores', 'inception_score',
+           'score_metric', 'nearest_faces', 'memorisation']
 
 # %% ../nbs/07c_crowds.ipynb #070010
 @torch.inference_mode()
 def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
                         device: str | torch.device = 'cpu', # where to compute
-                        batch_size: int = 64 # pictures at a time; changes the speed only
+                        batch_size: int = 64, # pictures at a time; changes the speed only
+                        net: Perceptual | None = None # LPIPS with the squeeze network, where it is loaded already
                         ) -> np.ndarray: # (n,512) float32
-    "SqueezeNet 1.1's last features (ImageNet's mean and deviation, 128 pixels), averaged over the picture; `FacegenError` without its weights."
-    from torchvision.models import squeezenet1_1
-    if (why := lpips_missing('squeeze')): raise FacegenError(why)
-    weights = torch.load(Path(torch.hub.get_dir())/'checkpoints'/LPIPS_FILES['squeeze'], map_location='cpu', weights_only=True)
-    net = squeezenet1_1(weights=None); net.load_state_dict(weights); net = net.features.eval().to(device, memory_format=torch.channels_last)
-    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((.485, .456, .406), (.229, .224, .225)))
-    def features(x): return net((((x.to(device) + 1)/2 - mean) / std).contiguous(memory_format=torch.channels_last)).mean((2, 3))
-    return np.concatenate([features(to_float(images[i:i+batch_size])).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
+    "SqueezeNet 1.1's last features at 128 pixels, averaged over the picture, as LPIPS walks through it; `FacegenError` without its weights."
+    net = net or Perceptual('squeeze', device)
+    return np.concatenate([net.layers(to_float(images[i:i+batch_size]))[-1].mean((2, 3)).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
 
 # %% ../nbs/07c_crowds.ipynb #070014
 INCEPTION_FILE = 'pt_inception-2015-12-05-6726825d.pth'
@@ -292,6 +288,18 @@ def crowd_shape(generated: np.ndarray, # (n,D) features of one crowd
     return {name: np.where(ok, v, np.nan) for name, v in dict(precision=found.sum(1)/n, recall=recalled/m, density=1/k*(pairs/n), coverage=covered/m).items()}
 
 # %% ../nbs/07c_crowds.ipynb #070056
+def reference_faces(train: np.ndarray, # rows of the store that may serve, its training faces
+                    rows: np.ndarray, # rows that were drawn
+                    people: np.ndarray, # (N,) the person of every face of the store
+                    seed: int = 0, # of the choice
+                    most: int | None = None # at most so many; None for no limit
+                    ) -> tuple[np.ndarray, np.ndarray]: # places in `rows` and rows of the reference, equally many, each in order
+    "As many training faces of other people as faces that were drawn; of the more numerous side a fixed random part."
+    train, rng = np.asarray(train), np.random.default_rng
+    others = rng(seed).permutation(train[~np.isin(people[train], people[rows])]); n = min(len(rows), len(others), most or len(rows))
+    return np.sort(rng(seed).permutation(len(rows))[:n]), np.sort(others[:n])
+
+# %% ../nbs/07c_crowds.ipynb #070059
 def crowd_metrics(generated: np.ndarray, # (n,D) features of generated faces
                   real: np.ndarray, # (n,D) features of the real pictures they were made from
                   reference: np.ndarray, # (m,D) features of real pictures of other people
@@ -320,7 +328,7 @@ def crowd_metrics(generated: np.ndarray, # (n,D) features of generated faces
     return out | _entries({f'{m}_{space}': (v[m][0], c[m][0], np.stack([v[m][1:], c[m][1:]], 1), 'high') for m in v}, n,
                           {f'{m}_{space}': (0, np.inf if m == 'density' else 1) for m in v}, dim=generated.shape[1], k=k)
 
-# %% ../nbs/07c_crowds.ipynb #070068
+# %% ../nbs/07c_crowds.ipynb #070071
 def split_scores(logits: np.ndarray, # (n,C) logits, or probabilities
                  splits: int = 10, # parts, each of consecutive pictures
                  probabilities: bool = False # rows are probabilities, not logits
@@ -356,7 +364,7 @@ def score_metric(generated: np.ndarray, # (n,1008) logits of generated faces
     v, c = (split_scores(x[order], splits) for x in (generated, real)); se = t.ppf(.975, splits - 1)*v.std(ddof=1)/splits**.5 if splits > 1 else np.nan
     return dict(inception_score=entry(v.mean(), len(generated), max(1, v.mean() - se), v.mean() + se, None, c.mean(), 'high', splits=splits))
 
-# %% ../nbs/07c_crowds.ipynb #070074
+# %% ../nbs/07c_crowds.ipynb #070077
 def nearest_faces(faces: np.ndarray, # (n,D) features
                   train: np.ndarray # (M,D) features of training faces
                   ) -> tuple[np.ndarray, np.ndarray]: # (n,) distance; (n,) position of the nearest training face

@@ -11,22 +11,24 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, environment, pick_device, progress, sha256, sheet, to_float, weights_dir, write_json
-from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, score_metric, squeezenet_features
-from .encoders import embed_images, embed_store, encoder_of
+from .core import FacegenError, environment, pick_device, progress, sha256, sheet, weights_dir, write_json
+from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
+from .encoders import embed_images, embed_store, encoder_of, load_embeddings
 from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
 from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
-from .robustness import robustness
+from .methods import find_recipe
+from .models import load_generator
+from .robustness import robustness, spread
 from .workers import Blocks
 
 # %% auto #0
 __all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
-           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'squeezenet_of', 'crowd_part', 'memory_part',
-           'factor_part', 'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate',
-           'every_part']
+           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
+           'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part',
+           'about_run', 'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
@@ -168,9 +170,7 @@ def diversity_part(s: Subject, # what is measured
     net = next((x for x in networks if x.kind == 'squeeze'), None)
     def work(i, k):
         faces = s.draw(np.repeat(rows[i:i+k], draws), i*draws, stream=2)
-        e = s.judged(faces).reshape(k, draws, -1)
-        apart = (draws - (e.sum(1)**2).sum(1) / draws) / (draws - 1)          # mean of 1 - cosine over all pairs of unit vectors
-        return dict(judge=apart, lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net) if net else np.zeros(k))
+        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1)), lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net) if net else np.zeros(k))
     a = measured(s, 'diversity', n, dict(judge=(), lpips=()), work)
     other = other_pictures(s.people[s.rows], s.seed); pairs = np.flatnonzero(other >= 0)[:people]
     boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed); out = {}
@@ -200,7 +200,7 @@ def spaces_at_hand(s: Subject, # what is measured
     "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no look."
     found, looks, why = [], {}, {}
     net = next((x for x in networks if x.kind == 'squeeze'), None)
-    if net: found.append(Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_of(net, x), 512, 1/5))
+    if net: found.append(Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1/5))
     elif not (m := lpips_missing('squeeze')):
         looks['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
         found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', looks['squeezenet'][1], 512, 1/5))
@@ -211,14 +211,6 @@ def spaces_at_hand(s: Subject, # what is measured
     except FacegenError as ex: why['inception'] = str(ex)
     return found, looks, why
 
-@torch.inference_mode()
-def squeezenet_of(net: Any, # LPIPS's squeeze network
-                  images: np.ndarray # (n,H,W,3) uint8
-                  ) -> np.ndarray: # (n,512)
-    "Its last layer, averaged over the picture: the features that `picture_scores` takes along."
-    return np.concatenate([net.layers(to_float(images[i:i+32]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), 32)])
-
-# %% ../nbs/08_evaluation.ipynb #080032
 def crowd_part(s: Subject, # what is measured
                arrays: dict[str, np.ndarray], # as `face_pass` left them
                back: np.ndarray, # where each row stands in them
@@ -227,9 +219,7 @@ def crowd_part(s: Subject, # what is measured
                most: int = 5000 # faces at most
                ) -> dict[str, dict]: # metrics
     "Crowd metrics in each space, against as many training faces of other people."
-    train = np.asarray(s.store.indices('train')); train = np.random.default_rng(s.seed).permutation(train[~np.isin(s.people[train], s.people[s.rows])])
-    n = min(len(s.rows), len(train), most)
-    mine, reference = np.sort(np.random.default_rng(s.seed).permutation(len(s.rows))[:n]), np.sort(train[:n])
+    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, most); n = len(mine)
     who, others = s.people[s.rows[mine]], s.people[reference]
     loud = np.float32(s.judge.dim**.5); judged = lambda r: s.judge_values[r].astype(np.float32)*loud
     out = crowd_metrics(arrays['judge'][back[mine]]*loud, judged(s.rows[mine]), judged(reference), who, others, s.judge.name, s.seed)
@@ -242,7 +232,7 @@ def crowd_part(s: Subject, # what is measured
     for name, reason in why.items(): out |= crowd_missing(name, reason)
     return out
 
-# %% ../nbs/08_evaluation.ipynb #080034
+# %% ../nbs/08_evaluation.ipynb #080033
 def memory_part(s: Subject, # what is measured
                 generated: np.ndarray # (n,J) the judge's embeddings of the generated faces
                 ) -> dict[str, dict]: # metrics
@@ -276,7 +266,7 @@ def rendered_rows(s: Subject) -> bool:
     "Whether the truth is known of some evaluated face."
     return bool(np.isfinite(factors_of(s.store, s.rows)).all(1).any())
 
-# %% ../nbs/08_evaluation.ipynb #080036
+# %% ../nbs/08_evaluation.ipynb #080035
 PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
 
 def model_hash(generator: Any # any
@@ -292,7 +282,7 @@ def pick_parts(parts: Sequence[str] | None # names; None: all
     if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
 
-# %% ../nbs/08_evaluation.ipynb #080040
+# %% ../nbs/08_evaluation.ipynb #080039
 def without_folders(x: Any # a part of a result
                     ) -> Any: # the same
     "Put the names of settings in the place of this machine's folders, in every text of a result."
@@ -304,7 +294,7 @@ def without_folders(x: Any # a part of a result
         if folder: x = x.replace(str(folder), name)
     return x
 
-# %% ../nbs/08_evaluation.ipynb #080043
+# %% ../nbs/08_evaluation.ipynb #080042
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -342,7 +332,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
                   store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
     return result | (dict(curves=curves) if curves else {})
 
-# %% ../nbs/08_evaluation.ipynb #080044
+# %% ../nbs/08_evaluation.ipynb #080043
 def every_part(s: Subject, # what is measured
                parts: Sequence[str], # some of `PARTS`
                partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
@@ -364,3 +354,32 @@ def every_part(s: Subject, # what is measured
     if 'memorisation' in parts: metrics |= memory_part(s, judged)
     if 'factors' in looks: metrics |= factor_part(s, arrays, back)
     return without_folders((metrics, robustness_part(s, networks) if 'robustness' in parts else {}))
+
+# %% ../nbs/08_evaluation.ipynb #080045
+def about_run(run: Path, # a run folder
+              store: Any # the FaceStore that it should have been trained on
+              ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
+    "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
+    try:
+        about, environment = (json.loads((run/f).read_text()) for f in ('checkpoints/last/about.json', 'environment.json'))
+        name = find_recipe(run/'recipe.yaml').name
+    except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
+    if (made := about.get('store')) != store.hash:
+        raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
+    return about, environment, name
+
+def judge_run(run: Path, # a run folder
+              store: Any, # the FaceStore whose people are drawn
+              judge: Any, # an encoder that took no part
+              split: str = 'test', # which of them
+              seed: int = 0, # of noise, pairs and bootstrap
+              device: str | None = None, # where
+              **how: Any # as `evaluate` takes it
+              ) -> dict[str, Any]: # a result
+    "The result of a run's last checkpoint, with what is known about the run."
+    about, environment, name = about_run(run, store)
+    g = load_generator(run/'checkpoints'/'last', pick_device(device)); emb = load_embeddings(store, g.encoder)
+    if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
+        raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
+    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment)
+    return evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, **how)

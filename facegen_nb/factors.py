@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, cache_dir, pick_device, pick_dtype, progress, sha256, to_float
+from .core import FacegenError, atomic, autocast, cache_dir, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
 from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
@@ -173,9 +173,6 @@ def reading_loss(raw: Tensor, # (B,OUTPUTS) as `Reader.raw` gives it
     return total / len(IDENTITY_FACTORS)
 
 # %% ../nbs/07d_factors.ipynb #070022
-def _small(x: Tensor) -> Tensor: return x.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-def _large(x: Tensor) -> Tensor: return x.float().div_(127.5).sub_(1)
-
 def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings, epochs: int, rng: torch.Generator, device: torch.device, name: str, tell: Callable[[str], None]) -> None:
     batch = min(s.batch, s.faces); steps = max(1, s.faces // batch)
     opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=.03)
@@ -198,18 +195,18 @@ def train_reader(settings: ReaderSettings, # how
         torch.manual_seed(s.seed); net = Reader(s.width, s.hidden).to(device, memory_format=torch.channels_last)
         images = torch.empty(s.faces, 3, 128, 128, dtype=torch.uint8, device=device)
         for i in progress(range(0, s.faces, 128)):
-            images[i:i+128] = _small(soften(_large(render(truth[i:i+128].cpu(), poses[i:i+128], device=device)), rng))
+            images[i:i+128] = to_uint8(soften(to_float(render(truth[i:i+128].cpu(), poses[i:i+128], device=device)), rng))
         target = poses[:, POSE].to(device)
         def pose_loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype): p = net.find_pose(_large(images[i]))
+            with autocast(device, dtype): p = net.find_pose(to_float(images[i]))
             return 12 * F.mse_loss(p.float(), target[i])
         _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', tell); net.pose.eval()
         with torch.no_grad():
-            pose = torch.cat([net.find_pose(_large(images[i:i+128])) for i in range(0, s.faces, 128)])
-            faces, heads = (torch.cat(v) for v in zip(*([_small(v) for v in straighten(_large(images[i:i+128]), pose[i:i+128])] for i in range(0, s.faces, 128))))
+            pose = torch.cat([net.find_pose(to_float(images[i:i+128])) for i in range(0, s.faces, 128)])
+            faces, heads = (torch.cat(v) for v in zip(*([to_uint8(v) for v in straighten(to_float(images[i:i+128]), pose[i:i+128])] for i in range(0, s.faces, 128))))
         del images
         def loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype): raw = net.raw(_large(faces[i]), _large(heads[i]), pose[i])
+            with autocast(device, dtype): raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
             return reading_loss(raw.float(), truth[i])
         _learn([*net.face.parameters(), *net.head.parameters(), *net.out.parameters()], loss, s, s.epochs, rng, device, 'factors', tell)
     return net.eval().requires_grad_(False)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
 from .core import FacegenError, atomic, pick_device, progress, sha256, write_json
-from .crowds import crowd_metrics, squeezenet_features
+from .crowds import crowd_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
 from .evaluation import known_people, pick_faces
@@ -299,8 +299,7 @@ class Yardstick:
         self.store, self.judge, self.seed, self.device, self.batch_size = store, judge, seed, device, batch_size
         self.rows, everyone = pick_faces(store, split, faces, seed), known_people(store.identity_codes); self.people = everyone[self.rows]
         self.boot, self.shuffles, self.other = Bootstrap(self.people, n=n_boot, seed=seed), [derangement(self.people, seed + i) for i in range(5)], other_pictures(self.people, seed)
-        train = np.asarray(store.indices('train')); train = np.random.default_rng(seed).permutation(train[~np.isin(everyone[train], self.people)])
-        n = min(len(self.rows), len(train)); self.mine, reference = np.sort(np.random.default_rng(seed).permutation(len(self.rows))[:n]), np.sort(train[:n])
+        self.mine, reference = reference_faces(store.indices('train'), self.rows, everyone, seed)
         self.reference_people, self.no_squeeze = everyone[reference], lpips_missing('squeeze')
         try: known = load_embeddings(store, judge.name, judge).values                 # where the store has been embedded by the judge
         except FacegenError: known = None

@@ -17,13 +17,13 @@ from .encoders import embed_images, embed_store, load_embeddings
 from .identity import cosines, same_recogniser
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import FlowModel
-from .pictures import BLOCK, Perceptual, diversity_scores, generate_faces, squared_distance
+from .pictures import BLOCK, Perceptual, diversity_scores, generate_faces, networks_at_hand, squared_distance
 
 # %% auto #0
 __all__ = ['SOURCE', 'ANOTHER', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'Probe', 'measure', 'to_real', 'rotated', 'curve',
            'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'picture_sets',
            'mean_of_pictures', 'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'spread', 'has_noise', 'sweep',
-           'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'load_lpips', 'questions', 'robustness']
+           'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
 
 # %% ../nbs/07e_robustness.ipynb #070013
 SOURCE, ANOTHER = 'judge cosine to the source', 'judge cosine to another picture' # labels of lines
@@ -452,13 +452,6 @@ def adapters_of(store: Any, # a FaceStore
     return {k: (fit_adapter(e.values[train], embeddings.values[train], people[train], seed=seed, names=(k, own)), e.values[asked]) for k, e in others.items()}
 
 # %% ../nbs/07e_robustness.ipynb #070073
-def load_lpips(kind: str | Perceptual | None # 'squeeze', 'alex', 'vgg', one that is loaded already, or None
-               ) -> tuple[Perceptual | None, str]: # LPIPS or None, and why there is none
-    "LPIPS where its weights are, and otherwise the reason."
-    if kind is None or isinstance(kind, Perceptual): return kind, 'LPIPS was switched off.'
-    try: return Perceptual(kind), ''
-    except FacegenError as e: return None, str(e)
-
 def questions(generator: Any, store: Any, embeddings: Any, judge: Any, rows: np.ndarray, real: np.ndarray, others: dict[str, Any] | None, # as `robustness` takes them
               faces: int, samples: int, seed: int, **how: Any # how: as `Probe` takes it
               ) -> dict[tuple[str, ...], Callable[[], Any]]: # names of curves: what makes them
@@ -514,7 +507,8 @@ def robustness(generator: Any, # anything with `generate(embeddings, *, noise, s
         if 'duplicate_of' in table: rows = rows[table['duplicate_of'].isna().to_numpy()[rows]]     # a duplicate is not another picture
     rows = np.asarray(rows)
     if len(rows) == 0 or faces < 2: raise FacegenError(f'{min(len(rows), faces)} faces were given; robustness needs faces of at least two people.')
-    lpips, why = load_lpips(perceptual)
+    nets, reasons = networks_at_hand([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
+    lpips, why = next(iter(nets), None), reasons.get(perceptual, 'LPIPS was switched off.')
     real = embed_store(store, judge).values if real is None else real
     asked, out = questions(generator, store, embeddings, judge, rows, real, others, faces, samples, seed, batch_size=batch_size, perceptual=lpips, why=why, n_boot=n_boot, guidance=guidance), dict(done or {})
     for names, ask in progress(list(asked.items())):

@@ -4,14 +4,14 @@
 
 # %% ../nbs/05d_tracking.ipynb #050004
 from __future__ import annotations
-import contextlib, csv, os, queue, sys, threading, time
+import contextlib, csv, netrc, os, queue, sys, threading, time, urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from .core import atomic, watched
 
 # %% auto #0
-__all__ = ['Table', 'Tracker', 'start_wandb', 'Bar', 'Live', 'Watch']
+__all__ = ['Table', 'Tracker', 'has_key', 'start_wandb', 'Bar', 'Live', 'Watch']
 
 # %% ../nbs/05d_tracking.ipynb #050008
 class Table:
@@ -71,17 +71,26 @@ class Tracker:
         self.thread.join(self.patience)
         if self.thread.is_alive(): print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
 
+def has_key() -> bool: # whether W&B would find a key without asking for one
+    "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
+    if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False
+    if os.environ.get('WANDB_API_KEY'): return True
+    host = urllib.parse.urlparse(os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai').hostname or ''
+    for f in [Path(os.environ['NETRC'])] if os.environ.get('NETRC') else [Path.home()/'.netrc', Path.home()/'_netrc']:
+        try:
+            if f.is_file() and netrc.netrc(str(f)).authenticators(host): return True
+        except (netrc.NetrcParseError, OSError): continue
+    return False
+
 def start_wandb(run: Path, # the run's folder; wandb's files go there too
                 config: dict[str, Any] # the recipe
                 ) -> Any: # a wandb run
     "Start wandb: online with a key, else offline; never a question."
     import wandb
-    netrc = Path.home()/'.netrc'
-    key = os.environ.get('WANDB_API_KEY') or netrc.is_file() and 'wandb' in netrc.read_text()
-    mode = os.environ.get('WANDB_MODE') or ('online' if key else 'offline')
+    mode = os.environ.get('WANDB_MODE') or ('online' if has_key() else 'offline')
     return wandb.init(project='facegen_nb', name=run.name, dir=str(run), mode=mode, config=config, settings=wandb.Settings(silent=True, console='off'))
 
-# %% ../nbs/05d_tracking.ipynb #050016
+# %% ../nbs/05d_tracking.ipynb #050018
 class Bar:
     "A bar over the budget, with live losses, where somebody can see it."
     def __init__(self):
@@ -121,7 +130,7 @@ class Live:
         else: self.handle.update(fig)
         plt.close(fig); return fig
 
-# %% ../nbs/05d_tracking.ipynb #050019
+# %% ../nbs/05d_tracking.ipynb #050021
 class Watch:
     "Names what goes wrong in training while all numbers are finite."
     def __init__(self, lasting: int = 10 # reports in a row that make a case
