@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'command', 'numbers', 'settings', 'curate', 'download',
-           'describe_store', 'pick_encoder', 'embed', 'audit_split', 'split', 'train', 'bench_train', 'pick_generator',
-           'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'factor_picture', 'judge_run', 'about_run',
+           'describe_store', 'pick_encoder', 'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs',
+           'bench_speed', 'pick_generator', 'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'factor_picture',
            'show_progress', 'compare', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
-import functools, json, sys, tempfile, time
+import functools, sys, tempfile, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 import numpy as np
@@ -25,8 +25,8 @@ from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import bench, cards, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
-else: torch, bench, cards, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('bench', 'cards', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
+    from facegen_nb import bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
+else: torch, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -195,7 +195,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help='Such as 
     r.tell(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
 # %% ../nbs/10_cli.ipynb #100023
-benches = typer.Typer(no_args_is_help=True, help='Measure: `facegen bench train`.', rich_markup_mode='markdown')
+benches = typer.Typer(no_args_is_help=True, help='Measure: `facegen bench train`, `speed` or `designs`.', rich_markup_mode='markdown')
 app.add_typer(benches, name='bench')
 
 @command(to=benches, name='train')
@@ -210,6 +210,46 @@ def bench_train(models: Annotated[Optional[list[str]], typer.Argument(metavar='[
     print(bench.bench_text(bench.bench_train(models or None, seconds, device, out)))
 
 # %% ../nbs/10_cli.ipynb #100025
+@command(to=benches, name='designs')
+def bench_designs(store: Annotated[Path, typer.Option(help='A store with embeddings of the encoder.')],
+                  minutes_each: Annotated[float, typer.Option(min=.1, help='Training of each design.')] = 20.,
+                  names: Annotated[Optional[str], typer.Option('--designs', help='With commas: designs (all their recipes) or recipes; default: every design as built and repaired.')] = None,
+                  encoder: Annotated[Optional[str], typer.Option(help='Whose embeddings condition all designs; default: edgeface_xs or another at hand.')] = None,
+                  weights: Annotated[Optional[Path], typer.Option(help='Its weight file.')] = None,
+                  judge: Annotated[str, typer.Option(help='A recogniser that took no part.')] = 'arcface',
+                  judge_weights: Annotated[Optional[Path], typer.Option(help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
+                  split: Annotated[str, typer.Option(help='Who is judged: test, validation or heldout (both).')] = 'heldout',
+                  seeds: Annotated[str, typer.Option(help='With commas: a run of each recipe for each.')] = '0',
+                  out: Annotated[Path, typer.Option(help='A run folder for each design is made here.')] = Path('bench-designs'),
+                  keep: Annotated[Optional[Path], typer.Option(help='Also copy results, recipes, logs and sheets of generated faces here, such as nbs/results/designs-lfw.')] = None,
+                  parts: Annotated[Optional[str], typer.Option(help='As for `facegen evaluate`, with commas; default: all but robustness.')] = None,
+                  judge_minutes: Annotated[float, typer.Option(help='That drawing the faces of one design may take; a slow sampler is judged on fewer.')] = 10.,
+                  precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16, for all designs.')] = 'auto',
+                  device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+    """Train and judge the published designs alike, and print the table; goes on where it was stopped.
+
+    Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20 --designs arcface-cgan,dino-diffusion`
+    """
+    try: numbers = [int(s) for s in seeds.split(',')]
+    except ValueError: raise FacegenError(f"Seeds were given as '{seeds}'; whole numbers with commas were expected, such as 0,1.") from None
+    j = encoders.load_encoder(judge, judge_weights, device)
+    results = designs.bench_designs(FaceStore(store), pick_encoder(encoder, weights, device), j, out, minutes_each, [n.strip() for n in names.split(',')] if names else None, numbers, split, keep, parts.split(',') if parts else None, judge_minutes, device, precision=precision)
+    if results: print_table(results); print(f'written: a folder for each in {out}' + (f' and {keep}' if keep else ''))
+
+@command(to=benches, name='speed')
+def bench_speed(names: Annotated[Optional[list[str]], typer.Argument(metavar='[DESIGN]...', help='Such as tinyvit-gan; default: every repaired design.')] = None,
+                seconds: Annotated[float, typer.Option(help='For each measurement, at least two steps.')] = 10.,
+                precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
+                out: Annotated[Optional[Path], typer.Option(help='Also write the result to this JSON file.')] = None,
+                device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+    """Training speed of the published designs, with stored embeddings and with their own recogniser in the loop.
+
+    Example: `facegen bench speed consistency-cgan --out speed.json`
+    """
+    result = designs.bench_speed(names or None, device, seconds, precision=precision); print(designs.speed_table(result))
+    if out: write_json(out, result)
+
+# %% ../nbs/10_cli.ipynb #100027
 def pick_generator(run: Path | None, # a run folder
                    checkpoint: str | None, # a checkpoint folder or a name on the hub
                    device: str | None # where to put it
@@ -243,7 +283,7 @@ def embed_folder(folder: Path, # pictures, as `curate` takes them
         for row in (store.path/'rejected.csv').read_text().splitlines()[1:]: print(f'left out: {row}')
         return encoders.embed_images(enc, np.array(store.images)), [Path(p).name for p in store.faces['source']]
 
-# %% ../nbs/10_cli.ipynb #100027
+# %% ../nbs/10_cli.ipynb #100029
 @command
 def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(help='A run folder: its last checkpoint is used.')] = None,
@@ -278,7 +318,7 @@ def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` .
     sheet(torch.stack(shown[:64]), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
     print(f'{out}: {len(rows):,} faces of {len(e):,} embeddings, and sheet.png')
 
-# %% ../nbs/10_cli.ipynb #100029
+# %% ../nbs/10_cli.ipynb #100031
 @command
 def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last checkpoint is judged.')],
              store: Annotated[Path, typer.Option(help='The store whose people are drawn.')],
@@ -300,13 +340,13 @@ def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last chec
     asked = None if parts == 'all' else [p for p in parts.replace(' ', '').split(',') if p and p != 'identity']
     evaluation.pick_parts(asked); s, j, results = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
     for r in [run, *(beside or [])]:
-        result = judge_run(r, s, j, split, seed, device, r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation'); save_result(result, r/'results.json')
+        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation'); save_result(result, r/'results.json')
         name = str(r) if r.name in ('', *results) else r.name; results[name] = result
         html_report(r/'evaluation.html', f'{name}: the protocol', {name: result}, [('Generated faces of evaluated people.', r/'sheet.png'), *factor_picture(r, result)])
     print_table(results, metrics)
     print(f"written: {', '.join(str(r/f) for r in [run, *(beside or [])] for f in ('results.json', 'evaluation.html'))}")
 
-# %% ../nbs/10_cli.ipynb #100030
+# %% ../nbs/10_cli.ipynb #100032
 def factor_picture(run: Path, # a run folder: `factors.png` is written there
                    result: dict[str, Any] # its evaluation
                    ) -> list[tuple[str, Path]]: # caption and file, where factors were measured
@@ -315,36 +355,7 @@ def factor_picture(run: Path, # a run folder: `factors.png` is written there
     fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
     return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
 
-def judge_run(run: Path, # a run folder
-              store: FaceStore, # whose people
-              judge: Any, # an encoder that took no part
-              split: str = 'test', # which of them
-              seed: int = 0, # of noise, pairs and bootstrap
-              device: str | None = None, # where
-              sheet_path: Path | None = None, # where to save a sheet of generated faces
-              **how: Any # as `evaluation.evaluate` takes it
-              ) -> dict[str, Any]: # a result
-    "The result of a run's last checkpoint, with what is known about the run."
-    g = pick_generator(run, None, device); about, environment, name = about_run(run, store)
-    emb = encoders.load_embeddings(store, g.encoder)
-    if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
-        raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
-    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment)
-    return evaluation.evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, sheet_path=sheet_path, **how)
-
-def about_run(run: Path, # a run folder
-              store: FaceStore # that it should have been trained on
-              ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
-    "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
-    try:
-        about, environment = (json.loads((run/f).read_text()) for f in ('checkpoints/last/about.json', 'environment.json'))
-        name = methods.find_recipe(run/'recipe.yaml').name
-    except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
-    if (made := about.get('store')) != store.hash:
-        raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
-    return about, environment, name
-
-# %% ../nbs/10_cli.ipynb #100032
+# %% ../nbs/10_cli.ipynb #100034
 @command(name='progress')
 def show_progress(run: Annotated[Path, typer.Argument(help='A run folder.')],
                   store: Annotated[Path, typer.Option(help='The store it was trained on.')],
@@ -361,13 +372,13 @@ def show_progress(run: Annotated[Path, typer.Argument(help='A run folder.')],
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'; about_run(run, s)
+    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'; evaluation.about_run(run, s)
     made = story.progress_report(run, s, j, out, split=split, faces=faces, people=people, seed=seed, force=force, device=device)
     html_report(out/'page.html', f'{run.name}: from epoch to epoch', {}, [('The same people and the same noise after each kept epoch.', made['small']), ('Losses, and what an independent judge says of held-out people.', made['figure'])],
                 prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody else would get. The film is film.gif, beside this page.')
     print(f"{out}: {', '.join(p.name for p in map(Path, filter(None, (made['sheet'], made['film'], made['video'], made['figure']))))}, progress.json, page.html")
 
-# %% ../nbs/10_cli.ipynb #100034
+# %% ../nbs/10_cli.ipynb #100036
 FORMS = {'.md': 'markdown', '.tex': 'latex', '.html': 'html', '.csv': 'csv'}
 
 @command
@@ -398,7 +409,7 @@ def card(run: Annotated[Path, typer.Argument(help='A run folder; evaluate it fir
     """
     print(cards.save_card(run, store=FaceStore(store) if store else None))
 
-# %% ../nbs/10_cli.ipynb #100036
+# %% ../nbs/10_cli.ipynb #100038
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces
 DEMO = dict(name='demo', lpips=0., l1=1., features=.5, identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
 
@@ -421,12 +432,12 @@ def demo(out: Annotated[Path, typer.Option(help='Folder for the store, the run, 
     print(f'4/5  training for {left:.1f} minutes')
     recipe = methods.AdversarialRecipe().replace(dict(DEMO, seed=seed, max_minutes=left))
     training.Run(recipe, store, encoder, out/'run', device=device).train()
-    print('5/5  judging on people never trained on'); result = judge_run(out/'run', store, judge, device=device, sheet_path=out/'sheet.png', parts=('pictures', 'crowds', 'memorisation', 'seen', 'diversity'))
+    print('5/5  judging on people never trained on'); result = evaluation.judge_run(out/'run', store, judge, device=device, sheet_path=out/'sheet.png', parts=('pictures', 'crowds', 'memorisation', 'seen', 'diversity'))
     save_result(result, out/'run'/'results.json'); print_table({'demo': result})
     demo_page(out, store, result, (time.monotonic() - start) / 60, device)
     print(f"{out/'report.html'}: pictures and the table; {(time.monotonic() - start)/60:.1f} minutes in all")
 
-# %% ../nbs/10_cli.ipynb #100038
+# %% ../nbs/10_cli.ipynb #100040
 def demo_page(out: Path, # the demo's folder
               store: FaceStore, # its people
               result: dict[str, Any], # its evaluation
@@ -445,7 +456,7 @@ def demo_page(out: Path, # the demo's folder
               f'and judged by another recogniser that took no part, on {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training. '
               f'Everything, both recognisers included, took {minutes:.1f} minutes on this machine.')
 
-# %% ../nbs/10_cli.ipynb #100040
+# %% ../nbs/10_cli.ipynb #100042
 EXAMPLES = """Each step with an example:
 
 - `facegen demo --out demo`

@@ -23,9 +23,9 @@ from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_
 from .optim import Muon
 
 # %% auto #0
-__all__ = ['METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'FlowRecipe', 'read_recipe', 'method_of', 'recipe_names',
-           'find_recipe', 'mean_weights', 'schedule', 'Moment', 'out_of_memory', 'Nets', 'Learner', 'Method', 'Judged',
-           'Adversarial', 'spread', 'Flow']
+__all__ = ['METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe', 'method_of',
+           'recipe_names', 'recipe_module', 'find_recipe', 'mean_weights', 'schedule', 'Moment', 'out_of_memory',
+           'Nets', 'Learner', 'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
 @dataclass(frozen=True)
@@ -105,6 +105,28 @@ class AdversarialRecipe(Recipe):
 
 # %% ../nbs/05c_methods.ipynb #050009
 @dataclass(frozen=True)
+class DesignRecipe(AdversarialRecipe):
+    "Settings of a published conditional GAN: the adversary from the first step to the last, constant rates, the newest weights, nothing of ours."
+    norm: float = 1. # length of the embedding that the networks see
+    coarse: float = 0.
+    l1: float = 0.
+    lpips: float = 0.
+    identity: float = 0.
+    adversarial: float = 1.
+    adversary_from: float = 0.
+    adversary: str = 'bce'
+    lr_g: float = 2e-4
+    lr_g_adversarial: float = 2e-4
+    lr_d: float = 2e-4
+    betas: tuple = (.5, .999)
+    optimiser: str = 'adam'
+    augment: bool = False
+    warm_up: float = 0.
+    cool_down: float = 0.
+    ema: float = 0.
+
+# %% ../nbs/05c_methods.ipynb #050010
+@dataclass(frozen=True)
 class FlowRecipe(Recipe):
     "Settings of a flow or diffusion model."
     name: str = 'flow'
@@ -126,7 +148,7 @@ class FlowRecipe(Recipe):
     ema: float = .999
     guidance: float = 1. # of the sheets that training draws
 
-# %% ../nbs/05c_methods.ipynb #050012
+# %% ../nbs/05c_methods.ipynb #050013
 METHODS: dict[str, tuple[type[Recipe], type]] = {}   # name: the settings it takes, and its class; filled below and by designs
 
 def read_recipe(text: str # YAML
@@ -140,7 +162,7 @@ def read_recipe(text: str # YAML
 def method_of(name: str # such as 'flow'; a design's own method is called like its recipe
               ) -> tuple[type[Recipe], type]: # its settings and its class, a subclass of `Method`
     "What a method's name stands for; raises `FacegenError` for an unknown one."
-    if name not in METHODS and name in recipe_names(): importlib.import_module(f'facegen_nb.recipes.{name}')
+    if name not in METHODS and (module := recipe_module(name)): importlib.import_module(f'facegen_nb.recipes.{module}')
     if name not in METHODS: raise FacegenError(f"Unknown method '{name}' in the recipe; use one of {', '.join(METHODS)}.")
     return METHODS[name]
 
@@ -150,16 +172,27 @@ def recipe_names() -> list[str]:
     except ModuleNotFoundError: return []
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_'))
 
+def recipe_module(name: str # of a recipe or a method, such as 'arcface-cgan-as-built'
+                  ) -> str | None: # such as 'arcface_cgan'
+    "The module of `facegen_nb.recipes` that a name belongs to: the longest one that it begins with."
+    key = name.replace('-', '_')
+    return max((m for m in recipe_names() if key == m or key.startswith(f'{m}_')), key=len, default=None)
+
 def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
                 ) -> Recipe: # the recipe
     "A recipe by name or from a YAML file; raises `FacegenError` for an unknown one."
     if str(name).endswith(('.yaml', '.yml')):
         if not Path(name).is_file(): raise FacegenError(f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}.")
         return read_recipe(Path(name).read_text())
-    if str(name) not in recipe_names(): raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(recipe_names())}, or a YAML file.")
-    return importlib.import_module(f'facegen_nb.recipes.{name}').recipe
+    key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
+    found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
+    if key == module: return found.recipe
+    variants = {r.name: r for r in getattr(found, 'recipes', [])}                   # a design has several: 'arcface-cgan-as-built', ...
+    for n, r in variants.items():
+        if n.replace('-', '_') == key: return r
+    raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(variants or names)}, or a YAML file.")
 
-# %% ../nbs/05c_methods.ipynb #050015
+# %% ../nbs/05c_methods.ipynb #050016
 def mean_weights(model: nn.Module, # the model that is trained
                  decay: float # how much of the old mean a step keeps, once warm
                  ) -> AveragedModel: # `update_parameters(model)` after each step
@@ -178,7 +211,7 @@ def schedule(share: float, # share of the budget used, 0 to 1
     down = max(0., (share - (1 - cool_down)) / cool_down) if cool_down else 0.
     return up * (.1 + .9 * .5 * (1 + math.cos(math.pi * min(1., down))))
 
-# %% ../nbs/05c_methods.ipynb #050019
+# %% ../nbs/05c_methods.ipynb #050020
 @dataclass
 class Moment:
     "Where a run stands."
@@ -191,7 +224,7 @@ def out_of_memory(ex: BaseException # what was raised
     "Tell an error for want of memory from others, on any device."
     return isinstance(ex, (torch.OutOfMemoryError, MemoryError)) or isinstance(ex, RuntimeError) and any(s in str(ex) for s in ('out of memory', "can't allocate memory", 'not enough memory'))
 
-# %% ../nbs/05c_methods.ipynb #050021
+# %% ../nbs/05c_methods.ipynb #050022
 class Nets:
     "Networks, mean weights, optimisers and the judges of likeness of a run; `build` makes what is trained."
     def __init__(self, recipe: Recipe, # settings
@@ -242,7 +275,7 @@ class Nets:
         self.scaler.load_state_dict(state['scaler']); self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged']); self.parts = state['parts']
         if self.device.type == 'cpu': self.dtype = getattr(torch, state['dtype'])           # goes on as it began, whatever is faster today
 
-# %% ../nbs/05c_methods.ipynb #050023
+# %% ../nbs/05c_methods.ipynb #050024
 class Learner(Nets):
     "Networks that learn: in parts when memory is short, with the gradients of all processes."
     def learn(self, name: str, # which network
@@ -278,7 +311,7 @@ class Learner(Nets):
         self.ema.update_parameters(self.model)
         for mean, now in zip(self.ema.module.buffers(), self.model.buffers()): mean.copy_(now)     # running statistics, where there are any
 
-# %% ../nbs/05c_methods.ipynb #050025
+# %% ../nbs/05c_methods.ipynb #050026
 class Method(Learner):
     "What a run trains and how; a subclass has `build`, `step` and `score`."
     look_at: int = 128 # validation faces drawn at a look
@@ -321,7 +354,7 @@ class Method(Learner):
             for k, v in self.likeness(fakes[-1], a, b, all_of_it=True).items(): sums[k] = sums.get(k, 0.) + float(v.sum()) / len(x)
         return torch.cat(fakes), sums
 
-# %% ../nbs/05c_methods.ipynb #050027
+# %% ../nbs/05c_methods.ipynb #050028
 class Judged(Method):
     "The discriminator's half of an adversarial method."
     kept: Tensor | None = None # fakes of the step, with their graph, where both halves can use the same
@@ -352,7 +385,7 @@ class Judged(Method):
                 if weight: faces = faces.float().detach().requires_grad_(); total = total + weight * gradient_penalty(self.judged(faces, e, u), faces)
         return total
 
-# %% ../nbs/05c_methods.ipynb #050028
+# %% ../nbs/05c_methods.ipynb #050029
 class Adversarial(Judged):
     "A one-step generator that learns likeness first, then also from a discriminator."
     weights = ('l1', 'mse', 'lpips', 'features', 'identity')
@@ -403,7 +436,23 @@ def spread(faces: Tensor # (B,3,S,S)
 
 METHODS['adversarial'] = (AdversarialRecipe, Adversarial)
 
-# %% ../nbs/05c_methods.ipynb #050030
+# %% ../nbs/05c_methods.ipynb #050031
+class Design(Adversarial):
+    "A published conditional GAN; a subclass says which networks."
+    def networks(self, dim: int, # of the embeddings
+                 fingerprint: dict # of them, for the generator
+                 ) -> tuple[FaceModel, nn.Module]: # draws; maps faces (B,3,128,128) and unit embeddings (B,dim) to logits (B,)
+        "Generator and discriminator."
+        raise NotImplementedError
+    def build(self, fingerprint: dict) -> FaceModel:
+        r = self.recipe; g, d = self.networks(fingerprint['dim'], fingerprint)
+        self.add('d', d, 'adam', r.lr_d, r.betas)
+        return self.add('g', g, r.optimiser, r.lr_g, r.betas)
+    def likeness(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
+        "As designed: the whole picture counts alike."
+        return super().likeness(*args, **kwargs)
+
+# %% ../nbs/05c_methods.ipynb #050033
 class Flow(Method):
     "A many-step model that learns to clean pictures (flow matching or DDPM)."
     look_at: int = 16

@@ -18,9 +18,9 @@ from .core import FacegenError, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
-__all__ = ['loud', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Generator', 'Discriminator', 'ResBlock',
-           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
-           'model_class', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Generator', 'Discriminator',
+           'ResBlock', 'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder',
+           'autoencoder_for', 'model_class', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -31,6 +31,14 @@ def loud(layer: nn.Linear # a layer whose input has components of size about 1
     return layer
 
 # %% ../nbs/04_models.ipynb #040011
+def dcgan_init(net: nn.Module # changed in place
+               ) -> None:
+    "Weights of (transposed) convolutions N(0, 0.02), gains of batch normalisation N(1, 0.02) with shift 0; all else stays (Radford et al. 2015)."
+    for m in net.modules():
+        if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, 0., .02)
+        elif isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)): nn.init.normal_(m.weight, 1., .02); nn.init.zeros_(m.bias)
+
+# %% ../nbs/04_models.ipynb #040014
 class Style(nn.Module):
     "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
     def __init__(self, embed_dim: int, # E
@@ -45,7 +53,7 @@ class Style(nn.Module):
         h = self.embed(embeddings * self.gain) + self.noise(noise)
         return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
 
-# %% ../nbs/04_models.ipynb #040014
+# %% ../nbs/04_models.ipynb #040017
 class AdaGN(nn.Module):
     "3x3 convolution, group normalisation, scale and shift by the style: (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
@@ -62,7 +70,7 @@ class AdaGN(nn.Module):
         scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, self.norm(self.conv(x)), scale)
 
-# %% ../nbs/04_models.ipynb #040018
+# %% ../nbs/04_models.ipynb #040021
 def check_embeddings(embeddings: Any, # what a user gave
                      dim: int, # size expected
                      encoder: str | None = None # name of the encoder the model was trained with, for the message
@@ -80,7 +88,7 @@ def check_embeddings(embeddings: Any, # what a user gave
         raise FacegenError(f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}: divide each by its norm.')
     return e
 
-# %% ../nbs/04_models.ipynb #040021
+# %% ../nbs/04_models.ipynb #040024
 class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape, fingerprint and has `draw`."
     embed_dim: int; noise_shape: tuple[int, ...]; fingerprint: dict | None = None
@@ -122,7 +130,7 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         config = dict(model=f'{type(self).__module__}.{type(self).__name__}', **(self._hub_mixin_config or {}))
         (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n')
 
-# %% ../nbs/04_models.ipynb #040022
+# %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
     "Style (B,S) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
     def __init__(self, style_dim: int, # S
@@ -151,7 +159,7 @@ class Painter(nn.Module):
         x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
         return (x + double(rgb)).float()
 
-# %% ../nbs/04_models.ipynb #040024
+# %% ../nbs/04_models.ipynb #040027
 class Generator(FaceModel):
     "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 6.9 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -180,7 +188,7 @@ class Generator(FaceModel):
         "Paint on a mean face, which the model then need not learn."
         self.paint.mean.data.copy_(face)
 
-# %% ../nbs/04_models.ipynb #040027
+# %% ../nbs/04_models.ipynb #040030
 class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -203,7 +211,7 @@ class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', 
         h = self.features(images)
         return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
 
-# %% ../nbs/04_models.ipynb #040032
+# %% ../nbs/04_models.ipynb #040035
 class ResBlock(nn.Module):
     "Two 3x3 convolutions around a condition, added to the input: (B,cin,H,W) and condition (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
@@ -235,7 +243,7 @@ class SelfAttention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h, w, c)
         return x + self.out(y.permute(0, 3, 1, 2))
 
-# %% ../nbs/04_models.ipynb #040034
+# %% ../nbs/04_models.ipynb #040037
 class UNet(nn.Module):
     "U-Net over maps (B,C,H,W) with a condition (B,S) in every block; returns maps of the same shape."
     def __init__(self, maps: int, # C
@@ -267,7 +275,7 @@ class UNet(nn.Module):
         for m in self.up: x = m[1](m[0](torch.cat([x, kept.pop()], 1), cond)) if isinstance(m, nn.ModuleList) else m(x)
         return self.last(F.silu(self.norm(x)))
 
-# %% ../nbs/04_models.ipynb #040037
+# %% ../nbs/04_models.ipynb #040040
 class FlowModel(FaceModel):
     "Many-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim); 45.6 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -317,7 +325,7 @@ class FlowModel(FaceModel):
         latents = sample(lambda x, t: self.estimate(x, t, embeddings, 1. if guidance is None else guidance), noise, steps or self.steps, sampler or self.sampler, self.path, more)
         return latents if self.noise_shape[0] == 3 else autoencoder_for(latents.device).decode(latents)
 
-# %% ../nbs/04_models.ipynb #040040
+# %% ../nbs/04_models.ipynb #040043
 class TinyBlock(nn.Module):
     "Three 3x3 convolutions added to their input, then ReLU: (B,64,H,W) to the same; `wide` first adds a branch with group normalisation."
     def __init__(self, wide: bool = False # with the branch
@@ -354,7 +362,7 @@ class TinyAutoencoder(nn.Module):
         if latents.ndim != 4 or latents.shape[1] != 32: raise FacegenError(f'Latents of shape {tuple(latents.shape)} were given; (B, 32, h, w) was expected: give what `encode` gives.')
         return self.decoder(3 * torch.tanh(latents / 3)).mul(2).sub(1).clamp(-1, 1)
 
-# %% ../nbs/04_models.ipynb #040044
+# %% ../nbs/04_models.ipynb #040047
 def _fill(net: nn.Module, file: Path) -> None:
     "Load a safetensors file into a network, or say in one sentence why not."
     try: found = load_file(str(file))
@@ -382,7 +390,7 @@ def autoencoder_for(device: torch.device # where
     "The tiny autoencoder of FACEGEN_WEIGHTS on a device."
     return load_autoencoder(device=device)
 
-# %% ../nbs/04_models.ipynb #040050
+# %% ../nbs/04_models.ipynb #040053
 def model_class(config: dict[str, Any] # what config.json says
                 ) -> type[FaceModel]: # Generator where nothing is said
     "The class that a configuration names; raises `FacegenError` for one outside of this library's models and recipes."

@@ -253,14 +253,17 @@ def print_table(results: dict[str, dict[str, Any]], # a result for each run
     print(text_table(results, metrics))
 
 def result_table(results: dict[str, dict[str, Any]], # a result for each run
-                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
+                 metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
+                 rows: str = 'metrics' # what a row is: 'metrics', or 'runs' where there are more than a few
                  ) -> str: # Markdown
     "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
     lines, notes = table_lines(results, metrics)
     safe = lambda t: str(t).replace('|', '\\|').replace('\n', ' ')
     show = lambda d, m: f'**{safe(cell(d))}**' if m == 'best' else safe(cell(d)) + (' †' if m == 'near' else '')
-    table = ['| ' + ' | '.join(map(safe, ['metric', *results, 'floor', 'real'])) + ' |', '|---' + '|---:'*(len(results) + 2) + '|']
-    table += ['| ' + ' | '.join([safe(label(l.name)), *map(show, l.entries, l.marks), number(l.floor), number(l.ceiling)]) + ' |' for l in lines]
+    columns = [[safe(label(l.name)), *map(show, l.entries, l.marks), number(l.floor), number(l.ceiling)] for l in lines]
+    head = ['metric' if rows == 'metrics' else 'run', *map(safe, results), 'floor', 'real']
+    cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
+    table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
     return '\n'.join(table + [''] + [f'- {n}' for n in notes]).strip() + '\n'
 
 # %% ../nbs/09_reports.ipynb #090044
