@@ -99,7 +99,7 @@ as_built = DesignRecipe(name='consistency-cgan-as-built', method='consistency_cg
 recipe = DesignRecipe(name='consistency-cgan-repaired', method='consistency_cgan', mse=10.)
 recipes = [as_built, recipe]
 
-# %% ../../nbs/recipes/consistency_cgan.ipynb #co0045
+# %% ../../nbs/recipes/consistency_cgan.ipynb #co0046
 def original_encoder(recipe: DesignRecipe # of this design
                      ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."

@@ -220,7 +220,7 @@ recipes = [recipe,
            DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False), **_notebook),
            DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True), **_notebook)]
 
-# %% ../../nbs/recipes/dino_diffusion.ipynb #di0056
+# %% ../../nbs/recipes/dino_diffusion.ipynb #di0057
 def original_encoder(recipe: DinoRecipe # of this design
                      ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,D)
     "The design's own recogniser, with random weights: they do not change the time that it takes."

@@ -134,7 +134,7 @@ recipe = as_built.replace(dict(name='selfattn-cgan-repaired', norm=math.sqrt(512
 predecessor = as_built.replace(dict(name='selfattn-cgan-predecessor', lr_d=2e-4, generator=dict(attention=False, upsample=False), discriminator=dict(attention=False, dropout=0.), restart=.5))
 recipes = [as_built, recipe, predecessor]
 
-# %% ../../nbs/recipes/selfattn_cgan.ipynb #se0056
+# %% ../../nbs/recipes/selfattn_cgan.ipynb #se0057
 def original_encoder(recipe: SelfAttnRecipe # of this design
                      ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."

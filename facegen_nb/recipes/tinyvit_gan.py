@@ -171,7 +171,7 @@ METHODS['tinyvit_gan_diffusion'] = (FlowRecipe, TinyViTDiffusion)
 recipes.append(FlowRecipe(name='tinyvit-gan-diffusion', method='tinyvit_gan_diffusion', model=dict(steps=50, sampler='ddim'), space='noise', time='uniform', drop=0.,
                           optimiser='adam', lr=5e-4, betas=(.9, .999), batch_size=64, clip=1., warm_up=500/2575, cool_down=1 - 500/2575, ema=0.))
 
-# %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0044
+# %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0045
 def original_encoder(recipe: TinyViTRecipe # of this design
                      ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."
