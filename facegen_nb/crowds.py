@@ -30,7 +30,7 @@ def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
                         ) -> np.ndarray: # (n,512) float32
     "SqueezeNet 1.1's last features at 128 pixels, averaged over the picture, as LPIPS walks through it; `FacegenError` without its weights."
     net = net or Perceptual('squeeze', device)
-    return np.concatenate([net.layers(to_float(images[i:i+batch_size]))[-1].mean((2, 3)).cpu().numpy() for i in progress(range(0, len(images), batch_size))])
+    return np.concatenate([net.layers(to_float(images[i:i+batch_size]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), batch_size)])
 
 # %% ../nbs/07c_crowds.ipynb #070014
 INCEPTION_FILE = 'pt_inception-2015-12-05-6726825d.pth'

@@ -20,6 +20,7 @@ from .core import FacegenError, environment, pick_device, seed_everything
 from .curation import FaceStore
 from .encoders import Encoder, SmallEncoder, load_embeddings
 from .evaluation import judge_run, pick_faces, pick_parts
+from .identity import check_judge, same_recogniser
 from .inspection import num_parameters
 from .methods import Moment, Recipe, find_recipe, method_of, recipe_module, recipe_names
 from .models import load_generator
@@ -71,8 +72,8 @@ def judged(run: Path, # a run folder
     try: r = load_result(run)
     except FacegenError: return None
     about = about_last(run)
-    asked = store.hash, judge.fingerprint.get('weights'), split, about['step'], about['recipe']
-    return r if (r['store_hash'], r['judge']['fingerprint'].get('weights'), r['split'], r['about'].get('steps'), r['about'].get('recipe_hash')) == asked else None
+    asked = store.hash, split, about['step'], about['recipe']
+    return r if same_recogniser(r['judge']['fingerprint'], judge.fingerprint) and (r['store_hash'], r['split'], r['about'].get('steps'), r['about'].get('recipe_hash')) == asked else None
 
 # %% ../nbs/09b_designs.ipynb #090015
 def seconds_a_face(generator: Any, # anything with `generate`
@@ -110,7 +111,8 @@ def bench_designs(store: FaceStore, # with embeddings of the encoder
                   **changes: Any # to every recipe, such as precision or max_steps
                   ) -> dict[str, dict[str, Any]]: # run: result, of all that are finished
     "Train and judge published designs alike; goes on where it was stopped, and leaves alone what another process works on."
-    recipes, results, out = pick_designs(designs), {}, Path(out); out.mkdir(parents=True, exist_ok=True)
+    recipes, results, out = pick_designs(designs), {}, Path(out); pick_parts(parts); check_judge(judge.fingerprint, encoder.fingerprint)   # before anything is trained
+    out.mkdir(parents=True, exist_ok=True)
     jobs = {name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes)) for s in seeds for name, r in recipes.items()}
     for key, recipe in jobs.items():                                       # the first seed of all designs, then the second
         run = out/key

@@ -250,14 +250,15 @@ class Nets:
             net: nn.Module, # to be trained
             optimiser: str, # 'muon' or 'adam'
             lr: float, # learning rate
-            betas: tuple[float, float] # Adam's
+            betas: tuple[float, float], # Adam's
+            decay: float = 0. # of the weights, which makes Adam an AdamW
             ) -> nn.Module: # the network, on the device
         "Take a network into training."
         if self.team.world > 1 and self.device.type == 'cuda': net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=torch.channels_last)
         self.run[name] = torch.compile(net) if self.recipe.compile else net
         if optimiser not in ('muon', 'adam'): raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
-        self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else torch.optim.Adam(net.parameters(), lr=lr, betas=betas, fused=self.device.type in ('cuda', 'cpu'))
+        self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else (torch.optim.AdamW if decay else torch.optim.Adam)(net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu'))
         return net
 
     def start_from(self, face: Tensor # (3,32,32) in [-1, 1]
@@ -493,6 +494,7 @@ class Flow(Method):
     @torch.no_grad()
     def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         "Draw validation people with the mean weights; measure, with the error at times spread evenly and noise that is always the same."
+        self.ema.module.eval()                                              # with running statistics, where there are any, not with those of these few faces
         fakes, sums = super().look(x, e, noise)
         rng = torch.Generator().manual_seed(0); t = ((torch.arange(len(x)) + .5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
         return fakes, dict(denoise=self.error(self.ema.module, self.code(x), t, noise, e, None)[0].mean().item(), **sums)

@@ -90,7 +90,7 @@ def check_embeddings(embeddings: Any, # what a user gave
 
 # %% ../nbs/04_models.ipynb #040024
 class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
-    "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape, fingerprint and has `draw`."
+    "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape and fingerprint and has `forward`; one with many steps also a `draw` of its own."
     embed_dim: int; noise_shape: tuple[int, ...]; fingerprint: dict | None = None
 
     @property
@@ -98,9 +98,9 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         "Name of the encoder whose embeddings the model was trained on."
         return (self.fingerprint or {}).get('encoder')
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None, **options: Any) -> Tensor:
-        "Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape)."
-        raise NotImplementedError
+    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
+        "Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in one step; `guidance` is truncation here: noise times this, 0 for the most typical face."
+        return self(embeddings, noise * (1. if guidance is None else guidance))
 
     def make_noise(self, n: int, # faces
                    seed: int | None = None # the same seed, the same noise on every device
@@ -178,10 +178,6 @@ class Generator(FaceModel):
                 ) -> Tensor: # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
         return self.paint(self.style(embeddings, noise), side)
-
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces of checked embeddings; `guidance` is truncation here: noise times this, 0 for the most typical face."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
 
     def start_from(self, face: Tensor # (3,32,32)
                    ) -> None:

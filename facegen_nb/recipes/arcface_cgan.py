@@ -36,10 +36,6 @@ class ArcFaceGenerator(FaceModel):
         x = self.join(torch.cat([self.embedding(embeddings * self.norm), self.noise(noise)], 1))
         return self.out(self.up(x.contiguous(memory_format=torch.channels_last))).float()
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces of checked embeddings; `guidance` is truncation: noise times this."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
-
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0012
 class ArcFaceDiscriminator(nn.Module):
     "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), or with `sigmoid` to numbers in (0, 1) that are taken for logits; 7,779,681 parameters."

@@ -58,10 +58,6 @@ class ConsistencyGenerator(FaceModel):
         "Faces for embeddings, unchecked: what training calls."
         return self.paint(torch.cat([self.embed(self.condition(embeddings)), self.noise(noise)], 1)[:, :, None, None]).float()
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces of checked embeddings; `guidance` is truncation: noise times this."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
-
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0015
 class ConsistencyDiscriminator(nn.Module):
     "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), before the sigmoid; 28,499,712 trained weights by default."

@@ -192,9 +192,7 @@ class DinoDiffusion(Flow):
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe; self.tiny = autoencoder_for(self.device) if r.latents else None
         kind, shape = dict(scripts=ScriptsDenoiser, notebook=NotebookDenoiser)[r.denoiser], dict(noise_shape=(32, 16, 16)) if r.latents else {}
-        net = self.add('model', kind(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **shape, **r.model), r.optimiser, r.lr, r.betas)
-        self.opts['model'] = torch.optim.AdamW(net.parameters(), lr=r.lr, betas=r.betas, weight_decay=r.weight_decay, fused=self.device.type in ('cuda', 'cpu'))
-        return net
+        return self.add('model', kind(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **shape, **r.model), r.optimiser, r.lr, r.betas, r.weight_decay)
 
     def error(self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         "Squared error (B,) at whole steps, from even times in (0, 1)."
@@ -204,10 +202,6 @@ class DinoDiffusion(Flow):
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         fall = .5 * (1 + math.cos(math.pi * at.share)) if self.recipe.cosine else 1.
         return super().step(batch, dataclasses.replace(at, factor=at.factor * fall))
-
-    def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        "Draw and measure with running statistics, not with those of the batch."
-        self.ema.module.eval(); return super().look(x, e, noise)
 
 METHODS['dino_diffusion'] = (DinoRecipe, DinoDiffusion)
 

@@ -60,10 +60,6 @@ class SelfAttnGenerator(FaceModel):
         for stage in self.stages.values(): x = stage(x)
         return x.float()
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces of checked embeddings; `guidance` is truncation here: noise times this."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
-
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0016
 class SelfAttnDiscriminator(nn.Module):
     "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,); 19.6 M parameters."

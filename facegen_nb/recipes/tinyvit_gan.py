@@ -53,10 +53,6 @@ class TinyViTGenerator(FaceModel):
         x = self.start(self.code(embeddings, noise)).contiguous(memory_format=torch.channels_last)
         return self.out(self.up(x)).float().expand(-1, 3, -1, -1)
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces of checked embeddings; `guidance` is truncation: noise times this."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
-
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0012
 class TinyViTDiscriminator(nn.Module):
     "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,); 3,052,129 parameters, and 262,144 of the projection."
@@ -163,9 +159,7 @@ class TinyViTDiffusion(Flow):
     "Noise-MSE for the unconditional U-Net, with AdamW."
     def build(self, fingerprint: dict) -> FaceModel:
         r, self.tiny = self.recipe, None
-        model = self.add('model', TinyViTUNet(fingerprint['dim'], fingerprint=fingerprint, **r.model), r.optimiser, r.lr, r.betas)
-        self.opts['model'] = torch.optim.AdamW(model.parameters(), lr=r.lr, betas=r.betas)
-        return model
+        return self.add('model', TinyViTUNet(fingerprint['dim'], fingerprint=fingerprint, **r.model), r.optimiser, r.lr, r.betas, decay=.01)
 
 METHODS['tinyvit_gan_diffusion'] = (FlowRecipe, TinyViTDiffusion)
 recipes.append(FlowRecipe(name='tinyvit-gan-diffusion', method='tinyvit_gan_diffusion', model=dict(steps=50, sampler='ddim'), space='noise', time='uniform', drop=0.,
