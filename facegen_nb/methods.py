@@ -260,7 +260,6 @@ class Nets:
         if optimiser not in ('muon', 'adam'): raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
         self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else (torch.optim.AdamW if decay else torch.optim.Adam)(net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu'))
         return net
-
     def start_from(self, face: Tensor # (3,32,32) in [-1, 1]
                    ) -> None:
         "Let a model that can do so, and its mean weights, start from a mean face."
