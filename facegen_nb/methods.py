@@ -251,7 +251,7 @@ class Nets:
             optimiser: str, # 'muon' or 'adam'
             lr: float, # learning rate
             betas: tuple[float, float], # Adam's
-            decay: float = 0. # of the weights, which makes Adam an AdamW
+            decay: float = 0. # of the weights, which makes Adam an AdamW; Muon has none
             ) -> nn.Module: # the network, on the device
         "Take a network into training."
         if self.team.world > 1 and self.device.type == 'cuda': net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
