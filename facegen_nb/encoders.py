@@ -61,8 +61,12 @@ class Encoder(nn.Module):
         return F.normalize(self.net(self.prepare(images)).float(), dim=1)
     def features(self, images: Tensor) -> list[Tensor]:
         "Inner maps (B,C,h,w) of pictures, coarse ones last; raises `FacegenError` where the network does not give them."
-        if not hasattr(self.net, 'features'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, so it cannot serve the feature loss; set features=0.")
-        return self.net.features(self.prepare(images))
+        net, x = self.net, self.prepare(images)
+        if hasattr(net, 'features'): return net.features(x)
+        if not hasattr(net, 'stages'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its features needs; set features=0, or critics=pixels, or take another encoder.")
+        maps = [net.stem(x)]                                                        # timm's networks of stages, such as EdgeNeXt
+        for stage in net.stages: maps.append(stage(maps[-1]))
+        return maps[1:]
 
 # %% ../nbs/03_encoders.ipynb #030014
 ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder

@@ -38,6 +38,9 @@ class LPIPS(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         "Distance of each x to its y."
         return self.net(x, y).flatten()
+    def features(self, x: Tensor) -> list[Tensor]:
+        "Maps (B,C,h,w) of the network after each of its stages, fine to coarse, before they are compared."
+        return list(self.net.net(self.net.scaling_layer(x)))
 
 # %% ../nbs/05_losses.ipynb #050014
 def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit norm
