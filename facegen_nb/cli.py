@@ -6,7 +6,7 @@
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'command', 'numbers', 'read_parts', 'settings', 'curate', 'download',
            'describe_store', 'pick_encoder', 'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs',
            'bench_speed', 'pick_generator', 'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'factor_picture',
-           'show_progress', 'compare', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'show_progress', 'compare', 'release', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
@@ -263,8 +263,8 @@ def pick_generator(run: Path | None, # a run folder
     "The generator that the user named, by run or by checkpoint."
     if (run is None) == (checkpoint is None): raise FacegenError('Name exactly one of --run and --checkpoint.')
     if run is not None:
-        if not (run/'checkpoints'/'last').is_dir(): raise FacegenError(f"The folder '{run}' holds no finished checkpoint (checkpoints/last); train first, or give --checkpoint.")
-        checkpoint = str(run/'checkpoints'/'last')
+        if not (found := models.checkpoint_of(run)).is_dir(): raise FacegenError(f"The folder '{run}' holds no finished checkpoint (checkpoints/last); train first, or give --checkpoint.")
+        checkpoint = str(found)
     return models.load_generator(checkpoint, pick_device(device))
 
 def read_embeddings(file: Path # a .npy file
@@ -326,7 +326,7 @@ def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` .
 
 # %% ../nbs/10_cli.ipynb #100031
 @command
-def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last checkpoint is judged.')],
+def evaluate(run: Annotated[Path, typer.Option(help='A run folder: its last checkpoint is judged; or a released model.')],
              store: Annotated[Path, typer.Option(help='The store whose people are drawn.')],
              judge: Annotated[str, typer.Option(help='A recogniser that took no part in training.')],
              judge_weights: Annotated[Optional[Path], typer.Option(help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
@@ -406,7 +406,17 @@ def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', help='F
         print(cards.send_report(cards.wandb_report(results, [r for r in runs if r.is_dir()], project, entity), (out.parent if out else Path())/'wandb-report.json'))
 
 @command
-def card(run: Annotated[Path, typer.Argument(help='A run folder; evaluate it first, so that the card has numbers.')],
+def release(run: Annotated[Path, typer.Argument(help='A run folder.')],
+            out: Annotated[Path, typer.Option(help='The folder to make.')],
+            store: Annotated[Optional[Path], typer.Option(help='The store it was trained on: the card then tells what is in it.')] = None):
+    """Make a run's last checkpoint a folder of its own, in half precision, with a card; evaluate it, then write the card again.
+
+    Example: `facegen release runs/lfw --store lfw --out checkpoints/lfw`
+    """
+    made = cards.release(run, out, FaceStore(store) if store else None); print(f"{made}: {sum(f.stat().st_size for f in made.iterdir())/1e6:.1f} MB")
+
+@command
+def card(run: Annotated[Path, typer.Argument(help='A run folder or a released model; evaluate it first, so that the card has numbers.')],
          store: Annotated[Optional[Path], typer.Option(help='The store it was trained on: the card then tells what is in it.')] = None):
     """Write the model card of a run, README.md, as the Hugging Face hub wants it.
 

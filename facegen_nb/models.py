@@ -22,7 +22,7 @@ from .diffusion import Path as NoisePath, estimates, guide, sample
 __all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Posterior', 'kl_normal',
            'Generator', 'with_spread', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
            'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
-           'load_generator']
+           'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -478,6 +478,12 @@ def model_class(config: dict[str, Any] # what config.json says
         found = getattr(importlib.import_module(module), cls, None) if importlib.util.find_spec(module) else None
         if 'FaceModel' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
     raise FacegenError(f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of facegen_nb.models or of a recipe was expected: install the version that made it.")
+
+def checkpoint_of(folder: str | Path # a run folder, or a released model
+                  ) -> Path: # with config.json and model.safetensors, where there is one
+    "Where the model of a run lies: the folder itself for a released model, checkpoints/last in a run."
+    folder = Path(folder)
+    return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
 
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
                    device: torch.device | str = 'cpu' # where to put it
