@@ -6,7 +6,7 @@
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'command', 'numbers', 'read_parts', 'settings', 'curate', 'download',
            'describe_store', 'pick_encoder', 'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs',
            'bench_speed', 'pick_generator', 'read_embeddings', 'embed_folder', 'generate', 'evaluate', 'factor_picture',
-           'show_progress', 'compare', 'release', 'card', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'show_progress', 'compare', 'release', 'card', 'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
@@ -25,8 +25,8 @@ from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
-else: torch, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
+    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
+else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -424,6 +424,21 @@ def card(run: Annotated[Path, typer.Argument(help='A run folder or a released mo
     """
     print(cards.save_card(run, store=FaceStore(store) if store else None))
 
+# %% ../nbs/10_cli.ipynb #100050
+@command(name='app')
+def show_app(checkpoint: Annotated[Optional[str], typer.Option(help='A released model, or the name of one on the hub; default: the one for rendered faces in ./checkpoints.')] = None,
+             weights: Annotated[Optional[Path], typer.Option(help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
+             judge: Annotated[Optional[str], typer.Option(help='A recogniser whose cosine stands under each face; default: the one for rendered faces, else none.')] = None,
+             judge_weights: Annotated[Optional[Path], typer.Option(help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
+             host: Annotated[str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')] = '127.0.0.1',
+             port: Annotated[int, typer.Option(help='Where.')] = 7860,
+             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+    """A page in the browser: drop in a picture or take a rendered person, and see what the embedding gives away.
+
+    Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
+    """
+    demo_app.start_app(demo_app.open_studio(checkpoint, weights, judge, judge_weights, device), host, port)
+
 # %% ../nbs/10_cli.ipynb #100038
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces
 DEMO = dict(name='demo', lpips=0., l1=1., features=.5, identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
@@ -483,7 +498,9 @@ EXAMPLES = """Each step with an example:
 - `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen compare runs/lfw runs/other --out table.md`
+- `facegen release runs/lfw --store lfw --out checkpoints/lfw`
 - `facegen card runs/lfw --store lfw`
+- `facegen app --checkpoint checkpoints/lfw`
 
 `FACEGEN_WEIGHTS` and `FACEGEN_DATA` name folders of weights and of picture sources."""
 

@@ -40,6 +40,7 @@ class Panel(nn.Module):
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         return torch.cat([m(images, embeddings).reshape(len(images), -1) for m in self.members], 1)
 
+# %% ../../nbs/recipes/cvae_gan.ipynb #cv0014
 class CVAEGAN(Adversarial):
     "A generator that learns from pictures with the noise its posterior names, and from an encoder and an adversary with any noise."
     meets: bool = False # whether the adversary takes part in the step in hand
@@ -90,5 +91,6 @@ class CVAEGAN(Adversarial):
         told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
         return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
 
+# %% ../../nbs/recipes/cvae_gan.ipynb #cv0015
 METHODS['cvae_gan'] = (CVAERecipe, CVAEGAN)
 recipe = CVAERecipe()
