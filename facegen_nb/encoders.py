@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, keep_memory, own_file, pick_device, pick_dtype, progress, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore
 from .faces import rendered_faces
@@ -276,10 +276,10 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              tell: Callable[[str], None] = print, # gets a line when it must be trained first
              weights: str | Path | None = None # the file that another machine made; default: the cache
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: read from a file or the cache, or trained first (one to two minutes on two cores)."
+    "The encoder for rendered faces: the one that comes with the package; of other settings, from the cache, or trained first (one to two minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
-    file = weight_file(made, weights) if weights else cache_dir()/made
+    file = weight_file(made, weights) if weights else own_file(made)
     if not file.is_file():
         tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
         net = train_small_encoder(s, pick_device())
