@@ -28,6 +28,8 @@ class CVAERecipe(AdversarialRecipe):
     kl: float = .002 # price of a nat that the posterior tells the generator
     drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
     strangers: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
+    faces: int = 0 # learn from so many faces only, of whole people; 0 for all
+    grey: bool = False # learn from grey pictures
     critics: str = 'pixels' # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
 
 
@@ -57,6 +59,7 @@ class CVAEGAN(Adversarial):
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         self.meets, r = self.phase(at)[0], self.recipe
+        if r.grey: batch.images = (batch.images * batch.images.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(batch.images).contiguous(memory_format=torch.channels_last)
         if r.drift: batch.embeddings = F.normalize(batch.embeddings + r.drift * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1)
         return super().step(batch, at)
 
