@@ -94,6 +94,7 @@ def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where
     order = np.random.default_rng(0).permutation(len(people)); inside = np.zeros(len(people), bool); inside[order[np.cumsum(counts[order]) <= faces]] = True
     return np.flatnonzero(inside[back])
 
+# %% ../nbs/05b_batches.ipynb #050113
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
     def __init__(self, store: FaceStore, # where the faces are

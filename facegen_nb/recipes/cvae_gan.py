@@ -54,8 +54,7 @@ class CVAEGAN(Adversarial):
                     squeeze=lambda: FeatureDiscriminator((self.lpips or LPIPS('squeeze').to(self.device)).features, dim, device=self.device))
         names = r.critics.split('+')
         if (bad := [n for n in names if n not in make]): raise FacegenError(f"Unknown critic '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
-        self.add('d', Panel([make[n]() for n in names]), 'adam', r.lr_d, r.betas)
-        return model
+        self.add('d', Panel([make[n]() for n in names]), 'adam', r.lr_d, r.betas); return model
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         self.meets, r = self.phase(at)[0], self.recipe
