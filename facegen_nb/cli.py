@@ -433,7 +433,7 @@ def card(run: Annotated[Path, typer.Argument(help='A run folder or a released mo
     """
     print(cards.save_card(run, store=FaceStore(store) if store else None))
 
-# %% ../nbs/10_cli.ipynb #100050
+# %% ../nbs/10_cli.ipynb #100150
 @command(name='app')
 def show_app(checkpoint: Annotated[Optional[str], typer.Option(help='A released model, or the name of one on the hub; default: the one for rendered faces in ./checkpoints.')] = None,
              weights: Annotated[Optional[Path], typer.Option(help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
