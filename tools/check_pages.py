@@ -10,6 +10,7 @@ TOP = Path(__file__).resolve().parent.parent
 NOTEBOOK_BYTES, FIGURE_BYTES, CELL_LINES = 1_000_000, 300_000, 50
 BADGES = {"Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
           "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/"}
+INSTALL = (TOP / "tools/install_cell.py").read_text(encoding="utf-8").rstrip("\n")
 MACHINE_PATH = r"(?<![\w.:/-])(?:/(?:home|root|work|tmp|Users)/|[A-Z]:\\)[^\s\"'`]*"
 
 
@@ -82,10 +83,13 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
 
 
 def badge_faults(path: Path, cells: "list[dict]") -> "list[str]":
-    "Do the badges below the title open this very notebook? (The front page has none.)"
+    "Do the badges below the title open this very notebook, and does the cell that installs the library there follow?"
     links = re.findall(r"\]\(([^)\s]+)\)", cells[1]["source"] if len(cells) > 1 else "")
-    wanted = {} if path.name == "index.ipynb" else {k: v + path.relative_to(TOP).as_posix() for k, v in BADGES.items()}
-    return [f"cell 2: no {name} badge with a link to {link}" for name, link in wanted.items() if link not in links]
+    wanted = {name: place + path.relative_to(TOP).as_posix() for name, place in BADGES.items()}
+    found = [f"cell 2: no {name} badge with a link to {link}" for name, link in wanted.items() if link not in links]
+    if len(cells) < 3 or cells[2]["source"] != INSTALL:
+        found.append("cell 3: not the text of tools/install_cell.py")
+    return found
 
 
 def labels_of(cells: "list[dict]") -> "list[str]":
