@@ -25,6 +25,11 @@ def markdown_of(cells: "list[dict]") -> str:
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def prose_of(cells: "list[dict]") -> str:
+    "The markdown of a page, without its code, fenced or in line."
+    return re.sub(r"`[^`\n]*`", "code", markdown_of(cells))
+
+
 def options(cell: dict) -> "dict[str, str]":
     "The `#| key: value` lines of a code cell."
     found = re.findall(r"^#\|[ \t]*([\w-]+):[ \t]*(.*)$", cell["source"], re.MULTILINE)
@@ -109,7 +114,7 @@ def figure_faults(cells: "list[dict]", counts: Counter) -> "list[str]":
                       if not (value := told.get(key, "").strip("\"'")) or not value.startswith(start)]
         found += [f"cell {number}: `#| {key}:` needs quotation marks, or YAML reads it otherwise" for key, value in told.items()
                   if re.search(r"^[^'\"].*(:(\s|$)| #)|^[`@%&*!|>\[{]", value)]
-    text, labels = re.sub(r"`[^`\n]*`", "code", markdown_of(cells)), labels_of(cells)
+    text, labels = prose_of(cells), labels_of(cells)
     for picture in re.findall(r"^!\[.*$", text, re.MULTILINE):
         if not re.fullmatch(r"!\[[^\]]+\]\([^)]+\)\{#fig-[\w-]+ fig-alt=\"[^\"]+\"\}", picture):
             found.append(f'not of the form ![caption](path){{#fig-... fig-alt="..."}}: {picture}')
@@ -129,7 +134,7 @@ def anchors(path: Path) -> "set[str]":
 
 def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "Does every relative link and picture of the text lead somewhere, and has every picture an alt text?"
-    text = re.sub(r"`[^`\n]*`", "code", markdown_of(cells))
+    text = prose_of(cells)
     pictures = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
     found = [f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
     for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
@@ -144,10 +149,35 @@ def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
     return found
 
 
+def bibliography(text: str) -> "list[tuple[str, dict[str, str]]]":
+    "The entries of a .bib file, each its key and its fields, one field a line."
+    entries = re.findall(r"^@\w+\{([^,\s]*),\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    return [(key, dict(re.findall(r"^ *(\w+) *= *\{(.+)\},?$", fields, re.MULTILINE))) for key, fields in entries]
+
+
+def entry_faults(text: str) -> "list[str]":
+    "Can every entry of a .bib file be read, has it a key of its own, a title, an author and a year?"
+    entries = bibliography(text)
+    begun, counts = len(re.findall(r"^\s*@", text, re.MULTILINE)), Counter(key for key, _ in entries)
+    found = [f"{begun} entries begin, {len(entries)} can be read"] if begun != len(entries) else []
+    found += [f"{key} is the key of {n} entries" for key, n in counts.items() if n > 1]
+    return found + [f"{key} has no {name}" for key, fields in entries for name in ("title", "author", "year") if name not in fields]
+
+
+def work_faults(cells: "list[dict]", entries: "list[tuple[str, dict[str, str]]]") -> "list[str]":
+    "Has the bibliography every work that the text links to on arxiv.org or doi.org, and every key that it cites?"
+    text, keys = prose_of(cells), {key for key, _ in entries}
+    works = {fields[name].lower() for _, fields in entries for name in ("eprint", "doi") if name in fields}
+    links = re.findall(r"\b(?:arxiv\.org/abs|doi\.org)/([^\s)>\"]+)", text, re.IGNORECASE)
+    found = [f"references.bib lacks {link}" for link in links if re.sub(r"(?<=\d)v\d+$|[.,;:]+$", "", link.lower()) not in works]
+    cited = set(re.findall(r"(?<![\w./@])@\{?(\w+(?:[:.#$%&+?<>~/-]\w+)*)", text))
+    return found + [f"references.bib has no {key}" for key in sorted(cited - keys) if not key.startswith(("fig-", "tbl-", "sec-"))]
+
+
 def sidebar_faults(paths: "list[Path]") -> "list[str]":
     "Does the sidebar name every page, and no other?"
-    named = set(re.findall(r"[\w./-]+\.ipynb", (TOP / "_quarto.yml").read_text(encoding="utf-8")))
-    there = {p.relative_to(TOP / "nbs").as_posix() for p in paths}
+    named = set(re.findall(r"[\w./-]+\.(?:ipynb|qmd)", (TOP / "_quarto.yml").read_text(encoding="utf-8")))
+    there = {p.relative_to(TOP / "nbs").as_posix() for p in [*paths, *(TOP / "nbs").glob("*.qmd")]}
     return [f"_quarto.yml: {'no page of the name' if n in named else 'the sidebar lacks'} {n}" for n in sorted(named ^ there)]
 
 
@@ -156,9 +186,11 @@ def main() -> None:
     paths = sorted(p for p in (TOP / "nbs").rglob("*.ipynb") if not any(o.startswith((".", "_")) for o in p.relative_to(TOP).parts))
     pages = {p: cells_of(p) for p in paths}
     counts = Counter(label for cells in pages.values() for label in labels_of(cells))
-    found = [f"{p.relative_to(TOP)}: {fault}" for p, cells in pages.items()
-             for fault in form_faults(p, cells) + badge_faults(p, cells) + figure_faults(cells, counts) + link_faults(p, cells)]
-    found += sidebar_faults(paths)
+    references = (TOP / "nbs/references.bib").read_text(encoding="utf-8")
+    works = bibliography(references)
+    found = [f"{p.relative_to(TOP)}: {fault}" for p, cells in pages.items() for fault in form_faults(p, cells) + badge_faults(p, cells)
+             + figure_faults(cells, counts) + link_faults(p, cells) + work_faults(cells, works)]
+    found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
     print("\n".join(found) or f"{len(paths)} pages are in form.")
     sys.exit(bool(found))
 
