@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ..batches import Batch
 from ..core import FacegenError
-from ..losses import LPIPS, glimpse, identity_loss
+from ..losses import LPIPS, g_loss, glimpse, identity_loss
 from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator, kl_normal
-from ..losses import g_loss
 
 # %% auto #0
 __all__ = ['recipe', 'CVAERecipe', 'Panel', 'CVAEGAN']
@@ -25,7 +24,7 @@ class CVAERecipe(AdversarialRecipe):
     name: str = 'cvae-gan'
     method: str = 'cvae_gan'
     generator: dict = field(default_factory=lambda: dict(posterior=True)) # arguments of `Generator`
-    kl: float = .002 # price of a nat that the posterior tells the generator
+    kl: float = .0003 # price of a nat that the posterior tells the generator
     drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
     strangers: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
     faces: int = 0 # learn from so many faces only, of whole people; 0 for all
