@@ -16,7 +16,7 @@ from .curation import FaceStore
 from .encoders import Embeddings
 
 # %% auto #0
-__all__ = ['Team', 'Batch', 'free_memory', 'Batches']
+__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Batches']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -86,6 +86,15 @@ def free_memory(device: torch.device # where
     "Bytes that can still be had on a device; the machine's own for CPU and MPS."
     return torch.cuda.mem_get_info(device)[0] if device.type == 'cuda' else psutil.virtual_memory().available
 
+def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where unknown
+                faces: int # at most so many
+                ) -> np.ndarray: # positions, in order
+    "All faces of as many people as give so many faces; the same people whenever it is asked, and more of them for more faces."
+    who = np.where(codes < 0, -1 - np.arange(len(codes)), codes); people, back, counts = np.unique(who, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(people)); inside = np.zeros(len(people), bool); inside[order[np.cumsum(counts[order]) <= faces]] = True
+    return np.flatnonzero(inside[back])
+
+# %% ../nbs/05b_batches.ipynb #050113
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
     def __init__(self, store: FaceStore, # where the faces are
@@ -94,9 +103,11 @@ class Batches:
                  batch_size: int = 32, # faces a batch, of all processes together
                  seed: int = 0, # of order, mirroring and all that is drawn in a step
                  team: Team | None = None, # the processes that share a batch, and their device
-                 limit: int | None = None # bytes that the pictures may take on the device; None for half of what is free
+                 limit: int | None = None, # bytes that the pictures may take on the device; None for half of what is free
+                 faces: int = 0 # learn from so many faces only, of whole people; 0 for all
                  ):
         self.team = team or Team('cpu'); i = store.indices(split)
+        if faces: i = i[some_people(store.identity_codes[i], faces)]
         self.n, self.seed, self.device, self.batch_size = len(i), seed, self.team.device, min(batch_size, len(i))
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
         if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')

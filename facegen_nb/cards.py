@@ -4,22 +4,23 @@
 
 # %% ../nbs/09a_cards.ipynb #090006
 from __future__ import annotations
-import csv, dataclasses, json
+import csv, dataclasses, json, shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
-from .core import FacegenError, atomic
+from .core import FacegenError, atomic, write_json
 from .datasheets import known_gaps
+from .models import checkpoint_of, load_generator
 from .reports import about, check_result, curve_table, label, load_result, number, pick_metrics, result_table
 from .tracking import has_key
 from .workers import need
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
-           'encoder_text', 'numbers_text', 'again_text', 'card_data', 'model_card', 'save_card', 'panel_groups',
-           'wandb_report', 'report_spec', 'send_report']
+           'encoder_text', 'numbers_text', 'again_text', 'card_data', 'model_card', 'save_card', 'release',
+           'panel_groups', 'wandb_report', 'report_spec', 'send_report']
 
 # %% ../nbs/09a_cards.ipynb #090010
 @dataclasses.dataclass
@@ -34,6 +35,7 @@ class RunFiles:
     notes: list[str] # accidents and warnings in log.csv
     result: dict[str, Any] | None # results.json
     store: dict[str, Any] | None # the store's store.json
+    released: bool = False # whether this is a released model and not a run
     @property
     def made(self) -> dict[str, str]: "Hashes of recipe, store and encoder."; return (self.environment or {}).get('run', {})
     @property
@@ -48,12 +50,12 @@ def read_file(path: Path, # a JSON or YAML file
     try: return read(path.read_text(encoding='utf-8')) if path.is_file() else None
     except (ValueError, yaml.YAMLError) as ex: raise FacegenError(f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and changed since: restore it.") from None
 
-def read_run(run: str | Path, # a run folder
+def read_run(run: str | Path, # a run folder, or a released model
              result: dict[str, Any] | str | Path | None = None, # its evaluation; None: RUN/results.json where there is one
              store: Any = None # the folder of the store it was trained on, or an opened one
              ) -> RunFiles: # checked to belong together
     "What is known about a run; raises `FacegenError` where it is no run, or where result or store belong to another."
-    run = Path(run); last = run/'checkpoints'/'last'
+    run = Path(run); last = checkpoint_of(run)
     if not run.is_dir() or not (run/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{run}' holds no run (recipe.yaml); give the folder that was named with `facegen train --run`.")
     if result is None: result = load_result(run) if (run/'results.json').is_file() else None
     else: result = check_result(result) if isinstance(result, dict) else load_result(result)
@@ -63,7 +65,7 @@ def read_run(run: str | Path, # a run folder
         folder = Path(getattr(store, 'path', store)); meta = read_file(folder/'store.json', json.loads)
         if meta is None: raise FacegenError(f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on.")
     r = RunFiles(run.resolve().name, read_file(run/'recipe.yaml', yaml.safe_load), read_file(run/'environment.json', json.loads), read_file(last/'about.json', json.loads), read_file(last/'config.json', json.loads),
-                 list(rows[0]) if rows else [], [n for row in rows if (n := row.get('note'))], result, meta)
+                 list(rows[0]) if rows else [], [n for row in rows if (n := row.get('note'))], result, meta, last == run)
     for what, mine, theirs in (('The result', r.made.get('recipe'), (result or {}).get('about', {}).get('recipe_hash')), ("The result's store", r.made.get('store'), (result or {}).get('store_hash')), ('The store', r.made.get('store'), (meta or {}).get('hash'))):
         if mine and theirs and mine != theirs: raise FacegenError(f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this run.")
     return r
@@ -105,16 +107,17 @@ def use_text(r: RunFiles # a run
              ) -> str: # Markdown
     "How to draw a face in five lines."
     if not r.config: return 'There is no finished checkpoint (checkpoints/last) in this folder, so there is nothing to use yet.'
+    where = r.name if r.released else 'checkpoints/last'
     dim = r.config.get('embed_dim', 512)
     return f"""```python
 import torch
 from facegen_nb.models import load_generator
-generator = load_generator('checkpoints/last')              # or the name of this model on the hub
+generator = load_generator('{where}')              # this folder, or the name of this model on the hub
 embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)   # put embeddings of {r.encoder.get('encoder', 'its encoder')} here: unit vectors, shape (n, {dim})
 faces = generator.generate(embeddings, seed=0)              # (n, 3, 128, 128), RGB in [-1, 1]
 ```
 
-From a shell, for pictures of faces that are cropped like those of training: `facegen generate --checkpoint checkpoints/last --images FOLDER --out faces`. Python needs `pip install facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""
+From a shell, for pictures of faces that are cropped like those of training: `facegen generate --checkpoint {where} --images FOLDER --out faces`. Python needs `pip install facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""
 
 def training_text(r: RunFiles # a run
                   ) -> str: # Markdown
@@ -125,7 +128,7 @@ def training_text(r: RunFiles # a run
             'batch': c.get('batch_size'), 'device': f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores, {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''}, {e.get('precision', 'precision not recorded')}" if 'device' in e else 'not recorded: there is no environment.json',
             'peak of memory': f"{a['peak_memory']/2**30:.1f} GiB" if a.get('peak_memory') else None, 'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x), 'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded', 'accidents': a.get('accidents')}
     told = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
-    return f"{table(rows)}\n\nAll settings are in `recipe.yaml`, all losses in `log.csv`." + (f'\n\nWhat training complained of:\n{told}' if told else '')
+    return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (f'\n\nWhat training complained of:\n{told}' if told else '')
 
 def data_text(r: RunFiles # a run
               ) -> str: # Markdown
@@ -206,6 +209,23 @@ def save_card(run: str | Path, # a run folder
     text = model_card(run, result, store, license); path = Path(run)/'README.md'
     with atomic(path) as f: f.write_text(text, encoding='utf-8')
     return path
+
+# %% ../nbs/09a_cards.ipynb #090051
+def release(run: str | Path, # a run folder
+            out: str | Path, # the folder to make, such as checkpoints/lfw; refused where it exists
+            store: Any = None # the store it was trained on, for the card
+            ) -> Path: # the same
+    "Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run. Measure that folder next, as halves are what others will load."
+    run, out = Path(run), Path(out)
+    if out.exists(): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
+    last = checkpoint_of(run); about = read_file(last/'about.json', json.loads)
+    if about is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
+    with atomic(out) as tmp:
+        tmp.mkdir(); load_generator(last).half()._save_pretrained(tmp)
+        for f in ('recipe.yaml', 'environment.json'): shutil.copy(run/f, tmp/f)
+        write_json(tmp/'about.json', {k: v for k, v in about.items() if k != 'files'})
+    save_card(out, store=store)
+    return out
 
 # %% ../nbs/09a_cards.ipynb #090034
 def panel_groups(columns: Sequence[str] # of log.csv

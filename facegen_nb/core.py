@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, glob, hashlib, importlib, json, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, glob, hashlib, importlib.util, json, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'use_torch_home', 'pick_device',
-           'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn', 'Budget',
-           'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show',
-           'watched', 'progress', 'as_program', 'environment']
+__all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file', 'use_torch_home',
+           'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn',
+           'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet',
+           'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -66,6 +66,13 @@ def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
     neither = 'was found neither' if given is not None else 'was not found'
     raise FacegenError(f"The weight file '{Path(given or name).name}' {neither} {where} {folder}; "
                        f"set FACEGEN_WEIGHTS to the folder that holds it or give its path{'; ' + hint if hint else ''}.")
+
+# %% ../nbs/00_core.ipynb #000101
+def own_file(name: str # file name, with the hash of the settings in it
+             ) -> Path: # in the package where it comes along, else in the cache, where it may not exist yet
+    "Where a small network of the project's own lies, or shall lie."
+    spec = importlib.util.find_spec('facegen_nb'); inside = Path(spec.origin).parent/'own'/name if spec and spec.origin else None
+    return inside if inside and inside.is_file() else cache_dir()/name
 
 # %% ../nbs/00_core.ipynb #000017
 def use_torch_home() -> Path | None:

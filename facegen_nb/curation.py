@@ -8,7 +8,7 @@ import contextlib, csv, hashlib, io, json, os, pickle, re, shutil, struct, warni
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -309,11 +309,11 @@ class StoreFiles:
 def csv_line(values: Sequence[str] # cells
              ) -> bytes: # with the end of the line
     "A line of a CSV file."
-    b = io.StringIO(); csv.writer(b).writerow(values)
-    return b.getvalue().encode()
+    b = io.StringIO(); csv.writer(b).writerow(values); return b.getvalue().encode()
 
 class StoreWriter(StoreFiles):
     "Appends faces and rejects to a folder that becomes a store; goes on from its last `commit` where there is one."
+    without: frozenset[str] = frozenset() # people, folders and pictures that were asked to be left out
     def add(self, source: int, # number of the source
             picture: str, # the entry's name: its faces stay on one side of a split
             name: str, # the face's name
@@ -331,7 +331,9 @@ class StoreWriter(StoreFiles):
     def take(self, source: int, # number of the source
              c: Cropped # what became of an entry
              ) -> None:
-        "Append faces, list rejects, count the steps."
+        "Append faces, list rejects, count the steps; who asked to be left out is counted and named nowhere."
+        path = PurePosixPath(c.source)
+        if self.without and not self.without.isdisjoint({c.identity, c.source, path.name, path.stem, *path.parts}): c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
         self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
@@ -704,6 +706,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            split: Sequence[float] = (.9, .05, .05), # fractions of people for train, validation, test
            seed: int = 0, # of the split, of quotas and of rendered faces
            identity: str = 'auto', # 'auto', 'folder' or 'none': see `folder_rule`
+           without: Sequence[str] = (), # names of people, folders or pictures that are to be left out
            overwrite: bool = False, # replace a store that is there
            device: str | None = None, # where the detector computes
            workers: int | None = None, # threads, or workers of the cluster; None: one a core
@@ -719,8 +722,10 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
     asked, named, workers = workers, [src is None or (src.named and identity != 'none') for src in opened], workers or os.cpu_count() or 1
     recipe = crop.recipe()
     request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed, identity=identity, pillow=PIL.__version__)
+    if without: request['without'] = hashlib.sha256('\n'.join(sorted(without)).encode()).hexdigest()
     with output_errors(out), making(out, request) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        w.without = frozenset(without)
         if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is gone on with: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, cache_dir, keep_memory, pick_device, pick_dtype, progress, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, keep_memory, own_file, pick_device, pick_dtype, progress, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore
 from .faces import rendered_faces
@@ -61,8 +61,12 @@ class Encoder(nn.Module):
         return F.normalize(self.net(self.prepare(images)).float(), dim=1)
     def features(self, images: Tensor) -> list[Tensor]:
         "Inner maps (B,C,h,w) of pictures, coarse ones last; raises `FacegenError` where the network does not give them."
-        if not hasattr(self.net, 'features'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, so it cannot serve the feature loss; set features=0.")
-        return self.net.features(self.prepare(images))
+        net, x = self.net, self.prepare(images)
+        if hasattr(net, 'features'): return net.features(x)
+        if not hasattr(net, 'stages'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its features needs; set features=0, or critics=pixels, or take another encoder.")
+        maps = [net.stem(x)]                                                        # timm's networks of stages, such as EdgeNeXt
+        for stage in net.stages: maps.append(stage(maps[-1]))
+        return maps[1:]
 
 # %% ../nbs/03_encoders.ipynb #030014
 ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder
@@ -272,10 +276,10 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              tell: Callable[[str], None] = print, # gets a line when it must be trained first
              weights: str | Path | None = None # the file that another machine made; default: the cache
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: read from a file or the cache, or trained first (one to two minutes on two cores)."
+    "The encoder for rendered faces: the one that comes with the package; of other settings, from the cache, or trained first (one to two minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
-    file = weight_file(made, weights) if weights else cache_dir()/made
+    file = weight_file(made, weights) if weights else own_file(made)
     if not file.is_file():
         tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
         net = train_small_encoder(s, pick_device())

@@ -20,7 +20,7 @@ from .metrics import Bootstrap, derangement, entry, interval, missing, other_pic
 from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
 from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
 from .methods import find_recipe
-from .models import load_generator
+from .models import checkpoint_of, load_generator
 from .robustness import robustness, spread
 from .workers import Blocks
 
@@ -356,19 +356,19 @@ def every_part(s: Subject, # what is measured
     return without_folders((metrics, robustness_part(s, networks) if 'robustness' in parts else {}))
 
 # %% ../nbs/08_evaluation.ipynb #080045
-def about_run(run: Path, # a run folder
+def about_run(run: Path, # a run folder, or a released model
               store: Any # the FaceStore that it should have been trained on
               ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
     "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
     try:
-        about, environment = (json.loads((run/f).read_text()) for f in ('checkpoints/last/about.json', 'environment.json'))
+        about, environment = (json.loads(f.read_text()) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
         name = find_recipe(run/'recipe.yaml').name
     except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
     if (made := about.get('store')) != store.hash:
         raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
     return about, environment, name
 
-def judge_run(run: Path, # a run folder
+def judge_run(run: Path, # a run folder, or a released model
               store: Any, # the FaceStore whose people are drawn
               judge: Any, # an encoder that took no part
               split: str = 'test', # which of them
@@ -376,9 +376,9 @@ def judge_run(run: Path, # a run folder
               device: str | None = None, # where
               **how: Any # as `evaluate` takes it
               ) -> dict[str, Any]: # a result
-    "The result of a run's last checkpoint, with what is known about the run."
+    "The result of a run's last checkpoint, or of a released model, with what is known about the run."
     about, environment, name = about_run(run, store)
-    g = load_generator(run/'checkpoints'/'last', pick_device(device)); emb = load_embeddings(store, g.encoder)
+    g = load_generator(checkpoint_of(run), pick_device(device)); emb = load_embeddings(store, g.encoder)
     if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
         raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
     trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, cache_dir, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
+from .core import FacegenError, atomic, autocast, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
 from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
@@ -214,14 +214,14 @@ def train_reader(settings: ReaderSettings, # how
 # %% ../nbs/07d_factors.ipynb #070023
 def reader_file(settings: ReaderSettings | None = None # None: the default ones
                 ) -> Path: # which may not exist yet
-    "Where the cache keeps a reader of these settings."
-    return cache_dir() / f"reader-{sha256(repr(settings or ReaderSettings()).encode(), 8)}.safetensors"
+    "Where a reader of these settings is kept."
+    return own_file(f"reader-{sha256(repr(settings or ReaderSettings()).encode(), 8)}.safetensors")
 
 def reader(settings: ReaderSettings | None = None, # another reader than the default one
            device: torch.device | str | None = None, # where to put it; None for the fastest device
            tell: Callable[[str], None] = print # gets lines when it must be trained first
            ) -> Reader: # frozen
-    "The reader of identity factors: from the cache, or trained first (a few minutes on two cores)."
+    "The reader of identity factors: the one that comes with the package; of other settings, from the cache, or trained first (a few minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or ReaderSettings(); file, device = reader_file(s), pick_device(device)
     if not file.is_file():

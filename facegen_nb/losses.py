@@ -11,8 +11,8 @@ from torch import nn, Tensor
 from .core import FacegenError, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'LPIPS', 'identity_loss', 'feature_distance', 'check_adversary',
-           'd_loss', 'g_loss', 'gradient_penalty', 'augment', 'glimpse', 'centre_weight']
+__all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
+           'check_adversary', 'd_loss', 'g_loss', 'gradient_penalty', 'augment', 'glimpse', 'centre_weight']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -25,12 +25,21 @@ def lpips_missing(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
     f = os.path.join(torch.hub.get_dir(), 'checkpoints', LPIPS_FILES[net])
     return None if os.path.isfile(f) else f"LPIPS-{net} needs the weight file '{LPIPS_FILES[net]}', which is not in '{os.path.dirname(f)}'; put it there, or set TORCH_HOME to the folder above 'hub'."
 
+def fetch_lpips(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
+                ) -> None:
+    "Put the weights of an LPIPS network where torch keeps such files, from where torchvision publishes them; raises `FacegenError` when they cannot be had, or FACEGEN_OFFLINE is set."
+    if (why := lpips_missing(net)) is None: return
+    if os.environ.get('FACEGEN_OFFLINE'): raise FacegenError(why)
+    file = LPIPS_FILES[net]; to = os.path.join(torch.hub.get_dir(), 'checkpoints', file); os.makedirs(os.path.dirname(to), exist_ok=True)
+    try: torch.hub.download_url_to_file(f'https://download.pytorch.org/models/{file}', to, hash_prefix=file.rpartition('-')[2].partition('.')[0], progress=False)
+    except Exception as ex: raise FacegenError(f'{why} It could not be fetched ({type(ex).__name__}: {str(ex)[:100]}).') from None
+
 class LPIPS(nn.Module):
     "Learned perceptual distance (B,) of pictures (B,3,H,W) in [-1, 1], H and W at least 64, by the `lpips` package."
     def __init__(self, net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
                  ):
         super().__init__()
-        if (why := lpips_missing(net)): raise FacegenError(why)
+        fetch_lpips(net)
         import lpips
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -38,6 +47,9 @@ class LPIPS(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         "Distance of each x to its y."
         return self.net(x, y).flatten()
+    def features(self, x: Tensor) -> list[Tensor]:
+        "Maps (B,C,h,w) of the network after each of its stages, fine to coarse, before they are compared."
+        return list(self.net.net(self.net.scaling_layer(x)))
 
 # %% ../nbs/05_losses.ipynb #050014
 def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit norm

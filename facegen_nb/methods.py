@@ -357,7 +357,10 @@ class Method(Learner):
 # %% ../nbs/05c_methods.ipynb #050028
 class Judged(Method):
     "The discriminator's half of an adversarial method."
-    kept: Tensor | None = None # fakes of the step, with their graph, where both halves can use the same
+    kept: tuple[Tensor, Tensor] | None = None # what `fakes` gave in this step, with its graph, where both halves can use the same
+    def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
+        "Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for; the pictures x are for methods that look at them."
+        return self.run['g'](e, z, *([side] if side < 128 else [])), e
     def judged(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
         "Logits (B,) of disturbed faces."
         return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=torch.channels_last), e)
@@ -367,21 +370,21 @@ class Judged(Method):
         r, d = self.recipe, self.nets['d']; d.requires_grad_(True)
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            with torch.set_grad_enabled(self.parts == 1): fake = self.run['g'](e[rows], z[rows])    # in one part: the generator will learn from the same fakes
-            if self.parts == 1: self.kept = fake
-            real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), e[rows], u[rows])
+            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows])    # in one part: the generator will learn from the same fakes
+            if self.parts == 1: self.kept = fake, asked
+            real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
             loss = d_loss(real, fakes, r.adversary, r.labels[:2])
             values = dict(d=loss, d_real=real.mean(), d_fake=fakes.mean(), accuracy=((real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()) / 2)
-            if due: loss = loss + r.penalty_every * self.penalty(x[rows], fake.detach(), e[rows], u[rows])
+            if due: loss = loss + r.penalty_every * self.penalty((x[rows], e[rows]), (fake.detach(), asked), u[rows])
             return loss, values
         values = self.learn('d', r.lr_d * rate, len(x), loss_of); d.requires_grad_(False)
         return values
 
-    def penalty(self, x: Tensor, fake: Tensor, e: Tensor, u: Tensor) -> Tensor:
-        "R1 and R2, in full precision: a gradient of a gradient is small."
-        total = torch.zeros((), device=x.device)
+    def penalty(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
+        "R1 and R2 of faces with their embeddings, in full precision: a gradient of a gradient is small."
+        total = torch.zeros((), device=self.device)
         with torch.autocast(self.device.type, enabled=False):
-            for weight, faces in ((self.recipe.r1, x), (self.recipe.r2, fake)):
+            for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
                 if weight: faces = faces.float().detach().requires_grad_(); total = total + weight * gradient_penalty(self.judged(faces, e, u), faces)
         return total
 
@@ -419,7 +422,7 @@ class Adversarial(Judged):
         "The generator learns to be like the pictures, and to pass for real."
         r = self.recipe; self.nets['d'].requires_grad_(False)
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            fake = self.kept if self.kept is not None and self.parts == 1 else self.run['g'](e[rows], z[rows], *([side] if side < 128 else []))
+            fake, _ = self.kept if self.kept and self.parts == 1 else self.fakes(x[rows], e[rows], z[rows], side)
             values = {k: v.mean() for k, v in self.likeness(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()}
             loss = sum((getattr(r, k) * values[k] for k in self.weights if k in values), torch.zeros((), device=x.device))
             if adversarial:

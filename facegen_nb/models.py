@@ -5,6 +5,7 @@
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
 import contextlib, importlib.util, io, json, math
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from .core import FacegenError, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Generator', 'Discriminator',
-           'ResBlock', 'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder',
-           'autoencoder_for', 'model_class', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Posterior', 'kl_normal',
+           'Generator', 'with_spread', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
+           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
+           'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -43,12 +45,13 @@ class Style(nn.Module):
     "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
     def __init__(self, embed_dim: int, # E
                  noise_dim: int, # Z
-                 dim: int # S
+                 dim: int, # S
+                 loudness: float = .1 # of the noise at the start, beside an embedding of loudness 1
                  ):
         super().__init__()
         self.gain = math.sqrt(embed_dim)
         self.embed, self.noise, self.out = loud(nn.Linear(embed_dim, dim)), nn.Linear(noise_dim, dim, bias=False), loud(nn.Linear(dim, dim))
-        nn.init.normal_(self.noise.weight, std=.1 / math.sqrt(noise_dim)) # noise starts quiet: it must earn its place
+        nn.init.normal_(self.noise.weight, std=loudness / math.sqrt(noise_dim)) # quiet: noise must earn its place
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         h = self.embed(embeddings * self.gain) + self.noise(noise)
         return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
@@ -159,18 +162,45 @@ class Painter(nn.Module):
         x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
         return (x + double(rgb)).float()
 
+# %% ../nbs/04_models.ipynb #040063
+class Posterior(nn.Module):
+    "The noise behind a face: (B,3,H,W), looked at with 64 pixels a side, and its unit embedding (B,E) to mean and log-variance, (B,Z) each."
+    def __init__(self, embed_dim: int, # E
+                 noise_dim: int, # Z
+                 channels: tuple[int, ...] = (48, 96, 192, 256) # at sides 32, 16, 8, 4
+                 ):
+        super().__init__()
+        c, self.gain = [3, *channels], math.sqrt(embed_dim)
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1, bias=False) for a, b in zip(c, c[1:]))
+        self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(8, b), b) for b in c[1:])
+        self.face, self.embed = loud(nn.Linear(16 * c[-1], 2 * noise_dim)), nn.Linear(embed_dim, 2 * noise_dim, bias=False)
+        nn.init.zeros_(self.embed.weight); self.face.weight.data[noise_dim:] *= .1; self.face.bias.data[noise_dim:] = -2
+    def forward(self, faces: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.interpolate(faces, size=(64, 64), mode='area').contiguous(memory_format=torch.channels_last)
+        for conv, norm in zip(self.convs, self.norms): x = F.leaky_relu(norm(conv(x)), .2)
+        mean, logvar = (self.face(x.flatten(1)) + self.embed(embeddings * self.gain)).float().chunk(2, 1)
+        return mean, logvar.clamp(-8, 2)
+
+def kl_normal(mean: Tensor, # (B,Z)
+              logvar: Tensor # (B,Z) logarithm of the variance
+              ) -> Tensor: # (B,) nats, 0 for the standard normal
+    "Kullback-Leibler divergence of independent normal numbers from standard normal ones."
+    return .5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1)
+
 # %% ../nbs/04_models.ipynb #040027
 class Generator(FaceModel):
-    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 6.9 M parameters by default."
+    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 6.9 M parameters by default, 1.4 M more with a posterior."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  noise_dim: int = 64, # size of the noise
                  style_dim: int = 384, # size of the style that every block reads
                  channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; half of the last at 128
+                 posterior: bool = False, # with a network that guesses the noise behind a face, for training and for `noise_of`
                  fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
                  ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        self.style, self.paint = Style(embed_dim, noise_dim, style_dim), Painter(style_dim, channels)
+        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if posterior else .1), Painter(style_dim, channels)
+        self.posterior = Posterior(embed_dim, noise_dim) if posterior else None
 
     def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
                 noise: Tensor, # (B,noise_dim)
@@ -184,7 +214,25 @@ class Generator(FaceModel):
         "Paint on a mean face, which the model then need not learn."
         self.paint.mean.data.copy_(face)
 
+    @torch.no_grad()
+    def noise_of(self, faces: Tensor, # (B,3,128,128) in [-1, 1]
+                 embeddings: Tensor # (B,embed_dim), unit norm: of these faces
+                 ) -> Tensor: # (B,noise_dim): what `generate` takes as noise
+        "The noise that would draw these faces from their embeddings: all that the embedding does not say. `FacegenError` for a model without a posterior, or another shape or range."
+        if self.posterior is None: raise FacegenError('This model has no posterior, so it cannot tell the noise of a face; train one with Generator(posterior=True), as the recipe cvae-gan does.')
+        if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128): raise FacegenError(f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.')
+        if not faces.abs().max() <= 1.01: raise FacegenError(f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see facegen_nb.core.to_float.')
+        p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder)
+        return self.posterior(faces.to(p.device, p.dtype), e.to(p.device, p.dtype))[0].float()
+
 # %% ../nbs/04_models.ipynb #040030
+def with_spread(x: Tensor # (B,C,H,W) maps of a batch
+                ) -> Tensor: # (B,C+1,H,W)
+    "Add a map that says how much groups of four faces differ, the same everywhere (minibatch standard deviation; Karras et al. 2018)."
+    group = 4 if len(x) % 4 == 0 else 1
+    std = (x.view(group, -1, *x.shape[1:]).float().var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
+    return torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
+
 class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -199,13 +247,47 @@ class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', 
         "Features (B,C) of faces (B,3,128,128): sums over the last 4x4 plane."
         x = images
         for conv in self.convs: x = F.leaky_relu(conv(x), .2, inplace=True)
-        group = 4 if len(x) % 4 == 0 else 1
-        std = (x.view(group, -1, *x.shape[1:]).float().var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
-        x = torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
-        return F.leaky_relu(self.final(x), .2).sum((2, 3))
+        return F.leaky_relu(self.final(with_spread(x)), .2).sum((2, 3))
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         h = self.features(images)
         return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
+
+# %% ../nbs/04_models.ipynb #040067
+class Head(nn.Module):
+    "Maps (B,C,s,s) of a frozen network and unit embeddings (B,embed_dim) to logits (B,)."
+    def __init__(self, maps: int, # C
+                 side: int, # s
+                 embed_dim: int, # size of the embeddings
+                 width: int # channels at the end, at a side of about 8
+                 ):
+        super().__init__()
+        c = [max(16, 2**round(math.log2(8 * width / side)))] if side > 8 else [width]
+        while side > 8: c.append(min(width, 2 * c[-1])); side //= 2
+        self.register_buffer('mixture', torch.randn(c[0], maps, 1, 1) / math.sqrt(maps))
+        self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c, c[1:]))
+        self.final = spectral_norm(nn.Conv2d(c[-1] + 1, width, 3, padding=1))
+        self.score, self.project, self.loud = spectral_norm(nn.Linear(width, 1)), spectral_norm(nn.Linear(embed_dim, width, bias=False)), math.sqrt(embed_dim)
+    def forward(self, maps: Tensor, embeddings: Tensor) -> Tensor:
+        x = F.conv2d(F.group_norm(maps, 1), self.mixture.to(maps.dtype))               # how loud the network is makes no difference
+        for conv in self.convs: x = F.leaky_relu(conv(x), .2)
+        h = 16 * F.leaky_relu(self.final(with_spread(x)), .2).mean((2, 3))
+        return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
+
+class FeatureDiscriminator(nn.Module):
+    "Projected discriminator: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,K), one for each of K scales of a frozen network's maps."
+    def __init__(self, features: Callable[[Tensor], list[Tensor]], # faces to maps (B,C,s,s), fine to coarse; frozen, with a gradient for the faces
+                 embed_dim: int = 512, # size of the embeddings
+                 width: int = 128, # channels at the end of each head
+                 device: torch.device | str = 'cpu' # where that network is
+                 ):
+        super().__init__()
+        self.features = lambda x: features(x)                                          # a function even of a module, so no part of the state
+        with torch.no_grad(): sizes = [f.shape[1:3] for f in features(torch.zeros(1, 3, 128, 128, device=device))]
+        self.of = [k for k, (_, s) in enumerate(sizes) if s >= 4 and s not in [t for _, t in sizes[k+1:]]]     # the last map of each side
+        self.heads = nn.ModuleList(Head(*sizes[k], embed_dim, width) for k in self.of)
+    def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
+        maps = self.features(images)
+        return torch.stack([head(maps[k], embeddings) for head, k in zip(self.heads, self.of)], 1)
 
 # %% ../nbs/04_models.ipynb #040035
 class ResBlock(nn.Module):
@@ -396,6 +478,12 @@ def model_class(config: dict[str, Any] # what config.json says
         found = getattr(importlib.import_module(module), cls, None) if importlib.util.find_spec(module) else None
         if 'FaceModel' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
     raise FacegenError(f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of facegen_nb.models or of a recipe was expected: install the version that made it.")
+
+def checkpoint_of(folder: str | Path # a run folder, or a released model
+                  ) -> Path: # with config.json and model.safetensors, where there is one
+    "Where the model of a run lies: the folder itself for a released model, checkpoints/last in a run."
+    folder = Path(folder)
+    return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
 
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
                    device: torch.device | str = 'cpu' # where to put it

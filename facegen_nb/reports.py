@@ -17,10 +17,10 @@ from .core import FacegenError, atomic, sha256, write_json
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'SIGNS', 'TEX', 'COLUMNS',
            'STYLE', 'CAPTION', 'wrong_metric', 'wrong_curve', 'check_result', 'save_result', 'load_result', 'label',
            'group_of', 'number', 'pick_metrics', 'Line', 'overlap', 'mark', 'recogniser', 'unlike', 'same_encoder',
-           'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex', 'tex_number',
-           'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds',
-           'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves',
-           'html_page', 'html_report', 'compare_text']
+           'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex',
+           'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
+           'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table',
+           'html_curves', 'html_page', 'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
@@ -149,8 +149,8 @@ class Line:
     name: str # of the metric
     entries: list[dict[str, Any] | None] # a metric for each run; None where a run does not have it
     marks: list[str] # for each run: 'best', 'near' (not told apart from the best) or ''
-    floor: float | None # the first run's
-    ceiling: float | None # the first run's
+    floor: str # of all runs: one number, or from the lowest to the highest
+    ceiling: str # likewise
 
 def overlap(a: dict[str, Any], # a metric
             b: dict[str, Any] # the same of another run
@@ -188,6 +188,12 @@ def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
 # %% ../nbs/09_reports.ipynb #090033
 NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
 
+def span(values: Sequence[float] # of several runs
+         ) -> str: # such as '0.598', or '-0.039 to 0.019'; a dash for none
+    "One number where all print alike, else the lowest and the highest."
+    ends = [number(v) for v in ((min(values), max(values)) if values else (None,))]
+    return ends[0] if ends[0] == ends[-1] else ' to '.join(ends)
+
 def table_lines(results: dict[str, dict[str, Any]], # a result for each run
                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
                 ) -> tuple[list[Line], list[str]]: # lines, notes about what is missing or cannot be compared
@@ -199,7 +205,7 @@ def table_lines(results: dict[str, dict[str, Any]], # a result for each run
         have = [d for d in ds if d and d['value'] is not None]
         fair = [d if r['judge'].get('independent', True) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
         marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(fair)
-        lines.append(Line(m, ds, marks, *((have[0]['floor'], have[0]['ceiling']) if have else (None, None))))
+        lines.append(Line(m, ds, marks, *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling'))))
         for reason in {d['reason'] for d in ds if d and d['value'] is None}: lost.setdefault(reason, []).append(label(m))
     notes += [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}" for reason, names in sorted(lost.items())]     # one sentence for all that one file lacks
     if any('near' in l.marks for l in lines): notes.insert(0, NEAR)
@@ -241,7 +247,7 @@ def text_table(results: dict[str, dict[str, Any]], # a result for each run
     "Runs side by side for a terminal (* best, † not told apart from it), with what they were measured on."
     lines, notes = table_lines(results, metrics)
     head = ['metric', *results, 'floor', 'real']
-    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), number(l.floor), number(l.ceiling)] for l in lines]
+    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), l.floor, l.ceiling] for l in lines]
     wide = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     line = lambda r: '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
     return '\n'.join([line(head), '  '.join('-'*w for w in wide), *map(line, rows), *(f'{name}: {about(r)}' for name, r in results.items()), *(f'note: {n}' for n in notes)])
@@ -260,7 +266,7 @@ def result_table(results: dict[str, dict[str, Any]], # a result for each run
     lines, notes = table_lines(results, metrics)
     safe = lambda t: str(t).replace('|', '\\|').replace('\n', ' ')
     show = lambda d, m: f'**{safe(cell(d))}**' if m == 'best' else safe(cell(d)) + (' †' if m == 'near' else '')
-    columns = [[safe(label(l.name)), *map(show, l.entries, l.marks), number(l.floor), number(l.ceiling)] for l in lines]
+    columns = [[safe(label(l.name)), *map(show, l.entries, l.marks), l.floor, l.ceiling] for l in lines]
     head = ['metric' if rows == 'metrics' else 'run', *map(safe, results), 'floor', 'real']
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
     table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
@@ -298,7 +304,7 @@ def latex_table(results: dict[str, dict[str, Any]], # a result for each run
     lines, notes = table_lines(results, metrics); rows, last = [], None
     for l in lines:
         if last not in (None, group_of(l.name)): rows.append(r'\addlinespace')
-        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), tex_number(number(l.floor)), tex_number(number(l.ceiling))]) + r' \\'); last = group_of(l.name)
+        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), *(' to '.join(map(tex_number, t.split(' to '))) for t in (l.floor, l.ceiling))]) + r' \\'); last = group_of(l.name)
     below = [f'{n}: {about(r)}' for n, r in results.items()] + notes
     return '\n'.join(['% needs \\usepackage{booktabs}', r'\begin{table}', r'\centering', rf'\caption{{{tex(caption)}}}', rf'\label{{{name}}}',
                       rf"\begin{{tabular}}{{l{'r'*(len(results) + 2)}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, 'floor', 'real'])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
@@ -454,7 +460,7 @@ def html_table(results: dict[str, dict[str, Any]], # a result for each run
                ) -> str: # an HTML fragment
     "Runs side by side as an accessible HTML table with its notes."
     lines, said = table_lines(results, metrics)
-    rows = [[label(l.name), *map(cell, l.entries), number(l.floor), number(l.ceiling)] for l in lines]
+    rows = [[label(l.name), *map(cell, l.entries), l.floor, l.ceiling] for l in lines]
     table = plain_table(caption, ['metric', *results, 'floor', 'real'], rows, [[*l.marks, 'dim', 'dim'] for l in lines], 'Table of metrics')
     items = [*(f'{name}: {about(r)}' for name, r in results.items()), *said]
     return table + ('<ul>' + ''.join(f'<li>{html.escape(i)}</li>' for i in items) + '</ul>\n' if notes else '')

@@ -3,10 +3,46 @@ import ast
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 NOTEBOOK_BYTES, FIGURE_BYTES, CELL_LINES = 1_000_000, 300_000, 50
+BADGES = {"Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
+          "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/"}
+INSTALL = (TOP / "tools/install_cell.py").read_text(encoding="utf-8").rstrip("\n")
+MACHINE_PATH = r"(?<![\w.:/-])(?:/(?:home|root|work|tmp|Users)/|[A-Z]:\\)[^\s\"'`]*"
+
+
+def cells_of(path: Path) -> "list[dict]":
+    "The cells of a notebook, the source of each as one text."
+    return [{**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+
+
+def markdown_of(cells: "list[dict]") -> str:
+    "The markdown of a page, without its fenced code."
+    text = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def prose_of(cells: "list[dict]") -> str:
+    "The markdown of a page, without its code, fenced or in line."
+    return re.sub(r"`[^`\n]*`", "code", markdown_of(cells))
+
+
+def options(cell: dict) -> "dict[str, str]":
+    "The `#| key: value` lines of a code cell."
+    found = re.findall(r"^#\|[ \t]*([\w-]+):[ \t]*(.*)$", cell["source"], re.MULTILINE)
+    return dict(found) if cell["cell_type"] == "code" else {}
+
+
+def texts(cell: dict) -> "list[str]":
+    "What a reader sees of a cell besides its code and its pictures."
+    shown = [cell["source"]] if cell["cell_type"] == "markdown" else []
+    for output in cell.get("outputs", []):
+        data = {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
+        shown += ["".join(text) for text in (output.get("text", ""), *data.values())]
+    return shown
 
 
 def mixes_imports(source: str) -> bool:
@@ -22,13 +58,13 @@ def mixes_imports(source: str) -> bool:
     return any(isinstance(n, imports) for n in ast.walk(tree)) and not all(isinstance(n, imports) for n in tree.body)
 
 
-def faults(path: Path) -> "list[str]":
-    "What is wrong with the form of one notebook."
+def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
+    "What is wrong with the sizes, the head, the imports and the outputs of one page."
     found, exporting = [], False
     if path.stat().st_size > NOTEBOOK_BYTES:
         found.append(f"{path.stat().st_size:,} bytes; at most {NOTEBOOK_BYTES:,}")
-    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"], 1):
-        source = "".join(cell["source"])
+    for number, cell in enumerate(cells, 1):
+        source = cell["source"]
         exporting |= bool(re.search(r"^#\|\s*default_exp", source, re.MULTILINE))
         if number == 1 and not re.match(r"# .+\n+> .+", source):
             found.append("cell 1: no `# Title` followed by a `> one-line subtitle`")
@@ -45,15 +81,116 @@ def faults(path: Path) -> "list[str]":
                 size = len("".join(content)) * (1 if kind.endswith("xml") else 0.75) if kind.startswith("image/") else 0
                 if size > FIGURE_BYTES:
                     found.append(f"cell {number}: a figure of {size:,.0f} bytes; at most {FIGURE_BYTES:,}")
+        found += [f"cell {number}: a path of one machine, {p}" for text in texts(cell) for p in re.findall(MACHINE_PATH, text)]
     if not exporting and path.parent.name == "nbs" and path.name[0].isdigit():
         found.append("no `#| default_exp`")
     return found
 
 
+def badge_faults(path: Path, cells: "list[dict]") -> "list[str]":
+    "Do the badges below the title open this very notebook, and does the cell that installs the library there follow?"
+    links = re.findall(r"\]\(([^)\s]+)\)", cells[1]["source"] if len(cells) > 1 else "")
+    wanted = {name: place + path.relative_to(TOP).as_posix() for name, place in BADGES.items()}
+    found = [f"cell 2: no {name} badge with a link to {link}" for name, link in wanted.items() if link not in links]
+    if len(cells) < 3 or cells[2]["source"] != INSTALL:
+        found.append("cell 3: not the text of tools/install_cell.py")
+    return found
+
+
+def labels_of(cells: "list[dict]") -> "list[str]":
+    "The labels of a page's figures."
+    labels = [options(cell).get("label", "") for cell in cells]
+    return [name for name in labels if name.startswith("fig-")] + re.findall(r"\{#(fig-[\w-]+)", markdown_of(cells))
+
+
+def figure_faults(cells: "list[dict]", counts: Counter) -> "list[str]":
+    "Has every figure a caption, an alt text and a label, and is it referred to? `counts` has the labels of the whole site."
+    found = []
+    for number, cell in enumerate(cells, 1):
+        told = options(cell)
+        if any(kind.startswith("image/") for output in cell.get("outputs", []) for kind in output.get("data", {})):
+            wanted = {"label": "fig-", "fig-cap": "", "fig-alt": ""}
+            found += [f"cell {number}: a picture without `#| {key}: {start}...`" for key, start in wanted.items()
+                      if not (value := told.get(key, "").strip("\"'")) or not value.startswith(start)]
+        found += [f"cell {number}: `#| {key}:` needs quotation marks, or YAML reads it otherwise" for key, value in told.items()
+                  if re.search(r"^[^'\"].*(:(\s|$)| #)|^[`@%&*!|>\[{]", value)]
+    text, labels = prose_of(cells), labels_of(cells)
+    for picture in re.findall(r"^!\[.*$", text, re.MULTILINE):
+        if not re.fullmatch(r"!\[[^\]]+\]\([^)]+\)\{#fig-[\w-]+ fig-alt=\"[^\"]+\"\}", picture):
+            found.append(f'not of the form ![caption](path){{#fig-... fig-alt="..."}}: {picture}')
+    used = set(re.findall(r"@(fig-[\w-]+)", text))
+    found += [f"{name} is the label of {counts[name]} figures" for name in sorted(set(labels)) if counts[name] > 1]
+    found += [f"no text refers to @{name}" for name in labels if name not in used]
+    return found + [f"@{name} is no figure of this page" for name in sorted(used - set(labels))]
+
+
+def anchors(path: Path) -> "set[str]":
+    "What a link to a page may end in: the slugs of its headings, as Quarto makes them, and its figures."
+    cells = cells_of(path)
+    headings = re.findall(r"^##+ +(.+?)(?: *\{.*\})?$", re.sub(r"\]\([^)]*\)", "", markdown_of(cells)), re.MULTILINE)
+    plain = [re.sub(r"^[\W\d_]+|[^\w\s.-]", "", heading).strip().lower() for heading in headings]
+    return {re.sub(r"\s+", "-", heading) for heading in plain} | set(labels_of(cells))
+
+
+def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
+    "Does every relative link and picture of the text lead somewhere, and has every picture an alt text?"
+    text = prose_of(cells)
+    pictures = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
+    found = [f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
+    for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
+        if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
+            continue
+        name, _, fragment = link.partition("#")
+        target = path.parent / name if name else path
+        if not target.exists():
+            found.append(f"a link to {link}, which is not there")
+        elif fragment and target.suffix == ".ipynb" and fragment not in anchors(target):
+            found.append(f"a link to {link}: that page has no such heading")
+    return found
+
+
+def bibliography(text: str) -> "list[tuple[str, dict[str, str]]]":
+    "The entries of a .bib file, each its key and its fields, one field a line."
+    entries = re.findall(r"^@\w+\{([^,\s]*),\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    return [(key, dict(re.findall(r"^ *(\w+) *= *\{(.+)\},?$", fields, re.MULTILINE))) for key, fields in entries]
+
+
+def entry_faults(text: str) -> "list[str]":
+    "Can every entry of a .bib file be read, has it a key of its own, a title, an author and a year?"
+    entries = bibliography(text)
+    begun, counts = len(re.findall(r"^\s*@", text, re.MULTILINE)), Counter(key for key, _ in entries)
+    found = [f"{begun} entries begin, {len(entries)} can be read"] if begun != len(entries) else []
+    found += [f"{key} is the key of {n} entries" for key, n in counts.items() if n > 1]
+    return found + [f"{key} has no {name}" for key, fields in entries for name in ("title", "author", "year") if name not in fields]
+
+
+def work_faults(cells: "list[dict]", entries: "list[tuple[str, dict[str, str]]]") -> "list[str]":
+    "Has the bibliography every work that the text links to on arxiv.org or doi.org, and every key that it cites?"
+    text, keys = prose_of(cells), {key for key, _ in entries}
+    works = {fields[name].lower() for _, fields in entries for name in ("eprint", "doi") if name in fields}
+    links = re.findall(r"\b(?:arxiv\.org/abs|doi\.org)/([^\s)>\"]+)", text, re.IGNORECASE)
+    found = [f"references.bib lacks {link}" for link in links if re.sub(r"(?<=\d)v\d+$|[.,;:]+$", "", link.lower()) not in works]
+    cited = set(re.findall(r"(?<![\w./@])@\{?(\w+(?:[:.#$%&+?<>~/-]\w+)*)", text))
+    return found + [f"references.bib has no {key}" for key in sorted(cited - keys) if not key.startswith(("fig-", "tbl-", "sec-"))]
+
+
+def sidebar_faults(paths: "list[Path]") -> "list[str]":
+    "Does the sidebar name every page, and no other?"
+    named = set(re.findall(r"[\w./-]+\.(?:ipynb|qmd)", (TOP / "_quarto.yml").read_text(encoding="utf-8")))
+    there = {p.relative_to(TOP / "nbs").as_posix() for p in [*paths, *(TOP / "nbs").glob("*.qmd")]}
+    return [f"_quarto.yml: {'no page of the name' if n in named else 'the sidebar lacks'} {n}" for n in sorted(named ^ there)]
+
+
 def main() -> None:
     "Print every fault; fail if there is one."
     paths = sorted(p for p in (TOP / "nbs").rglob("*.ipynb") if not any(o.startswith((".", "_")) for o in p.relative_to(TOP).parts))
-    found = [f"{p.relative_to(TOP)}: {fault}" for p in paths for fault in faults(p)]
+    pages = {p: cells_of(p) for p in paths}
+    counts = Counter(label for cells in pages.values() for label in labels_of(cells))
+    references = (TOP / "nbs/references.bib").read_text(encoding="utf-8")
+    works = bibliography(references)
+    found = [f"{p.relative_to(TOP)}: {fault}" for p, cells in pages.items() for fault in form_faults(p, cells) + badge_faults(p, cells)
+             + figure_faults(cells, counts) + link_faults(p, cells) + work_faults(cells, works)]
+    found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
     print("\n".join(found) or f"{len(paths)} pages are in form.")
     sys.exit(bool(found))
 

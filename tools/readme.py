@@ -44,6 +44,8 @@ def markdown(source: str) -> str:
     for i, part in enumerate(parts[::2]):
         part = re.sub(r"^:::.*\n?", "", part, flags=re.MULTILINE)
         part = re.sub(r"(\]\([^)\s]+(?:\s+\"[^\"]*\")?\))\{[^}]*\}", r"\1", part)
+        part = re.sub(r"\s+\(@fig-[\w-]+\)", "", part)
+        part = re.sub(r"@fig-[\w-]+", "the figure below", part)
         part = re.sub(r"(\]\()([^)\s]+)", lambda m: m[1] + from_top(m[2]), part)
         parts[2 * i] = re.sub(r"(<img[^>]*\ssrc=\")([^\"]+)", lambda m: m[1] + from_top(m[2]), part)
     return "".join(parts)
