@@ -16,7 +16,7 @@ from .curation import FaceStore
 from .encoders import Embeddings
 
 # %% auto #0
-__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Batches']
+__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -66,6 +66,7 @@ class Batch:
     rank: int = 0 # which share
     world: int = 1 # of how many
     drawn: int = field(default=0, repr=False) # how often something was drawn
+    others: Tensor | None = None # (B,D) embeddings of another picture of the same people, their own where there is none
     def __len__(self) -> int: return len(self.images)
     def rng(self) -> torch.Generator:
         "A generator on the device; another one at each call, the same ones in the same step of any run."
@@ -94,6 +95,19 @@ def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where
     order = np.random.default_rng(0).permutation(len(people)); inside = np.zeros(len(people), bool); inside[order[np.cumsum(counts[order]) <= faces]] = True
     return np.flatnonzero(inside[back])
 
+class Another:
+    "Another picture of the same person, chosen evenly among them."
+    def __init__(self, codes: np.ndarray # (n,) the person of each face, below 0 where unknown
+                 ):
+        who = np.where(codes < 0, -1 - np.arange(len(codes)), codes); _, back, counts = np.unique(who, return_inverse=True, return_counts=True)
+        self.order = torch.from_numpy(np.argsort(who, kind='stable')); self.place = torch.empty(len(codes), dtype=torch.long); self.place[self.order] = torch.arange(len(codes))
+        self.many, self.first = torch.from_numpy(counts[back]), torch.from_numpy((np.cumsum(counts) - counts)[back])
+    def __call__(self, i: Tensor, # (B,) faces
+                 u: Tensor # (B,) in [0, 1)
+                 ) -> Tensor: # (B,) faces; the same where there is no other
+        n, first = self.many[i], self.first[i]; far = 1 + (u * (n - 1).clamp(min=1)).long()
+        return torch.where(n > 1, self.order[first + (self.place[i] - first + far) % n], i)
+
 # %% ../nbs/05b_batches.ipynb #050113
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
@@ -116,6 +130,7 @@ class Batches:
         if self.on_device: self.images = torch.from_numpy(store.images[i]).permute(0, 3, 1, 2).to(self.device)      # channels_last by its strides
         self.embeddings = torch.from_numpy(np.stack([embeddings.values[i], embeddings.mirrored[i]])).float().to(self.device)
         self.order = (-1, torch.empty(0))                                                   # epoch, its order
+        self.another = Another(store.identity_codes[i])
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
         return self.n // self.batch_size
@@ -140,4 +155,6 @@ class Batches:
         flip = batch.uniform() < .5
         batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=torch.channels_last)
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
+        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed((self.seed * 7919 + step) % 2**62))[self.team.rank::self.team.world]
+        others = self.embeddings[:, self.another(i, u).to(self.device)]; batch.others = torch.where(flip[:, None], others[1], others[0])
         return batch

@@ -26,6 +26,7 @@ class CVAERecipe(AdversarialRecipe):
     generator: dict = field(default_factory=lambda: dict(posterior=True)) # arguments of `Generator`
     kl: float = .0003 # price of a nat that the posterior tells the generator
     drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
+    swap: float = 0. # share of the faces that are asked for by the embedding of another picture of the person
     strangers: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
     faces: int = 0 # learn from so many faces only, of whole people; 0 for all
     grey: bool = False # learn from grey pictures
@@ -58,6 +59,7 @@ class CVAEGAN(Adversarial):
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         self.meets, r = self.phase(at)[0], self.recipe
         if r.grey: batch.images = (batch.images * batch.images.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(batch.images).contiguous(memory_format=torch.channels_last)
+        if r.swap: batch.embeddings = torch.where((batch.uniform() < r.swap)[:, None], batch.others, batch.embeddings)
         if r.drift: batch.embeddings = F.normalize(batch.embeddings + r.drift * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1)
         return super().step(batch, at)
 
@@ -88,8 +90,7 @@ class CVAEGAN(Adversarial):
     @torch.no_grad()
     def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         "Faces with any noise, and their identity; distances to the pictures with the noise of these pictures."
-        fakes, valid = super().look(x, e, noise)
-        told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
+        fakes, valid = super().look(x, e, noise); told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
         return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
 
 # %% ../../nbs/recipes/cvae_gan.ipynb #cv0015
