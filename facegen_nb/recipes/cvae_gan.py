@@ -24,7 +24,8 @@ class CVAERecipe(AdversarialRecipe):
     name: str = 'cvae-gan'
     method: str = 'cvae_gan'
     generator: dict = field(default_factory=lambda: dict(posterior=True)) # arguments of `Generator`
-    kl: float = .0003 # price of a nat that the posterior tells the generator
+    kl: float = .002 # price of a nat that the posterior tells the generator
+    nats: float = 30. # so many are free
     drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
     swap: float = 0. # share of the faces that are asked for by the embedding of another picture of the person
     strangers: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
@@ -76,7 +77,7 @@ class CVAEGAN(Adversarial):
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             a, views = x[rows], seen[rows]; fake, asked = self.kept if self.kept and self.parts == 1 else self.fakes(a, e[rows], z[rows], side); n = len(self.nats)
             values = {k: v.mean() for k, v in self.likeness(fake[:n], a[:n], asked[:n], views[:n], centre=adversarial).items()} | dict(kl=self.nats.mean())
-            loss = r.kl * values['kl'] + sum(getattr(r, k) * values[k] for k in self.weights if k in values and k != 'identity')
+            loss = r.kl * F.relu(values['kl'] - r.nats) + sum(getattr(r, k) * values[k] for k in self.weights if k in values and k != 'identity')
             if r.identity:
                 if n < len(a): values['identity'] = (values['identity'] + identity_loss(self.encoder(glimpse(fake[n:], self.encoder.input_size, views[n:])), asked[n:]).mean()) / 2
                 loss = loss + r.identity * values['identity']
