@@ -27,14 +27,15 @@ __all__ = ['BUNDLED', 'ABOUT', 'GUIDANCE', 'crop_face', 'Studio', 'find_checkpoi
 
 # %% ../nbs/09c_app.ipynb #090108
 def crop_face(image: np.ndarray | Image.Image, # any size
-              detector: FaceDetector | None # None takes the largest centred square
+              detector: FaceDetector | None, # None takes the largest centred square
+              frame: str = 'face' # where eyes, nose and mouth go: that of the model's training pictures
               ) -> np.ndarray: # uint8 (128,128,3)
     "The face on a picture, cropped like those of training; raises `FacegenError` where none is found."
     x = picture(image)
     if detector is None: side = min(x.shape[:2]); t, l = (x.shape[0] - side) / 2, (x.shape[1] - side) / 2; return crop_square(Image.fromarray(x), (l, t, l + side, t + side))
     found = detector([x])[0]; k = main_face(found, x.shape)
     if k is None: raise FacegenError(f'No face was found on the picture of {x.shape[1]} by {x.shape[0]} pixels; give one with a face that looks at the camera, or say that it is cropped already.')
-    return align(x, found.landmarks[k])
+    return align(x, found.landmarks[k], frame=frame)
 
 # %% ../nbs/09c_app.ipynb #090121
 class Studio:
@@ -48,6 +49,8 @@ class Studio:
         self.generator, self.encoder, self.judge = generator, encoder, judge
     @property
     def many_steps(self) -> bool: "Whether guidance stresses the embedding (a model of many steps) and not the noise."; return hasattr(self.generator, 'steps')
+    @property
+    def frame(self) -> str: "Where training had eyes, nose and mouth."; return (self.generator.fingerprint.get('crop') or {}).get('frame') or 'face'
     @cached_property
     def detector(self) -> FaceDetector: "Finds faces, where the encoder computes."; return FaceDetector(device=self.encoder.gain.device)
 
@@ -125,19 +128,19 @@ def build_app(studio: Studio # what does the work
             except FacegenError as ex: raise gr.Error(str(ex)) from None
         return call
     @safely
-    def take(image, cropped): return None if image is None else crop_face(image, None if cropped else studio.detector)
+    def take(image, cropped): return None if image is None else crop_face(image, None if cropped else studio.detector, studio.frame)
     @safely
     def draw(face, n, guidance, seed):
         if face is None: return []
-        faces = studio.draw(np.repeat(studio.embed(face)[None], int(n), 0), int(seed), guidance)
+        faces = studio.draw(np.repeat(studio.embed(face)[None], int(n), 0), int(seed or 0), guidance)
         return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judged(faces, face))]
     @safely
     def walk(a, b, guidance, seed, share):
         if a is None or b is None: return [], None
         u, v = studio.embed(a), studio.embed(b)
-        return list(studio.walk(u, v, 8, seed=int(seed), guidance=guidance)), studio.draw(slerp(u[None], v[None], share), int(seed), guidance)[0]
+        return list(studio.walk(u, v, 8, seed=int(seed or 0), guidance=guidance)), studio.draw(slerp(u[None], v[None], share), int(seed or 0), guidance)[0]
     label, most = GUIDANCE[studio.many_steps]
-    with gr.Blocks(title='facegen_nb', analytics_enabled=False) as page:
+    with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(600, 600)) as page:
         gr.Markdown(ABOUT + (f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is the same picture, about 0 another person." if studio.judge else ''))
         faces, uploads = [], []
         with gr.Row():
@@ -145,15 +148,15 @@ def build_app(studio: Studio # what does the work
                 with gr.Column():
                     upload = gr.Image(label=f'{name}: a picture', type='pil', sources=['upload', 'clipboard', 'webcam'], height=220)
                     with gr.Row(): cropped = gr.Checkbox(label='It is cropped already'); other = gr.Button('A rendered person')
-                    face = gr.Image(studio.person(k), label='What the recogniser sees', type='numpy', interactive=False, height=180); number = gr.State(k)
+                    face = gr.Image(studio.person(k), label='What the recogniser sees', type='numpy', format='png', interactive=False, height=180); number = gr.State(k)
                     gr.on([upload.change, cropped.change], take, [upload, cropped], face)
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face); uploads.append(upload)
         with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
-        gallery = gr.Gallery(label='Drawn from the embedding', columns=6, height='auto', object_fit='contain')
+        gallery = gr.Gallery(label='Drawn from the embedding', format='png', columns=6, height='auto', object_fit='contain')
         with gr.Row():
-            share = gr.Slider(0, 1, .5, step=.01, label='From the person (0) to somebody else (1)'); between = gr.Image(label='On the way', interactive=False, height=180)
-        strip = gr.Gallery(label='The whole way', columns=8, height='auto', object_fit='contain')
+            share = gr.Slider(0, 1, .5, step=.01, label='From the person (0) to somebody else (1)'); between = gr.Image(label='On the way', format='png', interactive=False, height=180)
+        strip = gr.Gallery(label='The whole way', format='png', columns=8, height='auto', object_fit='contain')
         gr.on([page.load, faces[0].change, n.change, guidance.change, seed.change], draw, [faces[0], n, guidance, seed], gallery)
         gr.on([page.load, *(f.change for f in faces), guidance.change, seed.change, share.change], walk, [*faces, guidance, seed, share], [strip, between])
         gr.Markdown(MISUSE)
@@ -165,7 +168,7 @@ def start_app(studio: Studio, # what does the work
               port: int = 7860, # where
               wait: bool = True # until it is stopped
               ) -> str: # its address
-    "Start the page; pictures that are dropped in stay in this machine's memory and temporary folder."
+    "Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes."
     gr = need('gradio', 'app'); page = build_app(studio)
     _, address, _ = page.launch(server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, footer_links=[],
                                 theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace']))

@@ -121,7 +121,7 @@ class Batches:
                  faces: int = 0 # learn from so many faces only, of whole people; 0 for all
                  ):
         self.team = team or Team('cpu'); i = store.indices(split)
-        if faces: i = i[some_people(store.identity_codes[i], faces)]
+        if faces and not len(i := i[some_people(store.identity_codes[i], faces)]): raise FacegenError(f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.')
         self.n, self.seed, self.device, self.batch_size = len(i), seed, self.team.device, min(batch_size, len(i))
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
         if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')
@@ -155,6 +155,6 @@ class Batches:
         flip = batch.uniform() < .5
         batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=torch.channels_last)
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
-        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed((self.seed * 7919 + step) % 2**62))[self.team.rank::self.team.world]
-        others = self.embeddings[:, self.another(i, u).to(self.device)]; batch.others = torch.where(flip[:, None], others[1], others[0])
+        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(((self.seed << 40) + step + 2**61) % 2**62))[self.team.rank::self.team.world]; others = self.embeddings[:, self.another(i, u).to(self.device)]
+        batch.others = torch.where(flip[:, None], others[1], others[0])
         return batch

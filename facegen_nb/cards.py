@@ -213,18 +213,20 @@ def save_card(run: str | Path, # a run folder
 # %% ../nbs/09a_cards.ipynb #090051
 def release(run: str | Path, # a run folder
             out: str | Path, # the folder to make, such as checkpoints/lfw; refused where it exists
-            store: Any = None # the store it was trained on, for the card
+            store: Any = None, # the store it was trained on, for the card
+            license: str = 'apache-2.0' # of the weights, as the hub spells it; what encoder and pictures allow goes before it
             ) -> Path: # the same
     "Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run. Measure that folder next, as halves are what others will load."
     run, out = Path(run), Path(out)
     if out.exists(): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
-    last = checkpoint_of(run); about = read_file(last/'about.json', json.loads)
-    if about is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
+    r, last = read_run(run, store=store), checkpoint_of(run)                            # refuses what does not belong together before anything is written
+    if r.at is None or r.config is None or r.environment is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
+    out.parent.mkdir(parents=True, exist_ok=True)
     with atomic(out) as tmp:
         tmp.mkdir(); load_generator(last).half()._save_pretrained(tmp)
         for f in ('recipe.yaml', 'environment.json'): shutil.copy(run/f, tmp/f)
-        write_json(tmp/'about.json', {k: v for k, v in about.items() if k != 'files'})
-    save_card(out, store=store)
+        write_json(tmp/'about.json', {k: v for k, v in r.at.items() if k != 'files'})
+    save_card(out, store=store, license=license)
     return out
 
 # %% ../nbs/09a_cards.ipynb #090034

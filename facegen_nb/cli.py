@@ -98,7 +98,7 @@ def read_names(file: Path | None # a text file
                ) -> list[str]: # its lines, without empty ones
     "Names, one a line; raises `FacegenError` where there is no such file."
     if file is None: return []
-    try: return [n for line in file.read_text(encoding='utf-8').splitlines() if (n := line.strip())]
+    try: return [n for line in file.read_text(encoding='utf-8-sig').splitlines() if (n := line.strip())]
     except (OSError, UnicodeDecodeError) as ex: raise FacegenError(f"The list '{file}' could not be read ({type(ex).__name__}); give a text file with a name a line.") from None
 
 @command
@@ -417,12 +417,13 @@ def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', help='F
 @command
 def release(run: Annotated[Path, typer.Argument(help='A run folder.')],
             out: Annotated[Path, typer.Option(help='The folder to make.')],
-            store: Annotated[Optional[Path], typer.Option(help='The store it was trained on: the card then tells what is in it.')] = None):
+            store: Annotated[Optional[Path], typer.Option(help='The store it was trained on: the card then tells what is in it.')] = None,
+            license: Annotated[str, typer.Option(help='Of the weights, as the hub spells it; what the encoder and the pictures allow goes before it.')] = 'apache-2.0'):
     """Make a run's last checkpoint a folder of its own, in half precision, with a card; evaluate it, then write the card again.
 
     Example: `facegen release runs/lfw --store lfw --out checkpoints/lfw`
     """
-    made = cards.release(run, out, FaceStore(store) if store else None); print(f"{made}: {sum(f.stat().st_size for f in made.iterdir())/1e6:.1f} MB")
+    made = cards.release(run, out, FaceStore(store) if store else None, license); print(f"{made}: {sum(f.stat().st_size for f in made.iterdir())/1e6:.1f} MB")
 
 @command
 def card(run: Annotated[Path, typer.Argument(help='A run folder or a released model; evaluate it first, so that the card has numbers.')],

@@ -4,7 +4,7 @@
 
 # %% ../nbs/02_curation.ipynb #020004
 from __future__ import annotations
-import contextlib, csv, hashlib, io, json, os, pickle, re, shutil, struct, warnings
+import contextlib, csv, hashlib, io, json, os, pickle, re, shutil, struct, unicodedata, warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +27,10 @@ __all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'CO
            'FAR_BATCH', 'Work', 'COMMIT', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
            'cut_aligned', 'small_reason', 'cut_marked', 'folder_rule', 'folder_identity', 'folder_identities',
            'check_fractions', 'person_key', 'split_keys', 'split_people', 'Growing', 'Cropped', 'npy_header', 'locked',
-           'StoreFiles', 'csv_line', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'named_rows', 'table',
-           'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found',
-           'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'curate_source', 'curate',
-           'nothing_text', 'output_errors', 'plot_funnel']
+           'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'named_rows',
+           'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered',
+           'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify',
+           'curate_source', 'curate', 'nothing_text', 'output_errors', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -311,9 +311,16 @@ def csv_line(values: Sequence[str] # cells
     "A line of a CSV file."
     b = io.StringIO(); csv.writer(b).writerow(values); return b.getvalue().encode()
 
+def plain_name(name: str # of a person, a folder or a picture
+               ) -> str: # the same for all ways of writing it
+    "A name as it is compared: without accents' two spellings, case, and the difference of blank and underline."
+    return unicodedata.normalize('NFC', name).casefold().replace('_', ' ').strip()
+
+# %% ../nbs/02_curation.ipynb #020192
 class StoreWriter(StoreFiles):
     "Appends faces and rejects to a folder that becomes a store; goes on from its last `commit` where there is one."
-    without: frozenset[str] = frozenset() # people, folders and pictures that were asked to be left out
+    without: frozenset[str] = frozenset() # people, folders and pictures that were asked to be left out, as `plain_name` writes them
+    met: set[str] # those of them that were there
     def add(self, source: int, # number of the source
             picture: str, # the entry's name: its faces stay on one side of a split
             name: str, # the face's name
@@ -333,7 +340,7 @@ class StoreWriter(StoreFiles):
              ) -> None:
         "Append faces, list rejects, count the steps; who asked to be left out is counted and named nowhere."
         path = PurePosixPath(c.source)
-        if self.without and not self.without.isdisjoint({c.identity, c.source, path.name, path.stem, *path.parts}): c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
+        if self.without and (found := self.without & {plain_name(n) for n in (c.identity or '', c.source, path.name, path.stem, *path.parts)}): self.met |= found; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
         self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
@@ -722,10 +729,11 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
     asked, named, workers = workers, [src is None or (src.named and identity != 'none') for src in opened], workers or os.cpu_count() or 1
     recipe = crop.recipe()
     request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed, identity=identity, pillow=PIL.__version__)
-    if without: request['without'] = hashlib.sha256('\n'.join(sorted(without)).encode()).hexdigest()
+    without = [without] if isinstance(without, str) else list(without)
+    if without: request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
     with output_errors(out), making(out, request) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.without = frozenset(without)
+        w.without, w.met = frozenset(map(plain_name, without)), set()
         if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is gone on with: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
@@ -738,6 +746,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
             w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], told])
         if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons))
         finish_store(w, names, named, split, seed, identity, dict(crop=recipe, counts={s: w.counts[s] for s in STEPS}, rejected=sum(w.reasons.values()), identity_rule=identity, sources=w.at['told']))
+        if tell and (lost := [n for n in without if plain_name(n) not in w.met]): tell(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
         write_datasheet(w.folder)
     return FaceStore(out)
 

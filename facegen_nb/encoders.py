@@ -63,7 +63,7 @@ class Encoder(nn.Module):
         "Inner maps (B,C,h,w) of pictures, coarse ones last; raises `FacegenError` where the network does not give them."
         net, x = self.net, self.prepare(images)
         if hasattr(net, 'features'): return net.features(x)
-        if not hasattr(net, 'stages'): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its features needs; set features=0, or critics=pixels, or take another encoder.")
+        if not (hasattr(net, 'stem') and hasattr(net, 'stages')): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its features needs; set features=0, or critics=pixels, or take another encoder.")
         maps = [net.stem(x)]                                                        # timm's networks of stages, such as EdgeNeXt
         for stage in net.stages: maps.append(stage(maps[-1]))
         return maps[1:]
@@ -276,7 +276,7 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
              tell: Callable[[str], None] = print, # gets a line when it must be trained first
              weights: str | Path | None = None # the file that another machine made; default: the cache
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: the one that comes with the package; of other settings, from the cache, or trained first (one to two minutes on two cores)."
+    "The encoder for rendered faces: those of the default settings come with the package; others are read from the cache, or trained first (one to two minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
     file = weight_file(made, weights) if weights else own_file(made)

@@ -221,7 +221,7 @@ def reader(settings: ReaderSettings | None = None, # another reader than the def
            device: torch.device | str | None = None, # where to put it; None for the fastest device
            tell: Callable[[str], None] = print # gets lines when it must be trained first
            ) -> Reader: # frozen
-    "The reader of identity factors: the one that comes with the package; of other settings, from the cache, or trained first (a few minutes on two cores)."
+    "The reader of identity factors: from the package or the cache where it lies there, else trained first (a few minutes on two cores)."
     from safetensors.torch import save_file
     s = settings or ReaderSettings(); file, device = reader_file(s), pick_device(device)
     if not file.is_file():

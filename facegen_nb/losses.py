@@ -30,8 +30,8 @@ def fetch_lpips(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
     "Put the weights of an LPIPS network where torch keeps such files, from where torchvision publishes them; raises `FacegenError` when they cannot be had, or FACEGEN_OFFLINE is set."
     if (why := lpips_missing(net)) is None: return
     if os.environ.get('FACEGEN_OFFLINE'): raise FacegenError(why)
-    file = LPIPS_FILES[net]; to = os.path.join(torch.hub.get_dir(), 'checkpoints', file); os.makedirs(os.path.dirname(to), exist_ok=True)
-    try: torch.hub.download_url_to_file(f'https://download.pytorch.org/models/{file}', to, hash_prefix=file.rpartition('-')[2].partition('.')[0], progress=False)
+    file = LPIPS_FILES[net]; to = os.path.join(torch.hub.get_dir(), 'checkpoints', file)
+    try: os.makedirs(os.path.dirname(to), exist_ok=True); torch.hub.download_url_to_file(f'https://download.pytorch.org/models/{file}', to, hash_prefix=file.rpartition('-')[2].partition('.')[0], progress=False)
     except Exception as ex: raise FacegenError(f'{why} It could not be fetched ({type(ex).__name__}: {str(ex)[:100]}).') from None
 
 class LPIPS(nn.Module):

@@ -85,7 +85,7 @@ class AdversarialRecipe(Recipe):
     mse: float = 0. # weight of the squared distance to the picture
     lpips: float = .7 # weight of LPIPS to the picture
     lpips_net: str = 'squeeze' # network of LPIPS
-    features: float = 0. # weight of the distance in the encoder's own layers (`rendered` only)
+    features: float = 0. # weight of the distance in the encoder's own layers, where it shows them (`rendered`, EdgeFace)
     identity: float = .7 # weight of one minus the encoder's cosine
     adversarial: float = .12 # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = .7 # share of the budget at which the adversary joins
@@ -362,7 +362,7 @@ class Judged(Method):
         "Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for; the pictures x are for methods that look at them."
         return self.run['g'](e, z, *([side] if side < 128 else [])), e
     def judged(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
-        "Logits (B,) of disturbed faces."
+        "Logits (B,) of disturbed faces, or (B,K) of several critics."
         return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=torch.channels_last), e)
 
     def learn_d(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment) -> dict[str, Tensor]:
@@ -371,7 +371,7 @@ class Judged(Method):
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows])    # in one part: the generator will learn from the same fakes
-            if self.parts == 1: self.kept = fake, asked
+            self.kept = (fake, asked) if self.parts == 1 else None
             real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
             loss = d_loss(real, fakes, r.adversary, r.labels[:2])
             values = dict(d=loss, d_real=real.mean(), d_fake=fakes.mean(), accuracy=((real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()) / 2)
@@ -385,7 +385,7 @@ class Judged(Method):
         total = torch.zeros((), device=self.device)
         with torch.autocast(self.device.type, enabled=False):
             for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
-                if weight: faces = faces.float().detach().requires_grad_(); total = total + weight * gradient_penalty(self.judged(faces, e, u), faces)
+                if weight: faces = faces.float().detach().requires_grad_(); total = total + weight * gradient_penalty(self.judged(faces, e, u).reshape(len(faces), -1).mean(1), faces)
         return total
 
 # %% ../nbs/05c_methods.ipynb #050029
@@ -394,8 +394,10 @@ class Adversarial(Judged):
     weights = ('l1', 'mse', 'lpips', 'features', 'identity')
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
-        self.add('d', Discriminator(embed_dim=fingerprint['dim'], **r.discriminator), 'adam', r.lr_d, r.betas)
+        self.add('d', self.critic(fingerprint['dim']), 'adam', r.lr_d, r.betas)
         return self.add('g', Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator), r.optimiser, r.lr_g, r.betas)
+
+    def critic(self, dim: int) -> nn.Module: "Who judges realism: faces and unit embeddings (B,dim) to logits (B,) or (B,K)."; return Discriminator(embed_dim=dim, **self.recipe.discriminator)
 
     def score(self, valid: dict[str, float]) -> float:
         weights = {k: getattr(self.recipe, k) for k in self.weights if k in valid}
@@ -428,10 +430,11 @@ class Adversarial(Judged):
             if adversarial:
                 with torch.no_grad(): real = self.judged(x[rows], e[rows], u[rows]) if r.adversary == 'relativistic' else None
                 values['g'] = g_loss(self.judged(fake, e[rows], u[rows]), r.adversary, real, r.labels[2]); loss = loss + r.adversarial * values['g']
-            values['spread'] = spread(fake.detach()) / spread(x[rows])
+            values['spread'] = spread(fake.detach()) / spread(x[rows]).clamp(min=1e-6)
             return loss, values
         return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
 
+# %% ../nbs/05c_methods.ipynb #050129
 def spread(faces: Tensor # (B,3,S,S)
            ) -> Tensor: # scalar
     "How much faces differ from each other: standard deviation over the batch, on 8x8 thumbnails."

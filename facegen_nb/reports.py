@@ -87,7 +87,7 @@ def load_result(path: str | Path # a results.json, or the folder of a run
 
 # %% ../nbs/09_reports.ipynb #090021
 STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'auc': 'AUC', 'rank1': 'rank-1'}
-WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', factors_mean='recovery of the identity factors, mean')
+WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)', factors_mean='recovery of the identity factors, mean')
 STARTS = dict(fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
               nearest_ratio='distance to the nearest training face, generated over real ({})', copies='copies: nearer to a training face than 99 % of real faces ({})',
               lpips='LPIPS ({})', diversity='diversity among draws of one embedding, LPIPS ({})', factor='recovery of the factor “{}”')

@@ -43,6 +43,7 @@ def markdown(source: str) -> str:
     parts = re.split(r"(^```.*?^```[^\S\n]*$)", source, flags=re.MULTILINE | re.DOTALL)
     for i, part in enumerate(parts[::2]):
         part = re.sub(r"^:::.*\n?", "", part, flags=re.MULTILINE)
+        part = re.sub(r"!\[([^\]]*)\](\([^)\s]+\))\{[^}]*fig-alt=\"([^\"]*)\"[^}]*\}", r"![\3]\2\n\n*\1*", part)
         part = re.sub(r"(\]\([^)\s]+(?:\s+\"[^\"]*\")?\))\{[^}]*\}", r"\1", part)
         part = re.sub(r"\s+\(@fig-[\w-]+\)", "", part)
         part = re.sub(r"@fig-[\w-]+", "the figure below", part)
