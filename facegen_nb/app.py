@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from .cards import MISUSE
 from .core import FacegenError, pick_device, to_uint8
-from .curation import crop_square
+from .curation import cut_box
 from .detection import FaceDetector, align, main_face, picture
 from .encoders import Encoder, embed_images, encoder_of, load_encoder
 from .faces import rendered_faces
@@ -32,7 +32,7 @@ def crop_face(image: np.ndarray | Image.Image, # any size
               ) -> np.ndarray: # uint8 (128,128,3)
     "The face on a picture, cropped like those of training; raises `FacegenError` where none is found."
     x = picture(image)
-    if detector is None: side = min(x.shape[:2]); t, l = (x.shape[0] - side) / 2, (x.shape[1] - side) / 2; return crop_square(Image.fromarray(x), (l, t, l + side, t + side))
+    if detector is None: return cut_box(Image.fromarray(x), 1.).image
     found = detector([x])[0]; k = main_face(found, x.shape)
     if k is None: raise FacegenError(f'No face was found on the picture of {x.shape[1]} by {x.shape[0]} pixels; give one with a face that looks at the camera, or say that it is cropped already.')
     return align(x, found.landmarks[k], frame=frame)
@@ -142,7 +142,7 @@ def build_app(studio: Studio # what does the work
     label, most = GUIDANCE[studio.many_steps]
     with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(600, 600)) as page:
         gr.Markdown(ABOUT + (f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is the same picture, about 0 another person." if studio.judge else ''))
-        faces, uploads = [], []
+        faces = []
         with gr.Row():
             for k, name in enumerate(('The person', 'Somebody else, for the walk')):
                 with gr.Column():
@@ -151,7 +151,7 @@ def build_app(studio: Studio # what does the work
                     face = gr.Image(studio.person(k), label='What the recogniser sees', type='numpy', format='png', interactive=False, height=180); number = gr.State(k)
                     gr.on([upload.change, cropped.change], take, [upload, cropped], face)
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
-                    faces.append(face); uploads.append(upload)
+                    faces.append(face)
         with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
         gallery = gr.Gallery(label='Drawn from the embedding', format='png', columns=6, height='auto', object_fit='contain')
         with gr.Row():

@@ -5,18 +5,20 @@
 # %% ../nbs/05b_batches.ipynb #050004
 from __future__ import annotations
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .core import FacegenError, pick_device, to_float
-from .curation import FaceStore
+from .curation import FaceStore, known_people
 from .encoders import Embeddings
 
 # %% auto #0
-__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches']
+__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches', 'mean_face']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -66,7 +68,9 @@ class Batch:
     rank: int = 0 # which share
     world: int = 1 # of how many
     drawn: int = field(default=0, repr=False) # how often something was drawn
-    others: Tensor | None = None # (B,D) embeddings of another picture of the same people, their own where there is none
+    find_others: Callable[[], Tensor] | None = field(default=None, repr=False) # what `others` asks, once
+    @cached_property
+    def others(self) -> Tensor: "Embeddings (B,D) of another picture of the same people, their own where there is none."; return self.find_others()
     def __len__(self) -> int: return len(self.images)
     def rng(self) -> torch.Generator:
         "A generator on the device; another one at each call, the same ones in the same step of any run."
@@ -91,7 +95,7 @@ def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where
                 faces: int # at most so many
                 ) -> np.ndarray: # positions, in order
     "All faces of as many people as give so many faces; the same people whenever it is asked, and more of them for more faces."
-    who = np.where(codes < 0, -1 - np.arange(len(codes)), codes); people, back, counts = np.unique(who, return_inverse=True, return_counts=True)
+    people, back, counts = np.unique(known_people(codes), return_inverse=True, return_counts=True)
     order = np.random.default_rng(0).permutation(len(people)); inside = np.zeros(len(people), bool); inside[order[np.cumsum(counts[order]) <= faces]] = True
     return np.flatnonzero(inside[back])
 
@@ -99,7 +103,7 @@ class Another:
     "Another picture of the same person, chosen evenly among them."
     def __init__(self, codes: np.ndarray # (n,) the person of each face, below 0 where unknown
                  ):
-        who = np.where(codes < 0, -1 - np.arange(len(codes)), codes); _, back, counts = np.unique(who, return_inverse=True, return_counts=True)
+        who = known_people(codes); _, back, counts = np.unique(who, return_inverse=True, return_counts=True)
         self.order = torch.from_numpy(np.argsort(who, kind='stable')); self.place = torch.empty(len(codes), dtype=torch.long); self.place[self.order] = torch.arange(len(codes))
         self.many, self.first = torch.from_numpy(counts[back]), torch.from_numpy((np.cumsum(counts) - counts)[back])
     def __call__(self, i: Tensor, # (B,) faces
@@ -139,11 +143,10 @@ class Batches:
         "Faces by their position."
         if self.on_device: return self.images[i.to(self.device)]
         return torch.from_numpy(self.source[self.rows[i.numpy()]]).permute(0, 3, 1, 2).to(self.device, non_blocking=True)
-    def mean_face(self, n: int = 2000 # of so many faces
-                  ) -> Tensor: # (3,32,32) in [-1, 1]
-        "The mean of the first faces and their mirror images."
-        x = F.avg_pool2d(self.pick(torch.arange(min(n, self.n))).float().mean(0), 4) / 127.5 - 1
-        return (x + x.flip(2)) / 2
+    def others(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
+        "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
+        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(((self.seed << 40) + step + 2**61) % 2**62))[self.team.rank::self.team.world]
+        both = self.embeddings[:, self.another(i, u).to(self.device)]; return torch.where(flip[:, None], both[1], both[0])
     def __call__(self, step: int # counted from 0
                  ) -> Batch: # this process's share
         "The faces, embeddings and random numbers of a step."
@@ -155,6 +158,13 @@ class Batches:
         flip = batch.uniform() < .5
         batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=torch.channels_last)
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
-        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(((self.seed << 40) + step + 2**61) % 2**62))[self.team.rank::self.team.world]; others = self.embeddings[:, self.another(i, u).to(self.device)]
-        batch.others = torch.where(flip[:, None], others[1], others[0])
+        batch.find_others = lambda: self.others(i, flip, step)
         return batch
+
+# %% ../nbs/05b_batches.ipynb #050123
+def mean_face(batches: Batches, # of some split
+              n: int = 2000 # of so many faces
+              ) -> Tensor: # (3,32,32) in [-1, 1]
+    "The mean of the first faces and their mirror images, small: where a generator's constant starts."
+    x = F.avg_pool2d(batches.pick(torch.arange(min(n, batches.n))).float().mean(0), 4) / 127.5 - 1
+    return (x + x.flip(2)) / 2

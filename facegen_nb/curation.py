@@ -30,7 +30,7 @@ __all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'CO
            'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'named_rows',
            'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered',
            'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify',
-           'curate_source', 'curate', 'nothing_text', 'output_errors', 'plot_funnel']
+           'curate_source', 'curate', 'nothing_text', 'output_errors', 'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -767,6 +767,12 @@ def output_errors(out: Path # the store's folder
     "Turn a full disk or a folder without permission into one sentence."
     try: yield
     except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space and start again (it goes on where it stood), or choose another folder.") from None
+
+# %% ../nbs/02_curation.ipynb #020194
+def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
+                 ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
+    "Make every face of unknown identity a person of its own."
+    return np.where(codes >= 0, codes, -2 - np.arange(len(codes))).astype(np.int64)
 
 # %% ../nbs/02_curation.ipynb #020110
 def plot_funnel(store: FaceStore # whose counts to draw

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from .core import FacegenError, environment, pick_device, progress, sha256, sheet, weights_dir, write_json
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
+from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
 from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
 from .losses import lpips_missing
@@ -25,17 +26,12 @@ from .robustness import robustness, spread
 from .workers import Blocks
 
 # %% auto #0
-__all__ = ['STEP', 'PARTS', 'known_people', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
-           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
-           'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part',
-           'about_run', 'judge_run']
+__all__ = ['STEP', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part', 'seen_part',
+           'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part', 'robustness_part',
+           'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part', 'about_run',
+           'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
-def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
-                 ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
-    "Make every face of unknown identity a person of its own."
-    return np.where(codes >= 0, codes, -2 - np.arange(len(codes))).astype(np.int64)
-
 def pick_faces(store: Any, # a FaceStore
                split: str = 'test', # which split
                limit: int | None = None, # most faces; whole people are taken until it is reached

@@ -20,9 +20,9 @@ from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
 __all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Posterior', 'kl_normal',
-           'Generator', 'with_spread', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
-           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
-           'checkpoint_of', 'load_generator']
+           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
+           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
+           'model_class', 'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -233,6 +233,13 @@ def with_spread(x: Tensor # (B,C,H,W) maps of a batch
     std = (x.view(group, -1, *x.shape[1:]).float().var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
     return torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
 
+def pair_logits(h: Tensor, # (B,C) features of faces
+                score: nn.Module, # features to realism (B,1)
+                asked: Tensor # (B,C) projected embeddings
+                ) -> Tensor: # (B,) float32
+    "How real a face is, plus how well it goes with the embedding (projection; Miyato and Koyama 2018)."
+    return (score(h).squeeze(1) + (h * asked).sum(1) / math.sqrt(h.shape[1])).float()
+
 class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
@@ -249,8 +256,7 @@ class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', 
         for conv in self.convs: x = F.leaky_relu(conv(x), .2, inplace=True)
         return F.leaky_relu(self.final(with_spread(x)), .2).sum((2, 3))
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
-        h = self.features(images)
-        return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
+        return pair_logits(self.features(images), self.score, self.project(embeddings * self.loud))
 
 # %% ../nbs/04_models.ipynb #040067
 class Head(nn.Module):
@@ -270,8 +276,7 @@ class Head(nn.Module):
     def forward(self, maps: Tensor, embeddings: Tensor) -> Tensor:
         x = F.conv2d(F.group_norm(maps, 1), self.mixture.to(maps.dtype))               # how loud the network is makes no difference
         for conv in self.convs: x = F.leaky_relu(conv(x), .2)
-        h = 16 * F.leaky_relu(self.final(with_spread(x)), .2).mean((2, 3))
-        return (self.score(h).squeeze(1) + (h * self.project(embeddings * self.loud)).sum(1) / math.sqrt(h.shape[1])).float()
+        return pair_logits(16 * F.leaky_relu(self.final(with_spread(x)), .2).mean((2, 3)), self.score, self.project(embeddings * self.loud))
 
 class FeatureDiscriminator(nn.Module):
     "Projected discriminator: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,K), one for each of K scales of a frozen network's maps."

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
 from .core import FacegenError, atomic, pick_device, progress, sha256, write_json
 from .crowds import crowd_metrics, reference_faces, squeezenet_features
-from .curation import FaceStore
+from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
-from .evaluation import known_people, pick_faces
+from .evaluation import pick_faces
 from .identity import check_judge, cosines, same_recogniser
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
