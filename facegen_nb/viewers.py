@@ -30,7 +30,7 @@ def slider(name: str, # of the viewer: letters, digits and hyphens, unique on it
     places = ''.join(f'<span hidden>{esc(t)}</span>' for t in labels)
     return f"""<figure class="figure viewer" id="{name}">
 {inside}
-<label style="display:block;margin-top:.5rem">{esc(what)}: <output for="{name}-range">{esc(labels[start])}</output><br>
+<label style="display:block;position:sticky;bottom:0;padding:.5rem 0;background:var(--bs-body-bg, white)">{esc(what)}: <output for="{name}-range">{esc(labels[start])}</output><br>
 <input type="range" id="{name}-range" min="0" max="{len(labels) - 1}" value="{start}" step="1" aria-valuetext="{esc(labels[start])}" style="width:100%;max-width:40rem"></label>
 <span class="places" hidden>{places}</span>
 <script>(() => {{
