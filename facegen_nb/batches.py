@@ -4,7 +4,7 @@
 
 # %% ../nbs/05b_batches.ipynb #050004
 from __future__ import annotations
-import os
+import atexit, os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,6 +32,7 @@ class Team:
         state = PartialState(cpu=str(device) == 'cpu')
         self.rank, self.world, self.device = state.process_index, state.num_processes, state.device
         self.words = dist.new_group(backend='gloo')
+        atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())    # else its threads may outlive the interpreter, and end a finished process with SIGABRT
 
     @property
     def first(self) -> bool:
