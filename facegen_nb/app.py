@@ -153,10 +153,10 @@ def build_app(studio: Studio # what does the work
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face)
         with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
-        gallery = gr.Gallery(label='Drawn from the embedding', format='png', columns=6, height='auto', object_fit='contain')
+        gr.Markdown('**Drawn from the embedding**'); gallery = gr.Gallery(show_label=False, format='png', columns=6, height='fit-content', object_fit='contain')
         with gr.Row():
             share = gr.Slider(0, 1, .5, step=.01, label='From the person (0) to somebody else (1)'); between = gr.Image(label='On the way', format='png', interactive=False, height=180)
-        strip = gr.Gallery(label='The whole way', format='png', columns=8, height='auto', object_fit='contain')
+        gr.Markdown('**The whole way**'); strip = gr.Gallery(show_label=False, format='png', columns=8, height='fit-content', object_fit='contain')
         gr.on([page.load, faces[0].change, n.change, guidance.change, seed.change], draw, [faces[0], n, guidance, seed], gallery)
         gr.on([page.load, *(f.change for f in faces), guidance.change, seed.change, share.change], walk, [*faces, guidance, seed, share], [strip, between])
         gr.Markdown(MISUSE)

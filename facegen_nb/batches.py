@@ -18,7 +18,7 @@ from .curation import FaceStore, known_people
 from .encoders import Embeddings
 
 # %% auto #0
-__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches', 'mean_face']
+__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches', 'thumbnails']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -163,9 +163,11 @@ class Batches:
         return batch
 
 # %% ../nbs/05b_batches.ipynb #050123
-def mean_face(batches: Batches, # of some split
-              n: int = 2000 # of so many faces
-              ) -> Tensor: # (3,32,32) in [-1, 1]
-    "The mean of the first faces and their mirror images, small: where a generator's constant starts."
-    x = F.avg_pool2d(batches.pick(torch.arange(min(n, batches.n))).float().mean(0), 4) / 127.5 - 1
-    return (x + x.flip(2)) / 2
+def thumbnails(batches: Batches, # of some split
+               n: int = 10_000, # of so many faces at most
+               side: int = 32 # pixels
+               ) -> tuple[Tensor, Tensor]: # (M,3,side,side) in [-1, 1] and embeddings (M,D), on the CPU
+    "Small pictures of the first faces and of their mirror images, with their embeddings: what a generator can start from."
+    rows = torch.arange(min(n, batches.n))
+    x = torch.cat([F.avg_pool2d(to_float(batches.pick(i)), 128 // side).cpu() for i in rows.split(512)])
+    return torch.cat([x, x.flip(3)]), batches.embeddings[:, rows.to(batches.device)].flatten(0, 1).cpu()

@@ -260,11 +260,11 @@ class Nets:
         if optimiser not in ('muon', 'adam'): raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
         self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else (torch.optim.AdamW if decay else torch.optim.Adam)(net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu'))
         return net
-    def start_from(self, face: Tensor # (3,32,32) in [-1, 1]
+    def start_from(self, faces: Tensor, # (N,3,32,32) in [-1, 1], small
+                   embeddings: Tensor # (N,D), unit norm: of these faces
                    ) -> None:
-        "Let a model that can do so, and its mean weights, start from a mean face."
-        for m in (self.model, self.ema.module):
-            if hasattr(m, 'start_from'): m.start_from(face)
+        "Let a model that can do so, and its mean weights, start from what is simple in the training faces."
+        if hasattr(self.model, 'start_from'): self.model.start_from(faces, embeddings); self.ema.module.load_state_dict(self.model.state_dict())
     def state(self) -> dict[str, Any]:
         "Everything but the mean weights that is needed to go on."
         return dict(nets={k: v.state_dict() for k, v in self.nets.items()}, opts={k: v.state_dict() for k, v in self.opts.items()}, scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged), parts=self.parts, dtype=str(self.dtype).split('.')[-1])
@@ -370,7 +370,7 @@ class Judged(Method):
         r, d = self.recipe, self.nets['d']; d.requires_grad_(True)
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows])    # in one part: the generator will learn from the same fakes
+            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows], x.shape[-1])    # in one part: the generator will learn from the same fakes
             self.kept = (fake, asked) if self.parts == 1 else None
             real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
             loss = d_loss(real, fakes, r.adversary, r.labels[:2])
@@ -406,7 +406,7 @@ class Adversarial(Judged):
     def phase(self, at: Moment) -> tuple[bool, int]:
         "Whether the adversary takes part, and the side of the faces."
         r = self.recipe; adversarial = bool(r.adversarial) and at.share >= r.adversary_from
-        return adversarial, 64 if at.share < r.coarse and not adversarial else 128
+        return adversarial, 64 if at.share < r.coarse else 128
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         r, (adversarial, side) = self.recipe, self.phase(at)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib, importlib.util, io, json, math
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 import torch
@@ -19,10 +20,10 @@ from .core import FacegenError, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Posterior', 'kl_normal',
-           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
-           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
-           'model_class', 'checkpoint_of', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Canvas', 'Generator',
+           'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
+           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
+           'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -135,9 +136,10 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
-    "Style (B,S) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
+    "Style (B,S) and a canvas (B,3,32,32) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
     def __init__(self, style_dim: int, # S
-                 channels: tuple[int, ...] # at sides 4, 8, 16, 32, 64; half of the last at 128
+                 channels: tuple[int, ...], # at sides 4, 8, 16, 32, 64; half of the last at 128
+                 looks: bool = False # at the canvas, before it paints on it
                  ):
         super().__init__()
         c = list(channels)
@@ -148,82 +150,101 @@ class Painter(nn.Module):
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
         self.shrink, self.fine, self.last = AdaGN(c[-1], c[-1] // 2, style_dim), nn.Conv2d(c[-1] // 2, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
         for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias); m.weight.data.mul_(.2)
-        self.register_buffer('mean', torch.zeros(1, 3, 32, 32))       # training puts the mean face here, to start from; it is not learnt
-    def forward(self, s: Tensor, side: int = 128) -> Tensor:
+        self.looks = nn.ModuleList(nn.Conv2d(3, b, 3, padding=1, bias=False) for b in c[1:4] if looks)      # at sides 8, 16 and 32
+    def forward(self, s: Tensor, canvas: Tensor, side: int = 128) -> Tensor:
         act, double = lambda x: F.leaky_relu(x, .2, inplace=True), lambda x: F.interpolate(x, scale_factor=2, mode='bilinear')
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
         x = act(self.first(x.contiguous(memory_format=torch.channels_last), s))
         rgb = None
-        for narrow, conv, to_rgb in zip(self.narrow, self.convs, self.rgbs):
-            x = act(conv(double(act(narrow(x, s))), s))
+        for narrow, conv, to_rgb, look in zip_longest(self.narrow, self.convs, self.rgbs, self.looks):
+            x = double(act(narrow(x, s)))
+            if look: x = x + look(F.adaptive_avg_pool2d(canvas, x.shape[-1]))
+            x = act(conv(x, s))
             rgb = to_rgb(x) if rgb is None else to_rgb(x) + double(rgb)
-            if rgb.shape[-1] == 32: rgb = rgb + self.mean
+            if rgb.shape[-1] == 32: rgb = rgb + canvas
             if rgb.shape[-1] == side: return rgb.float()
         x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
         return (x + double(rgb)).float()
 
 # %% ../nbs/04_models.ipynb #040063
-class Posterior(nn.Module):
-    "The noise behind a face: (B,3,H,W), looked at with 64 pixels a side, and its unit embedding (B,E) to mean and log-variance, (B,Z) each."
+class Canvas(nn.Module):
+    "What a linear model makes of unit embeddings (B,E) and normal noise (B,Z): blurred faces (B,3,32,32). Fitted, not trained."
     def __init__(self, embed_dim: int, # E
                  noise_dim: int, # Z
-                 channels: tuple[int, ...] = (48, 96, 192, 256) # at sides 32, 16, 8, 4
+                 linear: bool = True # False: only the mean face, whatever is asked for
                  ):
-        super().__init__()
-        c, self.gain = [3, *channels], math.sqrt(embed_dim)
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1, bias=False) for a, b in zip(c, c[1:]))
-        self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(8, b), b) for b in c[1:])
-        self.face, self.embed = loud(nn.Linear(16 * c[-1], 2 * noise_dim)), nn.Linear(embed_dim, 2 * noise_dim, bias=False)
-        nn.init.zeros_(self.embed.weight); self.face.weight.data[noise_dim:] *= .1; self.face.bias.data[noise_dim:] = -2
-    def forward(self, faces: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.interpolate(faces, size=(64, 64), mode='area').contiguous(memory_format=torch.channels_last)
-        for conv, norm in zip(self.convs, self.norms): x = F.leaky_relu(norm(conv(x)), .2)
-        mean, logvar = (self.face(x.flatten(1)) + self.embed(embeddings * self.gain)).float().chunk(2, 1)
-        return mean, logvar.clamp(-8, 2)
+        super().__init__(); self.linear = linear
+        self.register_buffer('mean', torch.zeros(3 * 32 * 32))
+        if linear:
+            self.register_buffer('centre', torch.zeros(embed_dim))                           # the mean embedding
+            self.register_buffer('asked', torch.zeros(embed_dim, 3 * 32 * 32))               # what each of its components does to the face
+            self.register_buffer('noise', torch.zeros(noise_dim, 3 * 32 * 32))               # and each number of the noise
 
-def kl_normal(mean: Tensor, # (B,Z)
-              logvar: Tensor # (B,Z) logarithm of the variance
-              ) -> Tensor: # (B,) nats, 0 for the standard normal
-    "Kullback-Leibler divergence of independent normal numbers from standard normal ones."
-    return .5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1)
+    @torch.no_grad()
+    def fit(self, faces: Tensor, # (N,3,32,32) in [-1, 1]
+            embeddings: Tensor, # (N,E), unit norm: of these faces
+            ridge: float = .02 # beside the mean variance of a component of the embeddings
+            ) -> None:
+        "Mean face, ridge regression on the embedding, principal components of what that leaves; on the CPU."
+        x = faces.cpu().flatten(1); self.mean.copy_(x.mean(0))
+        if not self.linear: return
+        x, centre = x - x.mean(0), embeddings.mean(0); e = (embeddings - centre).cpu(); square = e.T @ e
+        asked = torch.linalg.solve(square + ridge * square.diagonal().mean() * torch.eye(len(square)), e.T @ x); rest = x - e @ asked
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0); _, size, ways = torch.svd_lowrank(rest, min(len(self.noise) + 16, *rest.shape), niter=4)
+        ways = (size / math.sqrt(len(x)) * ways).T[:len(self.noise)]
+        for buffer, value in ((self.centre, centre), (self.asked, asked), (self.noise[:len(ways)], ways)): buffer.copy_(value)
+
+    def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
+        flat = self.mean.expand(len(embeddings), -1)
+        if self.linear: flat = flat + (embeddings - self.centre) @ self.asked + noise @ self.noise
+        return flat.view(-1, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+
+    def noise_of(self, faces: Tensor, # (B,3,S,S), S a multiple of 32
+                 embeddings: Tensor # (B,E)
+                 ) -> Tensor: # (B,Z)
+        "The noise that brings the canvas nearest to faces."
+        rest = F.adaptive_avg_pool2d(faces, 32).flatten(1) - self(embeddings, faces.new_zeros(len(faces), len(self.noise))).flatten(1)
+        return rest @ self.noise.T / self.noise.square().sum(1).clamp(min=1e-12)
 
 # %% ../nbs/04_models.ipynb #040027
 class Generator(FaceModel):
-    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 6.9 M parameters by default, 1.4 M more with a posterior."
+    "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 7 M parameters by default."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  noise_dim: int = 64, # size of the noise
                  style_dim: int = 384, # size of the style that every block reads
                  channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; half of the last at 128
-                 posterior: bool = False, # with a network that guesses the noise behind a face, for training and for `noise_of`
+                 canvas: bool = False, # paint on a linear model of a face, and not on the mean face
                  fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
                  ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if posterior else .1), Painter(style_dim, channels)
-        self.posterior = Posterior(embed_dim, noise_dim) if posterior else None
+        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if canvas else .1), Painter(style_dim, channels, canvas)
+        self.canvas = Canvas(embed_dim, noise_dim, canvas)
 
     def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
                 noise: Tensor, # (B,noise_dim)
                 side: int = 128 # 64 or 32 for the coarser face on the way
                 ) -> Tensor: # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
-        return self.paint(self.style(embeddings, noise), side)
+        return self.paint(self.style(embeddings, noise), self.canvas(embeddings, noise), side)
 
-    def start_from(self, face: Tensor # (3,32,32)
+    def start_from(self, faces: Tensor, # (N,3,32,32) in [-1, 1]
+                   embeddings: Tensor # (N,embed_dim), unit norm: of these faces
                    ) -> None:
-        "Paint on a mean face, which the model then need not learn."
-        self.paint.mean.data.copy_(face)
+        "Fit the canvas, which the painter then need not learn."
+        self.canvas.fit(faces, embeddings)
 
     @torch.no_grad()
     def noise_of(self, faces: Tensor, # (B,3,128,128) in [-1, 1]
                  embeddings: Tensor # (B,embed_dim), unit norm: of these faces
                  ) -> Tensor: # (B,noise_dim): what `generate` takes as noise
-        "The noise that would draw these faces from their embeddings: all that the embedding does not say. `FacegenError` for a model without a posterior, or another shape or range."
-        if self.posterior is None: raise FacegenError('This model has no posterior, so it cannot tell the noise of a face; train one with Generator(posterior=True), as the recipe cvae-gan does.')
+        "The noise that would draw these faces from their embeddings: what the embedding does not say of them. `FacegenError` for a model that paints on the mean face, or another shape or range."
+        if not self.canvas.linear: raise FacegenError('This model paints on the mean face, so it cannot tell the noise of a face; train one with Generator(canvas=True), as the recipe canvas-gan does.')
         if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128): raise FacegenError(f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.')
         if not faces.abs().max() <= 1.01: raise FacegenError(f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see facegen_nb.core.to_float.')
         p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder)
-        return self.posterior(faces.to(p.device, p.dtype), e.to(p.device, p.dtype))[0].float()
+        return self.canvas.noise_of(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
 
 # %% ../nbs/04_models.ipynb #040030
 def with_spread(x: Tensor # (B,C,H,W) maps of a batch

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from .batches import Batches, Team, mean_face
+from .batches import Batches, Team, thumbnails
 from .core import Budget, FacegenError, atomic, environment, keep_memory, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
@@ -142,7 +142,7 @@ class Run:
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         saved = self.team.share(load_checkpoint(self.folder, self.tell) if self.team.first else None)
         if saved: take_up(self, saved); self.budget.spent += self.at.minutes; self.tell(f'going on from step {self.at.step:,}, {self.at.minutes:.1f} minutes in')
-        else: self.method.start_from(mean_face(self.batches))
+        else: self.method.start_from(*thumbnails(self.batches))
         self.start_step = self.at.step
         x, e = fixed_people(store, self.embeddings, self.method.look_at, self.device)
         self.people = x, e, self.method.model.make_noise(len(e), seed=0).to(self.device)
