@@ -365,12 +365,12 @@ class Judged(Method):
         "Logits (B,) of disturbed faces, or (B,K) of several critics."
         return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=torch.channels_last), e)
 
-    def learn_d(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment) -> dict[str, Tensor]:
+    def learn_d(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment, side: int = 128) -> dict[str, Tensor]:
         "The discriminator learns to tell real faces from generated ones."
         r, d = self.recipe, self.nets['d']; d.requires_grad_(True)
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows], x.shape[-1])    # in one part: the generator will learn from the same fakes
+            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows], side)    # in one part: the generator will learn from the same fakes
             self.kept = (fake, asked) if self.parts == 1 else None
             real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
             loss = d_loss(real, fakes, r.adversary, r.labels[:2])
@@ -414,7 +414,7 @@ class Adversarial(Judged):
         x, e, z, u, seen = batch.images, batch.embeddings, batch.normal(*self.model.noise_shape), batch.uniform(5), batch.uniform(14)
         if side < x.shape[-1]: x = F.avg_pool2d(x, x.shape[-1] // side)
         if adversarial and at.step % r.d_every == 0:
-            for k in range(r.d_steps): values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at)
+            for k in range(r.d_steps): values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at, side)
             if r.d_steps > 1: self.kept = None                     # these were drawn from other noise
         values |= self.learn_g(x, e, z, u, seen, rate, side, adversarial)
         self.kept = None; self.finish()
