@@ -187,7 +187,7 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
     if key == module: return found.recipe
-    variants = {r.name: r for r in getattr(found, 'recipes', [])}                   # a design has several: 'arcface-cgan-as-built', ...
+    variants = {r.name: r for kind in ('recipes', 'ablations') for r in getattr(found, kind, [])}       # a design has several: 'arcface-cgan-as-built', ...
     for n, r in variants.items():
         if n.replace('-', '_') == key: return r
     raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(variants or names)}, or a YAML file.")

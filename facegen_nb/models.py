@@ -47,10 +47,11 @@ class Style(nn.Module):
     def __init__(self, embed_dim: int, # E
                  noise_dim: int, # Z
                  dim: int, # S
-                 loudness: float = .1 # of the noise at the start, beside an embedding of loudness 1
+                 loudness: float = .1, # of the noise at the start, beside an embedding of loudness 1
+                 length: float | None = None # that embeddings are given before the first layer; None for √E, where their components are about 1
                  ):
         super().__init__()
-        self.gain = math.sqrt(embed_dim)
+        self.gain = math.sqrt(embed_dim) if length is None else length
         self.embed, self.noise, self.out = loud(nn.Linear(embed_dim, dim)), nn.Linear(noise_dim, dim, bias=False), loud(nn.Linear(dim, dim))
         nn.init.normal_(self.noise.weight, std=loudness / math.sqrt(noise_dim)) # quiet: noise must earn its place
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
@@ -215,11 +216,12 @@ class Generator(FaceModel):
                  style_dim: int = 384, # size of the style that every block reads
                  channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; half of the last at 128
                  canvas: bool = False, # paint on a linear model of a face, and not on the mean face
+                 length: float | None = None, # that embeddings are given inside; None for √embed_dim
                  fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
                  ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if canvas else .1), Painter(style_dim, channels, canvas)
+        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if canvas else .1, length), Painter(style_dim, channels, canvas)
         self.canvas = Canvas(embed_dim, noise_dim, canvas)
 
     def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm

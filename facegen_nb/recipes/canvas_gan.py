@@ -16,7 +16,7 @@ from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
-__all__ = ['recipe', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
+__all__ = ['recipe', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0011
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class CanvasRecipe(AdversarialRecipe):
     "Settings of a generator that paints on a linear canvas and meets an adversary."
     name: str = 'canvas-gan'
     method: str = 'canvas_gan'
-    generator: dict = field(default_factory=lambda: dict(canvas=True)) # arguments of `Generator`
+    generator: dict = field(default_factory=lambda: dict(canvas=True, noise_dim=48)) # arguments of `Generator`
     coarse: float = .8
-    adversary_from: float = .15
+    identity: float = 2.1
+    adversary_from: float = .3
     told: float = .5 # share of the faces that are told the noise of their picture; the others get any
     drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
     swap: float = 0. # share of the faces that are asked for by the embedding of another picture of the person
@@ -113,3 +114,9 @@ class CanvasGAN(Adversarial):
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0015
 METHODS['canvas_gan'] = (CanvasRecipe, CanvasGAN)
 recipe = CanvasRecipe()
+
+ablations = [recipe.replace(dict(name=f'canvas-gan-{name}') | changes) for name, changes in {   # one change each; `facegen train canvas-gan-grey` trains one
+    'faces-1000': dict(faces=1000), 'faces-3000': dict(faces=3000), 'grey': dict(grey=True), 'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.)),
+    'identity-0': dict(identity=0.), 'identity-.7': dict(identity=.7), 'identity-6.3': dict(identity=6.3), 'decoder': dict(adversarial=0.),
+    'noise-1': dict(generator=dict(canvas=True, noise_dim=1)), 'noise-192': dict(generator=dict(canvas=True, noise_dim=192)),
+    'narrow': dict(generator=dict(canvas=True, noise_dim=48, channels=(256, 192, 128, 64, 32))), 'wide': dict(generator=dict(canvas=True, noise_dim=48, channels=(448, 352, 272, 136, 64)))}.items()]
