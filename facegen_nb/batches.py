@@ -123,22 +123,30 @@ class Batches:
                  seed: int = 0, # of order, mirroring and all that is drawn in a step
                  team: Team | None = None, # the processes that share a batch, and their device
                  limit: int | None = None, # bytes that the pictures may take on the device; None for half of what is free
-                 faces: int = 0 # learn from so many faces only, of whole people; 0 for all
+                 faces: int = 0, # learn from so many faces only, of whole people; 0 for all
+                 each: int = 0 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
                  ):
         self.team = team or Team('cpu'); i = store.indices(split)
         if faces and not len(i := i[some_people(store.identity_codes[i], faces)]): raise FacegenError(f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.')
-        self.n, self.seed, self.device, self.batch_size = len(i), seed, self.team.device, min(batch_size, len(i))
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
+        self.n, self.seed, self.device, self.another, self.each = len(i), seed, self.team.device, Another(store.identity_codes[i]), each or len(i)
+        self.size = int((self.each / self.another.many).clamp(max=1).sum().round()); self.batch_size = min(batch_size, self.size)     # faces an epoch, and a batch
         if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')
         bytes_ = len(i) * int(np.prod(store.images.shape[1:])); self.rows = i
         self.on_device, self.source = bytes_ <= (free_memory(self.device) // 2 if limit is None else limit), store.images
         if self.on_device: self.images = torch.from_numpy(store.images[i]).permute(0, 3, 1, 2).to(self.device)      # channels_last by its strides
         self.embeddings = torch.from_numpy(np.stack([embeddings.values[i], embeddings.mirrored[i]])).float().to(self.device)
         self.order = (-1, torch.empty(0))                                                   # epoch, its order
-        self.another = Another(store.identity_codes[i])
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
-        return self.n // self.batch_size
+        return self.size // self.batch_size
+    def order_of(self, epoch: int # counted from 0
+                 ) -> Tensor: # positions in the split
+        "Faces in the order of an epoch: all of them, or `each` of those who have more."
+        order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
+        if self.size == self.n: return order
+        who = self.another.first[order]; by_person = torch.argsort(who, stable=True); starts = torch.searchsorted(who[by_person], who)      # earlier faces of theirs stand before a face
+        rank = torch.empty_like(order); rank[by_person] = torch.arange(self.n); return order[rank - starts < self.each]
     def pick(self, i: Tensor # positions in the split, on the CPU
              ) -> Tensor: # uint8 (B,3,128,128) on the device
         "Faces by their position."
@@ -152,7 +160,7 @@ class Batches:
                  ) -> Batch: # this process's share
         "The faces, embeddings and random numbers of a step."
         epoch, k = divmod(step, len(self))
-        if self.order[0] != epoch: self.order = epoch, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
+        if self.order[0] != epoch: self.order = epoch, self.order_of(epoch)
         i = self.order[1][k*self.batch_size:(k+1)*self.batch_size][self.team.rank::self.team.world]
         both = self.embeddings[:, i.to(self.device)]                                        # of the faces and of their mirror images
         batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)

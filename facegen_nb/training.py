@@ -137,7 +137,7 @@ class Run:
         self.about = dict(recipe=recipe.hash, store=store.hash, **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')})
         if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)
         keep_memory(); seed_everything(recipe.seed)
-        self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0))
+        self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
         self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint, self.team, self.tell)
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         saved = self.team.share(load_checkpoint(self.folder, self.tell) if self.team.first else None)

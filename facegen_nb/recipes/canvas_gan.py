@@ -33,6 +33,7 @@ class CanvasRecipe(AdversarialRecipe):
     swap: float = 0. # share of the faces that are asked for by the embedding of another picture of the person
     blends: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
     faces: int = 0 # learn from so many faces only, of whole people; 0 for all
+    each: int = 4 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
     grey: bool = False # learn from grey pictures (their embeddings stay those of the coloured ones)
     critics: str = 'squeeze' # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
 
