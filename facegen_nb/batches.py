@@ -112,6 +112,12 @@ class Another:
                  ) -> Tensor: # (B,) faces; the same where there is no other
         n, first = self.many[i], self.first[i]; far = 1 + (u * (n - 1).clamp(min=1)).long()
         return torch.where(n > 1, self.order[first + (self.place[i] - first + far) % n], i)
+    def at_most(self, each: int, # faces of one person
+                order: Tensor # (n,) faces, all of them
+                ) -> Tensor: # (m,) faces
+        "The first faces of everybody, in the same order."
+        who = self.first[order]; by_person = torch.argsort(who, stable=True); starts = torch.searchsorted(who[by_person], who)
+        rank = torch.empty_like(order); rank[by_person] = torch.arange(len(order)); return order[rank - starts < each]      # a face's rank among those of its person
 
 # %% ../nbs/05b_batches.ipynb #050113
 class Batches:
@@ -130,7 +136,7 @@ class Batches:
         if faces and not len(i := i[some_people(store.identity_codes[i], faces)]): raise FacegenError(f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.')
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
         self.n, self.seed, self.device, self.another, self.each = len(i), seed, self.team.device, Another(store.identity_codes[i]), each or len(i)
-        self.size = int((self.each / self.another.many).clamp(max=1).sum().round()); self.batch_size = min(batch_size, self.size)     # faces an epoch, and a batch
+        self.size = len(self.another.at_most(self.each, torch.arange(self.n))); self.batch_size = min(batch_size, self.size)     # faces an epoch, and a batch
         if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')
         bytes_ = len(i) * int(np.prod(store.images.shape[1:])); self.rows = i
         self.on_device, self.source = bytes_ <= (free_memory(self.device) // 2 if limit is None else limit), store.images
@@ -140,13 +146,6 @@ class Batches:
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
         return self.size // self.batch_size
-    def order_of(self, epoch: int # counted from 0
-                 ) -> Tensor: # positions in the split
-        "Faces in the order of an epoch: all of them, or `each` of those who have more."
-        order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
-        if self.size == self.n: return order
-        who = self.another.first[order]; by_person = torch.argsort(who, stable=True); starts = torch.searchsorted(who[by_person], who)      # earlier faces of theirs stand before a face
-        rank = torch.empty_like(order); rank[by_person] = torch.arange(self.n); return order[rank - starts < self.each]
     def pick(self, i: Tensor # positions in the split, on the CPU
              ) -> Tensor: # uint8 (B,3,128,128) on the device
         "Faces by their position."
@@ -160,7 +159,7 @@ class Batches:
                  ) -> Batch: # this process's share
         "The faces, embeddings and random numbers of a step."
         epoch, k = divmod(step, len(self))
-        if self.order[0] != epoch: self.order = epoch, self.order_of(epoch)
+        if self.order[0] != epoch: self.order = epoch, self.another.at_most(self.each, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch)))
         i = self.order[1][k*self.batch_size:(k+1)*self.batch_size][self.team.rank::self.team.world]
         both = self.embeddings[:, i.to(self.device)]                                        # of the faces and of their mirror images
         batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)

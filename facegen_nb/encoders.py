@@ -427,7 +427,10 @@ class BlockEmbedder:
         if make: ENCODERS.setdefault(name, make)                   # one that the user registered is not known there
         self.encoder = load_encoder(name, file)
         if (diff := _differences(self.encoder.fingerprint, expected, 'at the worker')): raise FacegenError(f"A worker has another encoder '{name}': {diff}; register it by that name, and give all machines the same weights.")
-    def read(self, i: int) -> tuple[int, np.ndarray]: return i, np.array(self.images[i:i+self.block])
+    def read(self, i: int # first face of a block
+             ) -> tuple[int, np.ndarray]: # the same, and the block's pictures
+        "Take a block of pictures out of the store."
+        return i, np.array(self.images[i:i+self.block])
     def __call__(self, item: int | tuple[int, np.ndarray] # first face of a block; with the pictures, when they have been read already
                  ) -> tuple[int, np.ndarray, np.ndarray]: # first face, embeddings, embeddings of the mirror images
         i, pictures = self.read(item) if isinstance(item, int) else item

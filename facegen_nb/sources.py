@@ -209,13 +209,14 @@ class Metered:
         self.total -= len(b); self.allowed -= len(b)
         if self.total < 0: raise tarfile.ReadError('it unpacks to far more than its size')
         return b
-    def seek(self, at: int) -> int: return self.f.seek(at)
-    def tell(self) -> int: return self.f.tell()
+    def seek(self, at: int) -> int: "Go to a byte."; return self.f.seek(at)
+    def tell(self) -> int: "At which byte reading stands."; return self.f.tell()
 
 class Header(tarfile.TarInfo):
     "A tar header that remembers why reading stopped: `tarfile` itself ends quietly at a damaged one."
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        "The next header; notes why there is none."
         try: return super().fromtarfile(tar)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError, tarfile.EmptyHeaderError) as e: tar.damage = str(e); raise    # the last: no end mark
 

@@ -101,8 +101,10 @@ class Bar:
     def show(self, share: float, # of the budget
              text: str # losses, speed, time left
              ) -> None:
+        "Move the bar."
         if self.bar: self.bar.comment = text; self.bar.update(min(999, int(share * 1000)))
     def close(self) -> None:
+        "Leave it full."
         if self.bar: self.bar.update(1000)
 
 class Live:
@@ -114,6 +116,7 @@ class Live:
     def add(self, images: int, # seen so far
             values: dict[str, float] # losses
             ) -> None:
+        "Take note of losses; now and then draw."
         if not self.on: return
         for k, v in values.items():
             if v > 0: self.curves.setdefault(k, []).append((images, v))

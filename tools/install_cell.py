@@ -6,4 +6,4 @@ if not importlib.util.find_spec('facegen_nb'):
     keep = pathlib.Path('keep.txt'); keep.write_text('\n'.join(f'{d.name}=={d.version}' for d in found.distributions() if d.name in ('torch', 'torchvision', 'numpy')))
     wheel = glob.glob('/kaggle/input/**/facegen_nb-*.whl', recursive=True)          # Kaggle without internet: a data set with the wheel and those it needs
     what = ['--no-index', '--find-links', str(pathlib.Path(wheel[0]).parent), 'facegen_nb'] if wheel else ['git+https://github.com/facegen-nb/facegen_nb']
-    subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '-c', str(keep), *what], check=True)
+    subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '-c', str(keep), *what, 'fastcore>=1.12,<2'], check=True)     # fastcore: the pages' tests

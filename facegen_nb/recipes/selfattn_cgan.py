@@ -104,6 +104,7 @@ class SelfAttnRecipe(DesignRecipe):
 class SelfAttn(Design):
     "DCGAN with self-attention, and its predecessor."
     def discriminator(self, dim: int) -> nn.Module:
+        "A discriminator for embeddings of a size."
         return SelfAttnDiscriminator(embed_dim=dim, norm=self.recipe.norm, **self.recipe.discriminator)
 
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
