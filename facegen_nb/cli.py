@@ -382,7 +382,7 @@ def show_progress(run: Annotated[Path, typer.Argument(help='A run folder.')],
                   seed: Annotated[int, typer.Option(help='Of the noise and of the choice of faces.')] = 0,
                   force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
                   device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
-    """What a run drew after epoch 1, 2, 5, 10, ...: sheet.png, film.gif (film.mp4 with ffmpeg), progress.json, figure.png, page.html.
+    """What a run drew after epoch 1, 2, 5, 10, ...: sheet.png, film.gif (film.mp4 with ffmpeg), its pictures in epochs, progress.json, figure.png, page.html.
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """

@@ -27,9 +27,9 @@ from .pictures import generate_faces
 # %% auto #0
 __all__ = ['CROWD', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints', 'Drawn', 'progress_rows', 'check_run',
            'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized', 'progress_sheet',
-           'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film', 'Yardstick',
-           'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric', 'draw_losses', 'progress_figure',
-           'minutes_above', 'run_embeddings', 'progress_report']
+           'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film', 'progress_frames',
+           'Yardstick', 'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric', 'draw_losses',
+           'progress_figure', 'minutes_above', 'run_embeddings', 'progress_report']
 
 # %% ../nbs/08a_progress.ipynb #080012
 class Kept(NamedTuple):
@@ -282,6 +282,14 @@ def progress_film(drawn: list[Drawn], # as `progress_faces` gave it
         if path.stat().st_size <= most: break
     return path
 
+def progress_frames(drawn: list[Drawn], # as `progress_faces` gave it
+                    folder: str | Path # where they shall lie; made if need be
+                    ) -> list[Path]: # epoch-0005.0000.jpg ..., in the order of training
+    "The pictures of the film one by one, for a page with a slider; those of an earlier time are taken away."
+    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True); files = [folder/f'epoch-{d.kept.epoch:09.4f}.jpg' for d in drawn]
+    for old in set(folder.glob('epoch-*.jpg')) - set(files): old.unlink()
+    return [save_small(im, f, 100_000) for im, f in zip(film_frames(drawn), files)]
+
 # %% ../nbs/08a_progress.ipynb #080049
 CROWD = ('kd', 'precision', 'coverage') # what is told of the crowd, in each space
 
@@ -486,7 +494,7 @@ def progress_report(run: str | Path, # a run folder
                     device: str | torch.device | None = None, # where to draw; None: the fastest
                     tell: Callable[[str], None] = print # gets words
                     ) -> dict[str, Any]: # sheet, small, film: paths; video, figure: paths or None; metrics, losses: None where there are none
-    "Sheet, film, figure and numbers of a run's way."
+    "Sheet, film, its pictures, figure and numbers of a run's way."
     out, rows, kept = Path(out) if out else Path(run)/'progress', progress_rows(store, people, split, seed), None
     try: kept = named_checkpoints(run, lambda s: None); embeddings = embeddings or run_embeddings(kept, store); check_judge(judge.fingerprint, embeddings.fingerprint, force)
     except FacegenError:
@@ -494,7 +502,7 @@ def progress_report(run: str | Path, # a run folder
     out.mkdir(parents=True, exist_ok=True)
     drawn = progress_faces(run, store, embeddings, rows, seed, device, tell=tell); im = progress_sheet(drawn, store, rows)
     with atomic(out/'sheet.png') as t: im.save(t, 'PNG')
-    small, film = save_small(im, out/'sheet.jpg'), progress_film(drawn, out/'film.gif')
+    small, film = save_small(im, out/'sheet.jpg'), progress_film(drawn, out/'film.gif'); progress_frames(drawn, out/'epochs')
     video = progress_film(drawn, out/'film.mp4', tell=tell) if find_ffmpeg() else None
     if video is None: tell(f"ffmpeg was not found, so there is no film.mp4; the film is the GIF '{film}'.")
     metrics = progress_metrics(run, store, embeddings, judge, split, faces, seed, out/'progress.json', force, device, tell=tell) if kept else None
