@@ -166,7 +166,8 @@ def again_text(r: RunFiles # a run
         lines.append(' '.join(['facegen curate', *(x['name'] for x in s['sources']), *options, f"--split {','.join(f'{v:g}' for v in s['split'].values())}", f"--seed {s['seed']}", '--out store']) + f"     # content hash {s['hash']}")
     else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
     lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '')]
-    if r.result: lines.append(f"facegen evaluate --run again --store store --judge {r.result['judge'].get('name')} --split {r.result['split']} --seed {r.result['seed']}")
+    file = (r.result['judge'].get('fingerprint') or {}).get('file') or '' if r.result else ''; weights = f' --judge-weights {file}' if file.endswith('.onnx') else ''     # the other recognisers know their files
+    if r.result: lines.append(f"facegen evaluate --run again --store store --judge {r.result['judge'].get('name')}{weights} --split {r.result['split']} --seed {r.result['seed']}")
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
 # %% ../nbs/09a_cards.ipynb #090024

@@ -80,7 +80,7 @@ def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', hel
            detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
            faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
            frame: Annotated[str, typer.Option(help='With a detector: where eyes, nose and mouth go; `face`, `arcface` or `ffhq`.')] = 'face',
-           filters: Annotated[str, typer.Option(help='What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128` or `strict`, with changes such as `strict,max_yaw=45`.')] = 'none',
+           filters: Annotated[str, typer.Option(help='What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs SqueezeNet, 5 MB, fetched once), with changes such as `strict,max_yaw=45`.')] = 'none',
            box: Annotated[Optional[str], typer.Option(metavar='L,T,R,B', help='The fixed box in pixels; without it, the largest centred square.')] = None,
            min_side: Annotated[float, typer.Option(help='Reject faces whose shorter side has fewer pixels.')] = 0,
            split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
@@ -290,11 +290,12 @@ def embed_folder(folder: Path, # pictures, as `curate` takes them
                  weights: Path | None, # of that encoder
                  device: str | None # where to embed
                  ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the picture of each
-    "Embed the faces of a folder with the encoder that a generator was trained with."
+    "Embed the faces of a folder with the encoder that a generator was trained with, in the frame of its training pictures."
     if g.encoder is None: raise FacegenError('The checkpoint does not say which encoder it was trained with; give --embeddings instead of --images.')
-    enc = encoders.encoder_of(g.fingerprint, weights, device)
+    enc, crop = encoders.encoder_of(g.fingerprint, weights, device), g.fingerprint.get('crop') or {}
+    framed = dict(detector='mtcnn', frame=crop.get('frame', 'face'), device=device) if crop.get('detector') == 'mtcnn' else {}
     with tempfile.TemporaryDirectory() as tmp:
-        store = make_store([str(folder)], Path(tmp)/'store', split=(1, 0, 0), identity='none')
+        store = make_store([str(folder)], Path(tmp)/'store', split=(1, 0, 0), identity='none', **framed)
         for row in (store.path/'rejected.csv').read_text().splitlines()[1:]: print(f'left out: {row}')
         return encoders.embed_images(enc, np.array(store.images)), [Path(p).name for p in store.faces['source']]
 
@@ -304,7 +305,7 @@ def generate(out: Annotated[Path, typer.Option(help='Folder for `000000_0.png` .
              run: Annotated[Optional[Path], typer.Option(help='A run folder: its last checkpoint is used.')] = None,
              checkpoint: Annotated[Optional[str], typer.Option(help='A checkpoint folder, or the name of a model on the hub.')] = None,
              embeddings: Annotated[Optional[Path], typer.Option(help='A .npy file of unit embeddings, shape (N, dim).')] = None,
-             images: Annotated[Optional[Path], typer.Option(help='A folder of cropped faces to embed first.')] = None,
+             images: Annotated[Optional[Path], typer.Option(help='A folder of pictures to embed first: framed by the detector where the training pictures were, else cropped faces.')] = None,
              weights: Annotated[Optional[Path], typer.Option(help="With --images: the encoder's weight file.")] = None,
              per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
              seed: Annotated[int, typer.Option(help='Of the noise.')] = 0,

@@ -91,6 +91,7 @@ def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu',
     except RuntimeError: raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
     if not has.get(device.type, False):
         raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}.")
+    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count(): raise FacegenError(f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, counted from cuda:0.")
     return device
 
 # %% ../nbs/00_core.ipynb #000023
@@ -297,14 +298,16 @@ def as_program(module: str # such as 'facegen_nb.cli'
 # %% ../nbs/00_core.ipynb #000060
 def environment(device: torch.device | str = 'cpu' # the device that did the work
                 ) -> dict[str, Any]: # plain values for JSON
-    "Versions, device and commit, for the record beside a result."
+    "Versions, device and commit (`-dirty` where files were changed since), for the record beside a result."
     from importlib.metadata import version, PackageNotFoundError
     def ver(p: str) -> str | None:
         try: return version(p)
         except PackageNotFoundError: return None
     dev = torch.device(device)
     name = torch.cuda.get_device_name(dev) if dev.type == 'cuda' else platform.processor() or platform.machine()
-    try: commit = subprocess.run(['git', 'rev-parse', '--short=12', 'HEAD'], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5).stdout.strip() or None
+    def git(*words: str) -> str | None:
+        done = subprocess.run(['git', *words], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5); return None if done.returncode else done.stdout.strip()
+    try: commit = git('describe', '--always', '--dirty', '--abbrev=12', '--exclude', '*') if git('ls-files', '--error-unmatch', Path(__file__).name) else None     # not that of another project around us
     except (OSError, NameError, subprocess.SubprocessError): commit = None
     return dict(device=dev.type, device_name=name, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version(),
                 system=platform.system(), versions={p: ver(p) for p in ('facegen_nb', 'torch', 'torchvision', 'kornia', 'lpips', 'timm', 'onnxruntime')}, commit=commit)

@@ -340,7 +340,7 @@ class StoreWriter(StoreFiles):
              ) -> None:
         "Append faces, list rejects, count the steps; who asked to be left out is counted and named nowhere."
         path = PurePosixPath(c.source)
-        if self.without and (found := self.without & {plain_name(n) for n in (c.identity or '', c.source, path.name, path.stem, *path.parts)}): self.met |= found; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
+        if self.without and (found := self.without & {plain_name(n) for n in (c.identity or '', c.source, path.name, path.stem, *path.parts)}): self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
         self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
@@ -368,7 +368,7 @@ class StoreWriter(StoreFiles):
 def making(out: Path, # the store's folder
            request: Any # everything that decides what it will hold
            ) -> Iterator[StoreWriter]:
-    "A store in the making: gets its name when the block ends; stays, to be gone on with, when it is interrupted; goes, when it cannot be made."
+    "A store in the making: gets its name when the block ends; stays, to be resumed, when it is interrupted; goes, when it cannot be made."
     w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
     try: yield w
     except FacegenError: w.close(); shutil.rmtree(w.folder); raise
@@ -660,6 +660,7 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
     if crop.faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
     if crop.detector == 'none' and crop.faces == 'all': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
     if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES: raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
+    if crop.filters.min_recognisable is not None: raise FacegenError('The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask quality.reasons of an embedded store.')
     if box is not None and crop.detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
     if box is not None and (len(box) != 4 or min(box) < 0 or box[2] <= box[0] or abs((box[2] - box[0]) - (box[3] - box[1])) > 1e-6):
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
@@ -718,7 +719,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            device: str | None = None, # where the detector computes
            workers: int | None = None, # threads, or workers of the cluster; None: one a core
            engine: str = 'local', # 'local': threads of this process; 'ray': a Ray cluster
-           tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is gone on with
+           tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is resumed
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
     sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser()
@@ -733,8 +734,8 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
     if without: request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
     with output_errors(out), making(out, request) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.without, w.met = frozenset(map(plain_name, without)), set()
-        if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is gone on with: {len(w):,} faces are there already.')
+        w.without = frozenset(map(plain_name, without)); w.met = {n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())}     # places, not names: what is written names nobody
+        if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
         if engine == 'ray': run = lambda s: on_ray(batches(s, FAR_BATCH), make, asked)

@@ -267,7 +267,7 @@ PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', '
 
 def model_hash(generator: Any # any
                ) -> str: # hash of its weights; of its type, where it has none
-    "Which model this is, so that an evaluation is gone on with only where it is the same."
+    "Which model this is, so that an evaluation is resumed only where it is the same."
     state = generator.state_dict() if hasattr(generator, 'state_dict') else {}
     return sha256(''.join([type(generator).__qualname__, *(f'{k}{sha256(np.ascontiguousarray(v.detach().cpu().float().numpy().reshape(-1)))}' for k, v in state.items())]).encode())
 
@@ -307,7 +307,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              guidance: float | None = None, # passed to the generator
              about: dict[str, Any] | None = None, # recipe hash, training minutes, images seen, ...: kept in the result as given
              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
-             folder: str | Path | None = None, # where unfinished work is kept and gone on with; None: it is lost
+             folder: str | Path | None = None, # where unfinished work is kept and resumed; None: it is lost
              n_boot: int = 1000, # resamples for intervals
              tell: Callable[[str], None] = print # told what is going on
              ) -> dict[str, Any]: # a result: plain values, as `reports.save_result` writes it

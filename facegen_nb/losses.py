@@ -110,7 +110,7 @@ def gradient_penalty(logits: Tensor, # (B,) of these pictures
 def augment(images: Tensor, # (B,3,H,W)
             u: Tensor | None = None, # (B,5) uniform numbers: the same numbers, the same disturbance; drawn when absent
             shift: float = 1/8, # largest shift as a share of the side
-            colour: float = .4 # largest change of brightness; saturation and contrast vary by half of it to one and a half
+            colour: float = .4 # brightness moves by up to half of it; saturation by a factor of 1 ± it, contrast of 1 ± half of it
             ) -> Tensor: # (B,3,H,W)
     "Differentiable random shift and colour change, one draw for each picture (DiffAugment)."
     b, _, h, w = images.shape

@@ -246,6 +246,7 @@ class Generator(FaceModel):
         if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128): raise FacegenError(f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.')
         if not faces.abs().max() <= 1.01: raise FacegenError(f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see facegen_nb.core.to_float.')
         p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder)
+        if len(e) != len(faces): raise FacegenError(f'{len(faces)} faces and {len(e)} embeddings were given; one embedding for each face was expected.')
         return self.canvas.noise_of(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
 
 # %% ../nbs/04_models.ipynb #040030

@@ -60,13 +60,14 @@ class Perceptual(LPIPS):
                  kind: str = 'squeeze', # 'squeeze', 'alex' or 'vgg'
                  device: str | torch.device = 'cpu' # where to compute
                  ):
+        if (why := lpips_missing(kind)): raise FacegenError(why)                            # an evaluation fetches nothing
         super().__init__(kind)
         self.kind, self.device = kind, torch.device(device); self.to(device)
         self.weights = [lin.model[-1].weight.flatten() for lin in self.net.lins]
     def layers(self, x: torch.Tensor # (B,3,H,W) in [-1, 1]
                ) -> list[torch.Tensor]: # (B,C,H,W) each
         "Features of each layer."
-        return list(self.net.net(self.net.scaling_layer(x.to(self.device, memory_format=torch.channels_last))))
+        return self.features(x.to(self.device, memory_format=torch.channels_last))
     def vectors(self, layers: list[torch.Tensor] # as `layers` gave them
                 ) -> list[torch.Tensor]: # the same shapes
         "Each layer's part of the vector: squared distances of these add up to LPIPS."

@@ -379,7 +379,7 @@ def progress_metrics(run: str | Path, # a run folder
 # %% ../nbs/08a_progress.ipynb #080056
 def read_measured(file: Path, # written by `progress_metrics`, perhaps half done
                   key: dict[str, Any], # the protocol
-                  tell: Callable[[str], None] = print # told when it cannot be gone on with
+                  tell: Callable[[str], None] = print # told when it cannot be resumed
                   ) -> dict[str, dict[str, dict]]: # weights: metric: entry
     "What was measured before by the same protocol."
     if not file.is_file(): return {}
