@@ -89,7 +89,10 @@ def limits(result: dict[str, Any] # an evaluation
     z = result.get('zero_shot') or {}
     if z.get('above_0_9'): out.append(f"{z['above_0_9']} of the evaluated faces {'has' if z['above_0_9'] == 1 else 'have'} a training face with a cosine above 0.9 (the largest is {z['largest_cosine']:.2f}): a person under two names may be among them.")
     if not result.get('seeds'): out.append('One training run with one seed. Another seed gives another model, and these intervals, over people, do not cover that.')
-    return out + [f"Not measured: {label(k)}. {d['reason']}" for k, d in result['metrics'].items() if d['value'] is None]
+    why: dict[str, list[str]] = {}
+    for k, d in result['metrics'].items():
+        if d['value'] is None: why.setdefault(d['reason'], []).append(label(k))
+    return out + [f"Not measured: {', '.join(names)}. {reason}" for reason, names in why.items()]
 
 # %% ../nbs/09a_cards.ipynb #090020
 MISUSE = """- **A drawn face is a guess.** An embedding leaves open what it does not hold; the model fills that with what is usual among its training faces. Such a picture must not be used to identify, to search for or to accuse anybody.
