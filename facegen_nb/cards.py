@@ -19,8 +19,8 @@ from .workers import need
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
-           'encoder_text', 'numbers_text', 'again_text', 'card_data', 'model_card', 'save_card', 'release',
-           'panel_groups', 'wandb_report', 'report_spec', 'send_report']
+           'encoder_text', 'numbers_text', 'judge_options', 'again_text', 'card_data', 'model_card', 'save_card',
+           'release', 'panel_groups', 'wandb_report', 'report_spec', 'send_report']
 
 # %% ../nbs/09a_cards.ipynb #090010
 @dataclasses.dataclass
@@ -160,6 +160,12 @@ def numbers_text(r: RunFiles # a run
     curves = ''.join(f"\n\n**{c['title']}**\n\n{curve_table(c)}" for c in (r.result.get('curves') or {}).values() if not c.get('reason'))
     return f"Measured on {about(r.result)}\n\n{result_table({r.name: r.result})}\nBrackets are 95 % intervals over people. *Floor*: what a face drawn for somebody else scores. *Real*: what real pictures score. The judge is a recogniser that took no part in training." + (f' `results.json` has {more} more numbers.' if more else '') + curves
 
+def judge_options(result: dict[str, Any] # an evaluation
+                  ) -> str: # such as '--judge arcface --judge-weights w600k_mbf.onnx'
+    "How a command line names the judge of a result; only a recogniser in an ONNX file must be told where it is."
+    file = result['judge'].get('fingerprint', {}).get('file') or ''
+    return f"--judge {result['judge'].get('name')}" + (f' --judge-weights {file}' if file.endswith('.onnx') else '')
+
 def again_text(r: RunFiles # a run
                ) -> str: # Markdown
     "The commands that make the model and its numbers again."
@@ -169,8 +175,7 @@ def again_text(r: RunFiles # a run
         lines.append(' '.join(['facegen curate', *(x['name'] for x in s['sources']), *options, f"--split {','.join(f'{v:g}' for v in s['split'].values())}", f"--seed {s['seed']}", '--out store']) + f"     # content hash {s['hash']}")
     else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
     lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '')]
-    file = (r.result['judge'].get('fingerprint') or {}).get('file') or '' if r.result else ''; weights = f' --judge-weights {file}' if file.endswith('.onnx') else ''     # the other recognisers know their files
-    if r.result: lines.append(f"facegen evaluate --run again --store store --judge {r.result['judge'].get('name')}{weights} --split {r.result['split']} --seed {r.result['seed']}")
+    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}")
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
 # %% ../nbs/09a_cards.ipynb #090024

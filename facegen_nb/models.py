@@ -529,5 +529,5 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
     except Exception as ex:
         raise FacegenError(f"No model could be loaded from '{path}' ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); "
                            "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
-    keep_memory()                                                                  # one-step drawing on a CPU is a fifth faster with it
+    keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
     return g.eval().to(memory_format=torch.channels_last)

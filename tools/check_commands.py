@@ -1,35 +1,38 @@
 """Check that the program takes every `facegen` command of the pages and of the command line's own help: `python tools/check_commands.py`. Nothing is run."""
-import json
 import re
 import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
 import typer
+from check_pages import TOP, cells_of
 from typer.main import get_command
 
 from facegen_nb.cli import app
 from facegen_nb.core import FacegenError
 from facegen_nb.methods import find_recipe
 
-TOP = Path(__file__).resolve().parent.parent
 START = re.compile(r"^(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+")
+
+
+def commands_in(line: str) -> "list[str]":
+    "The commands of this program on a line that may hold others."
+    return [part.strip() for part in re.split(r"&&|;", line) if START.match(part.strip())]
 
 
 def fenced(text: str) -> "list[str]":
     "The commands of fenced shell code; a line that ends in a backslash goes on in the next one."
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for kind, block in blocks if kind.strip() in ("", "sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [part.strip() for line in lines for part in re.split(r"&&|;", line) if START.match(part.strip())]
+    return [command for line in lines for command in commands_in(line)]
 
 
 def pages() -> "dict[str, list[str]]":
     "The commands of every page."
     found = {str(p.relative_to(TOP)): fenced(p.read_text(encoding="utf-8")) for p in (*TOP.glob("*.md"), *TOP.glob("checkpoints/*/README.md"))}
     for path in sorted((TOP / "nbs").rglob("*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        shown = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+        cells = cells_of(path)
+        shown = [c["source"] for c in cells if c["cell_type"] == "markdown"]
         shown += ["".join(o.get("data", {}).get("text/markdown", "")) for c in cells for o in c.get("outputs", [])]
         found[str(path.relative_to(TOP))] = fenced("\n\n".join(shown))
     return found
@@ -42,7 +45,7 @@ def examples(group: Any, name: str = "facegen") -> "dict[str, list[str]]":
         if hasattr(one, "commands"):
             found |= examples(one, f"{name} {key}")
         else:
-            found[f"{name} {key} --help"] = [part.strip() for text in re.findall(r"Example: `([^`]*)`", " ".join((one.help or "").split())) for part in text.split(";") if START.match(part.strip())]
+            found[f"{name} {key} --help"] = [c for text in re.findall(r"Example: `([^`]*)`", " ".join((one.help or "").split())) for c in commands_in(text)]
     return found
 
 
