@@ -126,7 +126,7 @@ def training_text(r: RunFiles # a run
                   ) -> str: # Markdown
     "How it was trained, from recipe, environment and checkpoint."
     e, a, c = r.environment or {}, r.at or {}, r.recipe or {}; v = e.get('versions') or {}
-    rows = {'recipe': f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`", 'seed': c.get('seed'), 'budget': ', '.join(f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None),
+    rows = {'recipe': f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`", 'began': f"with the weights `{s}`" + (f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} pictures" if 'start_images' in a else '') if (s := a.get('start', 'scratch')) != 'scratch' else None, 'seed': c.get('seed'), 'budget': ', '.join(f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None),
             'trained': f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} pictures seen ({a['epoch']:.1f} epochs)" if all(k in a for k in ('minutes', 'step', 'images', 'epoch')) else 'not recorded: there is no checkpoints/last/about.json',
             'batch': c.get('batch_size'), 'device': f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores, {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''}, {e.get('precision', 'precision not recorded')}" if 'device' in e else 'not recorded: there is no environment.json',
             'peak of memory': f"{a['peak_memory']/2**30:.1f} GiB" if a.get('peak_memory') else None, 'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x), 'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded', 'accidents': a.get('accidents')}
@@ -174,7 +174,8 @@ def again_text(r: RunFiles # a run
         box = s['crop'].get('box'); options = [f"--detector {s['crop']['detector']}"] if s['crop'].get('detector', 'none') != 'none' else [f"--box {','.join(f'{x:g}' for x in box)}"] if isinstance(box, list) else []
         lines.append(' '.join(['facegen curate', *(x['name'] for x in s['sources']), *options, f"--split {','.join(f'{v:g}' for v in s['split'].values())}", f"--seed {s['seed']}", '--out store']) + f"     # content hash {s['hash']}")
     else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
-    lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '')]
+    init = f' --init MODEL     # weights {s}' if (s := (r.at or {}).get('start', 'scratch')) != 'scratch' else ''
+    lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '') + init]
     if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}")
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
@@ -201,11 +202,13 @@ def model_card(run: str | Path, # a run folder
                ) -> str: # a Hugging Face model card: YAML, then Markdown
     "The page of a model, written from the files of its run; raises `FacegenError` where they do not belong together."
     r = read_run(run, result, store); c = r.config or {}
-    kind = f"`{k}`" if (k := str(c.get('model', '')).rpartition('.')[2]) else 'This model'
-    what = [f"# {r.name}", f"{kind} draws a 128x128 colour face from a face recogniser's embedding ({r.encoder.get('encoder', 'encoder not recorded')}, {c.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))} numbers), of people it was never trained on. It was trained from scratch with the recipe `{r.recipe_name}` of [facegen_nb](https://github.com/facegen-nb/facegen_nb), a bench for the question how much of a face its embedding gives away.",
+    kind = f"`{k}`" if (k := str(c.get('model', '')).rpartition('.')[2]) else 'This model'; a = r.at or {}
+    how = 'trained from scratch' if a.get('start', 'scratch') == 'scratch' else 'trained from the weights of another model'
+    faults = [f"It began with the weights of a model that was trained on another store ({a['start_store']}): people who are held out of this one may have been shown to that model, and are then not unseen."] if a.get('start_store', a.get('store')) != a.get('store') else []
+    what = [f"# {r.name}", f"{kind} draws a 128x128 colour face from a face recogniser's embedding ({r.encoder.get('encoder', 'encoder not recorded')}, {c.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))} numbers), of people it was never trained on. It was {how} with the recipe `{r.recipe_name}` of [facegen_nb](https://github.com/facegen-nb/facegen_nb), a bench for the question how much of a face its embedding gives away.",
             'It is not a photograph machine, not a recogniser and not a way to find out what somebody looks like. Every number on this page was read from the files of the run.']
     parts = {'How to use it': use_text(r), 'What it is for': 'Research on what embeddings give away, on privacy and template protection, on conditional generation; teaching. Draw from your own embeddings, from those of people who agreed, or from rendered people.', 'What it must not be used for': MISUSE, 'How it was trained': training_text(r), 'Whose faces': data_text(r), 'The encoder': encoder_text(r), 'How good it is': numbers_text(r),
-             'Limits': '\n'.join(f'- {x}' for x in (limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.'])), 'To recompute it': again_text(r)}
+             'Limits': '\n'.join(f'- {x}' for x in faults + (limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.'])), 'To recompute it': again_text(r)}
     text = '\n\n'.join([*what, *(f'## {k}\n\n{v}' for k, v in parts.items())]) + '\n'
     return f'---\n{card_data(r, license).to_yaml()}\n---\n\n{text}'
 

@@ -190,6 +190,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help='Such as 
           max_steps: Annotated[Optional[int], typer.Option(help='Step budget; without --max-minutes there is no time limit then.')] = None,
           seed: Annotated[Optional[int], typer.Option(help='Of weights, data order, noise.')] = None,
           set: Annotated[Optional[list[str]], typer.Option('--set', metavar='KEY=VALUE', help='Change a setting of the recipe; repeatable.')] = None,
+          init: Annotated[Optional[str], typer.Option(metavar='MODEL', help='Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.')] = None,
           resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
           tracker: Annotated[str, typer.Option(help='`wandb` (online with a key, offline without) or `none`.')] = 'wandb',
@@ -198,6 +199,8 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help='Such as 
 
     Example: `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
 
+    Your faces, and a model that knows faces in general: `facegen train canvas-gan-tune --init checkpoints/lfw --store mine --run runs/mine --max-minutes 15`
+
     Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow --max-minutes 360`
     """
     changes = settings(set)
@@ -205,7 +208,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', help='Such as 
     elif max_minutes is not None: changes |= dict(max_minutes=max_minutes)
     if seed is not None: changes |= dict(seed=seed)
     r, s = methods.find_recipe(recipe).replace(changes), FaceStore(store)
-    r = training.Run(r, s, pick_encoder(encoder, weights, device), run, resume, device, tracker, save_every=save_every, before=minutes_so_far())
+    r = training.Run(r, s, pick_encoder(encoder, weights, device), run, resume, device, tracker, save_every=save_every, before=minutes_so_far(), init=init)
     last = r.train()
     r.tell(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 

@@ -377,5 +377,5 @@ def judge_run(run: Path, # a run folder, or a released model
     g = load_generator(checkpoint_of(run), pick_device(device)); emb = load_embeddings(store, g.encoder)
     if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
         raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
-    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment)
+    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment, **{k: v for k, v in about.items() if k.startswith('start')})
     return evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, **how)

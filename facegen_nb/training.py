@@ -19,13 +19,15 @@ from .batches import Batches, Team, thumbnails
 from .core import Budget, FacegenError, atomic, environment, keep_memory, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
+from .identity import same_recogniser
 from .methods import Method, Moment, Recipe, method_of, read_recipe
+from .models import FaceModel, checkpoint_of, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
 __all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'refuse_foreign',
-           'Progress', 'fixed_people', 'Run', 'open_folder', 'take_up', 'healthy', 'save', 'look', 'wandb_image',
-           'report', 'roll_back', 'stopping', 'train_run']
+           'Progress', 'fixed_people', 'trained_model', 'begin_with', 'Run', 'open_folder', 'take_up', 'healthy',
+           'save', 'look', 'wandb_image', 'report', 'roll_back', 'stopping', 'train_run']
 
 # %% ../nbs/06_training.ipynb #060008
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500} # epochs whose model is kept
@@ -88,7 +90,7 @@ def refuse_foreign(folder: Path, # where a run wants to live
         raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
     env = json.loads((folder/'environment.json').read_text()).get('run', {}) if (folder/'environment.json').is_file() else {}
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
-    if diff: raise FacegenError(f"The folder '{folder}' holds a run on other data ({diff}); choose another --run folder.")
+    if diff: raise FacegenError(f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder.")
 
 # %% ../nbs/06_training.ipynb #060012
 @dataclasses.dataclass
@@ -114,6 +116,28 @@ def fixed_people(store: FaceStore, # the faces
     i = np.sort(np.random.default_rng(0).permutation(i)[:n])
     return to_float(np.array(store.images[i])).to(device), torch.from_numpy(np.array(embeddings.values[i])).float().to(device)
 
+# %% ../nbs/06_training.ipynb #0600b1
+def trained_model(source: str | Path, # a run, a released model, or the name of one on the hub
+                  embeddings: Embeddings # that the new run will see
+                  ) -> tuple[FaceModel, dict[str, Any]]: # the model; start, and start_minutes, start_images, start_store as far as they are known
+    "A trained model to begin with, and what is kept of its past; raises `FacegenError` where there is none, or where it listens to another encoder."
+    folder = checkpoint_of(source) if Path(source).is_dir() else None
+    model = load_generator(folder or source); theirs, ours = model.fingerprint or {}, embeddings.fingerprint
+    if not same_recogniser(theirs, ours): raise FacegenError(f"The model '{source}' was trained on embeddings of '{theirs.get('encoder')}' (weights {theirs.get('weights')}), and those of '{ours.get('encoder')}' (weights {ours.get('weights')}) were given; embed the store with its encoder, or begin from scratch.")
+    if folder is None: return model, dict(start=str(source))
+    past = json.loads((folder/'about.json').read_text()) if (folder/'about.json').is_file() else {}
+    known = {f'start_{k}': past[k] + past.get(f'start_{k}', 0) for k in ('minutes', 'images') if k in past} | ({'start_store': past['store']} if 'store' in past else {})
+    return model, dict(start=sha256(folder/'model.safetensors'), **known)
+
+def begin_with(method: Method, # about to begin
+               model: FaceModel # a trained one
+               ) -> None:
+    "Give a method the weights of a trained model, the mean weights too; raises `FacegenError` where the networks differ."
+    ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (method.model, model))
+    if (other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]): raise FacegenError(f"The model to begin with is not the network of the recipe '{method.recipe.name}': {len(other)} of {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there, {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it.")
+    for m in (method.model, method.ema.module): m.load_state_dict(model.state_dict())
+
+
 # %% ../nbs/06_training.ipynb #060014
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
@@ -127,7 +151,8 @@ class Run:
                  tell: Callable[[str], None] = print, # gets a line an epoch
                  clock: Callable[[], float] = time.monotonic, # seconds; another clock serves in tests
                  save_every: float = 5., # minutes between two checkpoints
-                 before: float = 0. # minutes of the budget that were used before
+                 before: float = 0., # minutes of the budget that were used before
+                 init: str | Path | None = None # a trained model to begin with, as for `trained_model`; None: from scratch
                  ):
         if tracker not in ('wandb', 'none'): raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
         self.recipe, self.store, self.folder, self.save_every = recipe, store, Path(folder), save_every
@@ -135,6 +160,7 @@ class Run:
         self.tell = tell if self.team.first else (lambda text: None)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
         self.about = dict(recipe=recipe.hash, store=store.hash, **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')})
+        model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch')); self.about |= beginning
         if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)
         keep_memory(); seed_everything(recipe.seed)
         self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
@@ -142,6 +168,9 @@ class Run:
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         saved = self.team.share(load_checkpoint(self.folder, self.tell) if self.team.first else None)
         if saved: take_up(self, saved); self.budget.spent += self.at.minutes; self.tell(f'going on from step {self.at.step:,}, {self.at.minutes:.1f} minutes in')
+        elif model:
+            begin_with(self.method, model); self.tell(f"begins with the weights of '{init}'" + (f" ({beginning['start_minutes']:.0f} minutes, {beginning['start_images']:,} pictures)" if 'start_images' in beginning else ''))
+            if beginning.get('start_store', store.hash) != store.hash: self.tell(f"That model was trained on another store ({beginning['start_store']}): people who are held out of this one may have been shown to it, and are then not unseen.")
         else: self.method.start_from(*thumbnails(self.batches))
         self.start_step = self.at.step
         x, e = fixed_people(store, self.embeddings, self.method.look_at, self.device)

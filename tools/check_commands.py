@@ -45,7 +45,7 @@ def examples(group: Any, name: str = "facegen") -> "dict[str, list[str]]":
         if hasattr(one, "commands"):
             found |= examples(one, f"{name} {key}")
         else:
-            found[f"{name} {key} --help"] = [c for text in re.findall(r"Example: `([^`]*)`", " ".join((one.help or "").split())) for c in commands_in(text)]
+            found[f"{name} {key} --help"] = [c for text in re.findall(r": `([^`]*)`", " ".join((one.help or "").split())) for c in commands_in(text)]
     return found
 
 

@@ -16,7 +16,7 @@ from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
-__all__ = ['recipe', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
+__all__ = ['recipe', 'tune', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0011
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ class CanvasGAN(Adversarial):
 METHODS['canvas_gan'] = (CanvasRecipe, CanvasGAN)
 recipe = CanvasRecipe()
 
+tune = recipe.replace(dict(name='canvas-gan-tune', adversary_from=0., coarse=0., lr_g=3e-4, lr_g_adversarial=3e-4, lr_d=2.5e-4, warm_up=.05, cool_down=.95, ema=.999))   # for `--init`, a model that has learnt already
+recipes = [recipe, tune]
 ablations = [recipe.replace(dict(name=f'canvas-gan-{name}') | changes) for name, changes in {   # one change each; `facegen train canvas-gan-grey` trains one
     'faces-1000': dict(faces=1000), 'faces-3000': dict(faces=3000), 'grey': dict(grey=True), 'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.)),
     'identity-0': dict(identity=0.), 'identity-.7': dict(identity=.7), 'identity-6.3': dict(identity=6.3), 'decoder': dict(adversarial=0.),
