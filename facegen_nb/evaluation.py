@@ -15,7 +15,7 @@ from .core import FacegenError, environment, pick_device, progress, sha256, shee
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
-from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, threshold, zero_shot
+from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
@@ -313,7 +313,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              ) -> dict[str, Any]: # a result: plain values, as `reports.save_result` writes it
     "Measure a generator by the whole protocol; raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures."
     start, device, parts = time.monotonic(), pick_device(device), pick_parts(parts)
-    independent = check_judge(judge.fingerprint, embeddings.fingerprint, force)
+    independent = check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
     partner = derangement(people[rows], seed)

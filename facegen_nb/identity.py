@@ -4,6 +4,7 @@
 
 # %% ../nbs/07a_identity.ipynb #070004
 from __future__ import annotations
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 import numpy as np
@@ -11,8 +12,8 @@ from .core import FacegenError
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures, weighted_mean, weighted_quantile
 
 # %% auto #0
-__all__ = ['same_recogniser', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores',
-           'identity_summary', 'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap']
+__all__ = ['same_recogniser', 'taught_by', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs', 'threshold',
+           'identity_scores', 'identity_summary', 'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap']
 
 # %% ../nbs/07a_identity.ipynb #070010
 def same_recogniser(a: dict[str, Any], # a fingerprint
@@ -23,16 +24,21 @@ def same_recogniser(a: dict[str, Any], # a fingerprint
     if all(hashes): return hashes[0] == hashes[1]
     return a.get('encoder') == b.get('encoder')
 
+def taught_by(fingerprint: dict[str, Any] | None # that a model carries
+              ) -> list[dict[str, Any]]: # their fingerprints
+    "The recognisers that a loss of the model asked, beside its conditioning encoder."
+    return list((fingerprint or {}).get('taught_by', ()))
+
 def check_judge(judge: dict[str, Any], # fingerprint of the judge
                 encoder: dict[str, Any], # fingerprint of the conditioning encoder
-                force: bool = False # go on although they are the same
+                force: bool = False, # go on although they are the same
+                others: Iterable[dict[str, Any]] = () # fingerprints of further recognisers that a loss asked
                 ) -> bool: # True when the judge is independent
-    "Refuse a judge that is the conditioning encoder itself."
-    same = same_recogniser(judge, encoder)
-    if same and not force:
-        raise FacegenError(f"The judge '{judge.get('encoder')}' is the encoder whose embeddings the model was given, and a model always pleases that one; "
-                           "choose another judge, or force it and the result will be marked.")
-    return not same
+    "Refuse a judge that is the conditioning encoder itself, or another recogniser that the model was taught by."
+    part = 'encoder whose embeddings the model was given' if same_recogniser(judge, encoder) else 'recogniser that the model was taught by' if any(same_recogniser(judge, o) for o in others) else None
+    if part and not force:
+        raise FacegenError(f"The judge '{judge.get('encoder')}' is the {part}, and a model always pleases that one; choose another judge, or force it and the result will be marked.")
+    return not part
 
 # %% ../nbs/07a_identity.ipynb #070013
 def cosines(a: np.ndarray, # (n,D), any length

@@ -18,7 +18,7 @@ from .crowds import crowd_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
 from .evaluation import pick_faces
-from .identity import check_judge, cosines, same_recogniser
+from .identity import check_judge, cosines, same_recogniser, taught_by
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import load_generator
@@ -26,10 +26,10 @@ from .pictures import generate_faces
 
 # %% auto #0
 __all__ = ['CROWD', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints', 'Drawn', 'progress_rows', 'check_run',
-           'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized', 'progress_sheet',
-           'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film', 'progress_frames',
-           'Yardstick', 'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric', 'draw_losses',
-           'progress_figure', 'minutes_above', 'run_embeddings', 'progress_report']
+           'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized',
+           'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film',
+           'progress_frames', 'Yardstick', 'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric',
+           'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'progress_report']
 
 # %% ../nbs/08a_progress.ipynb #080012
 class Kept(NamedTuple):
@@ -101,6 +101,15 @@ def check_run(kept: list[Kept], # of a run
     if mine['encoder'] and not same_recogniser(mine, embeddings.fingerprint):
         raise FacegenError(f"The run was trained on embeddings of '{mine['encoder']}' (weights {mine['weights']}), and those of '{embeddings.fingerprint.get('encoder')}' (weights {embeddings.fingerprint.get('weights')}) were given; embed the store with the run's encoder.")
     if about.get('store') and about['store'] != store.hash: tell(f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have been seen in training under other names.")
+
+def check_run_judge(kept: list[Kept], # of a run
+                    embeddings: Embeddings, # that it was trained on
+                    judge: Encoder, # who is to judge it
+                    force: bool = False # accept one that took part
+                    ) -> bool: # True when the judge is independent
+    "Refuse a judge that a run was conditioned on or taught by."
+    config = json.loads((kept[-1].folder/'config.json').read_text())
+    return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(config.get('fingerprint')))
 
 # %% ../nbs/08a_progress.ipynb #080020
 def progress_faces(run: str | Path, # a run folder
@@ -356,7 +365,7 @@ def progress_metrics(run: str | Path, # a run folder
                      tell: Callable[[str], None] = print # gets a line a model
                      ) -> dict[str, Any]: # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
     "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
-    independent, kept, device = check_judge(judge.fingerprint, embeddings.fingerprint, force), named_checkpoints(run, tell), pick_device(device)
+    kept, device = named_checkpoints(run, tell), pick_device(device); independent = check_run_judge(kept, embeddings, judge, force)
     check_run(kept, store, embeddings, tell); file = Path(out) if out else Path(run)/'progress'/'progress.json'
     stick = None; key = dict(format=1, store=store.hash, rows=sha256(rows := pick_faces(store, split, faces, seed)), split=split, faces=len(rows), seed=seed, n_boot=n_boot,
                              judge=[judge.name, judge.fingerprint.get('weights')], encoder=[embeddings.fingerprint.get(k) for k in ('encoder', 'weights')], squeezenet=not lpips_missing('squeeze'))
@@ -496,7 +505,7 @@ def progress_report(run: str | Path, # a run folder
                     ) -> dict[str, Any]: # sheet, small, film: paths; video, figure: paths or None; metrics, losses: None where there are none
     "Sheet, film, its pictures, figure and numbers of a run's way."
     out, rows, kept = Path(out) if out else Path(run)/'progress', progress_rows(store, people, split, seed), None
-    try: kept = named_checkpoints(run, lambda s: None); embeddings = embeddings or run_embeddings(kept, store); check_judge(judge.fingerprint, embeddings.fingerprint, force)
+    try: kept = named_checkpoints(run, lambda s: None); embeddings = embeddings or run_embeddings(kept, store); check_run_judge(kept, embeddings, judge, force)
     except FacegenError:
         if kept or not sample_faces(run, 1): raise                                      # sample sheets make a sheet and a film
     out.mkdir(parents=True, exist_ok=True)

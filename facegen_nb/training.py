@@ -19,7 +19,7 @@ from .batches import Batches, Team, thumbnails
 from .core import Budget, FacegenError, atomic, environment, keep_memory, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .identity import same_recogniser
+from .identity import same_recogniser, taught_by
 from .methods import Method, Moment, Recipe, method_of, read_recipe
 from .models import FaceModel, checkpoint_of, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
@@ -164,7 +164,8 @@ class Run:
         if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)
         keep_memory(); seed_everything(recipe.seed)
         self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
-        self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint, self.team, self.tell)
+        earlier = dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}                # who taught the model that it begins with, taught this one
+        self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell)
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         saved = self.team.share(load_checkpoint(self.folder, self.tell) if self.team.first else None)
         if saved: take_up(self, saved); self.budget.spent += self.at.minutes; self.tell(f'going on from step {self.at.step:,}, {self.at.minutes:.1f} minutes in')

@@ -11,12 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ..batches import Batch
 from ..core import FacegenError
+from ..encoders import load_encoder
+from ..identity import taught_by
 from ..losses import LPIPS, g_loss, glimpse, identity_loss
 from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
-__all__ = ['recipe', 'tune', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
+__all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0011
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class CanvasRecipe(AdversarialRecipe):
     faces: int = 0 # learn from so many faces only, of whole people; 0 for all
     each: int = 4 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
     grey: bool = False # learn from grey pictures (their embeddings stay those of the coloured ones)
+    second: str = '' # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
     critics: str = 'squeeze' # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
 
 
@@ -69,6 +72,11 @@ def grey(x: Tensor # (B,3,H,W)
 class CanvasGAN(Adversarial):
     "A generator that learns from pictures with their own noise, and from an encoder and an adversary with any noise."
     def build(self, fingerprint: dict) -> FaceModel:
+        with torch.random.fork_rng(devices=[]): self.second = load_encoder(self.recipe.second, device=self.device) if self.recipe.second else None       # the generator begins with the same weights all the same
+        if self.second:
+            if not self.second.differentiable: raise FacegenError(f"The second recogniser '{self.second.name}' gives no gradient, so it cannot serve the identity loss; choose another one.")
+            asked = {k: self.second.fingerprint[k] for k in ('encoder', 'weights')}; known = taught_by(fingerprint)
+            fingerprint = fingerprint | dict(taught_by=known + [asked] * (asked not in known))              # so that it is never taken for an independent judge
         model = super().build(fingerprint)
         if not model.canvas.linear: raise FacegenError('The recipe canvas-gan needs a generator with a linear canvas; leave generator.canvas true, or take the recipe generator.')
         return model
@@ -86,8 +94,11 @@ class CanvasGAN(Adversarial):
     def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
         "The first faces from the noise of their pictures, the others from any noise, perhaps for a blend of two people."
         n = self.told(len(x)); z = torch.cat([self.model.canvas.noise_of(x[:n], e[:n]), z[n:]])
-        if (k := round((len(x) - n) * self.recipe.blends)): e = torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)])
-        return super().fakes(x, e, z, side)
+        return super().fakes(x, self.blended(e), z, side)
+
+    def blended(self, e: Tensor) -> Tensor:
+        "Embeddings (B,D) of pictures, the last of them replaced by blends with the first."
+        k = round((len(e) - self.told(len(e))) * self.recipe.blends); return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
     def learn_g(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool) -> dict[str, Tensor]:
         "The generator learns to be like the pictures whose noise it was told, to be taken for the person, and to pass for real."
@@ -98,7 +109,11 @@ class CanvasGAN(Adversarial):
             loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values and k != 'identity')
             if r.identity:
                 if n < len(a): values['identity'] = (values['identity'] + identity_loss(self.encoder(glimpse(fake[n:], self.encoder.input_size, views[n:])), asked[n:]).mean()) / 2
-                loss = loss + r.identity * values['identity']
+                taken = values['identity']
+                if self.second:
+                    with torch.no_grad(): wanted = self.blended(self.second(a))
+                    values['second'] = identity_loss(self.second(glimpse(fake, self.second.input_size, views)), wanted).mean(); taken = (taken + values['second']) / 2
+                loss = loss + r.identity * taken
             if adversarial:
                 with torch.no_grad(): real = self.judged(a, e[rows], u[rows]) if r.adversary == 'relativistic' else None
                 values['g'] = g_loss(self.judged(fake, asked, u[rows]), r.adversary, real, r.labels[2]); loss = loss + r.adversarial * values['g']
@@ -117,7 +132,8 @@ METHODS['canvas_gan'] = (CanvasRecipe, CanvasGAN)
 recipe = CanvasRecipe()
 
 tune = recipe.replace(dict(name='canvas-gan-tune', adversary_from=0., coarse=0., lr_g=3e-4, lr_g_adversarial=3e-4, lr_d=2.5e-4, warm_up=.05, cool_down=.95, ema=.999))   # for `--init`, a model that has learnt already
-recipes = [recipe, tune]
+finish = tune.replace(dict(name='canvas-gan-finish', second='edgeface_xxs', identity=3., blends=.3))   # the end of a long run, with `--init`: full size, and two recognisers to please
+recipes = [recipe, tune, finish]
 ablations = [recipe.replace(dict(name=f'canvas-gan-{name}') | changes) for name, changes in {   # one change each; `facegen train canvas-gan-grey` trains one
     'faces-1000': dict(faces=1000), 'faces-3000': dict(faces=3000), 'grey': dict(grey=True), 'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.)),
     'identity-0': dict(identity=0.), 'identity-.7': dict(identity=.7), 'identity-6.3': dict(identity=6.3), 'decoder': dict(adversarial=0.),
