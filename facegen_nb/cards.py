@@ -12,6 +12,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 from .core import FacegenError, atomic, write_json
 from .datasheets import known_gaps
+from .identity import taught_by
 from .models import checkpoint_of, load_generator
 from .reports import about, check_result, curve_table, label, load_result, number, pick_metrics, result_table
 from .tracking import has_key
@@ -129,7 +130,7 @@ def training_text(r: RunFiles # a run
     rows = {'recipe': f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`", 'began': f"with the weights `{s}`" + (f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} pictures" if 'start_images' in a else '') if (s := a.get('start', 'scratch')) != 'scratch' else None, 'seed': c.get('seed'), 'budget': ', '.join(f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None),
             'trained': f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} pictures seen ({a['epoch']:.1f} epochs)" if all(k in a for k in ('minutes', 'step', 'images', 'epoch')) else 'not recorded: there is no checkpoints/last/about.json',
             'batch': c.get('batch_size'), 'device': f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores, {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''}, {e.get('precision', 'precision not recorded')}" if 'device' in e else 'not recorded: there is no environment.json',
-            'peak of memory': f"{a['peak_memory']/2**30:.1f} GiB" if a.get('peak_memory') else None, 'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x), 'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded', 'accidents': a.get('accidents')}
+            'further recognisers in the loss': ', '.join(f"{t['encoder']} (weights `{t['weights']}`), so no judge of it" for t in taught_by((r.config or {}).get('fingerprint'))), 'peak of memory': f"{a['peak_memory']/2**30:.1f} GiB" if a.get('peak_memory') else None, 'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x), 'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded', 'accidents': a.get('accidents')}
     told = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
     return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (f'\n\nWhat training complained of:\n{told}' if told else '')
 

@@ -33,7 +33,7 @@ else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
                   help='Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate.')
 
-def command(f: Callable | None = None, *, to: typer.Typer = app, name: str | None = None) -> Callable:
+def command(f: Callable | None = None, *, to: typer.Typer | None = None, name: str | None = None) -> Callable:
     "Register a command whose `FacegenError` becomes one sentence and exit code 2."
     if f is None: return functools.partial(command, to=to, name=name)
     @functools.wraps(f)
@@ -43,7 +43,7 @@ def command(f: Callable | None = None, *, to: typer.Typer = app, name: str | Non
             print(f'facegen: {ex}', file=sys.stderr); raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print('facegen: stopped; what was written before is whole.', file=sys.stderr); raise typer.Exit(130) from None
-    return to.command(name=name or f.__name__.replace('_', '-'))(run)
+    return (to or app).command(name=name or f.__name__.replace('_', '-'))(run)
 
 def numbers(text: str | None, # such as '55,50,195,190'
             n: int, # how many are expected

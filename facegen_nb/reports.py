@@ -15,10 +15,10 @@ from .core import FacegenError, atomic, sha256, write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'SIGNS', 'TEX', 'COLUMNS',
-           'STYLE', 'CAPTION', 'wrong_metric', 'wrong_curve', 'check_result', 'save_result', 'load_result', 'label',
-           'group_of', 'number', 'pick_metrics', 'Line', 'overlap', 'mark', 'recogniser', 'unlike', 'same_encoder',
-           'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex',
-           'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
+           'STYLE', 'CAPTION', 'wrong_metric', 'wrong_curve', 'check_result', 'save_result', 'load_result', 'effort',
+           'label', 'group_of', 'number', 'pick_metrics', 'Line', 'overlap', 'mark', 'recogniser', 'unlike',
+           'same_encoder', 'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table',
+           'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
            'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table',
            'html_curves', 'html_page', 'html_report', 'compare_text']
 
@@ -84,6 +84,11 @@ def load_result(path: str | Path # a results.json, or the folder of a run
     try: result = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
+
+def effort(about: dict[str, Any] # of a result
+           ) -> tuple[float, int]: # minutes of training, pictures seen
+    "What a model cost, what it began with (`facegen train --init`) included."
+    return tuple(about[k] + about.get(f'start_{k}', 0) for k in ('minutes', 'images'))
 
 # %% ../nbs/09_reports.ipynb #090021
 STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'auc': 'AUC', 'rank1': 'rank-1'}

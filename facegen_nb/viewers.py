@@ -52,7 +52,7 @@ def epoch_slider(pictures: Sequence[str], # paths or addresses of sheets, all of
     last = len(labels) - 1
     shown = '\n'.join(f'<img src="{esc(p)}" alt="{esc(alt)} {esc(l)}." style="max-width:100%;height:auto"{"" if k == last else " hidden"}>' for k, (p, l) in enumerate(zip(pictures, labels)))
     inside = f'{shown}\n<figcaption class="figure-caption">{esc(caption)}</figcaption>'
-    return slider(name, 'Epoch', labels, 'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });', inside, last)
+    return slider(name, 'Shown', labels, 'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });', inside, last)
 
 # %% ../nbs/09d_viewers.ipynb #090211
 SHEET = 40, 10, 128, 2 # an evaluation's sheet: faces, faces a row, side and gap in pixels

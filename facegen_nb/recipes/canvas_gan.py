@@ -18,7 +18,8 @@ from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
-__all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'CanvasGAN']
+__all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'OnCanvas',
+           'CanvasGAN']
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0011
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def grey(x: Tensor # (B,3,H,W)
     return (x * x.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=torch.channels_last)
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0014
-class CanvasGAN(Adversarial):
-    "A generator that learns from pictures with their own noise, and from an encoder and an adversary with any noise."
+class OnCanvas(Adversarial):
+    "A generator on a canvas, its critics and recognisers, and the faces that it is asked for."
     def build(self, fingerprint: dict) -> FaceModel:
         with torch.random.fork_rng(devices=[]): self.second = load_encoder(self.recipe.second, device=self.device) if self.recipe.second else None       # the generator begins with the same weights all the same
         if self.second:
@@ -100,6 +101,9 @@ class CanvasGAN(Adversarial):
         "Embeddings (B,D) of pictures, the last of them replaced by blends with the first."
         k = round((len(e) - self.told(len(e))) * self.recipe.blends); return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
+# %% ../../nbs/recipes/canvas_gan.ipynb #ca0043
+class CanvasGAN(OnCanvas):
+    "A generator that learns from pictures with their own noise, and from recognisers and an adversary with any noise."
     def learn_g(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool) -> dict[str, Tensor]:
         "The generator learns to be like the pictures whose noise it was told, to be taken for the person, and to pass for real."
         r = self.recipe; self.nets['d'].requires_grad_(False)
