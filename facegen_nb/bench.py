@@ -35,12 +35,12 @@ PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))   # channels, side, pic
 
 def peak_rates(device: torch.device | str = 'cpu', # what to measure
                convs: Sequence[tuple[int, int, int]] | None = None, # (channels, side, pictures) of the convolutions to try; None: what fits the device
-               matrix: int | None = None, # side of the matrices; None: 2048 on a CPU, 8192 elsewhere
+               matrix: int | None = None, # side of the matrices; None: 1024 on a CPU, 8192 elsewhere
                n: int = 8 # timed repetitions of each
                ) -> dict[str, float]: # GFLOP/s: 'conv_fp32', 'conv_bf16', 'matmul_fp32', 'matmul_bf16', those that the device can do
     "The best measured rates of 3x3 convolutions and of a matrix product, by number type, as torch sets the device up."
     keep_memory(); device = torch.device(device); cpu = device.type == 'cpu'
-    matrix = matrix or (2048 if cpu else 8192); convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]         # a GPU needs more to be busy
+    matrix = matrix or (1024 if cpu else 8192); convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]         # a GPU needs more to be busy
     rates, was = {}, torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True                       # a GPU tries its kernels and keeps the fastest
     with torch.no_grad():

@@ -104,12 +104,13 @@ def waiter(device: torch.device | str # where work is done
 def rate_of(f: Callable[[], Any], # what to measure
             flop: float, # floating-point operations of one call
             device: torch.device | str = 'cpu', # where it works
-            n: int = 8 # timed repetitions
+            n: int = 8, # timed repetitions
+            seconds: float = 1. # once so much time is used, nothing is repeated
             ) -> float: # 10^9 floating-point operations a second
-    "Rate of the fastest of n calls, after two that are not timed."
+    "Rate of the fastest of n calls, after two that do not count; of fewer calls where they take long."
     wait, times = waiter(device), []
-    for _ in range(n + 2): wait(); t = time.perf_counter(); f(); wait(); times.append(time.perf_counter() - t)
-    return flop / min(times[2:]) / 1e9
+    while len(times) < n + 2 and sum(times) < seconds: wait(); t = time.perf_counter(); f(); wait(); times.append(time.perf_counter() - t)
+    return flop / min(times[2:] or times) / 1e9
 
 def conv_rate(dtype: torch.dtype, # element type of pictures and weights
               device: torch.device | str = 'cpu', # where to measure
@@ -126,7 +127,7 @@ def conv_rate(dtype: torch.dtype, # element type of pictures and weights
 # %% ../nbs/00_core.ipynb #000025
 @lru_cache
 def _cpu_half() -> torch.dtype:
-    return torch.bfloat16 if conv_rate(torch.bfloat16) > 1.25 * conv_rate(torch.float32) else torch.float32
+    return torch.bfloat16 if conv_rate(torch.bfloat16, batch=8) > 1.25 * conv_rate(torch.float32, batch=8) else torch.float32     # few pictures: without matrix units bfloat16 can be a hundred times slower
 
 def pick_dtype(device: torch.device | str, # where the work is done
                precision: str = 'auto' # 'auto', 'fp32', 'bf16' or 'fp16'
