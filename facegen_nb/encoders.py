@@ -22,11 +22,11 @@ from .faces import rendered_faces
 from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
-__all__ = ['ENCODERS', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights', 'read_weights',
-           'edgeface', 'tinyvit', 'facenet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned', 'SmallEncoder',
-           'RenderedSettings', 'train_small_encoder', 'rendered', 'embed_images', 'verification', 'compare_encoders',
-           'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder', 'embed_store',
-           'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
+__all__ = ['ENCODERS', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights',
+           'read_weights', 'edgeface', 'tinyvit', 'facenet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
+           'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'embed_images', 'verification',
+           'compare_encoders', 'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder',
+           'embed_store', 'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
 
 # %% ../nbs/03_encoders.ipynb #030010
 def _numbers(x: float | Sequence[float]) -> str: return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
@@ -90,7 +90,7 @@ def load_encoder(name: str, # one of ENCODERS
 def find_weights(file: str, # its name
                  given: str | Path | None = None, # a path from the user, or a name in FACEGEN_WEIGHTS
                  url: str | None = None, # where its authors publish it
-                 hint: str = '' # where it can be had, when there is no link
+                 hint: str = '' # what else the user can do
                  ) -> Path: # an existing file
     "A weight file, fetched first if need be; raises `FacegenError` when it cannot be had."
     use_torch_home(); hub = Path(torch.hub.get_dir())/'checkpoints'/file
@@ -99,8 +99,17 @@ def find_weights(file: str, # its name
         if given is None and hub.is_file(): return hub
         if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'): raise
     try: hub.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(url, str(hub), progress=False)
-    except Exception as ex: raise FacegenError(f"The weights '{file}' could not be fetched ({str(ex)[:120]}); put the file into FACEGEN_WEIGHTS or choose another encoder.") from None
+    except Exception as ex: raise FacegenError(f"The weights '{file}' could not be fetched ({str(ex)[:120]}); put the file into FACEGEN_WEIGHTS{'; ' + hint if hint else ' or choose another encoder'}.") from None
     return hub
+
+def _dequantised(state: dict[str, Any]) -> dict[str, Any]:
+    "Linear layers that torch keeps as eight-bit numbers, as floats under the names of a plain network; all else as it is."
+    packed, out = '._packed_params._packed_params', {}
+    layers = {k.removesuffix(packed) for k in state if str(k).endswith(packed)}
+    for k, v in state.items():
+        if str(k).endswith(packed): out[f'{k.removesuffix(packed)}.weight'] = v[0].dequantize(); out |= {f'{k.removesuffix(packed)}.bias': v[1].detach()} if v[1] is not None else {}
+        elif str(k).removesuffix('.scale').removesuffix('.zero_point').removesuffix('._packed_params.dtype') not in layers: out[k] = v
+    return out
 
 def read_weights(file: Path # .safetensors, .pt or .pth
                  ) -> dict[str, Tensor]: # on the CPU
@@ -111,6 +120,7 @@ def read_weights(file: Path # .safetensors, .pt or .pth
     except Exception as ex:
         how = 'as safetensors' if safe else 'without executing code in it'
         raise FacegenError(f"The weight file '{file}' could not be read {how} ({type(ex).__name__}: {str(ex).splitlines()[0][:100] if str(ex) else ''}); it may be damaged: fetch it again.") from None
+    state = _dequantised(state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()): raise FacegenError(f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for this encoder.")
     return state
 
@@ -121,14 +131,24 @@ def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
     return net.to(memory_format=torch.channels_last)
 
 # %% ../nbs/03_encoders.ipynb #030020
+IDIAP = 'https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints' # the authors' files
+SAME = {'3592ad2dd4df1b27': '26e563d56c9bb961', '823f5758c04395de': 'bc9d7d606319ed02'} # hash of tensors: hash of the file that models and embeddings of this project name
+
 def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
-             weights: str | Path | None = None # the safetensors file; default: in FACEGEN_WEIGHTS
+             weights: str | Path | None = None # the file, as floats (.safetensors) or as published (_q.pt); default: in FACEGEN_WEIGHTS, or fetched
              ) -> Encoder: # 512-d
     "EdgeFace-XS or -XXS through timm's EdgeNeXt (George et al. 2023); 112 px; differentiable."
     import timm
-    file = find_weights(f'edgeface_{variant}.safetensors', weights, hint='EdgeFace is published by Idiap under BSD-3-Clause')
+    name = f'edgeface_{variant}'; url = f'{IDIAP}/{name}_q.pt'
+    try: file = find_weights(f'{name}.safetensors', weights)
+    except FacegenError:
+        if weights is not None: raise
+        file = find_weights(f'{name}_q.pt', url=url, hint=f'Idiap publishes it ({url})')
+    state = {k.removeprefix('model.'): v for k, v in read_weights(file).items()}
     net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant]); net.reset_classifier(512)
-    return Encoder(_fit(net, read_weights(file), file), f'edgeface_{variant}', 512, 112, weights=file)
+    e = Encoder(_fit(net, state, file), name, 512, 112, weights=file)
+    e.fingerprint['weights'] = SAME.get(sha256(b''.join(k.encode() + v.numpy().tobytes() for k, v in sorted(state.items()))), e.fingerprint['weights'])
+    return e
 
 for _v in ('xs', 'xxs'): register(f'edgeface_{_v}')(partial(edgeface, _v))
 
