@@ -5,6 +5,7 @@
 # %% ../nbs/02f_depictions.ipynb #020004
 from __future__ import annotations
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -63,7 +64,7 @@ def probe_score(features: np.ndarray, # (N,1024)
     return features @ probe[:-1] + probe[-1]
 
 # %% ../nbs/02f_depictions.ipynb #020016
-PROBE = Path(__file__).parent/'depiction.npy' if '__file__' in globals() else Path('../facegen_nb/depiction.npy') # the second is where a notebook finds it
+PROBE = Path(find_spec('facegen_nb').origin).parent/'depiction.npy' # beside the modules
 
 def depiction(images: np.ndarray, # uint8 (N,H,W,3)
               probe: np.ndarray | None = None, # another one, from `fit_probe`

@@ -24,7 +24,7 @@ from .identity import check_judge, same_recogniser
 from .inspection import num_parameters
 from .methods import Moment, Recipe, find_recipe, method_of, recipe_module, recipe_names
 from .models import load_generator
-from .reports import load_result, load_runs, result_table, save_result
+from .reports import load_result, load_runs, number, result_table, save_result
 from .training import Run
 
 # %% auto #0
@@ -192,7 +192,10 @@ def results_text(root: str | Path = 'results', # where the folders of benches li
         out.append(f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on {env.get('device', 'cpu')}" + (f" with {env['threads']} threads" if env.get('device') == 'cpu' else '') + '.')
         for n in sorted({r['n_faces'] for r in results.values()}, reverse=True):
             some = {k: r for k, r in results.items() if r['n_faces'] == n}; first = next(iter(some.values())); metrics = [m for m in COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())]
-            out.append(f"{n:,} faces of {first['n_people']:,} people never trained on ({first['split']} split), judge {first['judge']['name']}. Pictures seen in training: " + ', '.join(f"{k} {r['about']['images']:,}" for k, r in some.items()) + '.')
+            who = f"{n:,} faces of {first['n_people']:,} people" if first['n_people'] < n else f'{n:,} faces, nobody knows of how many people,'
+            out.append(f"{who} never trained on ({first['split']} split), judge {first['judge']['name']}. Pictures seen in training: " + ', '.join(f"{k} {r['about']['images']:,}" for k, r in some.items()) + '.')
             out.append(result_table(some, metrics, rows='runs'))
-        if sheets: out += [f'![Generated faces: {k}, {bench}. Faces of people never trained on, from their embeddings.]({Path(root)/bench/k}/sheet.jpg){{fig-alt="A grid of forty small generated faces by {k}."}}' for k in results if (Path(root)/bench/k/'sheet.jpg').is_file()]
+        drawn = {k: r['metrics']['judge_source_mean'] for k, r in results.items() if sheets and (Path(root)/bench/k/'sheet.jpg').is_file()}
+        if drawn: out.append('What they drew: ' + ', '.join(f'@fig-{bench}-{k}' for k in drawn) + '.')
+        for k, e in drawn.items(): out.append(f'![Forty pictures that {k} drew from embeddings of people never trained on ({bench}).]({Path(root)/bench/k}/sheet.jpg){{#fig-{bench}-{k} fig-alt="Forty small pictures drawn by {k}. The judge gives them a cosine of {number(e["value"])} to their people; faces drawn for somebody else get {number(e["floor"])}."}}')
     return '\n\n'.join(out) if out else 'No results are here yet; `facegen bench designs` makes them.'

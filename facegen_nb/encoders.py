@@ -140,10 +140,11 @@ def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
     "EdgeFace-XS or -XXS through timm's EdgeNeXt (George et al. 2023); 112 px; differentiable."
     import timm
     name = f'edgeface_{variant}'; url = f'{IDIAP}/{name}_q.pt'
-    try: file = find_weights(f'{name}.safetensors', weights)
+    hint = f'Idiap publishes it ({url})'
+    try: file = find_weights(f'{name}.safetensors', weights, hint=hint)
     except FacegenError:
         if weights is not None: raise
-        file = find_weights(f'{name}_q.pt', url=url, hint=f'Idiap publishes it ({url})')
+        file = find_weights(f'{name}_q.pt', url=url, hint=hint)
     state = {k.removeprefix('model.'): v for k, v in read_weights(file).items()}
     net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant]); net.reset_classifier(512)
     e = Encoder(_fit(net, state, file), name, 512, 112, weights=file)

@@ -27,7 +27,7 @@ def keep_folder(name: str = 'facegen', # of the folder
         drive = Path('/content/drive')
         if not (drive/'MyDrive').is_dir():
             try: importlib.import_module('google.colab.drive').mount(str(drive))
-            except Exception as ex: raise FacegenError(f"Google Drive could not be mounted ({type(ex).__name__}: {str(ex)[:100]}); allow it, or name another folder with home='/content', which is lost with the runtime.") from None
+            except Exception as ex: raise FacegenError(f"Google Drive could not be mounted ({type(ex).__name__}: {str(ex)[:100]}); allow it, or name another folder with home='/content' (in the tutorial FOLDER = '/content'), which is lost with the runtime.") from None
         home = drive/'MyDrive'
     folder = Path(home or ('/kaggle/working' if runtime() == 'kaggle' else '.'))/name
     folder.mkdir(parents=True, exist_ok=True)

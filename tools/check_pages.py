@@ -133,8 +133,9 @@ def anchors(path: Path) -> "set[str]":
 
 
 def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
-    "Does every relative link and picture of the text lead somewhere, and has every picture an alt text?"
-    text = prose_of(cells)
+    "Does every relative link and picture of the text and of the outputs lead somewhere, and has every picture an alt text?"
+    shown = [output.get("data", {}).get(kind, "") for cell in cells for output in cell.get("outputs", []) for kind in ("text/markdown", "text/html")]
+    text = "\n\n".join([prose_of(cells), *map("".join, shown)])
     pictures = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
     found = [f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
     for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
