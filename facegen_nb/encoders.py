@@ -378,8 +378,8 @@ def at_hand(weights: dict[str, str | Path] | None = None, # weight files by enco
 def default_encoder() -> str: # its name
     "`facenet` when its weights are at hand, else EdgeFace when its are, else `rendered`."
     use_torch_home(); folders = [d for d in (weights_dir(), Path(torch.hub.get_dir())/'checkpoints') if d]
-    files = dict(facenet=FACENET['facenet'], edgeface_xs='edgeface_xs.safetensors', edgeface_xxs='edgeface_xxs.safetensors')
-    return next((name for name, f in files.items() if any((d/f).is_file() for d in folders)), 'rendered')
+    files = dict(facenet=[FACENET['facenet']]) | {f'edgeface_{v}': [f'edgeface_{v}.safetensors', f'edgeface_{v}_q.pt'] for v in ('xs', 'xxs')}
+    return next((name for name, fs in files.items() if any((d/f).is_file() for d in folders for f in fs)), 'rendered')
 
 # %% ../nbs/03_encoders.ipynb #030053
 @dataclass
