@@ -201,12 +201,14 @@ def atomic(path: str | Path, # the file or folder that shall exist
            keep: Path | None = None # a folder that is replaced goes on under this name, in place of what had it
            ) -> Iterator[Path]: # a temporary path to write to
     "Write a file or a folder under a temporary name and rename it when the block ends without an error; `keep` is for folders."
-    path = Path(path); tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
+    path = Path(path); path = path.resolve() if path.is_symlink() else path      # what a link leads to is replaced, not the link
+    tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
     path.parent.mkdir(parents=True, exist_ok=True)
     def clear(p: Path) -> None: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
     clear(tmp)
     for left in path.parent.glob(f'.{glob.escape(path.name)}.part-*'):          # of a process that was killed
-        if time.time() - left.stat().st_mtime > 86400: clear(left)
+        with contextlib.suppress(FileNotFoundError):                            # its process may be removing it now
+            if time.time() - left.stat().st_mtime > 86400: clear(left)
     try:
         yield tmp
         if path.is_dir() and tmp.is_dir():     # a folder cannot be renamed over a full one: step aside first
@@ -259,6 +261,7 @@ def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or ui
     "Lay pictures out as a sheet, row by row."
     x = torch.as_tensor(images).detach().cpu()
     x = to_uint8(x) if x.is_floating_point() else x.permute(0, 3, 1, 2) if x.shape[-1] == 3 and x.shape[1] != 3 else x
+    if x.ndim != 4 or not len(x) or x.shape[1] != 3: raise FacegenError(f'Pictures of shape {tuple(x.shape)} were given; at least one, (B,3,H,W) or (B,H,W,3), was expected.')
     b, c, h, w = x.shape; nrow = -(-b // ncol)
     out = torch.full((c, nrow * (h + pad) - pad, min(b, ncol) * (w + pad) - pad), 255, dtype=torch.uint8)
     for i in range(b):

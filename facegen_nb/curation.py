@@ -135,6 +135,7 @@ def cut_marked(e: Entry, # with marks
     im, k = decode(e.data, lambda w, h: 2*SIDE / min(min(w, h) if m.box is None else max(1, short(m)) for m in wanted))
     for m in wanted:
         if m.box is None: f = cut_box(im, k); f.landmarks = None if m.landmarks is None else list(m.landmarks)
+        elif not np.isfinite(m.box).all() or max(m.box[2] - m.box[0], m.box[3] - m.box[1]) > 2 * max(im.size) / k: rejects.append((name(m), 'the marked box does not fit the picture')); continue
         elif m.box[0] >= im.width / k or m.box[1] >= im.height / k or min(m.box[2:]) <= 0: rejects.append((name(m), 'the marked box lies outside of the picture')); continue
         else: f = cut_around(im, k, np.array(m.box) * k, None if m.landmarks is None else np.array(m.landmarks) * k)
         if f.side < min_side: rejects.append((name(m), small_reason(f.side, min_side)))
@@ -199,7 +200,7 @@ def split_keys(keys: np.ndarray, # uint64 (N,): `person_key` of every face
     n = [int(f * len(names) + .5) for f in fractions]
     wanted = [i for i in (0, 2, 1) if fractions[i] > 0]                   # with few people: train first, then test
     for i in wanted[:len(names)]: n[i] = max(n[i], 1)
-    while (extra := sum(n) - len(names)) != 0: n[int(np.argmax(n)) if extra > 0 else wanted[0]] -= np.sign(extra)
+    while (extra := sum(n) - len(names)) != 0: n[max((1, 2, 0), key=n.__getitem__) if extra > 0 else wanted[0]] -= np.sign(extra)
     return np.repeat(np.arange(3, dtype=np.int8), n)[who]
 
 def split_people(people: Sequence[str], # one key a face: who it is
@@ -335,12 +336,19 @@ class StoreWriter(StoreFiles):
         row = [source, picture, name, identity, part, face.box, face.landmarks, face.side, face.sharpness, face.confidence, None if factors is None else factors.tolist()]
         self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
+    def spared(self, c: Cropped # what became of an entry
+               ) -> Cropped: # the same; without its faces where somebody asked to be left out
+        "Who asked to be left out is counted and named nowhere."
+        path = PurePosixPath(c.source); who = c.identity or ''
+        found = self.without & {plain_name(n) for n in (who, who.removeprefix(f'{path.parts[0]}-'), c.source, path.name, path.stem, *path.parts)} if self.without else ()      # a source of the hub puts its name before a person's
+        if not found: return c
+        self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]
+        return replace(c, faces=[], rejects=[('', 'asked to be left out')])
+
     def take(self, source: int, # number of the source
              c: Cropped # what became of an entry
              ) -> None:
-        "Append faces, list rejects, count the steps; who asked to be left out is counted and named nowhere."
-        path = PurePosixPath(c.source)
-        if self.without and (found := self.without & {plain_name(n) for n in (c.identity or '', c.source, path.name, path.stem, *path.parts)}): self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
+        "Append faces, list rejects, count the steps."
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
         self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
@@ -630,7 +638,7 @@ def worker(crop: Crop, # what is wanted
     "A worker; with a detector it takes one batch at a time, else it may be called from many threads."
     if crop.detector == 'none': return lambda entries: refuse(crop_fixed(entries, crop.box, crop.min_side), crop.filters)
     detector, pool = detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device), ThreadPoolExecutor(threads)
-    return lambda entries: refuse(crop_detected(entries, detector, pool, crop, 4*threads), crop.filters)
+    return lambda entries: refuse(crop_detected(entries, detector, pool, crop, min(4*threads, 8)), crop.filters)
 
 # %% ../nbs/02_curation.ipynb #020072
 def add_rendered(w: StoreWriter, # the store in the making
@@ -656,6 +664,7 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
     "Refuse what cannot work, in one sentence, before anything is read or written."
     box = crop.box
     if not specs: raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
+    if out.name in ('', '..'): raise FacegenError(f"'{out}' was given for the store, which needs a name of its own; give one, such as store.")
     if crop.detector not in ('none', 'mtcnn'): raise FacegenError(f"Unknown detector '{crop.detector}'; use mtcnn or none.")
     if crop.faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
     if crop.detector == 'none' and crop.faces == 'all': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
@@ -691,7 +700,7 @@ def curate_source(w: StoreWriter, # the store in the making
     if (n, names) != (w.at['entries'], w.at['names']): raise FacegenError(f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, so start again.")
     for batch in crop(watched_share(stream, src.share)):
         for c in batch:
-            n, names = n + 1, chain(names, c.source)
+            n, names, c = n + 1, chain(names, c.source), w.spared(c)
             if src.quota and (extra := kept + len(c.faces) - src.quota) > 0: c.faces, c.found = c.faces[:-extra], c.found - extra
             kept += len(c.faces); w.take(number, c)
             if full := src.quota is not None and kept >= src.quota: break
@@ -722,7 +731,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is resumed
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
-    sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser()
+    sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser(); out = out.resolve() if out.is_symlink() else out
     crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
     split, specs = check_fractions(split), [parse_source(s) for s in sources]; folder_rule(Counter(), identity); check_request(specs, out, crop, overwrite)
     names = source_names(specs); opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor, nn
 from .core import FacegenError, pick_device
+from .sources import Rejected, to_rgb
 
 # %% auto #0
 __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'nobody', 'main_face', 'mtcnn_nets',
@@ -25,7 +26,9 @@ __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', '
 def picture(x: np.ndarray | Image.Image # uint8 (H,W,3), (H,W) or (H,W,1); or a Pillow image of any mode
             ) -> np.ndarray: # uint8 (H,W,3), RGB, upright
     "A picture as the detector wants it; raises `FacegenError` for another type or shape."
-    if isinstance(x, Image.Image): return np.asarray(ImageOps.exif_transpose(x).convert('RGB'))
+    if isinstance(x, Image.Image):
+        try: return np.asarray(to_rgb(ImageOps.exif_transpose(x)))
+        except Rejected as e: raise FacegenError(f'A picture was given that cannot be used ({e}); 8 or 16 whole bits a channel were expected.') from None
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 3)) or not x.size:
         what = f'{x.dtype} array of shape {x.shape}' if isinstance(x, np.ndarray) else type(x).__name__
         raise FacegenError(f"A picture was given as {what}; a uint8 array of shape (height, width, 3) or (height, width), or a Pillow image, was expected.")

@@ -135,6 +135,7 @@ def sample(estimate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], # x_t (B
            ) -> Tensor: # (B,...), the clean estimate of the last step
     "Pictures from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or ancestral (Ho et al. 2020)."
     evaluations(steps, sampler)                                                            # refuses wrong arguments
+    if path.name == 'ddpm' and steps > DDPM_STEPS: raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: ask for fewer.')
     if sampler == 'ancestral' and draw is None:
         raise FacegenError("The sampler 'ancestral' was given without `draw`; it needs new noise in each step: give a function from the number of a step to normal noise.")
     x = noise.to(torch.promote_types(noise.dtype, torch.float32)); t = _times(steps, sampler, path)

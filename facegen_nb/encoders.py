@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn, Tensor
 from .core import (Budget, FacegenError, atomic, autocast, keep_memory, own_file, pick_device, pick_dtype, progress, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
-from .curation import FaceStore
+from .curation import FaceStore, known_people
 from .faces import rendered_faces
 from .workers import Blocks, in_order, on_ray
 
@@ -116,12 +116,11 @@ def read_weights(file: Path # .safetensors, .pt or .pth
     "Tensors of a weight file by name; executes nothing in it, and raises `FacegenError` for a damaged one."
     from safetensors.torch import load_file
     safe = Path(file).suffix == '.safetensors'
-    try: state = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True)
+    try: state = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True); state = _dequantised(state) if isinstance(state, dict) else state
     except Exception as ex:
         how = 'as safetensors' if safe else 'without executing code in it'
         raise FacegenError(f"The weight file '{file}' could not be read {how} ({type(ex).__name__}: {str(ex).splitlines()[0][:100] if str(ex) else ''}); it may be damaged: fetch it again.") from None
-    state = _dequantised(state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()): raise FacegenError(f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for this encoder.")
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()): raise FacegenError(f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for this encoder.")
     return state
 
 def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
@@ -334,12 +333,13 @@ def embed_images(encoder: Encoder, # which
 
 # %% ../nbs/03_encoders.ipynb #030045
 def verification(embeddings: np.ndarray, # (N,D) unit vectors
-                 people: np.ndarray, # (N,) who is on each picture
+                 people: np.ndarray, # (N,) who is on each picture; a negative number: unknown, a person of its own
                  seed: int = 0, # of the random pairs of different people
                  n_different: int = 20000 # how many such pairs
                  ) -> dict[str, float]: # same, different, auc, tar (at FAR 1e-3), pairs
     "Cosines of same-person and different-person pairs, AUC, and TAR at FAR 1e-3."
     from sklearn.metrics import roc_auc_score
+    people = np.asarray(people); people = known_people(people) if people.dtype.kind == 'i' else people
     order = np.argsort(people, kind='stable'); e, p = np.asarray(embeddings, np.float32)[order], np.asarray(people)[order]
     nxt = np.flatnonzero(p[:-1] == p[1:])
     same = (e[nxt] * e[nxt + 1]).sum(1)

@@ -270,7 +270,7 @@ def reasons(measures: Mapping[str, np.ndarray], # as `measure` gives them: a dic
     for k, bad in objections(measures, filters).items():
         (word, unit), t = WORDS[k], getattr(filters, k)
         for i in np.flatnonzero(bad & (out == '')):
-            out[i] = f"{word} {told(float(measures[k[4:]][i]), t)}{unit}, at {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
+            out[i] = f"{word} {told(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
     return out.tolist()
 
 # %% ../nbs/02b_quality.ipynb #020066

@@ -164,7 +164,8 @@ class FolderSource(Source):
         self.count = sum(len(f) for _, _, f in os.walk(self.path))
 
     def _files(self) -> Iterator[str]:
-        for folder, dirs, files in os.walk(self.path):
+        self.shut: list[OSError] = []                              # folders that cannot be opened
+        for folder, dirs, files in os.walk(self.path, onerror=self.shut.append):
             dirs.sort()
             below = Path(folder).relative_to(self.path).as_posix()
             for f in sorted(files): yield f if below == '.' else f'{below}/{f}'
@@ -182,6 +183,7 @@ class FolderSource(Source):
             self.bytes += st.st_size if self.seed is None else 0                # with a quota, what was read ahead of it does not count
             reason = 'not a file' if not stat.S_ISREG(st.st_mode) else size_reason(st.st_size)
             yield Entry(source, None if reason else self.path/f, reason)
+        for e in self.shut: yield Entry(clean_name(f'{self.name}/{Path(e.filename).relative_to(self.path).as_posix()}'), reason=f'folder cannot be opened: {e.strerror}')
 
 # %% ../nbs/02c_sources.ipynb #020033
 HELP = 'a source is a folder, a tar, tar.gz, tgz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:, kaggle:, rendered:N'
@@ -375,7 +377,7 @@ def decode(data: bytes | Path | Span | Member, # a picture file's bytes, or wher
             if w * h > PIXEL_LIMIT: raise Rejected(f'{w}x{h} pixels; at most {PIXEL_LIMIT // 10**6} megapixels are read')
             if enough and im.format in ('JPEG', 'MPO') and (s := enough(w, h)) < 1: im.draft(None, (max(1, int(w*s)), max(1, int(h*s))))
             with _BIG if w * h > 8_000_000 else contextlib.nullcontext():
-                im.load(); scale = im.width / w
+                im.load(); scale = 1 / min((1, 2, 4, 8), key=lambda n: abs(-(-w // n) - im.width) + abs(-(-h // n) - im.height))     # draft rounds each side up
                 try: ImageOps.exif_transpose(im, in_place=True)
                 except Exception: pass                             # a damaged EXIF block: the picture stays as it lies
                 rgb = to_rgb(im); rgb.info = {}

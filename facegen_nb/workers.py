@@ -74,6 +74,7 @@ class Blocks:
             try: tmp.rename(folder)
             except OSError: shutil.rmtree(tmp)                     # another process was first; both write the same numbers
         self.arrays = {k: np.load(folder/f'{k}.npy', mmap_mode='r') for k in shapes}
+        if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()): raise FacegenError(f"The folder '{folder}' holds arrays of another shape than {n} rows of {shapes}; remove it.")
 
     def add(self, i: int, # first row
             **blocks: np.ndarray # (k,...) of every array
