@@ -5,7 +5,7 @@
 # %% ../nbs/09c_app.ipynb #090104
 from __future__ import annotations
 import os
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -17,7 +17,7 @@ from .curation import cut_box
 from .detection import FaceDetector, align, main_face, picture
 from .encoders import Encoder, embed_images, encoder_of, load_encoder
 from .faces import rendered_faces
-from .identity import same_recogniser
+from .identity import same_recogniser, taught_by
 from .models import FaceModel, load_generator
 from .robustness import slerp
 from .workers import need
@@ -46,6 +46,7 @@ class Studio:
                  ):
         if generator.encoder != encoder.name: raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' was given; give that encoder.")
         if judge and same_recogniser(judge.fingerprint, encoder.fingerprint): raise FacegenError(f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give another recogniser, or none.")
+        if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)): raise FacegenError(f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give another recogniser, or none.")
         self.generator, self.encoder, self.judge = generator, encoder, judge
     @property
     def many_steps(self) -> bool: "Whether guidance stresses the embedding (a model of many steps) and not the noise."; return hasattr(self.generator, 'steps')
@@ -53,7 +54,6 @@ class Studio:
     def frame(self) -> str: "Where training had eyes, nose and mouth."; return (self.generator.fingerprint.get('crop') or {}).get('frame') or 'face'
     @cached_property
     def detector(self) -> FaceDetector: "Finds faces, where the encoder computes."; return FaceDetector(device=self.encoder.gain.device)
-
     def person(self, seed: int = 0) -> np.ndarray: # uint8 (128,128,3)
         "A rendered person, who does not exist."
         return rendered_faces(1, per_person=1, seed=seed)[0][0]
@@ -120,15 +120,16 @@ GUIDANCE = {True: ('Guidance: how much the embedding is stressed', 4.), False: (
 def build_app(studio: Studio # what does the work
               ) -> Any: # a gradio Blocks; `launch` starts it
     "The page of a studio; raises `FacegenError` without gradio."
-    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-    gr = need('gradio', 'app')
+    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False'); gr = need('gradio', 'app')
     def safely(work: Any) -> Any:
+        @wraps(work)
         def call(*args):
             try: return work(*args)
             except FacegenError as ex: raise gr.Error(str(ex)) from None
         return call
     @safely
     def take(image, cropped): return None if image is None else crop_face(image, None if cropped else studio.detector, studio.frame)
+    def again(image, cropped): return gr.skip() if image is None else take(image, cropped)                  # ticked before there is a picture: the person stays
     @safely
     def draw(face, n, guidance, seed):
         if face is None: return []
@@ -140,7 +141,7 @@ def build_app(studio: Studio # what does the work
         u, v = studio.embed(a), studio.embed(b)
         return list(studio.walk(u, v, 8, seed=int(seed or 0), guidance=guidance)), studio.draw(slerp(u[None], v[None], share), int(seed or 0), guidance)[0]
     label, most = GUIDANCE[studio.many_steps]
-    with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(600, 600)) as page:
+    with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(60, 540)) as page:
         gr.Markdown(ABOUT + (f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is the same picture, about 0 another person." if studio.judge else ''))
         faces = []
         with gr.Row():
@@ -149,7 +150,7 @@ def build_app(studio: Studio # what does the work
                     upload = gr.Image(label=f'{name}: a picture', type='pil', sources=['upload', 'clipboard', 'webcam'], height=220)
                     with gr.Row(): cropped = gr.Checkbox(label='It is cropped already'); other = gr.Button('A rendered person')
                     face = gr.Image(studio.person(k), label='What the recogniser sees', type='numpy', format='png', interactive=False, height=180); number = gr.State(k)
-                    gr.on([upload.change, cropped.change], take, [upload, cropped], face)
+                    upload.change(take, [upload, cropped], face); cropped.change(again, [upload, cropped], face)
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face)
         with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
@@ -168,10 +169,11 @@ def start_app(studio: Studio, # what does the work
               port: int = 7860, # where
               wait: bool = True # until it is stopped
               ) -> str: # its address
-    "Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes."
+    "Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes. Raises `FacegenError` where the port is taken."
     gr = need('gradio', 'app'); page = build_app(studio)
-    _, address, _ = page.launch(server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, footer_links=[],
-                                theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace']))
+    try: _, address, _ = page.launch(server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, footer_links=[],
+                                     theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace']))
+    except OSError: raise FacegenError(f'The page could not be started at {host}:{port}, which another program may be using, or which is no address of this machine; give another --port or --host.') from None
     print(f'The app is at {address}; Ctrl-C stops it.')
     if wait: page.block_thread()
     return address

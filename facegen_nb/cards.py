@@ -4,7 +4,7 @@
 
 # %% ../nbs/09a_cards.ipynb #090006
 from __future__ import annotations
-import csv, dataclasses, json, shutil
+import csv, dataclasses, json, shlex, shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from .workers import need
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
-           'encoder_text', 'numbers_text', 'judge_options', 'again_text', 'card_data', 'model_card', 'save_card',
-           'release', 'panel_groups', 'wandb_report', 'report_spec', 'send_report']
+           'encoder_text', 'numbers_text', 'judge_options', 'curate_lines', 'again_text', 'card_data', 'model_card',
+           'save_card', 'release', 'panel_groups', 'wandb_report', 'report_spec', 'send_report']
 
 # %% ../nbs/09a_cards.ipynb #090010
 @dataclasses.dataclass
@@ -49,7 +49,7 @@ def read_file(path: Path, # a JSON or YAML file
               ) -> Any: # None where there is no file
     "A file's content; raises `FacegenError` for one that is broken."
     try: return read(path.read_text(encoding='utf-8')) if path.is_file() else None
-    except (ValueError, yaml.YAMLError) as ex: raise FacegenError(f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and changed since: restore it.") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as ex: raise FacegenError(f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and changed since: restore it.") from None
 
 def read_run(run: str | Path, # a run folder, or a released model
              result: dict[str, Any] | str | Path | None = None, # its evaluation; None: RUN/results.json where there is one
@@ -78,7 +78,7 @@ def limits(result: dict[str, Any] # an evaluation
     M, out = {k: d for k, d in result['metrics'].items() if d['value'] is not None}, []
     def has(name: str, *keys: str) -> dict[str, Any] | None: return d if (d := M.get(name)) and all(d.get(k) is not None for k in keys) else None
     if not result['judge'].get('independent', True): out.append('The judge was the conditioning encoder itself, because that was forced: numbers of the judge say nothing about likeness.')
-    if d := has('judge_other_mean', 'floor', 'ceiling'): out.append(f"A drawn face and *another* picture of the person have a mean cosine of {d['value']:.2f} for the judge; two real pictures reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}. So the model has come {(d['value'] - d['floor'])/(d['ceiling'] - d['floor']):.0%} of the way.")
+    if d := has('judge_other_mean', 'floor', 'ceiling'): out.append(f"A drawn face and *another* picture of the person have a mean cosine of {d['value']:.2f} for the judge; two real pictures reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}." + (f" So the model has come {(d['value'] - d['floor'])/(d['ceiling'] - d['floor']):.0%} of the way." if d['ceiling'] > d['floor'] else ''))
     if d := has('judge_other_tar_1e-3', 'ceiling'): out.append(f"Where one stranger in a thousand would pass, the judge takes {1 - d['value']:.0%} of the drawn faces for somebody else; of real pictures {1 - d['ceiling']:.0%}.")
     if (a := has('encoder_source_mean')) and (b := has('judge_source_mean')): out.append(f"The conditioning encoder finds the faces more like their source ({a['value']:.2f}) than an independent judge does ({b['value']:.2f})." if a['value'] > b['value'] else f"The independent judge finds the faces at least as like their source ({b['value']:.2f}) as the conditioning encoder does ({a['value']:.2f}).")
     if d := has('gap_source_mean', 'low', 'high'): out.append(f"People it was not trained on score {-d['value']:.2f} [{-d['high']:.2f}, {-d['low']:.2f}] lower than people it was trained on." if d['high'] < 0 else f"No gap was found between people it was trained on and others ({d['value']:+.2f} [{d['low']:+.2f}, {d['high']:+.2f}]).")
@@ -165,19 +165,33 @@ def judge_options(result: dict[str, Any] # an evaluation
                   ) -> str: # such as '--judge arcface --judge-weights w600k_mbf.onnx'
     "How a command line names the judge of a result; only a recogniser in an ONNX file must be told where it is."
     file = result['judge'].get('fingerprint', {}).get('file') or ''
-    return f"--judge {result['judge'].get('name')}" + (f' --judge-weights {file}' if file.endswith('.onnx') else '')
+    return f"--judge {result['judge'].get('name')}" + (f' --judge-weights {shlex.quote(file)}' if file.endswith('.onnx') else '')
+
+def curate_lines(s: dict[str, Any] # a store.json
+                 ) -> list[str]: # one command, and a second one where the store was split again
+    "The commands that make a store again, with every option that its store.json tells."
+    crop, box, again, plain = s['crop'], s['crop'].get('box'), s.get('split_by'), lambda v: repr(float(v)).removesuffix('.0')
+    def source(x: dict[str, Any]) -> str: return shlex.quote((f"{x['kind']}:" if x['kind'] in ('lfw', 'celeba', 'ffhq', 'wider', 'hf') else '') + str(x.get('where', x['name'])) + (f"@{x['quota']}" if x.get('quota') else ''))
+    detected = crop.get('detector', 'none') != 'none'
+    options = [f"--detector {crop['detector']}"] if detected else [f"--box {','.join(map(plain, box))}"] if isinstance(box, list) else []
+    if detected: options += [f'--{k} {crop[k]}' for k, default in (('faces', 'main'), ('frame', 'face')) if crop.get(k, default) != default]
+    if crop.get('min_side'): options.append(f"--min-side {plain(crop['min_side'])}")
+    if crop.get('filters'): options.append(f"--filters {','.join(f'{k}={plain(v)}' for k, v in crop['filters'].items())}")
+    split = f"{','.join(map(plain, s['split'].values()))}"; seed = next((x['seed'] for x in s['sources'] if 'seed' in x), None) if again else s['seed']      # the seed of a second split is not that of the pictures
+    first = ' '.join(['facegen curate', *map(source, s['sources']), *options, *([] if again else [f'--split {split}']), *([f'--seed {seed}'] if seed is not None else []), '--out store'])
+    if not again: return [f"{first}     # content hash {s['hash']}"]
+    drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''
+    return [first, f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed {s['seed']}{drop}     # content hash {s['hash']}; add --encoder: which one compared was not recorded"]
 
 def again_text(r: RunFiles # a run
                ) -> str: # Markdown
     "The commands that make the model and its numbers again."
     enc, steps, lines = r.encoder.get('encoder') or r.made.get('encoder_encoder') or 'ENCODER', (r.at or {}).get('step'), []
-    if s := r.store:
-        box = s['crop'].get('box'); options = [f"--detector {s['crop']['detector']}"] if s['crop'].get('detector', 'none') != 'none' else [f"--box {','.join(f'{x:g}' for x in box)}"] if isinstance(box, list) else []
-        lines.append(' '.join(['facegen curate', *(x['name'] for x in s['sources']), *options, f"--split {','.join(f'{v:g}' for v in s['split'].values())}", f"--seed {s['seed']}", '--out store']) + f"     # content hash {s['hash']}")
+    if r.store: lines += curate_lines(r.store)
     else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
     init = f' --init MODEL     # weights {s}' if (s := (r.at or {}).get('start', 'scratch')) != 'scratch' else ''
     lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '') + init]
-    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}")
+    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}" + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '') + ('' if r.result['judge'].get('independent', True) else ' --force'))
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
 # %% ../nbs/09a_cards.ipynb #090024

@@ -336,18 +336,14 @@ class StoreWriter(StoreFiles):
         row = [source, picture, name, identity, part, face.box, face.landmarks, face.side, face.sharpness, face.confidence, None if factors is None else factors.tolist()]
         self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
-    def spared(self, c: Cropped # what became of an entry
-               ) -> Cropped: # the same; without its faces where somebody asked to be left out
-        "Who asked to be left out is counted and named nowhere."
-        path = PurePosixPath(c.source); who = c.identity or ''
-        found = self.without & {plain_name(n) for n in (who, who.removeprefix(f'{path.parts[0]}-'), c.source, path.name, path.stem, *path.parts)} if self.without else ()      # a source of the hub puts its name before a person's
-        if not found: return c
-        self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]
-        return replace(c, faces=[], rejects=[('', 'asked to be left out')])
+    def spared(self, c: Cropped) -> Cropped:
+        "What became of an entry, without its faces where somebody asked to be left out, who is counted and named nowhere."
+        path, who = PurePosixPath(c.source), c.identity or ''      # a source of the hub puts its name before a person's
+        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(f'{path.parts[0]}-'), c.source, path.name, path.stem, *path.parts)}):
+            self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
+        return c
 
-    def take(self, source: int, # number of the source
-             c: Cropped # what became of an entry
-             ) -> None:
+    def take(self, source: int, c: Cropped) -> None: # number of the source, and what became of an entry
         "Append faces, list rejects, count the steps."
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1

@@ -28,8 +28,8 @@ from .reports import load_result, load_runs, number, result_table, save_result
 from .training import Run
 
 # %% auto #0
-__all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'trained', 'judged', 'seconds_a_face', 'judging',
-           'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
+__all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'trained', 'judged', 'seconds_a_face', 'wanted_parts',
+           'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
 
 # %% ../nbs/09b_designs.ipynb #090010
 def design_names() -> list[str]: # such as 'arcface-cgan-as-built'
@@ -66,13 +66,15 @@ def trained(run: Path, # a run folder
 def judged(run: Path, # a run folder
            store: FaceStore, # whose people
            judge: Encoder, # who took no part
-           split: str # which people
+           split: str, # which people
+           parts: Sequence[str] = () # what has to have been asked for; a result that does not tell what was is taken as it is
            ) -> dict[str, Any] | None: # its result, where it is of the last checkpoint
     "The result of a run, if it need not be made again."
     try: r = load_result(run)
     except FacegenError: return None
     about = about_last(run)
     asked = store.hash, split, about['step'], about['recipe']
+    if not set(parts) <= set(r['about'].get('parts', parts)): return None
     return r if same_recogniser(r['judge']['fingerprint'], judge.fingerprint) and (r['store_hash'], r['split'], r['about'].get('steps'), r['about'].get('recipe_hash')) == asked else None
 
 # %% ../nbs/09b_designs.ipynb #090015
@@ -84,13 +86,18 @@ def seconds_a_face(generator: Any, # anything with `generate`
     t = time.perf_counter(); generator.generate(e, seed=0).cpu()
     return (time.perf_counter() - t) / len(e)
 
+def wanted_parts(parts: Sequence[str] | None # names; None: all but robustness
+                 ) -> list[str]: # of `evaluation.PARTS`
+    "What is asked of every design of a bench."
+    return [p for p in pick_parts(parts) if parts or p != 'robustness']
+
 def judging(seconds: float, # for a face
             faces: int, # of the split
             minutes: float, # that drawing may take
             parts: Sequence[str] | None = None # what is wanted; None: all but robustness
             ) -> dict[str, Any]: # `parts` and `limit` for `evaluate`
     "What can be measured in that time: what is wanted; less, and fewer faces, for a slow sampler."
-    most, wanted = int(60*minutes/seconds), [p for p in pick_parts(parts) if parts or p != 'robustness']
+    most, wanted = int(60*minutes/seconds), wanted_parts(parts)
     if 2*faces + 400 <= most: return dict(parts=wanted, limit=None)         # seen people and several draws of one embedding are drawn too
     return dict(parts=[p for p in wanted if p in ('pictures', 'crowds', 'memorisation')], limit=None if faces <= most else max(64, most))
 
@@ -111,7 +118,7 @@ def bench_designs(store: FaceStore, # with embeddings of the encoder
                   **changes: Any # to every recipe, such as precision or max_steps
                   ) -> dict[str, dict[str, Any]]: # run: result, of all that are finished
     "Train and judge published designs alike; goes on where it was stopped, and leaves alone what another process works on."
-    recipes, results, out = pick_designs(designs), {}, Path(out); pick_parts(parts); check_judge(judge.fingerprint, encoder.fingerprint)   # before anything is trained
+    recipes, results, out, wanted = pick_designs(designs), {}, Path(out), wanted_parts(parts); check_judge(judge.fingerprint, encoder.fingerprint)   # before anything is trained
     out.mkdir(parents=True, exist_ok=True)
     jobs = {name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes)) for s in seeds for name, r in recipes.items()}
     for key, recipe in jobs.items():                                       # the first seed of all designs, then the second
@@ -120,9 +127,10 @@ def bench_designs(store: FaceStore, # with embeddings of the encoder
             with FileLock(out/f'{key}.lock', timeout=0):
                 if not trained(run, recipe): tell(f'{key}: training'); Run(recipe, store, encoder, run, device=device, tell=tell).train()
                 if not trained(run, recipe): tell(f'{key} was stopped; the same command goes on with it'); break
-                if (result := judged(run, store, judge, split)) is None:
+                if (result := judged(run, store, judge, split, wanted)) is None:
                     how = judging(seconds_a_face(load_generator(run/'checkpoints'/'last', pick_device(device)), load_embeddings(store, encoder.name).values), len(pick_faces(store, split, None, 0)), judge_minutes, parts)
                     tell(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else '')); result = judge_run(run, store, judge, split, device=device, sheet_path=run/'sheet.png', folder=run/'evaluation', tell=tell, **how)
+                    result['about']['parts'] = wanted                       # asked for, though a slow sampler is judged by fewer
                     save_result(result, run/'results.json')
                 results[key] = result
                 if keep: keep_result(run, Path(keep)/key)

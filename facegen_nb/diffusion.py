@@ -60,7 +60,8 @@ def draw_time(u: Tensor, # (B,) uniform numbers in (0, 1)
     u = u.clamp(1e-6, 1 - 1e-6)                                     # torch.rand can give 0, whose quantile is infinite
     if kind == 'uniform': return u
     if kind != 'logit_normal': raise FacegenError(f"The distribution of times '{kind}' was given; 'logit_normal' or 'uniform' was expected: choose one of them.")
-    return torch.sigmoid(mean + std * torch.special.ndtri(u)).clamp(1e-6, 1 - 1e-6)
+    q = torch.special.ndtri(u.cpu()).to(u.device) if u.device.type == 'mps' else torch.special.ndtri(u)      # MPS has no such function
+    return torch.sigmoid(mean + std * q).clamp(1e-6, 1 - 1e-6)
 
 # %% ../nbs/03b_diffusion.ipynb #030017
 def _known(value: str, what: str) -> None:

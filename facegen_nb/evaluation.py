@@ -26,10 +26,10 @@ from .robustness import robustness, spread
 from .workers import Blocks
 
 # %% auto #0
-__all__ = ['STEP', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part', 'seen_part',
-           'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part', 'robustness_part',
-           'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part', 'about_run',
-           'judge_run']
+__all__ = ['STEP', 'NOBODY_ELSE', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
+           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
+           'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part',
+           'about_run', 'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def pick_faces(store: Any, # a FaceStore
@@ -89,6 +89,7 @@ def recognisers(store: Any, # a FaceStore
 
 # %% ../nbs/08_evaluation.ipynb #080019
 STEP = 256 # faces measured at once
+NOBODY_ELSE = 'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use --limit.'
 
 def measured(s: Subject, # what is measured
              name: str, # of the pass, for its folder
@@ -96,8 +97,8 @@ def measured(s: Subject, # what is measured
              shapes: dict[str, tuple[int, ...]], # what is kept of each row
              work: Callable[[int, int], dict[str, np.ndarray]] # from row i on, k rows: what was measured
              ) -> dict[str, np.ndarray]: # arrays (n,...) on the disk
-    "Measure block by block; what an interrupted evaluation left is not measured again."
-    blocks = Blocks(s.folder/name, n, **shapes); whole = blocks.finished()
+    "Measure block by block; what an interrupted evaluation left is not measured again, but where other things were kept of each row."
+    blocks = Blocks(s.folder/f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes); whole = blocks.finished()
     if whole: s.tell(f'{name}: {min(n, len(whole)*STEP):,} of {n:,} were measured before; going on.')
     for i in progress([i for i in range(0, n, STEP) if i not in whole]): blocks.add(i, **work(i, min(STEP, n - i)))
     return blocks.arrays
@@ -166,8 +167,8 @@ def diversity_part(s: Subject, # what is measured
     net = next((x for x in networks if x.kind == 'squeeze'), None)
     def work(i, k):
         faces = s.draw(np.repeat(rows[i:i+k], draws), i*draws, stream=2)
-        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1)), lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net) if net else np.zeros(k))
-    a = measured(s, 'diversity', n, dict(judge=(), lpips=()), work)
+        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1))) | (dict(lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {})
+    a = measured(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
     other = other_pictures(s.people[s.rows], s.seed); pairs = np.flatnonzero(other >= 0)[:people]
     boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed); out = {}
     def put(name, values, real): out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.people[rows])), 0., real, draws=draws)
@@ -216,6 +217,7 @@ def crowd_part(s: Subject, # what is measured
                ) -> dict[str, dict]: # metrics
     "Crowd metrics in each space, against as many training faces of other people."
     mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, most); n = len(mine)
+    if n == 0: return {k: d for name, reason in {s.judge.name: NOBODY_ELSE, **{x.name: NOBODY_ELSE for x in spaces}, **why}.items() for k, d in crowd_missing(name, reason).items()}
     who, others = s.people[s.rows[mine]], s.people[reference]
     loud = np.float32(s.judge.dim**.5); judged = lambda r: s.judge_values[r].astype(np.float32)*loud
     out = crowd_metrics(arrays['judge'][back[mine]]*loud, judged(s.rows[mine]), judged(reference), who, others, s.judge.name, s.seed)
@@ -234,6 +236,7 @@ def memory_part(s: Subject, # what is measured
                 ) -> dict[str, dict]: # metrics
     "Whether generated faces lie nearer to training faces than real unseen faces do."
     train = np.asarray(s.store.indices('train')); train = train[~np.isin(s.people[train], s.people[s.rows])]
+    if len(train) == 0: return {f'nearest_ratio_{s.judge.name}': missing(NOBODY_ELSE), f'copies_{s.judge.name}': missing(NOBODY_ELSE, 'low')}
     values = lambda r: s.judge_values[r].astype(np.float32)
     return memorisation(generated, values(s.rows), values(train), s.people[s.rows], s.judge.name, s.seed)[0]
 
@@ -287,7 +290,7 @@ def without_folders(x: Any # a part of a result
     if not isinstance(x, str): return x
     w = weights_dir()
     for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (Path.home(), '~')):
-        if folder: x = x.replace(str(folder), name)
+        if folder and str(folder) != Path(folder).anchor: x = x.replace(str(folder), name)      # a home that is the root would be found in every link
     return x
 
 # %% ../nbs/08_evaluation.ipynb #080042
@@ -319,7 +322,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     partner = derangement(people[rows], seed)
     values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
     with tempfile.TemporaryDirectory() as tmp:
-        key = [model_hash(generator), store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type]
+        key = [model_hash(generator), store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze'))]
         s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell)
         metrics, curves = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
         shutil.rmtree(s.folder, ignore_errors=True)                         # finished: the result holds what matters

@@ -77,8 +77,9 @@ def threshold(imp: Impostors, # scores of real pairs of different people
               far: float, # the share of them that may pass, such as 1e-3
               weights: np.ndarray | None = None # (K,) how often each person counts; None: once
               ) -> float | None: # accepted means a score strictly above; None when fewer than ten pairs support it
-    "The score above which at most the share `far` of impostor pairs lies."
+    "The score above which at most the share `far` of impostor pairs lies; raises `FacegenError` where more pairs would pass than were kept."
     if far*imp.n < 10: return None
+    if int(far*imp.n + 1e-9) >= len(imp.top): raise FacegenError(f'A threshold at FAR {far:g} was asked for, and of {imp.n:,} impostor pairs only the highest {len(imp.top):,} were kept; ask for a smaller FAR, or give impostor_pairs a larger `keep`.')
     if weights is None: return float(imp.top[int(far*imp.n + 1e-9)])
     mine = weights * imp.counts
     total = (mine.sum()**2 - (mine**2).sum()) / 2                 # pairs of different people in the resample

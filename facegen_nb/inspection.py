@@ -47,7 +47,7 @@ def stages(net: nn.Module, # any; it is run once, in evaluation mode, and left a
            *inputs: Any # what it takes
            ) -> pd.DataFrame: # columns stage, layers, gives, weights: a row for each stage, in the order in which they ran
     "What a network does, stage by stage."
-    rows: dict[str, dict[str, Any]] = {}; training = net.training
+    rows: dict[str, dict[str, Any]] = {}; modes = [(m, m.training) for m in net.modules()]
     def seen(name: str) -> Callable:
         def hook(m: nn.Module, _: Any, out: Any) -> None:
             shape = 'x'.join(map(str, out.shape[1:])) if isinstance(out, Tensor) else type(out).__name__
@@ -57,7 +57,7 @@ def stages(net: nn.Module, # any; it is run once, in evaluation mode, and left a
     try: net.eval()(*inputs)
     finally:
         for h in hooks: h.remove()
-        net.train(training)
+        for m, mode in modes: m.training = mode
     if not rows: raise FacegenError(f'{type(net).__name__} ran no part of its own; give a network that is made of modules.')
     return pd.DataFrame(rows.values())
 

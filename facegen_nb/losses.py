@@ -93,6 +93,7 @@ def g_loss(fake: Tensor, # logits of generated faces
            ) -> Tensor: # scalar
     "Generator's loss on logits; the non-saturating softplus(-fake) by default, mean."
     check_adversary(kind)
+    if kind == 'relativistic' and real is None: raise FacegenError("The loss 'relativistic' was asked for without logits of real faces, which it compares with; give them as `real`, or choose another kind.")
     if kind == 'softplus': return F.softplus(-fake).mean()
     if kind == 'hinge': return -fake.mean()
     if kind == 'relativistic': return F.softplus(real - fake).mean()

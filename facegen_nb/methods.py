@@ -4,7 +4,7 @@
 
 # %% ../nbs/05c_methods.ipynb #050004
 from __future__ import annotations
-import dataclasses, importlib, json, math, pkgutil
+import contextlib, dataclasses, importlib, json, math, pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,18 @@ from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_
 from .optim import Muon
 
 # %% auto #0
-__all__ = ['METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe', 'method_of',
-           'recipe_names', 'recipe_module', 'find_recipe', 'mean_weights', 'schedule', 'Moment', 'out_of_memory',
-           'Nets', 'Learner', 'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
+__all__ = ['LEAST', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe',
+           'method_of', 'recipe_names', 'recipe_module', 'find_recipe', 'mean_weights', 'schedule', 'Moment',
+           'out_of_memory', 'Nets', 'Learner', 'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
+LEAST = dict(batch_size=1, d_every=1, penalty_every=1, d_steps=0, max_steps=1, max_minutes=0, seed=0) # the least that these settings may be, where there are such; 2^31 is too much
+
+def _number(v: Any) -> Any: # YAML reads 1e-3 as a text; here it is what it looks like
+    if isinstance(v, str):
+        with contextlib.suppress(ValueError): v = float(v); v = int(v) if v.is_integer() else v
+    return v
+
 @dataclass(frozen=True)
 class Settings:
     "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
@@ -48,12 +55,16 @@ class Settings:
             if k not in kinds: raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
             old, ok = getattr(self, k), False
             optional = 'None' in str(kinds[k].type)
+            if optional or isinstance(old, (int, float)) and not isinstance(old, bool): v = _number(v)
+            elif isinstance(old, tuple) and isinstance(v, (list, tuple)): v = [_number(x) for x in v]
+            fine = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < math.inf
             if isinstance(old, bool): ok = isinstance(v, bool)
-            elif optional: ok = v is None or (isinstance(v, (int, float)) and not isinstance(v, bool))
-            elif isinstance(old, (int, float)): ok = isinstance(v, (int, float)) and not isinstance(v, bool) and (isinstance(old, float) or v == int(v))
-            elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old)
+            elif optional: ok = v is None or fine(v)
+            elif isinstance(old, (int, float)): ok = fine(v) and (isinstance(old, float) or v == int(v))
+            elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old) and all(map(fine, v))
             else: ok = isinstance(v, type(old))
             if not ok: raise FacegenError(f"The setting '{k}' was given as {v!r}; a value like {old!r} was expected.")
+            if k in LEAST and v is not None and not LEAST[k] <= v < 2**31: raise FacegenError(f"The setting '{k}' was given as {v!r}; a number from {LEAST[k]} to {2**31 - 1} was expected.")
             new[k] = tuple(v) if isinstance(old, tuple) else type(old)(v) if isinstance(old, (int, float)) and not optional and not isinstance(old, bool) else v
         return dataclasses.replace(self, **new)
 
@@ -240,11 +251,11 @@ class Nets:
         self.encoder, self.lpips = encoder.to(self.device), LPIPS(r.lpips_net).to(self.device) if r.lpips else None
         self.nets: dict[str, nn.Module] = {}; self.run: dict[str, Callable] = {}; self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.model = self.build(fingerprint); self.ema = mean_weights(self.model, r.ema)
+        try: self.model = self.build(fingerprint); self.ema = mean_weights(self.model, r.ema)
+        except TypeError as ex: raise FacegenError(f"The networks of the recipe '{r.name}' could not be built ({ex}); look at its settings generator, discriminator or model.") from ex
 
     def build(self, fingerprint: dict) -> FaceModel:
-        "Make the networks with `add` and return the one that draws."
-        raise NotImplementedError
+        "Make the networks with `add` and return the one that draws."; raise NotImplementedError
 
     def add(self, name: str, # such as 'g'
             net: nn.Module, # to be trained
@@ -270,10 +281,10 @@ class Nets:
         return dict(nets={k: v.state_dict() for k, v in self.nets.items()}, opts={k: v.state_dict() for k, v in self.opts.items()}, scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged), parts=self.parts, dtype=str(self.dtype).split('.')[-1])
     def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
         "Take up a saved state and mean weights."
-        for k, v in state['nets'].items(): self.nets[k].load_state_dict(v)
-        for k, v in state['opts'].items(): self.opts[k].load_state_dict(v)
-        self.scaler.load_state_dict(state['scaler']); self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged']); self.parts = state['parts']
-        if self.device.type == 'cpu': self.dtype = getattr(torch, state['dtype'])           # goes on as it began, whatever is faster today
+        for k, v in state['nets'].items(): self.nets[k].load_state_dict(v); self.opts[k].load_state_dict(state['opts'][k])
+        if state['scaler'] and self.scaler.is_enabled(): self.scaler.load_state_dict(state['scaler'])     # another machine may need none, or need one
+        self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged']); self.parts = state['parts']
+        if self.device.type == 'cpu' and state['dtype'] != 'float16': self.dtype = getattr(torch, state['dtype'])       # goes on as it began, whatever is faster today; fp16 came from a GPU
 
 # %% ../nbs/05c_methods.ipynb #050024
 class Learner(Nets):
@@ -284,7 +295,7 @@ class Learner(Nets):
               loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]] # rows -> loss to go down on, values to report
               ) -> dict[str, Tensor]: # mean values, and the gradient's length as `norm_<name>`
         "One optimiser step of a network over the batch, in as many parts as memory wants."
-        net, opt = self.nets[name], self.opts[name]
+        net, opt, self.parts = self.nets[name], self.opts[name], min(self.parts, n)
         while True:
             opt.zero_grad(set_to_none=True); values: dict[str, Tensor] = {}
             try:
@@ -296,7 +307,7 @@ class Learner(Nets):
                 break
             except (RuntimeError, MemoryError) as ex:
                 if not out_of_memory(ex) or self.parts >= n: raise
-            self.parts *= 2; opt.zero_grad(set_to_none=True)                 # outside of `except`, so that what it held is freed
+            self.parts = min(2 * self.parts, n); opt.zero_grad(set_to_none=True)                 # outside of `except`, so that what it held is freed
             if self.device.type == 'cuda': torch.cuda.empty_cache()
             self.tell(f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays as it is')
         self.team.average([p.grad for p in net.parameters() if p.grad is not None])
@@ -393,9 +404,14 @@ class Adversarial(Judged):
     "A one-step generator that learns likeness first, then also from a discriminator."
     weights = ('l1', 'mse', 'lpips', 'features', 'identity')
     def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe
+        r = self.recipe; self.check_weights()
         self.add('d', self.critic(fingerprint['dim']), 'adam', r.lr_d, r.betas)
         return self.add('g', Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator), r.optimiser, r.lr_g, r.betas)
+
+    def check_weights(self) -> None:
+        "Raise `FacegenError` where the generator would have nothing to learn from."
+        r = self.recipe
+        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversary_from <= 0): raise FacegenError(f"All losses of the recipe '{r.name}' ({', '.join(self.weights)}) have weight 0 before an adversary joins, so its generator has nothing to learn from; give one of them a weight, or set adversary_from=0 and a weight of adversarial.")
 
     def critic(self, dim: int) -> nn.Module: "Who judges realism: faces and unit embeddings (B,dim) to logits (B,) or (B,K)."; return Discriminator(embed_dim=dim, **self.recipe.discriminator)
 
@@ -451,7 +467,7 @@ class Design(Adversarial):
         "Generator and discriminator."
         raise NotImplementedError
     def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe; g, d = self.networks(fingerprint['dim'], fingerprint)
+        r = self.recipe; self.check_weights(); g, d = self.networks(fingerprint['dim'], fingerprint)
         self.add('d', d, 'adam', r.lr_d, r.betas)
         return self.add('g', g, r.optimiser, r.lr_g, r.betas)
     def likeness(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:

@@ -90,9 +90,10 @@ def weighted_quantile(values: np.ndarray, # (m,) one value a face
                       w: np.ndarray, # (n,m) as `Bootstrap.weights` gives them
                       q: float # such as .05
                       ) -> np.ndarray: # (n,)
-    "The smallest value below or at which the share `q` of the faces lies, in each resample."
+    "The smallest value below or at which the share `q` of the faces lies, in each resample; NaN in a resample that holds none."
     order = np.argsort(values); cum = np.cumsum(w[:, order], 1)
-    return values[order][(cum < q*cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
+    found = values[order][(cum < q*cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
+    return np.where(cum[:, -1] > 0, found, np.nan)
 
 # %% ../nbs/07_metrics.ipynb #070025
 def entry(value: float | None, # the number; None when it is missing

@@ -4,7 +4,7 @@
 
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
-import contextlib, importlib.util, io, json, math
+import contextlib, importlib.util, inspect, io, json, math
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import zip_longest
@@ -16,7 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, keep_memory, randn, weight_file
+from .core import FacegenError, autocast, keep_memory, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
@@ -81,8 +81,9 @@ def check_embeddings(embeddings: Any, # what a user gave
                      encoder: str | None = None # name of the encoder the model was trained with, for the message
                      ) -> Tensor: # float32 (B,dim), unit norm
     "Unit embeddings of the expected size, or a `FacegenError` that says what was found; one vector gives B=1."
-    e = torch.as_tensor(embeddings)
     whose = f" of the encoder '{encoder}'" if encoder else ''
+    try: e = torch.as_tensor(embeddings)
+    except (TypeError, ValueError, RuntimeError): raise FacegenError(f'What was given as embeddings ({type(embeddings).__name__}) is no table of numbers; this model expects (B, {dim}), unit vectors{whose}: give a tensor, an array or rows of equal length.') from None
     if e.ndim == 1: e = e[None]
     if e.ndim != 2 or e.shape[1] != dim or not len(e):
         raise FacegenError(f'Embeddings of shape {tuple(e.shape)} were given; this model expects (B, {dim}), unit vectors{whose}.')
@@ -121,13 +122,17 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
                  **options: Any # of the model
                  ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
+        takes = inspect.signature(self.draw).parameters; free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
+        for k in options:
+            if k not in takes and not free: raise FacegenError(f"{type(self).__name__} knows no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it out.")
         p = next(self.parameters())
         e = check_embeddings(embeddings, self.embed_dim, self.encoder).to(p.device)
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
-        was = self.training; self.eval()
+        modes = [(m, m.training) for m in self.modules()]; self.eval()
         try: return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
-        finally: self.train(was)
+        finally:
+            for m, mode in modes: m.training = mode
 
     def _save_pretrained(self, save_directory: Path) -> None:
         "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."
@@ -252,8 +257,8 @@ class Generator(FaceModel):
 # %% ../nbs/04_models.ipynb #040030
 def with_spread(x: Tensor # (B,C,H,W) maps of a batch
                 ) -> Tensor: # (B,C+1,H,W)
-    "Add a map that says how much groups of four faces differ, the same everywhere (minibatch standard deviation; Karras et al. 2018)."
-    group = 4 if len(x) % 4 == 0 else 1
+    "Add a map that says how much groups of four faces differ (of three or two, where four do not divide the batch; 1e-4 where none does), the same everywhere (minibatch standard deviation; Karras et al. 2018)."
+    group = next(g for g in (4, 3, 2, 1) if len(x) % g == 0)
     std = (x.view(group, -1, *x.shape[1:]).float().var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
     return torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
 
@@ -422,14 +427,15 @@ class FlowModel(FaceModel):
     def estimate(self, x: Tensor, t: Tensor, embeddings: Tensor, guidance: float = 1.) -> tuple[Tensor, Tensor]:
         "Clean picture and noise, each (B,*noise_shape), that the network sees in x at time t; with guidance other than 1 it is asked twice."
         twice = lambda: self(x.repeat(2, 1, 1, 1), t.repeat(2), embeddings.repeat(2, 1), torch.arange(2 * len(x), device=x.device) < len(x))   # told, then not
-        said = self(x, t, embeddings) if guidance == 1 else guide(*twice().chunk(2), guidance)
+        kind = next(self.parameters()).dtype                         # the sampler works in float32 whatever the weights are
+        with autocast(x.device, kind if kind.itemsize == 2 else torch.float32): said = self(x, t, embeddings) if guidance == 1 else guide(*twice().chunk(2), guidance)
         return estimates(said, x, t, self.path, self.prediction)    # linear in what was said, so guidance means the same in every space
 
     def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None, steps: int | None = None, sampler: str | None = None) -> Tensor:
         "Faces by `steps` steps of a sampler; `guidance` above 1 stresses the embedding, 0 ignores it."
         flat = noise.flatten(1)                                      # fresh noise is the first noise shuffled: a face depends on its own noise alone
         more = lambda k: flat[:, torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(k)).to(flat.device)].view_as(noise)
-        latents = sample(lambda x, t: self.estimate(x, t, embeddings, 1. if guidance is None else guidance), noise, steps or self.steps, sampler or self.sampler, self.path, more)
+        latents = sample(lambda x, t: self.estimate(x, t, embeddings, 1. if guidance is None else guidance), noise, self.steps if steps is None else steps, self.sampler if sampler is None else sampler, self.path, more)
         return latents if self.noise_shape[0] == 3 else autoencoder_for(latents.device).decode(latents)
 
 # %% ../nbs/04_models.ipynb #040043
@@ -504,7 +510,9 @@ def model_class(config: dict[str, Any] # what config.json says
     name = str(config.get('model', 'facegen_nb.models.Generator')).replace('__main__.', 'facegen_nb.models.') # a class defined in this notebook
     module, _, cls = name.rpartition('.')
     if module == 'facegen_nb.models' or module.startswith('facegen_nb.recipes.'):
-        found = getattr(importlib.import_module(module), cls, None) if importlib.util.find_spec(module) else None
+        try: there = importlib.util.find_spec(module)
+        except (ImportError, ValueError): there = None                                 # inside of what is no package
+        found = getattr(importlib.import_module(module), cls, None) if there else None
         if 'FaceModel' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
     raise FacegenError(f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of facegen_nb.models or of a recipe was expected: install the version that made it.")
 
@@ -524,10 +532,10 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
     try:
         config = p/'config.json' if p.is_dir() else Path(hf_hub_download(str(path), 'config.json'))
         cls = model_class(json.loads(config.read_text()))
-        with contextlib.redirect_stdout(io.StringIO()): g = cls.from_pretrained(str(path), map_location=str(device)) # the mixin prints
+        with contextlib.redirect_stdout(io.StringIO()): g = cls.from_pretrained(str(path), map_location='cpu', strict=True) # the mixin prints
     except FacegenError: raise
     except Exception as ex:
         raise FacegenError(f"No model could be loaded from '{path}' ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); "
                            "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
     keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
-    return g.eval().to(memory_format=torch.channels_last)
+    return g.eval().to(device, memory_format=torch.channels_last)

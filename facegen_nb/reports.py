@@ -14,18 +14,26 @@ from PIL import Image
 from .core import FacegenError, atomic, sha256, write_json
 
 # %% auto #0
-__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'SIGNS', 'TEX', 'COLUMNS',
-           'STYLE', 'CAPTION', 'wrong_metric', 'wrong_curve', 'check_result', 'save_result', 'load_result', 'effort',
-           'label', 'group_of', 'number', 'pick_metrics', 'Line', 'overlap', 'mark', 'recogniser', 'unlike',
-           'same_encoder', 'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'result_table',
-           'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
-           'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table',
-           'html_curves', 'html_page', 'html_report', 'compare_text']
+__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS',
+           'TEX', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot',
+           'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number', 'pick_metrics',
+           'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike', 'same_encoder', 'span', 'table_lines', 'parts',
+           'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex', 'tex_number', 'tex_cell', 'latex_table',
+           'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows', 'curve_table',
+           'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves', 'html_page', 'html_report',
+           'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
                    store_hash=str, about=dict, metrics=dict, environment=dict)
 METRIC_KEYS = ('value', 'n', 'low', 'high', 'floor', 'ceiling', 'better')
+MAY_HAVE = ('ratio', 'sd', 'seeds', 'ceiling_high') # numbers of a metric that not every metric has
+
+def finite(x: Any # anything
+           ) -> bool: # a truth value is no number
+    "Whether a value is a finite number."
+    try: return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
+    except OverflowError: return False                     # an int that no float can hold
 
 def wrong_metric(d: Any # what should be a metric
                  ) -> str | None: # what is wrong with it, or None
@@ -34,23 +42,37 @@ def wrong_metric(d: Any # what should be a metric
     for k in METRIC_KEYS:
         if k not in d: return f"lacks '{k}'"
     if d['better'] not in ('high', 'low'): return f"says better={d['better']!r}"
-    if d['value'] is None and not d.get('reason'): return 'has neither a value nor a reason'
-    for k in METRIC_KEYS[:-1]:
-        if d[k] is not None and (isinstance(d[k], bool) or not isinstance(d[k], (int, float)) or not math.isfinite(d[k])): return f"has '{k}' {d[k]!r}, which is not a finite number"
-    return None
+    if d['value'] is None and not (d.get('reason') and isinstance(d['reason'], str)): return 'has neither a value nor a reason'
+    for k in (*METRIC_KEYS[:-1], *MAY_HAVE):
+        if d.get(k) is not None and not finite(d[k]): return f"has '{k}' {repr(d[k])[:40]}, which is not a finite number"
+    return "has 'sd' and no 'seeds'" if d.get('sd') is not None and d.get('seeds') is None else None
 
 def wrong_curve(c: Any # what should be a curve
                 ) -> str | None: # what is wrong with it, or None
     "The first thing that keeps a value from being a curve of a result."
     if not isinstance(c, dict): return f'is {type(c).__name__} and not an object'
     if not isinstance(c.get('title'), str): return 'has no title'
+    if not isinstance(c.get('x_label', ''), str): return f"has an 'x_label' that is {type(c['x_label']).__name__} and not str"
     if c.get('reason'): return None
     if not isinstance(c.get('x'), list) or not c['x'] or not isinstance(c.get('lines'), dict): return "has neither 'x' with 'lines' nor a reason"
+    for x in c['x']:
+        if not isinstance(x, str) and not finite(x): return f"has x {repr(x)[:40]}, which is neither a finite number nor a text"
     for name, line in c['lines'].items():
         if not isinstance(line, list) or len(line) != len(c['x']): return f"has {len(line) if isinstance(line, list) else 'no list of'} values in the line '{name}' for {len(c['x'])} of x"
         for d in line:
             if found := wrong_metric(d): return f"has a value in the line '{name}' that {found}"
     return None
+
+# %% ../nbs/09_reports.ipynb #090087
+def wrong_zero_shot(z: Any # what should be the part `zero_shot`
+                    ) -> str | None: # what is wrong with it, or None
+    "The first thing that keeps a value from being what a result says of the training faces."
+    if z is None: return None
+    if not isinstance(z, dict): return f'is {type(z).__name__} and not dict'
+    for k in ('training_faces', 'largest_cosine', 'above_0_9'):
+        if z.get(k) is not None and not finite(z[k]): return f"has '{k}' {repr(z[k])[:40]}, which is not a finite number"
+    lacks = next((k for k, needs in (('training_faces', 'largest_cosine'), ('largest_cosine', 'above_0_9')) if z.get(needs) and z.get(k) is None), None)
+    return f"lacks '{lacks}'" if lacks else None
 
 def check_result(result: Any, # what should be a result
                  name: str = 'the result' # for the message
@@ -64,7 +86,7 @@ def check_result(result: Any, # what should be a result
         if not isinstance(result[k], t): bad(f"'{k}' is {type(result[k]).__name__} and not {t.__name__}")
     curves = result.get('curves', {})
     if not isinstance(curves, dict): bad(f"'curves' is {type(curves).__name__} and not dict")
-    for kind, parts, wrong in (('metric', result['metrics'], wrong_metric), ('curve', curves, wrong_curve)):
+    for kind, parts, wrong in (('metric', result['metrics'], wrong_metric), ('curve', curves, wrong_curve), ('part', dict(zero_shot=result.get('zero_shot')), wrong_zero_shot)):
         for m, d in parts.items():
             if found := wrong(d): bad(f"the {kind} '{m}' {found}")
     return result
@@ -82,7 +104,7 @@ def load_result(path: str | Path # a results.json, or the folder of a run
     path = Path(path); path = path/'results.json' if path.is_dir() else path
     if not path.is_file(): raise FacegenError(f"The result file '{path}' does not exist; run `facegen evaluate` first.")
     try: result = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
+    except (ValueError, RecursionError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
 
 def effort(about: dict[str, Any] # of a result
@@ -164,6 +186,14 @@ def overlap(a: dict[str, Any], # a metric
     ends = [d[k] for d in (a, b) for k in ('low', 'high')]
     return any(e is None for e in ends) or (ends[0] <= ends[3] and ends[2] <= ends[1])
 
+def lifted(entries: Sequence[dict[str, Any] | None] # one metric of several runs, such as a cosine; None: not in the contest
+           ) -> list[dict[str, Any] | None]: # the same, or each less its own floor
+    "What is to be compared: where floors differ by more than half of the widest interval, how far each run is above its own floor."
+    have = [d for d in entries if d and d['value'] is not None]; floors = [d.get('floor') for d in have]
+    wide = max((d['high'] - d['low'] for d in have if d['low'] is not None and d['high'] is not None), default=0.)
+    if None in floors or not floors or not max(floors) - min(floors) > wide/2 > 0: return list(entries)      # without a width there is nothing to measure floors by
+    return [dict(d, **{k: d[k] - d['floor'] for k in ('value', 'low', 'high') if d[k] is not None}) if d and d['value'] is not None else d for d in entries]
+
 def mark(entries: Sequence[dict[str, Any] | None] # one metric of several runs; None: not in the contest
          ) -> list[str]: # 'best', 'near' or '' for each
     "Which runs are best, and which cannot be told from the best; no marks for a run alone."
@@ -182,7 +212,7 @@ def recogniser(fingerprint: dict[str, Any] | None, # of an encoder or a judge
 def unlike(results: dict[str, dict[str, Any]] # a result for each run
            ) -> list[str]: # such as 'judge'; empty when the numbers can be compared
     "What differs between runs that must not differ where their numbers are compared."
-    asked = dict(store=lambda r: r['store_hash'], split=lambda r: r['split'], faces=lambda r: r['n_faces'], judge=lambda r: recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')))
+    asked = dict(store=lambda r: r['store_hash'], split=lambda r: r['split'], faces=lambda r: (r['n_faces'], r['n_people']), judge=lambda r: recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')))
     return [k for k, get in asked.items() if len({get(r) for r in results.values()}) > 1]
 
 def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
@@ -192,6 +222,7 @@ def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
 
 # %% ../nbs/09_reports.ipynb #090033
 NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
+LIFTED = 'Where the floors of the runs lie apart, the best is the one that is furthest above its own floor.'
 
 def span(values: Sequence[float] # of several runs
          ) -> str: # such as '0.598', or '-0.039 to 0.019'; a dash for none
@@ -209,7 +240,9 @@ def table_lines(results: dict[str, dict[str, Any]], # a result for each run
         ds, group = [r['metrics'].get(m) for r in results.values()], group_of(m)
         have = [d for d in ds if d and d['value'] is not None]
         fair = [d if r['judge'].get('independent', True) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
-        marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(fair)
+        asked = lifted(fair) if group in ('identity', 'encoder') else fair
+        marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(asked)
+        if any(marks) and asked != fair and LIFTED not in notes: notes.append(LIFTED)
         lines.append(Line(m, ds, marks, *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling'))))
         for reason in {d['reason'] for d in ds if d and d['value'] is None}: lost.setdefault(reason, []).append(label(m))
     notes += [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}" for reason, names in sorted(lost.items())]     # one sentence for all that one file lacks
@@ -269,13 +302,13 @@ def result_table(results: dict[str, dict[str, Any]], # a result for each run
                  ) -> str: # Markdown
     "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
     lines, notes = table_lines(results, metrics)
-    safe = lambda t: str(t).replace('|', '\\|').replace('\n', ' ')
+    safe = lambda t: html.escape(str(t), quote=False).replace('|', '\\|').replace('\n', ' ')
     show = lambda d, m: f'**{safe(cell(d))}**' if m == 'best' else safe(cell(d)) + (' †' if m == 'near' else '')
     columns = [[safe(label(l.name)), *map(show, l.entries, l.marks), l.floor, l.ceiling] for l in lines]
     head = ['metric' if rows == 'metrics' else 'run', *map(safe, results), 'floor', 'real']
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
     table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
-    return '\n'.join(table + [''] + [f'- {n}' for n in notes]).strip() + '\n'
+    return '\n'.join(table + [''] + [f'- {html.escape(n, quote=False)}' for n in notes]).strip() + '\n'
 
 # %% ../nbs/09_reports.ipynb #090044
 TEX = {'\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
@@ -351,7 +384,8 @@ def over_seeds(results: Sequence[dict[str, Any]] # of runs that differ in their 
         both = {k: mean([d[k] for d in ds]) if all(d.get(k) is not None for d in ds) else None for k in ('value', 'floor', 'ceiling', 'ratio')}
         ends = dict(low=min(d['low'] for d in ds), high=max(d['high'] for d in ds)) if all(d['low'] is not None and d['high'] is not None for d in ds) else dict(low=None, high=None)
         values = [d['value'] for d in ds]; sd = (sum((v - both['value'])**2 for v in values) / (len(values) - 1))**.5
-        return {k: v for k, v in dict(ds[0], **both, **ends, n=min(d['n'] for d in ds), seeds=len(ds), sd=sd, lowest=min(values), highest=max(values)).items() if k != 'ratio' or v is not None}
+        flags = [d['flagged'] for d in ds if 'flagged' in d]                      # a warning of one seed is a warning
+        return {k: v for k, v in dict(ds[0], **both, **ends, n=min(d['n'] for d in ds), seeds=len(ds), sd=sd, lowest=min(values), highest=max(values), flagged=any(flags)).items() if (k != 'ratio' or v is not None) and (k != 'flagged' or flags)}
     metrics = {m: put([r['metrics'][m] for r in results]) for m in first['metrics'] if all(m in r['metrics'] for r in results)}
     curves = {}
     for name, c in (first.get('curves') or {}).items():
@@ -370,7 +404,7 @@ def load_runs(paths: Sequence[str | Path] # folders of runs, or their results.js
         name = next(n for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000))) if n not in out)
         if (folder/'recipe.yaml').is_file():
             try: recipe = yaml.safe_load((folder/'recipe.yaml').read_text(encoding='utf-8'))
-            except yaml.YAMLError: recipe = None
+            except (yaml.YAMLError, ValueError, RecursionError): recipe = None
             if isinstance(recipe, dict): r['about'] |= dict(family=sha256(json.dumps({k: v for k, v in recipe.items() if k != 'seed'}, sort_keys=True, default=str).encode(), 8), training_seed=recipe.get('seed'), recipe=r['about'].get('recipe') or recipe.get('name'))
         out[name] = r
     return out
@@ -381,7 +415,7 @@ def gather_seeds(results: dict[str, dict[str, Any]] # as `load_runs` gives them
     groups: dict[Any, list[str]] = {}
     for name, r in results.items():
         family = r['about'].get('family'); alone = not family
-        groups.setdefault(name if alone else (family, r['store_hash'], r['split'], r['n_faces'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
+        groups.setdefault(name if alone else (family, r['about'].get('start', 'scratch'), r.get('guidance'), r['store_hash'], r['split'], r['n_faces'], r['n_people'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
     out: dict[str, dict[str, Any]] = {}
     for names in groups.values():
         rs = [results[n] for n in names]; hashes = {r['about'].get('recipe_hash') for r in rs}
@@ -401,7 +435,7 @@ def curve_rows(curve: dict[str, Any] # of a result
 def curve_table(curve: dict[str, Any] # of a result
                 ) -> str: # Markdown
     "A curve as a small Markdown table."
-    head, rows = curve_rows(curve); safe = lambda t: t.replace('|', '\\|').replace('\n', ' ')
+    head, rows = curve_rows(curve); safe = lambda t: html.escape(t, quote=False).replace('|', '\\|').replace('\n', ' ')
     return '\n'.join('| ' + ' | '.join(map(safe, r)) + ' |' for r in [head, ['---'] + ['---:']*(len(head) - 1), *rows]) + '\n'
 
 def curve_picture(curve: dict[str, Any] # of a result; one without a reason

@@ -4,7 +4,7 @@
 
 # %% ../nbs/07e_robustness.ipynb #070006
 from __future__ import annotations
-import json
+import json, zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -277,7 +277,7 @@ class Adapter:
         "Read an adapter; raises `FacegenError` when the file is something else."
         try:
             with np.load(path, allow_pickle=False) as z: a = cls(z['matrix'], z['offset'], **json.loads(str(z['about'])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as ex: raise FacegenError(f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file that Adapter.save wrote was expected.") from None
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as ex: raise FacegenError(f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file that Adapter.save wrote was expected.") from None
         if a.matrix.ndim != 2 or a.offset.shape != a.matrix.shape[1:]: raise FacegenError(f"The adapter '{path}' has a matrix of shape {a.matrix.shape} and an offset of shape {a.offset.shape}, which do not fit; make it again.")
         return a
 

@@ -4,7 +4,7 @@
 
 # %% ../nbs/05d_tracking.ipynb #050004
 from __future__ import annotations
-import contextlib, csv, netrc, os, queue, sys, threading, time, urllib.parse
+import contextlib, csv, errno, io, netrc, os, queue, sys, threading, time, urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,30 @@ class Table:
                  upto: int | None = None # drop rows whose `step` is above this
                  ):
         self.path, self.failed = path, False
-        rows = list(csv.DictReader(open(path, newline=''))) if path.is_file() else []
-        self.columns = list(rows[0]) if rows else []
+        rows = self._read(); self.columns = [k for k in rows[0] if k] if rows else []            # without what stands beyond the last column
         if rows and upto is not None: self._rewrite([r for r in rows if int(r['step'] or 0) <= upto])
+    def _read(self) -> list[dict[str, str]]:
+        if not self.path.is_file(): return []
+        with open(self.path, newline='', encoding='utf-8') as f: return list(csv.DictReader(f))
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        with atomic(self.path) as t, open(t, 'w', newline='') as f:
-            w = csv.DictWriter(f, self.columns, restval=''); w.writeheader(); w.writerows(rows)
+        with atomic(self.path) as t, open(t, 'w', newline='', encoding='utf-8') as f: w = csv.DictWriter(f, self.columns, restval='', extrasaction='ignore'); w.writeheader(); w.writerows(rows)
+    def _append(self, row: dict[str, str]) -> None:
+        line = io.StringIO(newline=''); csv.DictWriter(line, self.columns, restval='').writerow(row); whole = line.getvalue().encode()
+        f = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, 'O_BINARY', 0))
+        try:
+            end = os.fstat(f).st_size
+            if os.write(f, whole) < len(whole): os.ftruncate(f, end); raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))     # half a row is worse than none
+        finally: os.close(f)
     def row(self, **values: Any # plain numbers and texts
             ) -> None:
         "Append a row; a disk that refuses is told of once."
-        text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}
+        text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}; had = self.columns
         try:
-            if (new := [k for k in text if k not in self.columns]):
-                old = list(csv.DictReader(open(self.path, newline=''))) if self.path.is_file() else []
-                self.columns += new; self._rewrite(old)
-            with open(self.path, 'a', newline='') as f: csv.DictWriter(f, self.columns, restval='').writerow(text)
+            if (new := [k for k in text if k not in had]) or not self.path.is_file():
+                old = self._read(); self.columns = had + new
+                try: self._rewrite(old)
+                except OSError: self.columns = had; raise                                        # what the file says they are
+            self._append(text)
         except OSError as ex:
             if not self.failed: print(f"Rows of '{self.path}' are being lost ({ex.strerror}); free some space.", file=sys.stderr)
             self.failed = True
@@ -67,10 +76,13 @@ class Tracker:
             self.dropped += 1
     def close(self) -> None:
         "Wait for the tracker, but not for ever."
-        with contextlib.suppress(queue.Full): self.box.put_nowait(None)
-        self.thread.join(self.patience)
+        end = time.monotonic() + self.patience
+        if not self.dead:
+            with contextlib.suppress(queue.Full): self.box.put(None, timeout=self.patience)          # behind what still waits
+        self.thread.join(max(0., end - time.monotonic()))
         if self.thread.is_alive(): print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
 
+# %% ../nbs/05d_tracking.ipynb #05d049
 def has_key() -> bool: # whether W&B would find a key without asking for one
     "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
     if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False

@@ -78,6 +78,7 @@ def refuse_foreign(folder: Path, # where a run wants to live
                    ) -> None:
     "Refuse a folder that holds something else, before anything is written."
     if resume not in ('auto', 'never'): raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
+    recipe.replace(dataclasses.asdict(recipe))                                          # one that was not made by `replace` may hold what it refuses
     if recipe.max_minutes is None and recipe.max_steps is None: raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
     if folder.exists() and not folder.is_dir(): raise FacegenError(f"'{folder}' is a file; a folder for the run was expected.")
     if not folder.exists() or not any(folder.iterdir()): return
@@ -111,7 +112,7 @@ def fixed_people(store: FaceStore, # the faces
                  n: int, # at most so many
                  device: torch.device | str # where they are wanted
                  ) -> tuple[Tensor, Tensor]: # faces (n,3,128,128) and embeddings (n,D)
-    "Validation faces and embeddings, the same in every epoch of every run on this store."
+    "Validation faces and embeddings (training faces where nobody is in validation), the same in every epoch of every run on this store."
     i = store.indices('validation'); i = i if len(i) else store.indices('train')
     i = np.sort(np.random.default_rng(0).permutation(i)[:n])
     return to_float(np.array(store.images[i])).to(device), torch.from_numpy(np.array(embeddings.values[i])).float().to(device)
@@ -174,6 +175,7 @@ class Run:
             if beginning.get('start_store', store.hash) != store.hash: self.tell(f"That model was trained on another store ({beginning['start_store']}): people who are held out of this one may have been shown to it, and are then not unseen.")
         else: self.method.start_from(*thumbnails(self.batches))
         self.start_step = self.at.step
+        if not len(store.indices('validation')): self.tell('The store has nobody in its validation split: what a look draws and measures are training faces, so its scores say nothing of people who were never seen.')
         x, e = fixed_people(store, self.embeddings, self.method.look_at, self.device)
         self.people = x, e, self.method.model.make_noise(len(e), seed=0).to(self.device)
         if self.team.first: open_folder(self, tracker)

@@ -12,7 +12,7 @@ from facegen_nb.cli import app
 from facegen_nb.core import FacegenError
 from facegen_nb.methods import find_recipe
 
-START = re.compile(r"^(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+")
+START = re.compile(r"^(?:\w+=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*\s+)*(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+")
 
 
 def commands_in(line: str) -> "list[str]":
@@ -39,8 +39,8 @@ def pages() -> "dict[str, list[str]]":
 
 
 def examples(group: Any, name: str = "facegen") -> "dict[str, list[str]]":
-    "The examples in the help of every command."
-    found = {}
+    "The examples in the help of every command, and those below the list of commands."
+    found = {f"{name} --help": [c for text in re.findall(r"`([^`]*)`", group.epilog or "") for c in commands_in(text)]}
     for key, one in group.commands.items():
         if hasattr(one, "commands"):
             found |= examples(one, f"{name} {key}")
