@@ -180,8 +180,8 @@ def curate_lines(s: dict[str, Any] # a store.json
     split = f"{','.join(map(plain, s['split'].values()))}"; seed = next((x['seed'] for x in s['sources'] if 'seed' in x), None) if again else s['seed']      # the seed of a second split is not that of the pictures
     first = ' '.join(['facegen curate', *map(source, s['sources']), *options, *([] if again else [f'--split {split}']), *([f'--seed {seed}'] if seed is not None else []), '--out store'])
     if not again: return [f"{first}     # content hash {s['hash']}"]
-    drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''
-    return [first, f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed {s['seed']}{drop}     # content hash {s['hash']}; add --encoder: which one compared was not recorded"]
+    drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''; compared = f" --encoder {again['encoder']}" if again.get('encoder') else ''
+    return [first, f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed {s['seed']}{drop}{compared}     # content hash {s['hash']}{'' if compared else '; add --encoder: which one compared was not recorded'}"]
 
 def again_text(r: RunFiles # a run
                ) -> str: # Markdown
@@ -201,7 +201,7 @@ def card_data(r: RunFiles, # a run
     "Licence, library, tags and results of a run, as the Hugging Face hub wants them."
     kinds = {x['kind'] == 'rendered' for x in (r.store or {}).get('sources', [])}
     tags = ['face-generation', 'face-recognition-embedding', *(['pytorch'] if r.config else []), *([str(r.recipe['method'])] if (r.recipe or {}).get('method') else []), *(['rendered-faces'] if True in kinds else []), *(['photographs'] if False in kinds else [])]
-    hub = [x['name'].partition(':')[2].partition('@')[0] for x in (r.store or {}).get('sources', []) if x['name'].startswith('hf:')]
+    hub = [x['where'] for x in (r.store or {}).get('sources', []) if x['kind'] == 'hf' and '/' in x.get('where', '')]      # a folder has no slash there
     results = []
     for name in pick_metrics({'': r.result}) if r.result else []:
         d = r.result['metrics'][name]

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from .core import FacegenError
+from .models import evaluating
 
 # %% auto #0
 __all__ = ['SHORT', 'num_parameters', 'layer_text', 'blocks', 'stages', 'stage_text', 'interaction']
@@ -47,17 +48,17 @@ def stages(net: nn.Module, # any; it is run once, in evaluation mode, and left a
            *inputs: Any # what it takes
            ) -> pd.DataFrame: # columns stage, layers, gives, weights: a row for each stage, in the order in which they ran
     "What a network does, stage by stage."
-    rows: dict[str, dict[str, Any]] = {}; modes = [(m, m.training) for m in net.modules()]
+    rows: dict[str, dict[str, Any]] = {}
     def seen(name: str) -> Callable:
         def hook(m: nn.Module, _: Any, out: Any) -> None:
             shape = 'x'.join(map(str, out.shape[1:])) if isinstance(out, Tensor) else type(out).__name__
             rows.setdefault(name, dict(stage=name, layers=layer_text(m), gives=shape, weights=num_parameters(m)))
         return hook
     hooks = [m.register_forward_hook(seen(name)) for name, m in blocks(net)]
-    try: net.eval()(*inputs)
+    try:
+        with evaluating(net): net(*inputs)
     finally:
         for h in hooks: h.remove()
-        for m, mode in modes: m.training = mode
     if not rows: raise FacegenError(f'{type(net).__name__} ran no part of its own; give a network that is made of modules.')
     return pd.DataFrame(rows.values())
 

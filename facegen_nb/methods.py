@@ -23,12 +23,14 @@ from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_
 from .optim import Muon
 
 # %% auto #0
-__all__ = ['LEAST', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe',
+__all__ = ['MANY', 'RANGES', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe',
            'method_of', 'recipe_names', 'recipe_module', 'find_recipe', 'mean_weights', 'schedule', 'Moment',
            'out_of_memory', 'Nets', 'Learner', 'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
-LEAST = dict(batch_size=1, d_every=1, penalty_every=1, d_steps=0, max_steps=1, max_minutes=0, seed=0) # the least that these settings may be, where there are such; 2^31 is too much
+MANY = 2**31
+RANGES = dict(batch_size=(1, MANY), d_every=(1, MANY), penalty_every=(1, MANY), d_steps=(0, MANY), max_steps=(1, MANY), max_minutes=(0, MANY), seed=(0, MANY), # from the first number to below the second;
+              lr=(0, MANY), lr_g=(0, MANY), lr_g_adversarial=(0, MANY), lr_d=(0, MANY), betas=(0, 1), ema=(0, 1))                                         # of a tuple, each part
 
 def _number(v: Any) -> Any: # YAML reads 1e-3 as a text; here it is what it looks like
     if isinstance(v, str):
@@ -64,7 +66,9 @@ class Settings:
             elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old) and all(map(fine, v))
             else: ok = isinstance(v, type(old))
             if not ok: raise FacegenError(f"The setting '{k}' was given as {v!r}; a value like {old!r} was expected.")
-            if k in LEAST and v is not None and not LEAST[k] <= v < 2**31: raise FacegenError(f"The setting '{k}' was given as {v!r}; a number from {LEAST[k]} to {2**31 - 1} was expected.")
+            if k in RANGES and v is not None:
+                low, high = RANGES[k]
+                if not all(low <= x < high for x in (v if isinstance(old, tuple) else [v])): raise FacegenError(f"The setting '{k}' was given as {v!r}; at least {low} and below {high} was expected.")
             new[k] = tuple(v) if isinstance(old, tuple) else type(old)(v) if isinstance(old, (int, float)) and not optional and not isinstance(old, bool) else v
         return dataclasses.replace(self, **new)
 

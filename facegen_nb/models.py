@@ -5,7 +5,7 @@
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
 import contextlib, importlib.util, inspect, io, json, math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
@@ -20,10 +20,10 @@ from .core import FacegenError, autocast, keep_memory, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'FaceModel', 'Painter', 'Canvas', 'Generator',
-           'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
-           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
-           'checkpoint_of', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'evaluating', 'FaceModel', 'Painter', 'Canvas',
+           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
+           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
+           'model_class', 'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -94,6 +94,16 @@ def check_embeddings(embeddings: Any, # what a user gave
         raise FacegenError(f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}: divide each by its norm.')
     return e
 
+# %% ../nbs/04_models.ipynb #040022b
+@contextlib.contextmanager
+def evaluating(net: nn.Module # any
+               ) -> Iterator[nn.Module]: # the same
+    "A network in evaluation mode; afterwards each part is in its own mode again, also after an error."
+    modes = [(m, m.training) for m in net.modules()]
+    try: yield net.eval()
+    finally:
+        for m, mode in modes: m.training = mode
+
 # %% ../nbs/04_models.ipynb #040024
 class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape and fingerprint and has `forward`; one with many steps also a `draw` of its own."
@@ -129,10 +139,7 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         e = check_embeddings(embeddings, self.embed_dim, self.encoder).to(p.device)
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
-        modes = [(m, m.training) for m in self.modules()]; self.eval()
-        try: return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
-        finally:
-            for m, mode in modes: m.training = mode
+        with evaluating(self): return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."

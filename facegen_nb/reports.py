@@ -18,10 +18,10 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS',
            'TEX', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot',
            'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number', 'pick_metrics',
            'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike', 'same_encoder', 'span', 'table_lines', 'parts',
-           'cell', 'about', 'text_table', 'print_table', 'result_table', 'tex', 'tex_number', 'tex_cell', 'latex_table',
-           'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows', 'curve_table',
-           'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves', 'html_page', 'html_report',
-           'compare_text']
+           'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table', 'tex', 'tex_number', 'tex_cell',
+           'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows',
+           'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves', 'html_page',
+           'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
@@ -296,16 +296,20 @@ def print_table(results: dict[str, dict[str, Any]], # a result for each run
     "Print runs side by side for a terminal."
     print(text_table(results, metrics))
 
+def markdown(text: Any # anything
+             ) -> str: # for a cell of a Markdown table
+    "Text without what Markdown, HTML or the table would read as theirs."
+    return html.escape(str(text), quote=False).replace('|', '\\|').replace('\n', ' ')
+
 def result_table(results: dict[str, dict[str, Any]], # a result for each run
                  metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
                  rows: str = 'metrics' # what a row is: 'metrics', or 'runs' where there are more than a few
                  ) -> str: # Markdown
     "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
     lines, notes = table_lines(results, metrics)
-    safe = lambda t: html.escape(str(t), quote=False).replace('|', '\\|').replace('\n', ' ')
-    show = lambda d, m: f'**{safe(cell(d))}**' if m == 'best' else safe(cell(d)) + (' †' if m == 'near' else '')
-    columns = [[safe(label(l.name)), *map(show, l.entries, l.marks), l.floor, l.ceiling] for l in lines]
-    head = ['metric' if rows == 'metrics' else 'run', *map(safe, results), 'floor', 'real']
+    show = lambda d, m: f'**{markdown(cell(d))}**' if m == 'best' else markdown(cell(d)) + (' †' if m == 'near' else '')
+    columns = [[markdown(label(l.name)), *map(show, l.entries, l.marks), l.floor, l.ceiling] for l in lines]
+    head = ['metric' if rows == 'metrics' else 'run', *map(markdown, results), 'floor', 'real']
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
     table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
     return '\n'.join(table + [''] + [f'- {html.escape(n, quote=False)}' for n in notes]).strip() + '\n'
@@ -435,8 +439,8 @@ def curve_rows(curve: dict[str, Any] # of a result
 def curve_table(curve: dict[str, Any] # of a result
                 ) -> str: # Markdown
     "A curve as a small Markdown table."
-    head, rows = curve_rows(curve); safe = lambda t: html.escape(t, quote=False).replace('|', '\\|').replace('\n', ' ')
-    return '\n'.join('| ' + ' | '.join(map(safe, r)) + ' |' for r in [head, ['---'] + ['---:']*(len(head) - 1), *rows]) + '\n'
+    head, rows = curve_rows(curve)
+    return '\n'.join('| ' + ' | '.join(map(markdown, r)) + ' |' for r in [head, ['---'] + ['---:']*(len(head) - 1), *rows]) + '\n'
 
 def curve_picture(curve: dict[str, Any] # of a result; one without a reason
                   ) -> Image.Image: # RGB

@@ -45,14 +45,15 @@ def split_store(store: FaceStore, # whose faces; its folder gets the new split
                 limit: float = .5, # no face of one part comes this close to a face of another
                 fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
                 seed: int = 0, # another seed, another split
-                drop: bool = False # leave out training faces that come too close, where the clusters alone leave too little
+                drop: bool = False, # leave out training faces that come too close, where the clusters alone leave too little
+                encoder: str | None = None # whose embeddings these are, for the record
                 ) -> FaceStore: # the store, opened again
     "Split a store by clusters of embeddings, in place; raises `FacegenError`, and changes nothing, when too few faces can be held out."
     if len(embeddings) != len(store): raise FacegenError(f"{len(embeddings)} embeddings were given for the {len(store)} faces of '{store.path}'; one a face was expected.")
     faces = store.faces.copy(); copies = duplicate_groups(signatures(store.images), embeddings, faces['side'])
     part, report = split_faces(embeddings, limit, fractions, seed, joined(len(store), store.identity_codes, copies.group), list(faces['source']), drop)
     faces['split'], faces['duplicate_of'] = part, pd.array(np.where(copies.kept, np.nan, copies.group), 'Int64')
-    meta = dict(store.meta, split=dict(zip(PARTS, map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts), faces_by_split=report['faces'])
+    meta = dict(store.meta, split=dict(zip(PARTS, map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts, **(dict(encoder=encoder) if encoder else {})), faces_by_split=report['faces'])
     meta.pop('people_by_split', None); meta['hash'] = table_hash(meta['pixels'], faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split'])
     return replace_table(store, faces, meta)
 
