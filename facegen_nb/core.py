@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, glob, hashlib, importlib.util, json, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['Later', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file', 'use_torch_home',
-           'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast', 'seed_everything', 'randn',
-           'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256', 'to_float', 'to_uint8', 'sheet',
-           'show', 'watched', 'progress', 'as_program', 'environment']
+__all__ = ['Later', 'share_cores', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
+           'use_torch_home', 'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast',
+           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256',
+           'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -28,6 +28,15 @@ class Later:
 
 if TYPE_CHECKING: import torch
 else: torch = Later('torch')
+
+# %% ../nbs/00_core.ipynb #000008b
+def share_cores() -> None:
+    "In a worker of a process pool: one thread for torch, unless OMP_NUM_THREADS says otherwise. Called when this module is imported."
+    if multiprocessing.parent_process() is None or 'OMP_NUM_THREADS' in os.environ: return
+    os.environ['OMP_NUM_THREADS'] = '1'                                  # torch, once it is imported, and the programs that this worker starts
+    if 'torch' in sys.modules: sys.modules['torch'].set_num_threads(1)
+
+share_cores()
 
 # %% ../nbs/00_core.ipynb #000010
 class FacegenError(Exception):
