@@ -29,8 +29,9 @@ __all__ = ['MANY', 'RANGES', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe
 
 # %% ../nbs/05c_methods.ipynb #050007
 MANY = 2**31
-RANGES = dict(batch_size=(1, MANY), d_every=(1, MANY), penalty_every=(1, MANY), d_steps=(0, MANY), max_steps=(1, MANY), max_minutes=(0, MANY), seed=(0, MANY), # from the first number to below the second;
-              lr=(0, MANY), lr_g=(0, MANY), lr_g_adversarial=(0, MANY), lr_d=(0, MANY), betas=(0, 1), ema=(0, 1))                                         # of a tuple, each part
+# From the first number to below the second; of a tuple, each part.
+RANGES = dict(batch_size=(1, MANY), d_every=(1, MANY), penalty_every=(1, MANY), d_steps=(0, MANY), max_steps=(1, MANY), max_minutes=(0, MANY), seed=(0, MANY),
+              lr=(0, MANY), lr_g=(0, MANY), lr_g_adversarial=(0, MANY), lr_d=(0, MANY), betas=(0, 1), ema=(0, 1))
 
 def _number(v: Any) -> Any: # YAML reads 1e-3 as a text; here it is what it looks like
     if isinstance(v, str):
