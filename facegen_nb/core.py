@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, time
+import contextlib, ctypes, errno, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, threading, time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
@@ -14,8 +14,8 @@ from PIL import Image
 # %% auto #0
 __all__ = ['Later', 'share_cores', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
            'use_torch_home', 'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast',
-           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'sha256',
-           'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
+           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked',
+           'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -231,6 +231,67 @@ def write_json(path: str | Path, # the file
                ) -> None:
     "Write JSON, readable and whole or not at all."
     with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n')
+
+# %% ../nbs/00_core.ipynb #000144
+_locks_held: dict[tuple[Path, int], int] = {}    # (lock file, thread): in how many blocks inside each other
+
+def _lock_place(path: Path) -> Path | None:
+    "Where the lock file of a file or folder lies: beside it, else inside; None where neither can be written."
+    for folder, name in ((path.parent, f'.{path.name}.lock'), (path, '.facegen.lock')):
+        if folder.is_dir() and os.access(folder, os.W_OK): return folder/name
+    return None
+
+def _lock_holder(note: Path) -> str:
+    "Who holds a lock, as its note says."
+    try:
+        holder = json.loads(note.read_text(encoding='utf-8'))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError): return 'another process'
+
+def _acquire(file: Path, note: Path, refusal: Callable[[str], str], wait: bool) -> Any:
+    "Take a lock; None where the file system has no locks."
+    from filelock import FileLock, Timeout
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=.2)                # a little, for one that is just leaving
+    except Timeout:
+        if not wait: raise FacegenError(refusal(_lock_holder(note))) from None
+        print(f'waiting for {_lock_holder(note)} to finish with {file.parent}', file=sys.stderr)
+        lock.acquire()
+    except (NotImplementedError, OSError) as ex:
+        if isinstance(ex, OSError) and ex.errno == errno.ENOSPC: raise
+        print(f"'{file.parent}' cannot be locked ({ex}): start no second command on it at the same time.", file=sys.stderr)
+        return None
+    return lock
+
+@contextlib.contextmanager
+def locked(path: str | Path, # the file or folder that is written in the block; it need not exist yet
+           what: str = 'The folder', # what it is, for the message
+           wait: bool = False # wait for the other process instead of refusing
+           ) -> Iterator[None]:
+    "Keep other processes out of a file or folder; raises `FacegenError` where one is in it. A block inside a block of the same thread is let in."
+    path = Path(path).expanduser().resolve()
+    with contextlib.suppress(OSError): path.parent.mkdir(parents=True, exist_ok=True)
+    file = _lock_place(path)
+    if file is None:                       # nothing can be written there, so nothing needs protection
+        yield
+        return
+    note, key = file.with_name(f'{file.name}.json'), (file, threading.get_ident())
+    refusal = f"{what} '{path}' is in use by {{}}; wait until that has ended, or choose another folder.".format
+    lock = None if key in _locks_held else _acquire(file, note, refusal, wait)
+    _locks_held[key] = _locks_held.get(key, 0) + 1
+    try:
+        if lock:
+            holder = dict(pid=os.getpid(), host=platform.node(), since=time.strftime('%Y-%m-%d %H:%M:%S'))
+            with contextlib.suppress(OSError): note.write_text(json.dumps(holder), encoding='utf-8')
+        yield
+    finally:
+        _locks_held[key] -= 1
+        if not _locks_held[key]: del _locks_held[key]
+        if lock:
+            for f in (note, file):         # while it is still held; Windows removes the second by itself
+                with contextlib.suppress(OSError): f.unlink(missing_ok=True)
+            lock.release()
 
 # %% ../nbs/00_core.ipynb #000044
 def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
