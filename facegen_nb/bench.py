@@ -227,7 +227,7 @@ def fresh(job: dict[str, Any], # as for `run_job`
     "Measure in a new process and wait for it."
     home = str(Path(importlib.import_module('facegen_nb').__file__).parents[1])
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, (home, os.environ.get('PYTHONPATH'))))}
-    try: p = subprocess.run([sys.executable, '-m', 'facegen_nb.bench', json.dumps(job)], capture_output=True, text=True, timeout=timeout, env=env)
+    try: p = subprocess.run([sys.executable, '-m', 'facegen_nb.bench', json.dumps(job)], capture_output=True, text=True, encoding='utf-8', errors='replace', timeout=timeout, env=env)
     except subprocess.TimeoutExpired: return {**job, 'error': f'not done after {timeout:g} seconds; give fewer pictures a step, or more time'}
     if p.returncode == 0: return json.loads(p.stdout.splitlines()[-1])
     if p.returncode < 0: return {**job, 'error': f'ended by signal {-p.returncode}' + (', probably for want of memory; give fewer pictures a step' if p.returncode == -9 else '')}

@@ -310,7 +310,7 @@ def embed_folder(folder: Path, # pictures, as `curate` takes them
     framed = dict(detector='mtcnn', frame=crop.get('frame', 'face'), device=device) if crop.get('detector') == 'mtcnn' else {}
     with tempfile.TemporaryDirectory() as tmp:
         store = make_store([str(folder)], Path(tmp)/'store', split=(1, 0, 0), identity='none', **framed)
-        for row in (store.path/'rejected.csv').read_text().splitlines()[1:]: print(f'left out: {row}')
+        for row in (store.path/'rejected.csv').read_text(encoding='utf-8').splitlines()[1:]: print(f'left out: {row}')
         return encoders.embed_images(enc, np.array(store.images)), [Path(p).name for p in store.faces['source']]
 
 # %% ../nbs/10_cli.ipynb #100029

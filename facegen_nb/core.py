@@ -199,7 +199,7 @@ def peak_memory(device: torch.device | str = 'cpu' # where the work was done
     "The most memory that was used: by this process, with Python and torch themselves, or on a GPU by its tensors."
     if torch.device(device).type == 'cuda': return torch.cuda.max_memory_allocated(device)
     status = Path('/proc/self/status')
-    if status.exists() and (marks := [s.split()[1] for s in status.read_text().splitlines() if s.startswith('VmHWM')]): return int(marks[0]) * 1024
+    if status.exists() and (marks := [s.split()[1] for s in status.read_text(encoding='utf-8').splitlines() if s.startswith('VmHWM')]): return int(marks[0]) * 1024
     try: import resource
     except ImportError: return None                                                     # Windows
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
@@ -230,7 +230,7 @@ def write_json(path: str | Path, # the file
                obj: Any # what to write: plain values, lists and dictionaries
                ) -> None:
     "Write JSON, readable and whole or not at all."
-    with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n')
+    with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n', encoding='utf-8')
 
 # %% ../nbs/00_core.ipynb #000144
 _locks_held: dict[tuple[Path, int], int] = {}    # (lock file, thread): in how many blocks inside each other
@@ -380,7 +380,7 @@ def environment(device: torch.device | str = 'cpu' # the device that did the wor
     dev = torch.device(device)
     name = torch.cuda.get_device_name(dev) if dev.type == 'cuda' else platform.processor() or platform.machine()
     def git(*words: str) -> str | None:
-        done = subprocess.run(['git', *words], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5); return None if done.returncode else done.stdout.strip()
+        done = subprocess.run(['git', *words], cwd=Path(__file__).parent, capture_output=True, text=True, encoding='utf-8', errors='replace', timeout=5); return None if done.returncode else done.stdout.strip()
     try: commit = git('describe', '--always', '--dirty', '--abbrev=12', '--exclude', '*') if git('ls-files', '--error-unmatch', Path(__file__).name) else None     # not that of another project around us
     except (OSError, NameError, subprocess.SubprocessError): commit = None
     return dict(device=dev.type, device_name=name, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version(),

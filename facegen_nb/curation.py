@@ -259,7 +259,7 @@ def locked(path: Path, # a file
            what: str # what it stands for, for the message
            ) -> Any: # keep it; closing it, or dying, frees the lock
     "Lock a file for this process; raises `FacegenError` where another process holds it. Without effect where locks are unknown."
-    f = open(path, 'w')
+    f = open(path, 'w', encoding='utf-8')
     try: import fcntl; fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError: f.close(); raise FacegenError(f"Another process is writing {what} at this moment; wait for it, or choose another folder.") from None
     except (ImportError, OSError): pass
@@ -286,7 +286,7 @@ class StoreFiles:
         for f in self.folder.iterdir():
             if f.name != 'lock': f.unlink()
         self.images, self.rows, self.list, self.journal = (Growing(self.folder/f, head=h) for f, h in self._files())
-        (self.folder/'request.json').write_text(request)
+        (self.folder/'request.json').write_text(request, encoding='utf-8')
 
     @staticmethod
     def _files() -> tuple: return ('images.npy', npy_header(0)), ('rows.jsonl', b''), ('rejected.csv', b'source,reason\r\n'), ('journal.jsonl', b'')
@@ -294,7 +294,7 @@ class StoreFiles:
     def _goes_on(self, request: str) -> bool:
         opened: list[Growing] = []
         try:
-            if (self.folder/'request.json').read_text() != request: return False
+            if (self.folder/'request.json').read_text(encoding='utf-8') != request: return False
             journal = (self.folder/'journal.jsonl').read_bytes(); journal = journal[:journal.rfind(b'\n') + 1] # a last half line does not count
             at = json.loads(journal.splitlines()[-1])
             for (f, head), mark in zip(self._files(), [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]): opened.append(Growing(self.folder/f, mark, head))

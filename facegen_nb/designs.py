@@ -52,7 +52,7 @@ def about_last(run: Path # a run folder
                ) -> dict[str, Any]: # empty before the first checkpoint
     "What a run's last checkpoint says of itself."
     file = run/'checkpoints'/'last'/'about.json'
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
 
 def trained(run: Path, # a run folder
             recipe: Recipe # with its budget

@@ -409,7 +409,7 @@ def load_embeddings(store: FaceStore, # whose
     if not (values.is_file() and mirrored.is_file() and card.is_file()):
         have = ', '.join(sorted(p.stem for p in values.parent.glob('*.json'))) or 'none'
         raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
-    try: found = json.loads(card.read_text()); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
+    try: found = json.loads(card.read_text(encoding='utf-8')); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
     except (ValueError, OSError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
     if (diff := _differences(found, _card(store, encoder), 'in the cache')): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
     if v.shape != (len(store), found['dim']) or m.shape != v.shape:

@@ -254,7 +254,7 @@ def robustness_part(s: Subject, # what is measured
                     networks: Sequence # LPIPS; the squeeze network is used
                     ) -> dict[str, dict]: # curves
     "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
-    file = s.folder/'curves.json'; done = json.loads(file.read_text()) if file.is_file() else {}
+    file = s.folder/'curves.json'; done = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
     if done: s.tell(f'robustness: {len(done)} curves were measured before; going on.')
     def keep(name, curve): done[name] = curve; write_json(file, done)
     people = 32 if hasattr(s.generator, 'steps') else 128                # a model of many steps takes long to draw some thirty faces a person
@@ -360,7 +360,7 @@ def about_run(run: Path, # a run folder, or a released model
               ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
     "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
     try:
-        about, environment = (json.loads(f.read_text()) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
+        about, environment = (json.loads(f.read_text(encoding='utf-8')) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
         name = find_recipe(run/'recipe.yaml').name
     except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
     if (made := about.get('store')) != store.hash:

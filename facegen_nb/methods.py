@@ -199,7 +199,7 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     "A recipe by name or from a YAML file; raises `FacegenError` for an unknown one."
     if str(name).endswith(('.yaml', '.yml')):
         if not Path(name).is_file(): raise FacegenError(f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}.")
-        return read_recipe(Path(name).read_text())
+        return read_recipe(Path(name).read_text(encoding='utf-8'))
     key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
     if key == module: return found.recipe

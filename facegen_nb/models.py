@@ -145,7 +145,7 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."
         super()._save_pretrained(save_directory)
         config = dict(model=f'{type(self).__module__}.{type(self).__name__}', **(self._hub_mixin_config or {}))
-        (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n')
+        (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n', encoding='utf-8')
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
@@ -538,7 +538,7 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
         raise FacegenError(f"The folder '{p}' holds no config.json; a folder written by save_pretrained (config.json and model.safetensors) was expected.")
     try:
         config = p/'config.json' if p.is_dir() else Path(hf_hub_download(str(path), 'config.json'))
-        cls = model_class(json.loads(config.read_text()))
+        cls = model_class(json.loads(config.read_text(encoding='utf-8')))
         with contextlib.redirect_stdout(io.StringIO()): g = cls.from_pretrained(str(path), map_location='cpu', strict=True) # the mixin prints
     except FacegenError: raise
     except Exception as ex:

@@ -54,7 +54,7 @@ def read_kept(folder: Path # a checkpoint folder
               ) -> Kept: # what its about.json says, with the hash of the weights
     "Look at a checkpoint without loading it; raises `FacegenError` with the reason when it is not whole."
     try:
-        about = json.loads((folder/'about.json').read_text()); file = folder/'model.safetensors'; weights = sha256(file)
+        about = json.loads((folder/'about.json').read_text(encoding='utf-8')); file = folder/'model.safetensors'; weights = sha256(file)
         if about.get('files', {}).get(file.name, weights) != weights: raise ValueError(f'{file.name} is not what was written')
         if not (folder/'config.json').is_file(): raise ValueError('config.json is missing')
         with safe_open(file, 'pt') as f: f.keys()                         # a file that was cut short is told here
@@ -96,7 +96,7 @@ def check_run(kept: list[Kept], # of a run
               tell: Callable[[str], None] = print # told when it is another store than it was trained on
               ) -> None:
     "Refuse embeddings of another recogniser than the run's."
-    about = json.loads((kept[-1].folder/'about.json').read_text())
+    about = json.loads((kept[-1].folder/'about.json').read_text(encoding='utf-8'))
     mine = {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
     if mine['encoder'] and not same_recogniser(mine, embeddings.fingerprint):
         raise FacegenError(f"The run was trained on embeddings of '{mine['encoder']}' (weights {mine['weights']}), and those of '{embeddings.fingerprint.get('encoder')}' (weights {embeddings.fingerprint.get('weights')}) were given; embed the store with the run's encoder.")
@@ -108,7 +108,7 @@ def check_run_judge(kept: list[Kept], # of a run
                     force: bool = False # accept one that took part
                     ) -> bool: # True when the judge is independent
     "Refuse a judge that a run was conditioned on or taught by."
-    config = json.loads((kept[-1].folder/'config.json').read_text())
+    config = json.loads((kept[-1].folder/'config.json').read_text(encoding='utf-8'))
     return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(config.get('fingerprint')))
 
 # %% ../nbs/08a_progress.ipynb #080020
@@ -393,7 +393,7 @@ def read_measured(file: Path, # written by `progress_metrics`, perhaps half done
     "What was measured before by the same protocol."
     if not file.is_file(): return {}
     try:
-        old = json.loads(file.read_text())
+        old = json.loads(file.read_text(encoding='utf-8'))
         if old['protocol'] != json.loads(json.dumps(key)): tell(f"'{file}' was measured otherwise (" + ', '.join(k for k in key if old['protocol'].get(k) != json.loads(json.dumps(key[k]))) + '): it is written anew.'); return {}
         return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
     except (ValueError, KeyError, TypeError, IndexError): tell(f"'{file}' could not be read: it is written anew."); return {}
@@ -486,7 +486,7 @@ def run_embeddings(kept: list[Kept], # of a run
                    store: FaceStore # that was embedded by the run's encoder
                    ) -> Embeddings: # of the store
     "The store's embeddings by the encoder that the run was trained on."
-    name = json.loads((kept[-1].folder/'about.json').read_text()).get('encoder_encoder')
+    name = json.loads((kept[-1].folder/'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
     if not name: raise FacegenError(f"The checkpoint '{kept[-1].folder}' does not say which encoder it was trained on; give the store's embeddings.")
     return load_embeddings(store, name)
 

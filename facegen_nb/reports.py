@@ -103,7 +103,7 @@ def load_result(path: str | Path # a results.json, or the folder of a run
     "Read a result file; raises `FacegenError` when it is absent, broken or of another form."
     path = Path(path); path = path/'results.json' if path.is_dir() else path
     if not path.is_file(): raise FacegenError(f"The result file '{path}' does not exist; run `facegen evaluate` first.")
-    try: result = json.loads(path.read_text())
+    try: result = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
 

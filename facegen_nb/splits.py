@@ -69,7 +69,7 @@ def replace_table(store: FaceStore, # which
         shutil.copytree(store.path, new, copy_function=link)
         for name, write in (('faces.parquet', lambda f: faces.to_parquet(f, index=False)), ('store.json', lambda f: write_json(f, meta))): (new/name).unlink(); write(new/name)
         for card in (new/'embeddings').glob('*.json'):
-            told = json.loads(card.read_text())
+            told = json.loads(card.read_text(encoding='utf-8'))
             if told.get('store') == store.hash: card.unlink(); write_json(card, told | dict(store=meta['hash']))
         (new/'datasheet.md').unlink(missing_ok=True); write_datasheet(new)
     return FaceStore(store.path)

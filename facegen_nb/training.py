@@ -51,7 +51,7 @@ def read_checkpoint(folder: Path # written by `write_checkpoint`
                     ) -> tuple[dict, dict, dict[str, Tensor]]: # about, state, mean weights
     "A checkpoint that one can go on from; raises `FacegenError` with the reason when it is not whole."
     try:
-        about = json.loads((folder/'about.json').read_text())
+        about = json.loads((folder/'about.json').read_text(encoding='utf-8'))
         for name, wanted in about['files'].items():
             if sha256(folder/name) != wanted: raise ValueError(f'{name} is not what was written')
         return about, torch.load(folder/'state.pt', map_location='cpu', weights_only=True), load_file(folder/'model.safetensors')
@@ -84,12 +84,12 @@ def refuse_foreign(folder: Path, # where a run wants to live
     if not folder.exists() or not any(folder.iterdir()): return
     if not (folder/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
     if resume == 'never': raise FacegenError(f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto.")
-    old = read_recipe((folder/'recipe.yaml').read_text())
+    old = read_recipe((folder/'recipe.yaml').read_text(encoding='utf-8'))
     if old.hash != recipe.hash:
         a, b = (yaml.safe_load(r.to_yaml()) for r in (old, recipe))
         diff = ', '.join(f'{k}={a.get(k)!r} there, {b.get(k)!r} asked' for k in {**a, **b} if a.get(k) != b.get(k) and k not in ('max_minutes', 'max_steps'))
         raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
-    env = json.loads((folder/'environment.json').read_text()).get('run', {}) if (folder/'environment.json').is_file() else {}
+    env = json.loads((folder/'environment.json').read_text(encoding='utf-8')).get('run', {}) if (folder/'environment.json').is_file() else {}
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff: raise FacegenError(f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder.")
 
@@ -126,7 +126,7 @@ def trained_model(source: str | Path, # a run, a released model, or the name of 
     model = load_generator(folder or source); theirs, ours = model.fingerprint or {}, embeddings.fingerprint
     if not same_recogniser(theirs, ours): raise FacegenError(f"The model '{source}' was trained on embeddings of '{theirs.get('encoder')}' (weights {theirs.get('weights')}), and those of '{ours.get('encoder')}' (weights {ours.get('weights')}) were given; embed the store with its encoder, or begin from scratch.")
     if folder is None: return model, dict(start=str(source))
-    past = json.loads((folder/'about.json').read_text()) if (folder/'about.json').is_file() else {}
+    past = json.loads((folder/'about.json').read_text(encoding='utf-8')) if (folder/'about.json').is_file() else {}
     known = {f'start_{k}': past[k] + past.get(f'start_{k}', 0) for k in ('minutes', 'images') if k in past} | ({'start_store': past['store']} if 'store' in past else {})
     return model, dict(start=sha256(folder/'model.safetensors'), **known)
 
@@ -195,7 +195,7 @@ def open_folder(run: Run, # about to begin or to go on
                 ) -> None:
     "Write what is known before the first step, and open the log."
     run.folder.mkdir(parents=True, exist_ok=True); (run.folder/'samples').mkdir(exist_ok=True)
-    with atomic(run.folder/'recipe.yaml') as t: t.write_text(run.recipe.to_yaml())
+    with atomic(run.folder/'recipe.yaml') as t: t.write_text(run.recipe.to_yaml(), encoding='utf-8')
     write_json(run.folder/'environment.json', dict(environment(run.device), precision=str(run.method.dtype).split('.')[-1], processes=run.team.world, run=run.about))
     run.table, run.watch, run.live = Table(run.folder/'log.csv', upto=run.at.step), Watch(), Live()
     patience = min(20., max(2., .6 * (run.recipe.max_minutes or 60.)))                    # seconds: a hundredth of the budget

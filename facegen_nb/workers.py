@@ -84,7 +84,7 @@ class Blocks:
             b = np.ascontiguousarray(blocks[name], np.float32)
             if b.shape[1:] != a.shape[1:]: raise ValueError(f"rows of shape {b.shape[1:]} were given for '{name}', which has {a.shape[1:]}")
             with open(self.folder/f'{name}.npy', 'r+b') as out: out.seek(a.offset + i*a.strides[0]); out.write(b.tobytes()); out.flush(); os.fsync(out.fileno())
-        with open(self.folder/'record', 'a') as out: out.write(f'{i} {len(b)} {self.hash(i, len(b))}\n'); out.flush(); os.fsync(out.fileno())
+        with open(self.folder/'record', 'a', encoding='utf-8') as out: out.write(f'{i} {len(b)} {self.hash(i, len(b))}\n'); out.flush(); os.fsync(out.fileno())
 
     def hash(self, i: int, k: int) -> str:
         "Hash of the k rows from row i on, as they stand on the disk."
@@ -92,7 +92,7 @@ class Blocks:
 
     def finished(self) -> set[int]:
         "First rows of the blocks that still read as they were written."
-        lines = (self.folder/'record').read_text().splitlines() if (self.folder/'record').is_file() else []
+        lines = (self.folder/'record').read_text(encoding='utf-8').splitlines() if (self.folder/'record').is_file() else []
         return {int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h}
 
 # %% ../nbs/00a_workers.ipynb #000020

@@ -58,6 +58,39 @@ def mixes_imports(source: str) -> bool:
     return any(isinstance(n, imports) for n in ast.walk(tree)) and not all(isinstance(n, imports) for n in tree.body)
 
 
+def opens_as_text(call: ast.Call) -> bool:
+    "Does a call open, read or write a file as text, or read a program's output as text?"
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in ("read_text", "write_text"):
+        return True
+    if name == "open" and isinstance(call.func, ast.Name):
+        mode = named.get("mode", call.args[1] if len(call.args) > 1 else None)
+    elif name == "open":  # Path.open, but not Image.open or os.open
+        mode = named.get("mode", call.args[0] if call.args else None)
+        if not isinstance(mode, ast.Constant) or not re.fullmatch("[rwax][bt+]*", str(mode.value)):
+            return False
+    else:
+        return isinstance(text := named.get("text"), ast.Constant) and text.value is True
+    return mode is None or "b" not in ast.unparse(mode)
+
+
+def encoding_faults(source: str) -> "list[str]":
+    """Which calls open a text file, or read a program's output, and do not name the encoding?
+    Without it Python takes the encoding of the machine: cp1252 on Windows, ASCII in a bare container."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:  # a magic
+        return []
+    found = []
+    for call in filter(opens_as_text, calls):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        position = {"read_text": 0, "write_text": 1}.get(name, 3)  # of the encoding among the arguments
+        if len(call.args) <= position and not any(keyword.arg in ("encoding", None) for keyword in call.keywords):
+            found.append(f"no encoding='utf-8' in `{ast.unparse(call)[:80]}`")
+    return found
+
+
 def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "What is wrong with the sizes, the head, the imports and the outputs of one page."
     found, exporting = [], False
@@ -72,6 +105,8 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
             found.append(f"cell {number}: {len(source.splitlines())} lines; at most {CELL_LINES}")
         if cell["cell_type"] == "code" and mixes_imports(source):
             found.append(f"cell {number}: an import beside other code; give imports a cell of their own")
+        if re.search(r"^#\|\s*export", source, re.MULTILINE):
+            found += [f"cell {number}: {fault}" for fault in encoding_faults(source)]
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 found.append(f"cell {number}: the output is an error, {output['ename']}")
@@ -192,6 +227,9 @@ def main() -> None:
     found = [f"{p.relative_to(TOP)}: {fault}" for p, cells in pages.items() for fault in form_faults(p, cells) + badge_faults(p, cells)
              + figure_faults(cells, counts) + link_faults(p, cells) + work_faults(cells, works)]
     found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
+    # not install_cell.py: it writes ASCII only, and its text stands at the head of every page
+    scripts = [TOP / "setup.py", *sorted(set((TOP / "tools").glob("*.py")) - {TOP / "tools/install_cell.py"})]
+    found += [f"{p.relative_to(TOP)}: {f}" for p in scripts for f in encoding_faults(p.read_text(encoding="utf-8"))]
     print("\n".join(found) or f"{len(paths)} pages are in form.")
     sys.exit(bool(found))
 

@@ -35,7 +35,7 @@ def run(page: Path) -> bool:
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "FACEGEN_DATA", "FACEGEN_WEIGHTS", "TORCH_HOME", "WANDB_API_KEY")}
         start = time.monotonic()
         command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--ExecutePreprocessor.timeout=-1", "--output", "done.ipynb", copy.name]
-        done = subprocess.run(command, cwd=folder, env={**env, **NOWHERE, "FACEGEN_PROGRESS": "0"}, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, env={**env, **NOWHERE, "FACEGEN_PROGRESS": "0"}, capture_output=True, text=True, encoding="utf-8", errors="replace")
         ok = done.returncode == 0
         print(f"{'ok  ' if ok else 'FAIL'} {time.monotonic() - start:5.0f} s  {page.relative_to(TOP)}", flush=True)
         if not ok:
