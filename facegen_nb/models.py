@@ -124,17 +124,43 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         "Noise for n faces."
         return randn(n, *self.noise_shape, seed=seed) if seed is not None else torch.randn(n, *self.noise_shape)
 
+    def noise_blocks(self, n: int, # faces
+                     seed: int | None = None, # the same seed, the same noise on every device
+                     block: int = 32 # faces in a block, a multiple of 16
+                     ) -> Iterator[Tensor]: # (block,*noise_shape), on the CPU; the last block has what is left
+        "The rows of `make_noise(n, seed)`, block after block, in constant memory."
+        if block < 16 or block % 16: raise FacegenError(f'Blocks of {block} faces were asked for; a multiple of 16 was expected.')
+        if type(self).make_noise is not FaceModel.make_noise: # noise of its own kind: drawn at once
+            yield from self.make_noise(n, seed).split(block)
+            return
+        source, size = None if seed is None else torch.Generator().manual_seed(seed), math.prod(self.noise_shape)
+        while n > 0:
+            # torch draws normal numbers in groups of 16, and fewer than 16 in another way: a rest of that kind joins the block
+            rows = n if 0 <= (n - block) * size < 16 else min(block, n)
+            yield torch.randn(rows, *self.noise_shape, generator=source)
+            n -= rows
+
+    @property
+    def many_steps(self) -> bool:
+        "Whether faces are drawn in many steps, so that guidance stresses the embedding; a one-step model has truncation."
+        return hasattr(self, 'steps')
+
     @torch.no_grad()
     def generate(self, embeddings: Tensor, # (B,embed_dim), unit norm
                  *, noise: Tensor | None = None, # (B,*noise_shape); drawn when absent
                  seed: int | None = None, # makes the drawn noise repeatable, on any device
-                 guidance: float | None = None, # how much the embedding is stressed, in the way of the model
+                 guidance: float | None = None, # many-step models: above 1 stresses the embedding, 0 ignores it; one-step models: as `truncation`
+                 truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
                  **options: Any # of the model
                  ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
         takes = inspect.signature(self.draw).parameters; free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
         for k in options:
             if k not in takes and not free: raise FacegenError(f"{type(self).__name__} knows no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it out.")
+        if truncation is not None:
+            if self.many_steps: raise FacegenError(f'truncation={truncation:g} was given; {type(self).__name__} draws in many steps and has guidance: give guidance.')
+            if guidance is not None: raise FacegenError('Both truncation and guidance were given; they are the same factor in a one-step model: give truncation alone.')
+            guidance = truncation
         p = next(self.parameters())
         e = check_embeddings(embeddings, self.embed_dim, self.encoder).to(p.device)
         if noise is None: noise = self.make_noise(len(e), seed)
