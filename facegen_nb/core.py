@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, errno, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, threading, time
+import contextlib, ctypes, errno, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, tempfile, threading, time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['Later', 'share_cores', 'FacegenError', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
+__all__ = ['Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
            'use_torch_home', 'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast',
            'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked',
            'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
@@ -42,23 +42,61 @@ share_cores()
 class FacegenError(Exception):
     "An error that the user can mend: one sentence with what was found, what was expected and what to do."
 
+# %% ../nbs/00_core.ipynb #000150
+def user_path(path: str | Path # as a user gave it; `~` and `~name` at its beginning stand for a home folder
+              ) -> Path: # a relative path stays relative
+    "A path with its home folder filled in; raises `FacegenError` where there is no such home folder."
+    text = os.fspath(path)
+    full = os.path.expanduser(text)
+    if text.startswith('~') and full.startswith('~'):
+        user = Path(text).parts[0]
+        missing = f"there is no user '{user[1:]}' here" if len(user) > 1 else 'this user has no home folder (HOME is not set)'
+        raise FacegenError(f"The path '{text}' begins with '{user}', but {missing}; "
+                           f"give the whole path, or './{text}' for what is called so.")
+    return Path(full)
+
 # %% ../nbs/00_core.ipynb #000012
 def data_dir() -> Path | None:
     "The folder of picture sources that `FACEGEN_DATA` names, or None."
     p = os.environ.get('FACEGEN_DATA')
-    return Path(p).expanduser().resolve() if p else None
+    return user_path(p).resolve() if p else None
 
 def weights_dir() -> Path | None:
     "The folder of pre-trained weights that `FACEGEN_WEIGHTS` names, or None."
     p = os.environ.get('FACEGEN_WEIGHTS')
-    return Path(p).expanduser().resolve() if p else None
+    return user_path(p).resolve() if p else None
+
+# %% ../nbs/00_core.ipynb #000153
+def _usual_cache() -> Path | None:
+    "The user's cache folder; None where there is none and none can be made."
+    try:
+        folder = user_path(os.environ.get('XDG_CACHE_HOME') or '~/.cache')/'facegen_nb'
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, FacegenError): return None
+    return folder if os.access(folder, os.W_OK) else None
+
+@lru_cache
+def _temporary_cache() -> Path:
+    "A cache in the folder for temporary files, of this user alone."
+    folder = Path(tempfile.gettempdir())/f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, 'getuid') and folder.stat().st_uid != os.getuid():
+        raise FacegenError(f"No cache folder can be written, and '{folder}' belongs to another user; "
+                           "set FACEGEN_CACHE to a folder that can be written.")
+    print(f"The user's cache folder cannot be written, so '{folder}' is used; set FACEGEN_CACHE to choose another.",
+          file=sys.stderr)
+    return folder
 
 def cache_dir() -> Path:
     "The folder for what the project made and can make again: `FACEGEN_CACHE`, else the user's cache folder."
-    p = os.environ.get('FACEGEN_CACHE')
-    p = Path(p).expanduser() if p else Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'facegen_nb'
-    p.mkdir(parents=True, exist_ok=True)
-    return p
+    named = os.environ.get('FACEGEN_CACHE')
+    if not named: return _usual_cache() or _temporary_cache()
+    folder = user_path(named)
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except OSError as ex:
+        raise FacegenError(f"FACEGEN_CACHE names '{named}', which is no folder and cannot be made ({ex.strerror}); "
+                           "set it to a folder that can be written, or unset it.") from None
+    return folder
 
 # %% ../nbs/00_core.ipynb #000014
 def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
@@ -210,7 +248,9 @@ def atomic(path: str | Path, # the file or folder that shall exist
            keep: Path | None = None # a folder that is replaced goes on under this name, in place of what had it
            ) -> Iterator[Path]: # a temporary path to write to
     "Write a file or a folder under a temporary name and rename it when the block ends without an error; `keep` is for folders."
-    path = Path(path); path = path.resolve() if path.is_symlink() else path      # what a link leads to is replaced, not the link
+    path = Path(path)
+    if path.is_symlink() or not path.name: path = path.resolve()     # what a link leads to is replaced, not the link; '.' has a name then
+    if not path.name: raise FacegenError(f"'{path}' cannot be replaced by a file or folder; choose another place.")
     tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
     path.parent.mkdir(parents=True, exist_ok=True)
     def clear(p: Path) -> None: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
@@ -224,6 +264,9 @@ def atomic(path: str | Path, # the file or folder that shall exist
             old = keep or path.with_name(f'.{path.name}.old-{os.getpid()}'); clear(old); path.rename(old); tmp.rename(path)
             if not keep: clear(old)
         else: tmp.replace(path)
+    except OSError as ex:
+        if ex.errno is not None and ex.filename is None: ex.filename = str(path)     # a full disk does not say which file it was
+        raise
     finally: clear(tmp)
 
 def write_json(path: str | Path, # the file
