@@ -436,7 +436,8 @@ def finish_store(w: StoreWriter, # holds at least one face
     keys, known, width = np.zeros(n, np.uint64), np.zeros(n, bool), 0
     for i, (r, who) in enumerate(rows()): keys[i], known[i], width = person_key(f's:{r[1]}' if who is None else f'i:{who}', seed), who is not None, max(width, len(r[10] or ()))
     part = split_keys(keys, split); sides = [np.unique(keys[part == k]) for k in range(3)]
-    assert not any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2)))
+    if any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2))):
+        raise RuntimeError('a person came out on two sides of the split; this is a fault of facegen_nb')
     factors = np.lib.format.open_memmap(w.folder/'factors.npy', 'w+', np.float32, (n, width)) if width else None
     h, out, stream = hashlib.sha256(w.images.mark()[1].encode()), None, rows()
     for i in range(0, n, 8192):
@@ -463,11 +464,13 @@ class StoreFolder:
         if missing: raise FacegenError(f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`.")
         try:
             self.meta: dict[str, Any] = json.loads((self.path/'store.json').read_text(encoding='utf-8')) # store.json
-            assert self.meta['format'] == FORMAT, f"its format is {self.meta['format']}, and this version reads format {FORMAT}"
+            if self.meta['format'] != FORMAT:
+                raise ValueError(f"its format is {self.meta['format']}, and this version reads format {FORMAT}")
             self.hash: str = self.meta['hash'] # content hash, 16 hexadecimal digits
             self.images: np.ndarray = np.load(self.path/'images.npy', mmap_mode='r', allow_pickle=False) # uint8 (N,128,128,3)
             n, rows = self.meta['faces'], pq.read_metadata(self.path/'faces.parquet').num_rows
-            assert self.images.shape == (n, SIDE, SIDE, 3) and self.images.dtype == np.uint8 and rows == n, f'store.json tells of {n} faces, the files hold {len(self.images)} and {rows}'
+            if self.images.shape != (n, SIDE, SIDE, 3) or self.images.dtype != np.uint8 or rows != n:
+                raise ValueError(f'store.json tells of {n} faces, the files hold {len(self.images)} and {rows}')
         except Exception as e: raise FacegenError(f"'{path}' is not a whole store: {clean_name(str(e)) or type(e).__name__}; make it again with `facegen curate`.") from None
 
     def __len__(self) -> int: return self.meta['faces']

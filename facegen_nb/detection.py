@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from .core import FacegenError, pick_device
-from .sources import Rejected, to_rgb
+from .sources import Rejected, decode
 
 # %% auto #0
 __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'nobody', 'main_face', 'mtcnn_nets',
@@ -23,16 +23,17 @@ __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', '
            'align']
 
 # %% ../nbs/02a_detection.ipynb #020012
-def picture(x: np.ndarray | Image.Image # uint8 (H,W,3), (H,W) or (H,W,1); or a Pillow image of any mode
+def picture(x: np.ndarray | Image.Image | str | Path | bytes # anything that `sources.decode` reads
             ) -> np.ndarray: # uint8 (H,W,3), RGB, upright
-    "A picture as the detector wants it; raises `FacegenError` for another type or shape."
-    if isinstance(x, Image.Image):
-        try: return np.asarray(to_rgb(ImageOps.exif_transpose(x)))
-        except Rejected as e: raise FacegenError(f'A picture was given that cannot be used ({e}); 8 or 16 whole bits a channel were expected.') from None
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 3)) or not x.size:
-        what = f'{x.dtype} array of shape {x.shape}' if isinstance(x, np.ndarray) else type(x).__name__
-        raise FacegenError(f"A picture was given as {what}; a uint8 array of shape (height, width, 3) or (height, width), or a Pillow image, was expected.")
-    return x if x.ndim == 3 and x.shape[2] == 3 else np.repeat(x.reshape(*x.shape[:2], 1), 3, 2)
+    "An image as the detector wants it; raises `FacegenError` for another type, shape or depth."
+    if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size: return x
+    try:
+        if not isinstance(x, (np.ndarray, Image.Image, str, Path, bytes)): raise Rejected(f'it is of type {type(x).__name__}')
+        return np.asarray(decode(x)[0])
+    except Rejected as e:
+        what = f"'{x}'" if isinstance(x, (str, Path)) else 'it'
+        raise FacegenError(f'An image was given that cannot be used ({what}: {e}); a uint8 array of shape (height, width, 3), '
+                           '8 or 16 whole bits a channel, or floating-point numbers from 0 to 1 were expected.') from None
 
 # %% ../nbs/02a_detection.ipynb #020015
 @dataclass

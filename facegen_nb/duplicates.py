@@ -412,7 +412,9 @@ def split_faces(embeddings: np.ndarray, # (N,D) unit vectors
         at = round(min(.99, at + .05), 4)
         clusters = cosine_clusters(embeddings, at, together, device); part = held_out(embeddings, clusters, limit, fractions, seed, names, device)
     cross = cross_cosines(embeddings, part, device)
-    assert all(c < limit for c in cross.values()), f'faces across the split come as close as {cross}; below {limit} was promised'
+    if any(c >= limit for c in cross.values()):
+        raise FacegenError(f'Faces across the split come as close as {cross}, and less than {limit} was asked for; '
+                           'ask for another limit, and report this, for it is a fault of facegen_nb.')
     faces = {p: int((part == p).sum()) for p in (*PARTS, 'dropped')}
     return part, dict(limit=limit, cluster_limit=at, clusters=len(np.unique(clusters)), giant=giant, seed=seed, faces=faces, largest_cross_cosine=cross)
 

@@ -4,7 +4,7 @@
 
 # %% ../nbs/02c_sources.ipynb #020004
 from __future__ import annotations
-import bz2, contextlib, glob, gzip, hashlib, heapq, http.client, io, json, os, re, stat, tarfile, threading, urllib.request, zipfile
+import bz2, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, os, re, stat, tarfile, threading, urllib.request, zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ from .core import FacegenError, atomic, sha256
 from .workers import need, portions
 
 # %% auto #0
-__all__ = ['FILE_LIMIT', 'PICTURES', 'ARCHIVES', 'HELP', 'PIXEL_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS',
-           'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member',
-           'Mark', 'Entry', 'is_picture_name', 'clean_name', 'size_reason', 'Source', 'shuffle_key', 'FolderSource',
-           'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'tar_entry', 'TarSource', 'ZipSource', 'open_files',
-           'to_rgb', 'decode', 'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined', 'open_lfw',
-           'find_file', 'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'hub_columns', 'hub_data',
+__all__ = ['FILE_LIMIT', 'PICTURES', 'ARCHIVES', 'HELP', 'PIXEL_LIMIT', 'JPEG_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS',
+           'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span',
+           'zip_file', 'Member', 'Mark', 'Entry', 'is_picture_name', 'clean_name', 'size_reason', 'Source',
+           'shuffle_key', 'FolderSource', 'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'tar_entry',
+           'TarSource', 'ZipSource', 'open_files', 'Depth', 'declared_depth', 'to_8_bits', 'to_rgb', 'decode',
+           'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined', 'open_lfw', 'find_file',
+           'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'hub_columns', 'hub_data',
            'hub_licence', 'HubSource', 'find_kaggle', 'Spec', 'parse_source', 'source_names', 'open_source', 'batches',
            'Remote', 'digest', 'download']
 
@@ -347,45 +348,161 @@ def open_files(path: str | Path, # a folder or an archive
     raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
 
 # %% ../nbs/02c_sources.ipynb #020059
-PIXEL_LIMIT = 36_000_000 # pixels: a larger picture is not decoded
-FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried
-_BIG = threading.Semaphore(2) # at most two large pictures are in memory at once, however many cores there are
+PIXEL_LIMIT = (256 << 20) // 4 # pixels: a larger image is not decoded; Pillow takes 4 bytes for each
+JPEG_LIMIT = 170_000_000 # pixels of a JPEG, which is decoded at a half, a quarter or an eighth of its size
+FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried; AVIF and HEIF where they are installed
+_BIG = threading.Semaphore(2) # at most two large images are in memory at once, however many cores there are
 
-def to_rgb(im: Image.Image # any mode
+@dataclass(frozen=True)
+class Depth:
+    "What a file declares about the values of its pixels."
+    white: float | None = None # the value of white; None: Pillow delivers 8 bits
+    inverted: bool = False # whether 0 is white and the largest value is black
+    reduced: bool = False # whether Pillow keeps the upper 8 of 16 bits
+
+def declared_depth(im: Image.Image # as it was opened
+                   ) -> Depth: # of its values
+    "The depth that an image declares. A grey image of whole numbers in memory counts as 16 bits."
+    tags = getattr(im, 'tag_v2', {})                             # of a TIFF: bits, kind of numbers, what 0 stands for
+    bits, inverted = max(tags.get(258, (8,))), tags.get(262) == 0
+    if im.mode == 'F': return Depth(1., inverted)
+    if not im.mode.startswith('I'): return Depth(reduced=bits > 8 or ';16' in str(getattr(im, 'tile', '')))
+    signed = 2 in tags.get(339, (1,))
+    return Depth(2**(bits - signed) - 1 if tags else 65535, inverted)
+
+def to_8_bits(values: np.ndarray, # whole or floating-point numbers
+              white: float, # the value that becomes 255
+              inverted: bool = False # whether 0 is white
+              ) -> np.ndarray: # uint8, the same shape
+    "Scale values of another depth; raises `Rejected` for values outside of it, and where all would come out black."
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= white):                         # also where a value is NaN
+        raise Rejected(f'pixel values from {low:g} to {high:g}, where 0 is black and {white:g} is white')
+    if high < white / 16: raise Rejected(_dark_reason(high, white))
+    if values.dtype.kind == 'f': scaled = (values * (255 / white) + .5).astype(np.uint8)
+    else:
+        wide = values.astype(np.uint32 if white < 2**24 else np.uint64)
+        scaled = (wide * 255 // int(white)).astype(np.uint8)
+    return 255 - scaled if inverted else scaled
+
+def _dark_reason(high: float, white: float) -> str:
+    return f'almost black: the brightest value is {high:g}, and {white:g} is white; save it with 8 bits, or scaled'
+
+def _from_array(x: np.ndarray) -> Image.Image:
+    if x.ndim == 3 and x.shape[2] == 1: x = x[..., 0]
+    if not x.size or not (x.ndim == 2 or (x.ndim == 3 and x.shape[2] in (3, 4))):
+        raise Rejected(f'an array of shape {x.shape}, where (height, width, 3), (height, width, 4) or (height, width) '
+                       'was expected')
+    whites = {'b': 1, 'f': 1.} | ({'u': 65535} if x.dtype == np.uint16 else {})
+    if x.dtype != np.uint8:
+        if x.dtype.kind not in whites:
+            raise Rejected(f'an array of {x.dtype}, where uint8, uint16 or floating-point numbers from 0 to 1 were expected')
+        white, colours = whites[x.dtype.kind], x if x.ndim == 2 else x[..., :3]
+        alpha = [] if x.ndim == 2 or x.shape[2] == 3 else [(x[..., 3:] * (255 / white)).clip(0, 255).astype(np.uint8)]
+        x = to_8_bits(colours, white)
+        if alpha: x = np.concatenate([x, *alpha], 2)
+    return Image.fromarray(np.ascontiguousarray(x))
+
+def _wide_to_rgb(im: Image.Image, depth: Depth) -> Image.Image:
+    values, key = np.asarray(im), im.info.get('transparency')
+    if depth.white == 2**32 - 1: values = values.view(np.uint32)
+    grey = to_8_bits(values, depth.white, depth.inverted)
+    if isinstance(key, int): grey = np.where(values == key, np.uint8(255), grey)
+    return Image.fromarray(grey).convert('RGB')
+
+def to_rgb(x: Image.Image | np.ndarray, # any mode; uint8, uint16, or floating point from 0 to 1: (H,W), (H,W,3) or (H,W,4)
+           depth: Depth | None = None # what the file declared, where `x` does not say it any more
            ) -> Image.Image: # mode RGB
-    "8-bit RGB from greyscale, palette, CMYK, transparent (laid on white) and 16-bit pictures; raises `Rejected` otherwise."
-    if im.mode == 'RGB': return im
-    if im.mode.startswith('I'):                                  # 16 bits a pixel, whatever the container calls it
-        a = np.asarray(im).astype(np.int64)
-        if a.min() < 0 or a.max() > 65535: raise Rejected('integer pixels outside 0..65535')
-        return Image.fromarray((a // 257).astype(np.uint8)).convert('RGB')
-    if im.mode == 'F': raise Rejected('floating-point pixels')
-    if im.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or 'transparency' in im.info:
-        im = im.convert('RGBA')
+    "8-bit RGB from images of every depth, transparency composited on white; raises `Rejected` where white is unknown."
+    im = _from_array(x) if isinstance(x, np.ndarray) else x
+    depth = depth or declared_depth(im)
+    if depth.white is not None: return _wide_to_rgb(im, depth)
+    key = im.info.get('transparency')
+    if depth.reduced:                                            # Pillow delivers the upper 8 bits
+        if isinstance(key, tuple): im.info['transparency'] = tuple(v >> 8 for v in key)
+        colours = im.getextrema()[:3] if len(im.getbands()) > 2 else [im.getextrema()[0]] if im.mode == 'LA' else []
+        if colours and im.mode != 'CMYK' and (high := max(h for _, h in colours)) < 16:
+            raise Rejected(_dark_reason(high << 8, 65535))
+    if im.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or key is not None:
+        im = (im.convert('LA') if im.mode == 'La' else im).convert('RGBA')
         return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
-    return im.convert('RGB')
+    return im if im.mode == 'RGB' else im.convert('RGB')
 
 # %% ../nbs/02c_sources.ipynb #020063
-def decode(data: bytes | Path | Span | Member, # a picture file's bytes, or where they are
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    "The decoders that are tried: `FORMATS`, and those that plug-ins bring."
+    Image.init()
+    for name in ('pillow_heif', 'pillow_avif'):
+        with contextlib.suppress(Exception):                     # not installed, or for another Pillow
+            module = importlib.import_module(name)
+            if name == 'pillow_heif': module.register_heif_opener()
+    return FORMATS + tuple(f for f in ('AVIF', 'HEIF') if f in Image.OPEN)
+
+def _unknown_reason(head: bytes) -> str:
+    "Why Pillow found no decoder, by a file's first bytes."
+    brand = head[8:12] if head[4:8] == b'ftyp' else b''
+    if brand in (b'avif', b'avis'):
+        return 'AVIF, which this Pillow cannot decode: install Pillow 11.3 or later, or the package pillow-avif-plugin'
+    if brand in (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'):
+        return 'HEIC' + (' that cannot be decoded' if 'HEIF' in _formats() else ', which needs the package pillow-heif')
+    if head[:4] in (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'): return 'TIFF of a kind that Pillow does not read, such as floating-point colour'
+    names = {b'\0\0\0\x0cjP  ': 'JPEG 2000', b'\xff\x0a': 'JPEG XL', b'\0\0\0\x0cJXL ': 'JPEG XL', b'8BPS': 'Photoshop',
+             b'\0\0\1\0': 'an icon', b'%PDF': 'PDF', b'<svg': 'SVG', b'<htm': 'a web page', b'<!DO': 'a web page'}
+    known = next((name for magic, name in names.items() if head.startswith(magic)), None)
+    return 'not a picture in a known format' + (f': {known}' if known else '')
+
+def _upright(im: Image.Image) -> None:
+    with contextlib.suppress(Exception):                         # a damaged EXIF block: the image stays as it lies
+        ImageOps.exif_transpose(im, in_place=True)
+
+def _bare(im: Image.Image, depth: Depth) -> Image.Image:
+    rgb = to_rgb(im, depth)
+    rgb = rgb.copy() if rgb is im else rgb
+    rgb.info = {}
+    return rgb
+
+def _draft_scale(im: Image.Image, enough: Callable[[int, int], float] | None) -> float:
+    "The scale at which a JPEG is decoded: what is asked for, or what fits into memory; raises `Rejected`."
+    w, h = im.size
+    jpeg = im.format in ('JPEG', 'MPO')
+    limit = JPEG_LIMIT if jpeg else PIXEL_LIMIT
+    if w * h > limit: raise Rejected(f'{w}x{h} pixels; at most {limit // 10**6} megapixels are read')
+    fits = 1 / next(n for n in (1, 2, 4, 8) if w * h <= n * n * PIXEL_LIMIT)
+    return min(enough(w, h) if enough else 1., fits) if jpeg else 1.
+
+def decode(data: str | Path | bytes | Span | Member | Image.Image | np.ndarray, # a file, its bytes, or an image in memory
            enough: Callable[[int, int], float] | None = None # from width and height, the smallest useful scale; None: full size
-           ) -> tuple[Image.Image, float]: # upright RGB picture without metadata, and its scale to the original
-    "Decode a picture of unknown origin; raises `Rejected` with the reason, whatever is wrong with it."
+           ) -> tuple[Image.Image, float]: # upright RGB image without metadata, and its scale to the original
+    "Decode an image of unknown origin; raises `Rejected` with the reason, whatever is wrong with it."
     try:
-        if not isinstance(data, Path): data = io.BytesIO(data if isinstance(data, bytes) else data.read())
-        with Image.open(data, formats=FORMATS) as im:
-            (w, h), scale = im.size, 1.
-            if w * h > PIXEL_LIMIT: raise Rejected(f'{w}x{h} pixels; at most {PIXEL_LIMIT // 10**6} megapixels are read')
-            if enough and im.format in ('JPEG', 'MPO') and (s := enough(w, h)) < 1: im.draft(None, (max(1, int(w*s)), max(1, int(h*s))))
-            with _BIG if w * h > 8_000_000 else contextlib.nullcontext():
-                im.load(); scale = 1 / min((1, 2, 4, 8), key=lambda n: abs(-(-w // n) - im.width) + abs(-(-h // n) - im.height))     # draft rounds each side up
-                try: ImageOps.exif_transpose(im, in_place=True)
-                except Exception: pass                             # a damaged EXIF block: the picture stays as it lies
-                rgb = to_rgb(im); rgb.info = {}
-                return (rgb.copy() if rgb is im else rgb), scale
+        if isinstance(data, np.ndarray): return to_rgb(data), 1.
+        if isinstance(data, Image.Image):
+            depth, im = declared_depth(data), data.copy()
+            _upright(im)
+            return _bare(im, depth), 1.
+        data = Path(data).expanduser() if isinstance(data, (str, Path)) else io.BytesIO(data if isinstance(data, bytes) else data.read())
+        return _decode_file(data, enough)
     except Rejected: raise
-    except Image.UnidentifiedImageError: raise Rejected('not a picture in a known format') from None
     except Image.DecompressionBombError: raise Rejected(f'far more than {PIXEL_LIMIT // 10**6} megapixels') from None
     except Exception as e: raise Rejected(broken_reason(e)) from None
+
+def _decode_file(file: Path | io.BytesIO, enough: Callable[[int, int], float] | None) -> tuple[Image.Image, float]:
+    try: im = Image.open(file, formats=_formats())
+    except Image.UnidentifiedImageError:
+        if isinstance(file, Path):
+            with open(file, 'rb') as f: head = f.read(64)
+        else: head = file.getvalue()[:64]
+        raise Rejected(_unknown_reason(head)) from None
+    with im:
+        (w, h), depth, asked = im.size, declared_depth(im), _draft_scale(im, enough)
+        if asked < 1: im.draft(None, (max(1, int(w*asked)), max(1, int(h*asked))))
+        if im.width * im.height > PIXEL_LIMIT: raise Rejected(f'{w}x{h} pixels, of a JPEG that is only read whole')
+        with _BIG if w * h > 8_000_000 else contextlib.nullcontext():
+            im.load()
+            scale = 1 / min((1, 2, 4, 8), key=lambda n: abs(-(-w // n) - im.width) + abs(-(-h // n) - im.height))     # draft rounds each side up
+            _upright(im)
+            return _bare(im, depth), scale
 
 def broken_reason(e: Exception # what a decoder raised
                   ) -> str: # a short reason
