@@ -13,9 +13,10 @@ from PIL import Image
 
 # %% auto #0
 __all__ = ['Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
-           'use_torch_home', 'pick_device', 'waiter', 'rate_of', 'conv_rate', 'pick_dtype', 'autocast',
-           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked',
-           'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
+           'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate',
+           'no_half', 'pick_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory',
+           'peak_memory', 'atomic', 'write_json', 'locked', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show',
+           'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -129,17 +130,64 @@ def use_torch_home() -> Path | None:
     return Path(os.environ['TORCH_HOME']) if 'TORCH_HOME' in os.environ else None
 
 # %% ../nbs/00_core.ipynb #000019
-def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu', or None for the fastest there is
-                ) -> torch.device: # a device that exists
-    "The device to work on; raises `FacegenError` for one that this machine lacks."
+@lru_cache(16)
+def device_fault(device: str # 'cuda', 'cuda:1', 'mps'
+                 ) -> str: # empty where the device computes
+    "Why a device cannot compute: the error of one small convolution there, tried once a process."
+    try:
+        image, kernel = torch.ones(1, 1, 4, 4, device=device), torch.ones(1, 1, 3, 3, device=device)
+        total = torch.nn.functional.conv2d(image, kernel).sum().item()
+    except Exception as ex:
+        return f'{type(ex).__name__}: {(str(ex).strip() or "no message").splitlines()[0][:160]}'
+    return '' if total == 36 else f'a convolution gave {total:g} and not 36'
+
+@lru_cache(1)
+def missing_cuda() -> str: # empty where there is no NVIDIA card, or where it is hidden on purpose
+    "Why torch finds no CUDA device on a machine with an NVIDIA driver: a build without CUDA, or a driver that is too old."
+    if os.environ.get('CUDA_VISIBLE_DEVICES', '0') in ('', '-1', 'NoDevFiles'): return ''
+    if not (Path('/proc/driver/nvidia/version').exists() or shutil.which('nvidia-smi')): return ''
+    if torch.version.cuda is None: return 'this build of torch has no CUDA'
+    try: torch.cuda.init()
+    except Exception as ex: return f'{type(ex).__name__}: {(str(ex).strip() or "no message").splitlines()[0][:160]}'
+    return ''
+
+@lru_cache(16)
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr)
+
+def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu', or None for the fastest that computes
+                ) -> torch.device: # a device that exists and computes
+    "The device to work on; raises `FacegenError` for one that this machine lacks or that cannot compute."
     has = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
-    if device in (None, '', 'auto'): return torch.device(next(k for k, v in has.items() if v))
+    if device in (None, '', 'auto'):
+        for kind in ('cuda', 'mps'):
+            fault = device_fault(kind) if has[kind] else missing_cuda() if kind == 'cuda' else ''
+            if has[kind] and not fault: return torch.device(kind)
+            if fault: _say_once(f"The device '{kind}' is not used ({fault}); install a build of torch that fits the card and its driver, "
+                                "see pytorch.org.")
+        return torch.device('cpu')
     try: device = torch.device(device)
     except RuntimeError: raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
     if not has.get(device.type, False):
-        raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}.")
-    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count(): raise FacegenError(f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, counted from cuda:0.")
+        why = missing_cuda() if device.type == 'cuda' else ''
+        raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}"
+                           f"{f' ({why})' if why else ''}.")
+    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+        raise FacegenError(f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, "
+                           "counted from cuda:0.")
+    if device.type != 'cpu' and (fault := device_fault(str(device))):
+        raise FacegenError(f"Device '{device}' was asked for, but it cannot compute ({fault}); install a build of torch that fits the card "
+                           "and its driver (see pytorch.org), or use cpu.")
     return device
+
+
+# %% ../nbs/00_core.ipynb #000021d
+def layout(device: torch.device | str # where the images are, or shall be
+           ) -> torch.memory_format: # for `Tensor.contiguous`, `Tensor.to` and `Module.to`
+    "The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last gives wrong gradients."
+    import torch                                                # not through `Later`, which torch.compile cannot see through
+    return torch.contiguous_format if torch.device(device).type == 'mps' else torch.channels_last
+
 
 # %% ../nbs/00_core.ipynb #000023
 def waiter(device: torch.device | str # where work is done
@@ -166,9 +214,10 @@ def conv_rate(dtype: torch.dtype, # element type of pictures and weights
               side: int = 64, # of the pictures
               batch: int = 32 # pictures
               ) -> float: # 10^9 floating-point operations a second
-    "Measured rate of a 3x3 convolution, channels_last."
+    "Measured rate of a 3x3 convolution, in the memory format of the device."
     g = torch.Generator(device).manual_seed(0)                  # its own numbers: what a seed gives must not depend on whether something was measured before
-    x, w = (torch.randn(*shape, device=device, dtype=dtype, generator=g).contiguous(memory_format=torch.channels_last) for shape in ((batch, channels, side, side), (channels, channels, 3, 3)))
+    shapes = (batch, channels, side, side), (channels, channels, 3, 3)
+    x, w = (torch.randn(*s, device=device, dtype=dtype, generator=g).contiguous(memory_format=layout(device)) for s in shapes)
     with torch.no_grad(): return rate_of(lambda: torch.nn.functional.conv2d(x, w, padding=1), 2 * 9 * channels**2 * batch * side**2, device, n)
 
 # %% ../nbs/00_core.ipynb #000025
@@ -176,15 +225,24 @@ def conv_rate(dtype: torch.dtype, # element type of pictures and weights
 def _cpu_half() -> torch.dtype:
     return torch.bfloat16 if conv_rate(torch.bfloat16, batch=8) > 1.25 * conv_rate(torch.float32, batch=8) else torch.float32     # few pictures: without matrix units bfloat16 can be a hundred times slower
 
+def no_half(device: torch.device | str, # where the work is done
+            dtype: torch.dtype # that was asked for
+            ) -> None:
+    "Raise `FacegenError` for half precision on MPS, where it is neither complete nor tested."
+    if torch.device(device).type == 'mps' and dtype.itemsize == 2:
+        raise FacegenError(f"Half precision ({str(dtype).removeprefix('torch.')}) was asked for on the device mps, where only float32 is supported; "
+                           "set precision=fp32 (or auto), or use another device.")
+
 def pick_dtype(device: torch.device | str, # where the work is done
                precision: str = 'auto' # 'auto', 'fp32', 'bf16' or 'fp16'
                ) -> torch.dtype: # the type for autocast; float32 means no autocast
-    "The number type to compute in: bf16 on recent GPUs, fp16 on older ones, on a CPU whichever was measured faster."
-    names = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
-    if precision in names: return names[precision]
+    "The number type to compute in: bf16 on recent GPUs, fp16 on older ones, on a CPU whichever was measured faster, float32 on MPS."
+    names, kind = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16), torch.device(device).type
+    if precision in names:
+        no_half(device, names[precision])
+        return names[precision]
     if precision != 'auto': raise FacegenError(f"Unknown precision '{precision}'; use one of auto, {', '.join(names)}.")
-    kind = torch.device(device).type
-    if kind == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
+    if kind == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
     return _cpu_half() if kind == 'cpu' else torch.float32
 
 # %% ../nbs/00_core.ipynb #000027
@@ -193,7 +251,30 @@ def autocast(device: torch.device | str, # where the work is done
              ) -> contextlib.AbstractContextManager: # use as `with autocast(...):`
     "Mixed precision for `dtype`; a context that does nothing for float32."
     if dtype == torch.float32: return contextlib.nullcontext()
+    no_half(device, dtype)
     return torch.autocast(torch.device(device).type, dtype=dtype)
+
+# %% ../nbs/00_core.ipynb #000028b
+@contextlib.contextmanager
+def full_precision(device: torch.device | str # where the work is done
+                   ) -> Iterator[None]:
+    "Within the block float32 is computed as float32: without TF32 and without autocast. For whatever is compared across machines."
+    device, undo, parts = torch.device(device), [], ()
+    if device.type == 'cuda':
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        parts = (cudnn, getattr(cudnn, 'conv', None)), (matmul, matmul)
+    try:
+        for switch, newer in parts:
+            try:
+                undo.append((switch, 'allow_tf32', switch.allow_tf32))
+                switch.allow_tf32 = False
+            except RuntimeError:                                # the user set TF32 in torch's newer way, which the older one refuses to read
+                undo.append((newer, 'fp32_precision', newer.fp32_precision))
+                newer.fp32_precision = 'ieee'
+        with torch.autocast(device.type, enabled=False): yield
+    finally:
+        for switch, name, value in undo: setattr(switch, name, value)
+
 
 # %% ../nbs/00_core.ipynb #000030
 def seed_everything(seed: int) -> None:
