@@ -57,15 +57,23 @@ def user_path(path: str | Path # as a user gave it; `~` and `~name` at its begin
     return Path(full)
 
 # %% ../nbs/00_core.ipynb #000012
+def _named_folder(variable: str) -> Path | None:
+    "The folder that an environment variable names; None where it is not set. A mistyped one is an error, not an empty folder."
+    named = os.environ.get(variable)
+    if not named: return None
+    folder = user_path(named).resolve()
+    if not folder.is_dir():
+        what = 'a file' if folder.exists() else 'no folder'
+        raise FacegenError(f"{variable} is set to '{named}', which is {what}; set it to the folder that is meant, or unset it.")
+    return folder
+
 def data_dir() -> Path | None:
-    "The folder of picture sources that `FACEGEN_DATA` names, or None."
-    p = os.environ.get('FACEGEN_DATA')
-    return user_path(p).resolve() if p else None
+    "The folder of picture sources that `FACEGEN_DATA` names, or None; raises `FacegenError` where that is no folder."
+    return _named_folder('FACEGEN_DATA')
 
 def weights_dir() -> Path | None:
-    "The folder of pre-trained weights that `FACEGEN_WEIGHTS` names, or None."
-    p = os.environ.get('FACEGEN_WEIGHTS')
-    return user_path(p).resolve() if p else None
+    "The folder of pre-trained weights that `FACEGEN_WEIGHTS` names, or None; raises `FacegenError` where that is no folder."
+    return _named_folder('FACEGEN_WEIGHTS')
 
 # %% ../nbs/00_core.ipynb #000153
 def _usual_cache() -> Path | None:
