@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from .core import FacegenError, as_program, autocast, conv_rate, environment, keep_memory, peak_memory, pick_device, pick_dtype, progress, rate_of, waiter, write_json
+from .core import FacegenError, as_program, autocast, conv_rate, environment, keep_memory, layout, peak_memory, pick_device, pick_dtype, progress, rate_of, waiter, write_json
 
 # %% auto #0
 __all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'peak_rates', 'peak_rate', 'Trainee', 'train_step',
@@ -209,14 +209,15 @@ def run_job(job: dict[str, Any] # 'model' and 'mode'; also 'device', 'seconds', 
     if mode['keep']: keep_memory()
     dtype = pick_dtype(device, mode['precision']); torch.manual_seed(0)
     trainee = entry.make(device, not entry.package if mode['fused'] is None else mode['fused'])
-    layout = torch.channels_last if mode['channels_last'] else torch.contiguous_format
-    trainee.net.to(memory_format=layout); trainee.net.train()
-    images = (torch.rand(batch, 3, 128, 128) * 2 - 1).to(device).contiguous(memory_format=layout)
+    order = layout(device) if mode['channels_last'] else torch.contiguous_format
+    trainee.net.to(memory_format=order)
+    trainee.net.train()
+    images = (torch.rand(batch, 3, 128, 128) * 2 - 1).to(device).contiguous(memory_format=order)
     flops = count_flops(lambda: train_step(trainee, images[:1], dtype)); losses: list[float] = []
     times = time_steps(lambda: losses.append(train_step(trainee, images, dtype)), job.get('seconds', 10.), device, warm=1 if device.type == 'cpu' else 3)
     if not all(map(math.isfinite, losses)): raise FacegenError(f"The loss of {job['model']} in mode {job['mode']} became {losses[-1]}; a finite number was expected.")
     t = statistics.median(times)
-    return dict(model=job['model'], mode=job['mode'], version=importlib.metadata.version(entry.package) if entry.package else None, device=device.type, dtype=str(dtype)[6:], channels_last=mode['channels_last'],
+    return dict(model=job['model'], mode=job['mode'], version=importlib.metadata.version(entry.package) if entry.package else None, device=device.type, dtype=str(dtype)[6:], channels_last=order == torch.channels_last,
                 keep_memory=mode['keep'], batch=batch, documented_batch=entry.documented, parameters=sum(p.numel() for p in trainee.net.parameters()), flops_per_image=flops, steps=len(times),
                 seconds_per_step=t, slowest=max(times), images_per_second=batch / t, gflops=flops * batch / t / 1e9, peak_memory=peak_memory(device))
 

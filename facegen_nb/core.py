@@ -194,7 +194,8 @@ def layout(device: torch.device | str # where the images are, or shall be
            ) -> torch.memory_format: # for `Tensor.contiguous`, `Tensor.to` and `Module.to`
     "The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last gives wrong gradients."
     import torch                                                # not through `Later`, which torch.compile cannot see through
-    return torch.contiguous_format if torch.device(device).type == 'mps' else torch.channels_last
+    kind = device.split(':')[0] if isinstance(device, str) else device.type
+    return torch.contiguous_format if kind == 'mps' else torch.channels_last
 
 
 # %% ../nbs/00_core.ipynb #000023

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from .core import FacegenError, pick_device
+from .core import FacegenError, layout, pick_device
 from .encoders import find_weights, read_weights
 
 # %% auto #0
@@ -26,7 +26,7 @@ def squeeze_net(device: str = 'cpu' # where
     "SqueezeNet 1.1 without its classifier; raises `FacegenError` when its weights cannot be had."
     from torchvision.models import squeezenet1_1
     net = squeezenet1_1(weights=None); net.load_state_dict(read_weights(find_weights(FILE, url=URL, hint='the filter max_depiction needs it; max_depiction=off does without')))
-    return net.features.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return net.features.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
 @torch.inference_mode()
 def squeeze_features(images: np.ndarray, # uint8 (N,H,W,3)
@@ -40,7 +40,7 @@ def squeeze_features(images: np.ndarray, # uint8 (N,H,W,3)
     mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((.485, .456, .406), (.229, .224, .225)))
     for i in range(0, len(images), batch):
         x = torch.from_numpy(np.array(images[i:i+batch])).to(device).permute(0, 3, 1, 2).float()
-        maps = net(((x / 255 - mean) / std).contiguous(memory_format=torch.channels_last))
+        maps = net(((x / 255 - mean) / std).contiguous(memory_format=layout(device)))
         out[i:i+batch] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).float().cpu().numpy()
     return out
 

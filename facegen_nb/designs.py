@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from PIL import Image
 from .batches import Batch, Team
 from .bench import time_steps
-from .core import FacegenError, environment, pick_device, seed_everything
+from .core import FacegenError, environment, layout, pick_device, seed_everything
 from .curation import FaceStore
 from .encoders import Encoder, SmallEncoder, load_embeddings
 from .evaluation import judge_run, pick_faces, pick_parts
@@ -158,7 +158,7 @@ def bench_speed(designs: Sequence[str] | None = None, # as for `pick_designs`; N
         recipe = recipe.replace(changes); seed_everything(0)
         method = method_of(recipe.method)[1](recipe, Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none'), dict(dim=512), Team(where), lambda text: None)
         make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None); label, own = make(recipe) if make else (None, None); own = own and own.to(where).eval()
-        x = (torch.rand(recipe.batch_size, 3, 128, 128, device=where)*2 - 1).contiguous(memory_format=torch.channels_last); e = F.normalize(torch.randn(recipe.batch_size, 512, device=where), dim=1); count = iter(range(10**9))
+        x = (torch.rand(recipe.batch_size, 3, 128, 128, device=where)*2 - 1).contiguous(memory_format=layout(where)); e = F.normalize(torch.randn(recipe.batch_size, 512, device=where), dim=1); count = iter(range(10**9))
         def step(asked: bool) -> None:
             if asked:
                 with torch.no_grad(): own(x)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
-from .core import FacegenError, pick_device
+from .core import FacegenError, layout, pick_device
 from .sources import Rejected, decode
 
 # %% auto #0
@@ -72,7 +72,7 @@ def mtcnn_nets(device: torch.device | str = 'cpu' # where they compute
     def load(kind: type) -> nn.Module:
         net = kind(pretrained=False)
         net.load_state_dict(torch.load(Path(facenet_pytorch.__file__).parent/'data'/f'{kind.__name__.lower()}.pt', map_location='cpu', weights_only=True))
-        return net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        return net.eval().requires_grad_(False).to(device, memory_format=layout(device))
     return load(PNet), load(RNet), load(ONet)
 
 # %% ../nbs/02a_detection.ipynb #020021
@@ -149,8 +149,8 @@ THRESHOLDS = (.6, .7, .7) # P-Net, R-Net, O-Net: less is no face
 
 def to_net(x: Tensor # float (...,3,h,w) in [0, 255]
            ) -> Tensor: # as MTCNN's networks were trained
-    "(x - 127.5) / 128, channels last in memory."
-    return ((x - 127.5) * .0078125).contiguous(memory_format=torch.channels_last)
+    "(x - 127.5) / 128, in the memory format of the device."
+    return ((x - 127.5) * .0078125).contiguous(memory_format=layout(x.device))
 
 def squares(boxes: Tensor # (K,4)
             ) -> Tensor: # (K,4)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, keep_memory, own_file, pick_device, pick_dtype, progress, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, keep_memory, layout, own_file, pick_device, pick_dtype, progress, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         "What the network sees: pictures at its own side and scale."
         s = self.input_size
         if images.shape[-2:] != (s, s): images = F.interpolate(images, size=(s, s), mode='bilinear', antialias=images.shape[-1] > s, align_corners=False)
-        return (images if self.plain else images * self.gain + self.shift).contiguous(memory_format=torch.channels_last)
+        return (images if self.plain else images * self.gain + self.shift).contiguous(memory_format=layout(images.device))
     def forward(self, images: Tensor) -> Tensor:
         return F.normalize(self.net(self.prepare(images)).float(), dim=1)
     def features(self, images: Tensor) -> list[Tensor]:
@@ -84,7 +84,8 @@ def load_encoder(name: str, # one of ENCODERS
     "An encoder by name; raises `FacegenError` for an unknown name or missing weights."
     if name not in ENCODERS: raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(ENCODERS)}.")
     e = ENCODERS[name](weights); e.name = e.fingerprint['encoder'] = name # one network may serve under several names
-    return e.to(pick_device(device))
+    where = pick_device(device)
+    return e.to(where, memory_format=layout(where))
 
 # %% ../nbs/03_encoders.ipynb #030017
 def find_weights(file: str, # its name
@@ -127,7 +128,7 @@ def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
     try: net.load_state_dict(state)
     except RuntimeError as ex:
         raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__} ({' '.join(str(ex).split())[:200]} ...); give the file made for this encoder.") from None
-    return net.to(memory_format=torch.channels_last)
+    return net.to(memory_format=layout('cpu'))
 
 # %% ../nbs/03_encoders.ipynb #030020
 IDIAP = 'https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints' # the authors' files
@@ -273,7 +274,7 @@ def train_small_encoder(settings: RenderedSettings, # how
     images, who = torch.as_tensor(images).permute(0, 3, 1, 2).to(device), torch.as_tensor(who).to(device)
     rng = torch.Generator().manual_seed(s.seed)
     with torch.random.fork_rng():
-        torch.manual_seed(s.seed); net = SmallEncoder(s.dim, s.width).to(device, memory_format=torch.channels_last); w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
+        torch.manual_seed(s.seed); net = SmallEncoder(s.dim, s.width).to(device, memory_format=layout(device)); w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
     batch, dtype = 128, pick_dtype(device); steps = s.epochs * (n // batch)
     opt = torch.optim.AdamW([*net.parameters(), w], lr=2e-3, weight_decay=1e-2)
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps)
@@ -283,7 +284,7 @@ def train_small_encoder(settings: RenderedSettings, # how
             x = images[i].float().div_(127.5).sub_(1)
             x = torch.where(torch.rand(len(i), 1, 1, 1, generator=rng).to(device) < .5, x.flip(3), x)
             x = x * (1 + .3 * (torch.rand(len(i), 1, 1, 1, generator=rng).to(device) - .5)) + .2 * (torch.rand(len(i), 3, 1, 1, generator=rng).to(device) - .5)
-            with autocast(device, dtype): e = net(x.contiguous(memory_format=torch.channels_last))
+            with autocast(device, dtype): e = net(x.contiguous(memory_format=layout(device)))
             cos = F.normalize(e.float(), dim=1) @ F.normalize(w, dim=1).T
             loss = F.cross_entropy(24 * (cos - .2 * F.one_hot(who[i], s.people)), who[i])
             opt.zero_grad(); loss.backward(); opt.step(); sched.step(); total += loss.item()

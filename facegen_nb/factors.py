@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
+from .core import FacegenError, atomic, autocast, layout, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
 from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
@@ -124,13 +124,13 @@ class Reader(nn.Module):
     def find_pose(self, x: Tensor # (B,3,128,128)
                   ) -> Tensor: # (B,5) about 0..1
         "Where the head is and how it turns."
-        return self.pose(F.avg_pool2d(x, 2).contiguous(memory_format=torch.channels_last)) / 12**.5 + .5
+        return self.pose(F.avg_pool2d(x, 2).contiguous(memory_format=layout(x.device))) / 12**.5 + .5
     def raw(self, face: Tensor, # (B,3,72,64) as `straighten` gives it
             head: Tensor, # (B,3,64,64)
             pose: Tensor # (B,5)
             ) -> Tensor: # (B,OUTPUTS): continuous factors with mean 0 and variance 1, logits for choices
         "What the network says, as the losses need it."
-        face, head = (v.contiguous(memory_format=torch.channels_last) for v in (face, head))
+        face, head = (v.contiguous(memory_format=layout(v.device)) for v in (face, head))
         return self.out(torch.cat([self.face(face), self.head(head), (pose - .5) * 12**.5], 1))
     def forward(self, x: Tensor # (B,3,128,128) in [-1, 1]
                 ) -> Tensor: # (B,OUTPUTS): numbers about [0, 1], and probabilities of choices
@@ -192,7 +192,7 @@ def train_reader(settings: ReaderSettings, # how
     if s.faces < 2: raise FacegenError(f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.')
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():
-        torch.manual_seed(s.seed); net = Reader(s.width, s.hidden).to(device, memory_format=torch.channels_last)
+        torch.manual_seed(s.seed); net = Reader(s.width, s.hidden).to(device, memory_format=layout(device))
         images = torch.empty(s.faces, 3, 128, 128, dtype=torch.uint8, device=device)
         for i in progress(range(0, s.faces, 128)):
             images[i:i+128] = to_uint8(soften(to_float(render(truth[i:i+128].cpu(), poses[i:i+128], device=device)), rng))
@@ -231,7 +231,7 @@ def reader(settings: ReaderSettings | None = None, # another reader than the def
     net = Reader(s.width, s.hidden)
     try: net.load_state_dict(read_weights(file))
     except RuntimeError: raise FacegenError(f"The cached reader '{file}' does not fit the network that its settings describe; delete it, and it will be made again.") from None
-    return net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return net.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
 @torch.inference_mode()
 def read_factors(reader: Reader, # as `reader()` gives it

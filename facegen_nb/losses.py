@@ -8,7 +8,7 @@ import os, warnings
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, use_torch_home
+from .core import FacegenError, layout, use_torch_home
 
 # %% auto #0
 __all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
@@ -43,7 +43,7 @@ class LPIPS(nn.Module):
         import lpips
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            self.net = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(memory_format=torch.channels_last)
+            self.net = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(memory_format=layout('cpu'))
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         "Distance of each x to its y."
         return self.net(x, y).flatten()
@@ -146,7 +146,7 @@ def glimpse(images: Tensor, # (B,3,H,W) in [-1, 1]
     middle, half, on = u[:, 9:11, None], .18 + .32 * u[:, 11:13, None], u[:, 13] < cover
     rows, columns = ((at - middle).abs() < half).unbind(1)
     hidden = rows[:, :, None] & columns[:, None, :] & on[:, None, None]
-    return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=torch.channels_last)
+    return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=layout(x.device))
 
 # %% ../nbs/05_losses.ipynb #050040
 def centre_weight(size: int, # side of the pictures

@@ -15,7 +15,7 @@ import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from .batches import Batch, Team
-from .core import FacegenError, autocast, pick_dtype, sha256
+from .core import FacegenError, autocast, layout, pick_dtype, sha256
 from .diffusion import denoising_loss, draw_time, estimates
 from .encoders import Encoder
 from .losses import LPIPS, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, gradient_penalty, identity_loss
@@ -253,7 +253,8 @@ class Nets:
         self.dtype, self.parts = team.share(pick_dtype(self.device, r.precision)), 1     # measured on a CPU: one process's word counts
         if (r.identity or getattr(r, 'features', 0)) and not encoder.differentiable:
             raise FacegenError(f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0 or choose another encoder.")
-        self.encoder, self.lpips = encoder.to(self.device), LPIPS(r.lpips_net).to(self.device) if r.lpips else None
+        place = dict(device=self.device, memory_format=layout(self.device))
+        self.encoder, self.lpips = encoder.to(**place), LPIPS(r.lpips_net).to(**place) if r.lpips else None
         self.nets: dict[str, nn.Module] = {}; self.run: dict[str, Callable] = {}; self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         try: self.model = self.build(fingerprint); self.ema = mean_weights(self.model, r.ema)
@@ -271,7 +272,7 @@ class Nets:
             ) -> nn.Module: # the network, on the device
         "Take a network into training."
         if self.team.world > 1 and self.device.type == 'cuda': net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
-        net = self.nets[name] = net.to(self.device, memory_format=torch.channels_last)
+        net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
         self.run[name] = torch.compile(net) if self.recipe.compile else net
         if optimiser not in ('muon', 'adam'): raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
         self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else (torch.optim.AdamW if decay else torch.optim.Adam)(net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu'))
@@ -351,7 +352,7 @@ class Method(Learner):
         if centre: w = centre_weight(x.shape[-1], device=x.device); near, weight = x + w * (fake - x), w.mean()
         if on('l1'): parts['l1'] = (near - x).abs().mean((1, 2, 3)) / weight
         if getattr(r, 'mse', 0.): parts['mse'] = (near - x).square().mean((1, 2, 3)) / weight
-        if self.lpips: parts['lpips'] = self.lpips(near.contiguous(memory_format=torch.channels_last), x)
+        if self.lpips: parts['lpips'] = self.lpips(near.contiguous(memory_format=layout(self.device)), x)
         if getattr(r, 'features', 0.):
             with torch.no_grad(): wanted = self.encoder.features(x)
             parts['features'] = feature_distance(self.encoder.features(near), wanted)
@@ -379,7 +380,7 @@ class Judged(Method):
         return self.run['g'](e, z, *([side] if side < 128 else [])), e
     def judged(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
         "Logits (B,) of disturbed faces, or (B,K) of several critics."
-        return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=torch.channels_last), e)
+        return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=layout(self.device)), e)
 
     def learn_d(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment, side: int = 128) -> dict[str, Tensor]:
         "The discriminator learns to tell real faces from generated ones."

@@ -16,7 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, randn, weight_file
+from .core import FacegenError, autocast, keep_memory, layout, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 
 # %% auto #0
@@ -193,7 +193,7 @@ class Painter(nn.Module):
     def forward(self, s: Tensor, canvas: Tensor, side: int = 128) -> Tensor:
         act, double = lambda x: F.leaky_relu(x, .2, inplace=True), lambda x: F.interpolate(x, scale_factor=2, mode='bilinear')
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
-        x = act(self.first(x.contiguous(memory_format=torch.channels_last), s))
+        x = act(self.first(x.contiguous(memory_format=layout(x.device)), s))
         rgb = None
         for narrow, conv, to_rgb, look in zip_longest(self.narrow, self.convs, self.rgbs, self.looks):
             x = double(act(narrow(x, s)))
@@ -237,7 +237,7 @@ class Canvas(nn.Module):
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         flat = self.mean.expand(len(embeddings), -1)
         if self.linear: flat = flat + (embeddings - self.centre) @ self.asked + noise @ self.noise
-        return flat.view(-1, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+        return flat.view(-1, 3, 32, 32).contiguous(memory_format=layout(flat.device))
 
     def noise_of(self, faces: Tensor, # (B,3,S,S), S a multiple of 32
                  embeddings: Tensor # (B,E)
@@ -454,7 +454,7 @@ class FlowModel(FaceModel):
         who = self.embed(embeddings * math.sqrt(self.embed_dim))
         if known is not None: who = torch.where(known[:, None], who, self.nobody.to(who.dtype))
         cond = F.silu(self.time(torch.cat([a.sin(), a.cos()], 1)) + who)
-        x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
+        x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=layout(x.device))
         return F.pixel_shuffle(self.unet(x, cond), self.patch).float()
 
     def estimate(self, x: Tensor, t: Tensor, embeddings: Tensor, guidance: float = 1.) -> tuple[Tensor, Tensor]:
@@ -528,7 +528,7 @@ def load_autoencoder(encoder: str | Path | None = None, # file; `taef2_encoder.s
     net = TinyAutoencoder()
     for part, given in (('encoder', encoder), ('decoder', decoder)):
         _fill(getattr(net, part), weight_file(f'taef2_{part}.safetensors', given, 'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors'))
-    return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return net.to(device, memory_format=layout(device)).eval().requires_grad_(False)
 
 @lru_cache(2)
 def autoencoder_for(device: torch.device # where
@@ -571,4 +571,4 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
         raise FacegenError(f"No model could be loaded from '{path}' ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); "
                            "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
     keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
-    return g.eval().to(device, memory_format=torch.channels_last)
+    return g.eval().to(device, memory_format=layout(device))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, progress, to_float, to_uint8
+from .core import FacegenError, layout, progress, to_float, to_uint8
 from .losses import LPIPS, lpips_missing
 from .metrics import Bootstrap, entry, interval, missing
 
@@ -62,12 +62,12 @@ class Perceptual(LPIPS):
                  ):
         if (why := lpips_missing(kind)): raise FacegenError(why)                            # an evaluation fetches nothing
         super().__init__(kind)
-        self.kind, self.device = kind, torch.device(device); self.to(device)
+        self.kind, self.device = kind, torch.device(device); self.to(device, memory_format=layout(device))
         self.weights = [lin.model[-1].weight.flatten() for lin in self.net.lins]
     def layers(self, x: torch.Tensor # (B,3,H,W) in [-1, 1]
                ) -> list[torch.Tensor]: # (B,C,H,W) each
         "Features of each layer."
-        return self.features(x.to(self.device, memory_format=torch.channels_last))
+        return self.features(x.to(self.device, memory_format=layout(self.device)))
     def vectors(self, layers: list[torch.Tensor] # as `layers` gave them
                 ) -> list[torch.Tensor]: # the same shapes
         "Each layer's part of the vector: squared distances of these add up to LPIPS."

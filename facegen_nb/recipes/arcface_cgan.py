@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import torch
 from torch import Tensor, nn
+from ..core import layout
 from ..methods import METHODS, Design, DesignRecipe
 from ..models import FaceModel
 
@@ -34,7 +35,7 @@ class ArcFaceGenerator(FaceModel):
                 ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
         x = self.join(torch.cat([self.embedding(embeddings * self.norm), self.noise(noise)], 1))
-        return self.out(self.up(x.contiguous(memory_format=torch.channels_last))).float()
+        return self.out(self.up(x.contiguous(memory_format=layout(x.device)))).float()
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0012
 class ArcFaceDiscriminator(nn.Module):

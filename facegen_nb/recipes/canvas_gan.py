@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from ..batches import Batch
-from ..core import FacegenError
+from ..core import FacegenError, layout
 from ..encoders import load_encoder
 from ..identity import taught_by
 from ..losses import LPIPS, g_loss, glimpse, identity_loss
@@ -58,16 +58,16 @@ def panel_of(r: CanvasRecipe, # says who sits on it
              device: torch.device # where these two are
              ) -> Panel:
     "The critics that a recipe names; raises `FacegenError` for an unknown one."
-    seeing = lambda: lpips if lpips and r.lpips_net == 'squeeze' else LPIPS('squeeze').to(device)
+    seeing = lambda: lpips if lpips and r.lpips_net == 'squeeze' else LPIPS('squeeze').to(device, memory_format=layout(device))
     make = dict(pixels=lambda: Discriminator(dim, **r.discriminator), encoder=lambda: FeatureDiscriminator(encoder.features, dim, device=device), squeeze=lambda: FeatureDiscriminator(seeing().features, dim, device=device))
     names = r.critics.split('+')
     if (bad := [n for n in names if n not in make]): raise FacegenError(f"Unknown critic '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
     return Panel([make[n]() for n in names])
 
 def grey(x: Tensor # (B,3,H,W)
-         ) -> Tensor: # the same, channels_last
+         ) -> Tensor: # the same, in the memory format of the device
     "Pictures without colour, as bright as the eye finds them."
-    return (x * x.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=torch.channels_last)
+    return (x * x.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=layout(x.device))
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0014
 class OnCanvas(Adversarial):

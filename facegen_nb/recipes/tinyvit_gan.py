@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from ..core import layout
 from ..diffusion import DDPM_STEPS, Path
 from ..methods import METHODS, Design, DesignRecipe, Flow, FlowRecipe
 from ..models import FaceModel, FlowModel, loud
@@ -50,7 +51,8 @@ class TinyViTGenerator(FaceModel):
                 noise: Tensor # (B,embed_dim), standard normal
                 ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
-        x = self.start(self.code(embeddings, noise)).contiguous(memory_format=torch.channels_last)
+        x = self.start(self.code(embeddings, noise))
+        x = x.contiguous(memory_format=layout(x.device))
         return self.out(self.up(x)).float().expand(-1, 3, -1, -1)
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0012
