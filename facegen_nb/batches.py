@@ -13,12 +13,12 @@ import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from .core import FacegenError, pick_device, to_float
+from .core import FacegenError, layout, pick_device, to_float
 from .curation import FaceStore, known_people
 from .encoders import Embeddings
 
 # %% auto #0
-__all__ = ['Team', 'Batch', 'free_memory', 'some_people', 'Another', 'Batches', 'thumbnails']
+__all__ = ['BLOCK', 'Team', 'Batch', 'free_memory', 'fill', 'to_device', 'some_people', 'Another', 'Batches', 'thumbnails']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -52,6 +52,14 @@ class Team:
         if self.world == 1: return obj
         box = [obj]; torch.distributed.broadcast_object_list(box, 0, group=self.words); return box[0]
 
+    def all_true(self, value: bool # as this process sees it
+                 ) -> bool: # whether it is so in every process
+        "Whether something holds in every process; all of them must ask."
+        if self.world == 1: return value
+        answer = torch.tensor(float(value))
+        torch.distributed.all_reduce(answer, op=torch.distributed.ReduceOp.MIN, group=self.words)
+        return bool(answer)
+
     def average(self, tensors: list[Tensor] # of the same shapes in every process; overwritten
                 ) -> None:
         "Replace each tensor by its mean over the processes."
@@ -63,7 +71,7 @@ class Team:
 @dataclass
 class Batch:
     "This process's share of a training step's faces, with the random numbers of the step."
-    images: Tensor # (B,3,128,128) in [-1, 1], channels_last
+    images: Tensor # (B,3,128,128) in [-1, 1], in the memory format of the device
     embeddings: Tensor # (B,D), unit norm
     seed: int # of the step
     rank: int = 0 # which share
@@ -91,6 +99,25 @@ def free_memory(device: torch.device # where
                 ) -> int: # bytes
     "Bytes that can still be had on a device; the machine's own for CPU and MPS."
     return torch.cuda.mem_get_info(device)[0] if device.type == 'cuda' else psutil.virtual_memory().available
+
+BLOCK = 4096 # rows that are in the host's memory at once while a device is filled
+
+def fill(out: Tensor, # (n,...), on any device; overwritten
+         source: np.ndarray, # (N,...), perhaps a memory map
+         rows: np.ndarray # (n,) which of them
+         ) -> Tensor: # out
+    "Copy rows of an array to a device, block by block: the host holds one block at a time."
+    for k in range(0, len(rows), BLOCK):
+        block = np.array(source[rows[k:k+BLOCK]])
+        out[k:k+len(block)].copy_(torch.from_numpy(block))
+    return out
+
+def to_device(x: Tensor, # on the CPU
+              device: torch.device | str # where it is wanted
+              ) -> Tensor: # there
+    "Move a tensor; without waiting only from pinned memory to CUDA, since elsewhere the source may be freed before it is read."
+    if torch.device(device).type != 'cuda': return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where unknown
                 faces: int # at most so many
@@ -140,8 +167,10 @@ class Batches:
         if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')
         bytes_ = len(i) * int(np.prod(store.images.shape[1:])); self.rows = i
         self.on_device, self.source = bytes_ <= (free_memory(self.device) // 2 if limit is None else limit), store.images
-        if self.on_device: self.images = torch.from_numpy(store.images[i]).permute(0, 3, 1, 2).to(self.device)      # channels_last by its strides
-        self.embeddings = torch.from_numpy(np.stack([embeddings.values[i], embeddings.mirrored[i]])).float().to(self.device)
+        if self.on_device:                                                                  # (n,128,128,3) seen as (n,3,128,128)
+            self.images = fill(torch.empty(len(i), *store.images.shape[1:], dtype=torch.uint8, device=self.device), store.images, i).permute(0, 3, 1, 2)
+        self.embeddings = torch.empty(2, len(i), embeddings.values.shape[1], device=self.device)
+        for k, values in enumerate((embeddings.values, embeddings.mirrored)): fill(self.embeddings[k], values, i)
         self.order = (-1, torch.empty(0))                                                   # epoch, its order
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
@@ -150,7 +179,7 @@ class Batches:
              ) -> Tensor: # uint8 (B,3,128,128) on the device
         "Faces by their position."
         if self.on_device: return self.images[i.to(self.device)]
-        return torch.from_numpy(self.source[self.rows[i.numpy()]]).permute(0, 3, 1, 2).to(self.device, non_blocking=True)
+        return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
     def others(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
         "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
         u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(((self.seed << 40) + step + 2**61) % 2**62))[self.team.rank::self.team.world]
@@ -164,7 +193,7 @@ class Batches:
         both = self.embeddings[:, i.to(self.device)]                                        # of the faces and of their mirror images
         batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)
         flip = batch.uniform() < .5
-        batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=torch.channels_last)
+        batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=layout(self.device))
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
         batch.find_others = lambda: self.others(i, flip, step)
         return batch
