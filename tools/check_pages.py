@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-NOTEBOOK_BYTES, FIGURE_BYTES, CELL_LINES = 1_000_000, 300_000, 50
+NOTEBOOK_BYTES, FIGURE_BYTES = 1_000_000, 300_000
 BADGES = {"Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
           "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/"}
 INSTALL = (TOP / "tools/install_cell.py").read_text(encoding="utf-8").rstrip("\n")
@@ -101,8 +101,6 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
         exporting |= bool(re.search(r"^#\|\s*default_exp", source, re.MULTILINE))
         if number == 1 and not re.match(r"# .+\n+> .+", source):
             found.append("cell 1: no `# Title` followed by a `> one-line subtitle`")
-        if cell["cell_type"] == "code" and len(source.splitlines()) > CELL_LINES:
-            found.append(f"cell {number}: {len(source.splitlines())} lines; at most {CELL_LINES}")
         if cell["cell_type"] == "code" and mixes_imports(source):
             found.append(f"cell {number}: an import beside other code; give imports a cell of their own")
         if re.search(r"^#\|\s*export", source, re.MULTILINE):
