@@ -23,9 +23,9 @@ from typer.core import TyperGroup
 from .core import FacegenError, user_path
 
 # %% auto #0
-__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'MODEL', 'RECIPE', 'SOURCE', 'JSON_OPTION',
-           'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup', 'PathKind',
-           'NameKind', 'prepare_process', 'seed_option', 'json_text']
+__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'MODEL', 'RECIPE', 'SOURCE', 'ENCODER',
+           'JSON_OPTION', 'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup',
+           'PathKind', 'NameKind', 'prepare_process', 'seed_option', 'json_text']
 
 # %% ../nbs/09e_options.ipynb #095007
 _REASONS = {'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
@@ -184,7 +184,7 @@ class NameKind:
 
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
 NEW_FOLDER, NEW_FILE = PathKind('folder', written=True), PathKind('file', written=True)
-MODEL, RECIPE, SOURCE = NameKind('model'), NameKind('recipe'), NameKind('source')
+MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
 
 def _not_empty(text: str, expected: str) -> str:
     "The text, where there is one."
