@@ -12,11 +12,12 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'own_file',
-           'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate',
-           'no_half', 'pick_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory',
-           'peak_memory', 'atomic', 'write_json', 'locked', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show',
-           'watched', 'progress', 'as_program', 'environment']
+__all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir',
+           'weight_file', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device', 'layout',
+           'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast', 'full_precision', 'seed_everything',
+           'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked', 'earlier_output',
+           'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program',
+           'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -425,6 +426,84 @@ def locked(path: str | Path, # the file or folder that is written in the block; 
             for f in (note, file):         # while it is still held; Windows removes the second by itself
                 with contextlib.suppress(OSError): f.unlink(missing_ok=True)
             lock.release()
+
+# %% ../nbs/00_core.ipynb #000561
+OUTPUT_LIST = '.facegen-files.json'
+# what file managers, network drives and locks leave in a folder
+LITTER = {OUTPUT_LIST, '.facegen.lock', '.facegen.lock.json', '.DS_Store', 'Thumbs.db', 'desktop.ini', '@eaDir', 'lost+found',
+          '.ipynb_checkpoints'}
+
+def _files_in(folder: Path # an existing folder
+              ) -> dict[str, int]: # path inside it: size in bytes
+    "Every file of a folder but litter; a link to a folder counts as a file."
+    found = {}
+    for where, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(where)/name).is_symlink()]
+        folders[:] = [name for name in folders if name not in LITTER and name not in links]
+        for name in [*files, *links]:
+            path = Path(where)/name
+            if name not in LITTER: found[path.relative_to(folder).as_posix()] = path.lstat().st_size
+    return found
+
+def _list_output(folder: Path, kind: str, *contents: dict[str, int]) -> None:
+    "Write the list of a folder's files, each with the sizes that it may have."
+    names = sorted(set().union(*contents))
+    sizes = {name: sorted({c[name] for c in contents if name in c}) for name in names}
+    write_json(folder/OUTPUT_LIST, dict(kind=kind, files=sizes))
+
+def earlier_output(out: Path, # the folder
+                   kind: str # what it has to hold, such as 'generate'
+                   ) -> dict[str, int]: # its files and their sizes; none where it is new or empty
+    "The files of an earlier result; raises `FacegenError` for a folder that holds anything else."
+    if out.exists() and not out.is_dir():
+        raise FacegenError(f"'{out}' is a file; a folder was expected: give another path.")
+    there = _files_in(out) if out.is_dir() else {}
+    try: listed = json.loads((out/OUTPUT_LIST).read_text(encoding='utf-8'))
+    except (OSError, ValueError): listed = {}
+    written = listed.get('files', {}) if isinstance(listed, dict) and listed.get('kind') == kind else {}
+    if others := [name for name, size in there.items() if size not in written.get(name, ())]:
+        more = f' and {len(others) - 1:,} more' if len(others) > 1 else ''
+        raise FacegenError(f"The folder '{out}' holds '{others[0]}'{more}, which no earlier `facegen {kind}` wrote there; "
+                           "choose another folder, or move that away.")
+    return there
+
+def _exchange(part: Path, out: Path, kind: str, old: dict[str, int]) -> None:
+    "Put the files of `part` into `out`, in place of the old ones."
+    new = _files_in(part)
+    _list_output(out, kind, old, new)                   # should this be cut short, the next call knows both
+    for name in old:
+        if name not in new: (out/name).unlink()
+    for folder in sorted({p for name in old for p in (out/name).parents if out in p.parents}, reverse=True):
+        with contextlib.suppress(OSError): folder.rmdir()
+    for name in new:
+        (out/name).parent.mkdir(parents=True, exist_ok=True)
+        (part/name).replace(out/name)
+    _list_output(out, kind, new)
+
+@contextlib.contextmanager
+def output_folder(out: str | Path, # the folder that shall hold the result
+                  kind: str # which command writes it, such as 'generate'
+                  ) -> Iterator[Path]: # a folder to write to
+    "Fill a folder that is new, empty or holds an earlier result of the same kind, when the block ends without an error; any other is refused."
+    out = Path(out)
+    with locked(out, 'The folder'):
+        for left in out.glob('.part-*'): shutil.rmtree(left, ignore_errors=True)     # of a process that was killed
+        old = earlier_output(out, kind)
+        if not out.is_dir():
+            with atomic(out) as part:
+                part.mkdir()
+                yield part
+                _list_output(part, kind, _files_in(part))
+            return
+        part = out/f'.part-{os.getpid()}'                # inside: the folder itself may be a mount or the current folder
+        try:
+            part.mkdir()
+            yield part
+            _exchange(part, out, kind, old)
+        except OSError as ex:
+            if ex.errno is not None and ex.filename is None: ex.filename = str(out)
+            raise
+        finally: shutil.rmtree(part, ignore_errors=True)
 
 # %% ../nbs/00_core.ipynb #000044
 def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
