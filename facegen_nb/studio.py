@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from .core import FacegenError, pick_device, to_float, to_uint8
 from .curation import cut_aligned, cut_box, decode_entry
-from .detection import FRAMES, FaceDetector, Found, picture
+from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
 from .models import FaceModel, load_generator
@@ -123,17 +123,14 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
         for i, image in enumerate(images):
             inside = Path(image).as_posix() if isinstance(image, (str, Path)) else f'image {i}'
             yield from open_images(image, inside)
-    else:
+    elif isinstance(images, (bytes, Image.Image, np.ndarray)):
         yield Entry(name or 'image', images)
+    else:
+        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, a Pillow image, an array or a list of these was expected.')
 
 def decode_image(entry: Entry # as `open_images` gives it
                  ) -> tuple[np.ndarray, float]: # uint8 (H,W,3) RGB, upright; its size over the original's
     "The pixels of an image, as `curate` decodes them; raises `Rejected` with the reason."
-    if isinstance(entry.data, (Image.Image, np.ndarray)) or not (entry.reason or hasattr(entry.data, 'read') or isinstance(entry.data, (bytes, Path))):
-        try:
-            return picture(entry.data), 1.
-        except FacegenError as error:
-            raise Rejected(str(error).rstrip('.')) from None
     decoded = decode_entry((0, entry))[1]
     if isinstance(decoded, str):
         raise Rejected(decoded)
