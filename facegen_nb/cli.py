@@ -6,12 +6,12 @@
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command', 'numbers', 'finite_option', 'read_parts',
            'settings', 'curate', 'read_names', 'download', 'describe_store', 'pick_encoder', 'embed', 'audit_split',
            'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'read_embeddings',
-           'embed_folder', 'generate', 'evaluate', 'factor_picture', 'show_progress', 'compare', 'release', 'card',
-           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'crop_images', 'embed_folder', 'drawing_options', 'generate', 'evaluate', 'factor_picture', 'show_progress',
+           'compare', 'release', 'card', 'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
-import contextlib, csv, functools, inspect, sys, tempfile, time, zipfile
+import contextlib, csv, functools, inspect, sys, time, zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 import numpy as np
@@ -30,8 +30,8 @@ from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, training
-else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'training'))))
+    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, studio, training
+else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'studio', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(cls=OneSentenceGroup, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -318,19 +318,46 @@ def read_embeddings(file: Path # a .npy file
     if not isinstance(e, np.ndarray) or e.dtype.kind != 'f': raise FacegenError(f"The file '{file}' holds {getattr(e, 'dtype', type(e).__name__)}; floating-point embeddings of shape (N, dim) were expected.")
     return e
 
-def embed_folder(folder: Path, # pictures, as `curate` takes them
+# %% ../nbs/10_cli.ipynb #100227
+def crop_images(images: Path, # an image, a folder, an archive, or a pattern such as photos/*.jpg
+                room: 'studio.Studio', # the model and its encoder
+                faces: str = 'largest', # of each image: 'largest' or 'all'
+                cropped: bool = False # the images are face crops already
+                ) -> 'studio.Faces': # in the frame of training
+    "Crop the faces of `--images`, and print what was found, assumed and left out."
+    if room.crop_of_training.assumed and not cropped: print(room.crop_of_training.assumed)
+    crops = room.crop(images, faces=faces, cropped=cropped)
+    for source, reason in crops.missed[:20]: print(f'no face: {source}: {reason}')
+    if len(crops.missed) > 20: print(f'no face: {len(crops.missed) - 20} more, listed in pictures.csv')
+    shown, small = len(set(crops.sources)), int((np.ptp(crops.boxes.reshape(-1, 2, 2), 1).min(1) < 40).sum())
+    print(f'{shown + len(crops.missed):,} images: {len(crops):,} faces of {shown:,} images, {len(crops.missed):,} images without a face')
+    if crops.several:
+        print(f"{len(crops.several):,} images show more faces than the largest, such as '{crops.several[0]}'; --faces all takes every face")
+    if small: print(f'{small:,} faces are smaller than 40 pixels: their embeddings say little, and the generated faces may be those of strangers')
+    return crops
+
+def embed_folder(folder: Path, # images, as `crop_images` takes them
                  g: 'models.FaceModel', # whose encoder is needed
                  weights: Path | None, # of that encoder
                  device: str | None # where to embed
-                 ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the picture of each
-    "Embed the faces of a folder with the encoder that a generator was trained with, in the frame of its training pictures."
-    if g.encoder is None: raise FacegenError('The checkpoint does not say which encoder it was trained with; give --embeddings instead of --images.')
-    enc, crop = encoders.encoder_of(g.fingerprint, weights, device), g.fingerprint.get('crop') or {}
-    framed = dict(detector='mtcnn', frame=crop.get('frame', 'face'), device=device) if crop.get('detector') == 'mtcnn' else {}
-    with tempfile.TemporaryDirectory() as tmp:
-        store = make_store([str(folder)], Path(tmp)/'store', split=(1, 0, 0), identity='none', **framed)
-        for row in (store.path/'rejected.csv').read_text(encoding='utf-8').splitlines()[1:]: print(f'left out: {row}')
-        return encoders.embed_images(enc, np.array(store.images)), [Path(p).name for p in store.faces['source']]
+                 ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the image of each
+    "Embed the largest face of each image with the encoder that a generator was trained with, cropped as in training."
+    room = studio.Studio(g, studio.encoder_for(g, weights, device))
+    crops = crop_images(folder, room)
+    return room.embed(crops), crops.sources
+
+def drawing_options(g: 'models.FaceModel', # that will draw
+                    **given: Any # truncation, guidance, steps, sampler; None: not given
+                    ) -> dict[str, Any]: # those that were given
+    "Options for a model that draws in one step, or in many; raises `FacegenError` for one of the other kind."
+    options = {name: value for name, value in given.items() if value is not None}
+    for name, value in options.items():
+        if (name == 'truncation') == g.many_steps:
+            many, one = 'draw in many steps', 'draw in one step'
+            kind, this = (many, 'in one') if name != 'truncation' else (one, 'in many')
+            advice = {'truncation': 'give --guidance', 'guidance': f'give --truncation {value}, a factor on the noise'}.get(name, 'leave it out')
+            raise FacegenError(f'--{name} is for models that {kind}; this one, {type(g).__name__}, draws {this}: {advice}.')
+    return options
 
 # %% ../nbs/10_cli.ipynb #100029
 @command
@@ -338,38 +365,48 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
              checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, or the name of a model on the hub.')] = None,
              embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim).')] = None,
-             images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='A folder of pictures to embed first: framed by the detector where the training pictures were, else cropped faces.')] = None,
+             images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive or a pattern such as `photos/*.jpg`. Their faces are found and cropped as in training.')] = None,
+             faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
+             cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
+             frame: Annotated[Optional[str], typer.Option(help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
              weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="With --images: the encoder's weight file.")] = None,
              per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
              seed: Annotated[int, seed_option('Of the noise.')] = 0,
-             guidance: Annotated[Optional[float], typer.Option(help='One-step models: factor on the noise, 0 gives the most typical face. Flow models: above 1 stresses the embedding.')] = None,
+             guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: 1 as trained, above 1 stresses the embedding.')] = None,
+             truncation: Annotated[Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')] = None,
              steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
              sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
              device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
-    """Draw faces for embeddings, or for the faces on pictures.
+    """Draw faces for embeddings, or for the people on images.
 
     Example: `facegen generate --run runs/lfw --embeddings people.npy --per-embedding 4 --out faces`
+
+    Example: `facegen generate --checkpoint checkpoints/lfw --images photos --per-embedding 4 --out faces`
     """
     if (embeddings is None) == (images is None): raise FacegenError('Name exactly one of --embeddings and --images.')
     if out.exists() and not out.is_dir(): raise FacegenError(f"'{out}' is a file; a folder for the pictures was expected.")
+    if embeddings is not None and (cropped or faces != 'largest' or frame): raise FacegenError('--cropped, --faces and --frame are for --images; with --embeddings, leave them out.')
     finite_option(guidance, '--guidance')
+    finite_option(truncation, '--truncation')
     g = pick_generator(run, checkpoint, device)
-    e, names = (read_embeddings(embeddings), None) if embeddings is not None else embed_folder(images, g, weights, device)
+    options, crops = drawing_options(g, truncation=truncation, guidance=guidance, steps=steps, sampler=sampler), None
+    if embeddings is not None: e = read_embeddings(embeddings)
+    else:
+        room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame)
+        crops = crop_images(images, room, faces, cropped)
+        e = room.embed(crops)
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
-    out.mkdir(parents=True, exist_ok=True); shown = []
-    if names:
-        with open(out/'pictures.csv', 'w', encoding='utf-8', newline='') as f: csv.writer(f, lineterminator='\n').writerows([('number', 'picture'), *((f'{i:06d}', n) for i, n in enumerate(names))])
-    rows = e.repeat_interleave(per_embedding, 0)
-    noise, options = g.make_noise(len(rows), seed), {k: v for k, v in dict(steps=steps, sampler=sampler).items() if v is not None}
-    if options and not isinstance(g, models.FlowModel): raise FacegenError(f'--{next(iter(options))} is for models that draw in many steps; this one, {type(g).__name__}, draws in one: leave it out.')
-    for i in progress(range(0, len(rows), 32)):
-        drawn = g.generate(rows[i:i+32], noise=noise[i:i+32], guidance=guidance, **options)
-        if not drawn.isfinite().all(): raise FacegenError(f'NaN or infinite pixels were drawn for faces {i} to {i + len(drawn) - 1}; give a smaller --guidance, or another checkpoint.')
-        faces = to_uint8(drawn).cpu()
-        if len(shown) < 64: shown += list(faces)
-        for j, f in enumerate(faces.permute(0, 2, 3, 1).numpy(), i): Image.fromarray(f).save(out/f'{j // per_embedding:06d}_{j % per_embedding}.png')
-    sheet(torch.stack(shown[:64]), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
-    print(f'{out}: {len(rows):,} faces of {len(e):,} embeddings, and sheet.png')
+    out.mkdir(parents=True, exist_ok=True)
+    if crops is not None:
+        with open(out/'pictures.csv', 'w', encoding='utf-8', newline='') as f: csv.writer(f, lineterminator='\n').writerows(crops.table())
+    shown, number = [], 0
+    for block in progress(studio.draw_faces(g, e, n=per_embedding, seed=seed, **options), total=-(-len(e) * per_embedding // 32)):
+        shown += list(block[:64 - len(shown)])
+        for face in block:
+            Image.fromarray(face).save(out/f'{number // per_embedding:06d}_{number % per_embedding}.png')
+            number += 1
+    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
+    print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
 
 # %% ../nbs/10_cli.ipynb #100031
 @command
