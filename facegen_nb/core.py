@@ -13,11 +13,11 @@ from PIL import Image
 
 # %% auto #0
 __all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir',
-           'weight_file', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device', 'layout',
-           'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast', 'full_precision', 'seed_everything',
-           'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked', 'earlier_output',
-           'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program',
-           'environment']
+           'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device',
+           'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast', 'full_precision',
+           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked',
+           'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
+           'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -123,6 +123,18 @@ def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
     neither = 'was found neither' if given is not None else 'was not found'
     raise FacegenError(f"The weight file '{Path(given or name).name}' {neither} {where} {folder}; "
                        f"set FACEGEN_WEIGHTS to the folder that holds it or give its path{'; ' + hint if hint else ''}.")
+
+def misfit(found: dict[str, tuple[int, ...]], # names and shapes of the tensors in a file
+           expected: dict[str, tuple[int, ...]] # those of the network
+           ) -> str: # empty where they are the same
+    "How the tensors of a file differ from those of a network: what is missing, what is too much, what has another shape."
+    def some(names: list[str]) -> str: return f"'{names[0]}'" + (f' and {len(names) - 1} more' if len(names) > 1 else '')
+    missing, extra = [k for k in expected if k not in found], [k for k in found if k not in expected]
+    other = next((k for k in expected if k in found and tuple(found[k]) != tuple(expected[k])), None)
+    told = [f'lacks {some(missing)}'] if missing else []
+    told += [f'holds {some(extra)}, which the network does not have'] if extra else []
+    told += [f"holds '{other}' of shape {tuple(found[other])}, where {tuple(expected[other])} was expected"] if other else []
+    return '; '.join(told)
 
 # %% ../nbs/00_core.ipynb #000101
 def own_file(name: str # file name, with the hash of the settings in it

@@ -5,6 +5,8 @@
 # %% ../nbs/02g_fingerprints.ipynb #027004
 from __future__ import annotations
 import json
+import sys
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from .core import FacegenError, atomic, sha256, write_json
 # %% auto #0
 __all__ = ['PREPROCESSING', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings', 'rows_hash',
            'fingerprint_file', 'read_fingerprint', 'check_rows_hash', 'read_embeddings', 'save_embeddings',
-           'require_encoder', 'require_store']
+           'require_encoder', 'require_store', 'UnknownEmbeddings', 'unknown_text', 'called_by_user', 'note_unknown']
 
 # %% ../nbs/02g_fingerprints.ipynb #027007
 PREPROCESSING = 1  # raised when the library's own resizing or scaling of an encoder's input changes; absent means 1
@@ -148,3 +150,32 @@ def require_store(embeddings: Any, # Embeddings, or an array of which nothing is
         raise FacegenError(f"{what} were made from the store with the hash {made}, and '{store.path}' has {now}; load those of this store with facegen_nb.encoders.load_embeddings.")
     n = len(getattr(embeddings, 'values', embeddings))
     if n != len(store): raise FacegenError(f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row a face was expected.")
+
+# %% ../nbs/02g_fingerprints.ipynb #02701b
+class UnknownEmbeddings(UserWarning):
+    "Embeddings of unknown origin were given to a model."
+
+_noted: set[str] = set()
+
+def unknown_text(expected: dict[str, Any], # fingerprint that the model carries
+                 what: str = 'these embeddings' # that were given
+                 ) -> str:
+    "The sentence that says that nothing is known of embeddings."
+    return (f"Nothing is known of what made {what}, so that it was {encoder_text(expected)}, which the model was trained with, cannot be checked; "
+            "those of another encoder give faces of strangers")
+
+def called_by_user() -> bool:
+    "Whether the function that asks was called from outside of this package."
+    frame = sys._getframe(2)
+    while frame and frame.f_globals.get('__name__', '').split('.')[0] == 'torch': frame = frame.f_back     # its decorators
+    names = frame.f_globals if frame else {}
+    module = getattr(names.get('__spec__'), 'name', None) or names.get('__name__', '')                    # a module that was run has no name of its own
+    return module.split('.')[0] != 'facegen_nb'
+
+def note_unknown(expected: dict[str, Any] | None # fingerprint that the model carries; None: nothing can be compared
+                 ) -> None:
+    "Warn once for each encoder that the origin of embeddings is not known."
+    if not is_fingerprint(expected) or encoder_text(expected) in _noted: return
+    _noted.add(encoder_text(expected))
+    how = 'give Embeddings, as facegen_nb.encoders.load_embeddings and facegen_nb.fingerprints.read_embeddings do.'
+    warnings.warn(f'{unknown_text(expected)}: {how}', UnknownEmbeddings, stacklevel=4)

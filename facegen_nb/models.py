@@ -4,7 +4,17 @@
 
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
-import contextlib, importlib.util, inspect, io, json, math
+import contextlib
+import http.client
+import importlib.util
+import inspect
+import io
+import json
+import math
+import os
+import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import zip_longest
@@ -12,18 +22,21 @@ from pathlib import Path
 from typing import Any
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+import numpy as np
+from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, layout, randn, weight_file
+from .core import FacegenError, autocast, keep_memory, layout, misfit, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
+from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'evaluating', 'FaceModel', 'Painter', 'Canvas',
-           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
-           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
-           'model_class', 'checkpoint_of', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'evaluating', 'find_model', 'hub_unreachable',
+           'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator', 'with_spread',
+           'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention', 'UNet',
+           'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
+           'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -78,9 +91,13 @@ class AdaGN(nn.Module):
 # %% ../nbs/04_models.ipynb #040021
 def check_embeddings(embeddings: Any, # what a user gave
                      dim: int, # size expected
-                     encoder: str | None = None # name of the encoder the model was trained with, for the message
+                     encoder: str | None = None, # name of the encoder the model was trained with, for the message
+                     fingerprint: dict | None = None # that the model carries: that of `Embeddings` must be the same
                      ) -> Tensor: # float32 (B,dim), unit norm
-    "Unit embeddings of the expected size, or a `FacegenError` that says what was found; one vector gives B=1."
+    "Unit embeddings of the expected size and encoder, or a `FacegenError` that says what was found; one vector gives B=1."
+    if isinstance(embeddings, Embeddings):
+        require_encoder(embeddings.fingerprint, fingerprint or (dict(encoder=encoder) if encoder else None))
+        embeddings = np.array(embeddings.values)
     whose = f" of the encoder '{encoder}'" if encoder else ''
     try: e = torch.as_tensor(embeddings)
     except (TypeError, ValueError, RuntimeError): raise FacegenError(f'What was given as embeddings ({type(embeddings).__name__}) is no table of numbers; this model expects (B, {dim}), unit vectors{whose}: give a tensor, an array or rows of equal length.') from None
@@ -104,8 +121,122 @@ def evaluating(net: nn.Module # any
     finally:
         for m, mode in modes: m.training = mode
 
+# %% ../nbs/04_models.ipynb #04002b
+_USUAL_FOLDERS = {'checkpoints', 'data', 'models', 'nbs', 'out', 'output', 'outputs', 'results', 'runs', 'weights'}
+
+def find_model(path: str | Path # a folder, or OWNER/NAME of a model on the hub
+               ) -> Path | str: # the folder, or the name
+    "Tell a folder from a name on the hub; raises `FacegenError` for a path that leads nowhere."
+    try: folder = Path(path).expanduser()
+    except RuntimeError: folder = Path(path)
+    if folder.is_dir(): return folder
+    text, first = str(path), folder.parts[0] if folder.parts else ''
+    looks_like_name = re.fullmatch(r'[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*', text) and isinstance(path, str)
+    if folder.is_file() or not looks_like_name or first in _USUAL_FOLDERS or Path(first).exists():
+        what = 'is a file' if folder.is_file() else 'leads to no folder'
+        raise FacegenError(f"No model could be loaded from '{text}', which {what}; give a checkpoint folder (config.json and model.safetensors), "
+                           "or a model on the hub as OWNER/NAME.")
+    return text
+
+def hub_unreachable() -> str: # empty where it can be reached
+    "Why the hub cannot be asked, found out within ten seconds."
+    if os.environ.get('FACEGEN_OFFLINE'): return 'FACEGEN_OFFLINE is set'
+    if constants.HF_HUB_OFFLINE: return 'HF_HUB_OFFLINE is set'
+    endpoint = os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'
+    try: urllib.request.urlopen(urllib.request.Request(endpoint, method='HEAD'), timeout=10).close()
+    except urllib.error.HTTPError: return ''                          # it answered
+    except (OSError, ValueError, http.client.HTTPException) as ex: return f'{endpoint} cannot be reached ({getattr(ex, "reason", ex)})'
+    return ''
+
+def model_file(source: Path | str, # as `find_model` gave it
+               name: str, # of the file, such as config.json
+               **how: Any # as `hf_hub_download` takes it
+               ) -> Path: # an existing file
+    "A file of a model; raises `FacegenError` that says where it was looked for."
+    if isinstance(source, Path):
+        if not (source/name).is_file():
+            raise FacegenError(f"The folder '{source}' holds no {name}; a folder written by save_pretrained (config.json and model.safetensors) was expected.")
+        return source/name
+    if (why := hub_unreachable()): how['local_files_only'] = True
+    try: return Path(hf_hub_download(source, name, **how))
+    except Exception as ex:
+        reason = f'{why}, and it is not in the cache of the hub' if why else f'{type(ex).__name__}: {" ".join(str(ex).split())[:160]}'
+        raise FacegenError(f"No model could be loaded from '{source}': its {name} could not be had ({reason}); give a checkpoint folder "
+                           "(config.json and model.safetensors) or the name of a model on the hub.") from ex
+
+def fill_network(net: nn.Module, # changed in place
+                 file: Path, # safetensors
+                 what: str # that was expected, for the message
+                 ) -> nn.Module: # the same, in evaluation mode
+    "Load every tensor of a file into a network; raises `FacegenError` where one is missing, too much, of another shape, or not finite."
+    try: found = load_file(str(file))
+    except Exception as ex:
+        raise FacegenError(f"The file '{file}' could not be read as safetensors ({type(ex).__name__}); {what} was expected: get it anew.") from ex
+    fault = misfit({k: tuple(v.shape) for k, v in found.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()})
+    if fault: raise FacegenError(f"The file '{file}' {fault}; {what} was expected: get it anew, or name another one.")
+    broken = next((k for k, v in found.items() if v.is_floating_point() and not v.isfinite().all()), None)
+    if broken: raise FacegenError(f"The file '{file}' holds NaN or infinite numbers ('{broken}'); {what} was expected: get it anew.")
+    net.load_state_dict(found)
+    return net.eval()
+
+# %% ../nbs/04_models.ipynb #04002c
+class StrictHub(PyTorchModelHubMixin):
+    "Saves a model with the name of its class; loads the class that was saved, and all of it, or raises `FacegenError`."
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, # a folder written by `save_pretrained`, or OWNER/NAME on the hub
+                        **how: Any # as the hub's mixin takes it, and settings of the class
+                        ) -> StrictHub: # of the class that the folder names, in evaluation mode
+        "Load a model of this class, or of a class derived from it; raises `FacegenError` that names both for another one."
+        source = find_model(pretrained_model_name_or_path)
+        if not how.pop('strict', True): raise FacegenError('strict=False would leave a part of the network untrained; leave it out.')
+        hub = {k: how[k] for k in ('revision', 'cache_dir', 'force_download', 'token', 'local_files_only') if k in how}
+        try: config = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
+        except ValueError as ex: raise FacegenError(f"No model could be loaded from '{source}': its config.json is damaged ({ex}); get it anew.") from ex
+        found = _class_to_load(cls, config, source)
+        if found is not cls: return found.from_pretrained(pretrained_model_name_or_path, **how)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()): return super().from_pretrained(str(source), **how)     # the mixin prints
+        except FacegenError: raise
+        except Exception as ex:
+            raise FacegenError(f"No model could be loaded from '{source}' ({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); "
+                               "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = 'cpu', revision: str | None = None, cache_dir: str | None = None,
+                         force_download: bool = False, local_files_only: bool = False, token: str | bool | None = None, **settings: Any) -> StrictHub:
+        "Called by the hub's mixin, with the settings of config.json."
+        source = Path(model_id) if Path(model_id).is_dir() else model_id
+        hub = dict(revision=revision, cache_dir=cache_dir, force_download=force_download, token=token, local_files_only=local_files_only)
+        file = model_file(source, constants.SAFETENSORS_SINGLE_FILE, **hub)
+        return fill_network(cls(**settings), file, f'a model of the class {cls.__name__}').to(map_location)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."
+        super()._save_pretrained(save_directory)
+        config = dict(model=f'{type(self).__module__}.{type(self).__name__}', **(self._hub_mixin_config or {}))
+        (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n', encoding='utf-8')
+
+def _class_to_load(asked: type, config: Any, source: Path | str) -> type:
+    "The class of a saved model, if it is the one that was asked for or one derived from it."
+    if not isinstance(config, dict): raise FacegenError(f"No model could be loaded from '{source}': its config.json holds no settings; get it anew.")
+    named = config.get('model')
+    short = str(named).rpartition('.')[2]
+    in_script = short == asked.__name__ and '__main__' in (str(named).split('.')[0], asked.__module__)     # a class of a script or of this notebook
+    if named is None: found = Generator if asked.__name__ == 'FaceModel' else asked                        # as the first versions wrote it
+    elif in_script or named == f'{asked.__module__}.{asked.__name__}': found = asked
+    else: found = model_class(config)
+    family = [c.__name__ if asked.__module__ == '__main__' else f'{c.__module__}.{c.__name__}' for c in found.__mro__]
+    if (asked.__name__ if asked.__module__ == '__main__' else f'{asked.__module__}.{asked.__name__}') not in family:
+        raise FacegenError(f"'{source}' holds a model of the class {short}, and {asked.__name__} was to be loaded; take {short}.from_pretrained, "
+                           "or facegen_nb.models.load_generator, which loads each in its own class.")
+    takes = inspect.signature(found.__init__).parameters
+    free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
+    if (strange := [k for k in config if k != 'model' and k not in takes]) and not free:
+        raise FacegenError(f"The model in '{source}' has the setting '{strange[0]}', which {found.__name__} of this version does not know; install the version that made it.")
+    return found
+
 # %% ../nbs/04_models.ipynb #040024
-class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
+class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape and fingerprint and has `forward`; one with many steps also a `draw` of its own."
     embed_dim: int; noise_shape: tuple[int, ...]; fingerprint: dict | None = None
 
@@ -146,7 +277,7 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
         return hasattr(self, 'steps')
 
     @torch.no_grad()
-    def generate(self, embeddings: Tensor, # (B,embed_dim), unit norm
+    def generate(self, embeddings: Embeddings | Tensor, # (B,embed_dim), unit norm; `Embeddings` are compared with the model's fingerprint
                  *, noise: Tensor | None = None, # (B,*noise_shape); drawn when absent
                  seed: int | None = None, # makes the drawn noise repeatable, on any device
                  guidance: float | None = None, # many-step models: above 1 stresses the embedding, 0 ignores it; one-step models: as `truncation`
@@ -162,16 +293,11 @@ class FaceModel(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags
             if guidance is not None: raise FacegenError('Both truncation and guidance were given; they are the same factor in a one-step model: give truncation alone.')
             guidance = truncation
         p = next(self.parameters())
-        e = check_embeddings(embeddings, self.embed_dim, self.encoder).to(p.device)
+        e = check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint).to(p.device)
+        if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(self.fingerprint)
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
         with evaluating(self): return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."
-        super()._save_pretrained(save_directory)
-        config = dict(model=f'{type(self).__module__}.{type(self).__name__}', **(self._hub_mixin_config or {}))
-        (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n', encoding='utf-8')
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
@@ -283,7 +409,7 @@ class Generator(FaceModel):
         if not self.canvas.linear: raise FacegenError('This model paints on the mean face, so it cannot tell the noise of a face; train one with Generator(canvas=True), as the recipe canvas-gan does.')
         if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128): raise FacegenError(f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.')
         if not faces.abs().max() <= 1.01: raise FacegenError(f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see facegen_nb.core.to_float.')
-        p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder)
+        p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint)
         if len(e) != len(faces): raise FacegenError(f'{len(faces)} faces and {len(e)} embeddings were given; one embedding for each face was expected.')
         return self.canvas.noise_of(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
 
@@ -302,7 +428,7 @@ def pair_logits(h: Tensor, # (B,C) features of faces
     "How real a face is, plus how well it goes with the embedding (projection; Miyato and Koyama 2018)."
     return (score(h).squeeze(1) + (h * asked).sum(1) / math.sqrt(h.shape[1])).float()
 
-class Discriminator(nn.Module, PyTorchModelHubMixin, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
+class Discriminator(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
     def __init__(self, embed_dim: int = 512, # size of the embeddings
                  channels: tuple[int, ...] = (32, 64, 128, 256, 256), # at sides 64, 32, 16, 8, 4
@@ -509,17 +635,6 @@ class TinyAutoencoder(nn.Module):
         return self.decoder(3 * torch.tanh(latents / 3)).mul(2).sub(1).clamp(-1, 1)
 
 # %% ../nbs/04_models.ipynb #040047
-def _fill(net: nn.Module, file: Path) -> None:
-    "Load a safetensors file into a network, or say in one sentence why not."
-    try: found = load_file(str(file))
-    except Exception as ex: raise FacegenError(f"The file '{file}' could not be read as safetensors ({type(ex).__name__}); half of the autoencoder TAEF2 was expected: get it anew.") from ex
-    shapes = {k: tuple(v.shape) for k, v in net.state_dict().items()}
-    missing, extra, other = next((k for k in shapes if k not in found), None), next((k for k in found if k not in shapes), None), next((k for k in shapes if k in found and tuple(found[k].shape) != shapes[k]), None)
-    if missing or extra or other:
-        what = f"lacks '{missing}'" if missing else f"holds '{extra}', which does not belong there" if extra else f"holds '{other}' of shape {tuple(found[other].shape)}, not {shapes[other]}"
-        raise FacegenError(f"The file '{file.name}' {what}; half of the autoencoder TAEF2 was expected: give taef2_encoder.safetensors and taef2_decoder.safetensors.")
-    net.load_state_dict({k: v.float() for k, v in found.items()})
-
 def load_autoencoder(encoder: str | Path | None = None, # file; `taef2_encoder.safetensors` in FACEGEN_WEIGHTS when absent
                      decoder: str | Path | None = None, # file; `taef2_decoder.safetensors` in FACEGEN_WEIGHTS when absent
                      device: torch.device | str = 'cpu' # where to put it
@@ -527,7 +642,8 @@ def load_autoencoder(encoder: str | Path | None = None, # file; `taef2_encoder.s
     "Load TAEF2 from its two files; raises `FacegenError` when one is missing or of another structure."
     net = TinyAutoencoder()
     for part, given in (('encoder', encoder), ('decoder', decoder)):
-        _fill(getattr(net, part), weight_file(f'taef2_{part}.safetensors', given, 'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors'))
+        file = weight_file(f'taef2_{part}.safetensors', given, 'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors')
+        fill_network(getattr(net, part), file, f'the {part} of the autoencoder TAEF2, taef2_{part}.safetensors,')
     return net.to(device, memory_format=layout(device)).eval().requires_grad_(False)
 
 @lru_cache(2)
@@ -546,7 +662,7 @@ def model_class(config: dict[str, Any] # what config.json says
         try: there = importlib.util.find_spec(module)
         except (ImportError, ValueError): there = None                                 # inside of what is no package
         found = getattr(importlib.import_module(module), cls, None) if there else None
-        if 'FaceModel' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
+        if 'StrictHub' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
     raise FacegenError(f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of facegen_nb.models or of a recipe was expected: install the version that made it.")
 
 def checkpoint_of(folder: str | Path # a run folder, or a released model
@@ -559,16 +675,6 @@ def load_generator(path: str | Path, # a folder written by `save_pretrained`, or
                    device: torch.device | str = 'cpu' # where to put it
                    ) -> FaceModel: # in eval mode
     "Load a model from a folder or the hub; raises `FacegenError` with one sentence when it cannot."
-    p = Path(path)
-    if p.is_dir() and not (p/'config.json').is_file():
-        raise FacegenError(f"The folder '{p}' holds no config.json; a folder written by save_pretrained (config.json and model.safetensors) was expected.")
-    try:
-        config = p/'config.json' if p.is_dir() else Path(hf_hub_download(str(path), 'config.json'))
-        cls = model_class(json.loads(config.read_text(encoding='utf-8')))
-        with contextlib.redirect_stdout(io.StringIO()): g = cls.from_pretrained(str(path), map_location='cpu', strict=True) # the mixin prints
-    except FacegenError: raise
-    except Exception as ex:
-        raise FacegenError(f"No model could be loaded from '{path}' ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); "
-                           "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
+    g = FaceModel.from_pretrained(path)
     keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
     return g.eval().to(device, memory_format=layout(device))
