@@ -5,72 +5,70 @@
 # %% ../nbs/09c_app.ipynb #090104
 from __future__ import annotations
 import os
-from functools import cached_property, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 import numpy as np
-import torch
 from PIL import Image
 from .cards import MISUSE
-from .core import FacegenError, pick_device, to_uint8
-from .curation import cut_box
-from .detection import FaceDetector, align, main_face, picture
-from .encoders import Encoder, embed_images, encoder_of, load_encoder
+from .core import FacegenError, pick_device
+from .detection import FaceDetector
+from .encoders import Encoder, embed_images, load_encoder
 from .faces import rendered_faces
 from .identity import same_recogniser, taught_by
 from .models import FaceModel, load_generator
 from .robustness import slerp
+from .sources import Entry, Rejected
+from .studio import Studio as ImageStudio, check_number, crop_faces, decode_image, encoder_for
 from .workers import need
 
 # %% auto #0
-__all__ = ['BUNDLED', 'ABOUT', 'GUIDANCE', 'crop_face', 'Studio', 'find_checkpoint', 'open_studio', 'build_app', 'start_app']
+__all__ = ['GUIDANCE', 'BUNDLED', 'ABOUT', 'crop_face', 'Studio', 'find_checkpoint', 'open_studio', 'build_app', 'start_app']
 
 # %% ../nbs/09c_app.ipynb #090108
-def crop_face(image: np.ndarray | Image.Image, # any size
+def crop_face(image: np.ndarray | Image.Image | str | Path, # any size
               detector: FaceDetector | None, # None takes the largest centred square
-              frame: str = 'face' # where eyes, nose and mouth go: that of the model's training pictures
+              frame: str = 'face' # where eyes, nose and mouth go: that of the model's training images
               ) -> np.ndarray: # uint8 (128,128,3)
-    "The face on a picture, cropped like those of training; raises `FacegenError` where none is found."
-    x = picture(image)
-    if detector is None: return cut_box(Image.fromarray(x), 1.).image
-    found = detector([x])[0]; k = main_face(found, x.shape)
-    if k is None: raise FacegenError(f'No face was found on the picture of {x.shape[1]} by {x.shape[0]} pixels; give one with a face that looks at the camera, or say that it is cropped already.')
-    return align(x, found.landmarks[k], frame=frame)
+    "The largest face on an image, cropped like those of training; raises `FacegenError` where none is found."
+    return crop_faces(image, detector=detector, frame=frame, cropped=detector is None).images[0]
 
 # %% ../nbs/09c_app.ipynb #090121
-class Studio:
-    "Draws faces from the embedding of a picture, and says what a judge thinks of them."
+# the slider of models of many steps, and of one
+GUIDANCE = {True: ('Guidance: how much the embedding is stressed', 4.), False: ('Truncation: 0 draws the most typical face', 1.5)}
+
+class Studio(ImageStudio):
+    "A studio for a page: it also knows rendered people, walks from one person to another, and says what a judge thinks."
     def __init__(self, generator: FaceModel, # any model of this library
                  encoder: Encoder, # the one it was trained with
-                 judge: Encoder | None = None # took no part in training; None: nobody judges
+                 judge: Encoder | None = None, # took no part in training; None: nobody judges
+                 *, frame: str | None = None # where eyes, nose and mouth go; None: as in training
                  ):
-        if generator.encoder != encoder.name: raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' was given; give that encoder.")
+        super().__init__(generator, encoder, frame=frame)
         if judge and same_recogniser(judge.fingerprint, encoder.fingerprint): raise FacegenError(f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give another recogniser, or none.")
         if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)): raise FacegenError(f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give another recogniser, or none.")
-        self.generator, self.encoder, self.judge = generator, encoder, judge
-    @property
-    def many_steps(self) -> bool: "Whether guidance stresses the embedding (a model of many steps) and not the noise."; return hasattr(self.generator, 'steps')
-    @property
-    def frame(self) -> str: "Where training had eyes, nose and mouth."; return (self.generator.fingerprint.get('crop') or {}).get('frame') or 'face'
-    @cached_property
-    def detector(self) -> FaceDetector: "Finds faces, where the encoder computes."; return FaceDetector(device=self.encoder.gain.device)
+        self.judge = judge
+
+    def factor(self, value: float # as the slider of the page gives it
+               ) -> dict[str, float]: # an option of `draw`
+        "Guidance for a model of many steps, truncation for one of one step; raises `FacegenError` outside of the slider."
+        name, (_, most) = 'guidance' if self.many_steps else 'truncation', GUIDANCE[self.many_steps]
+        if not isinstance(value, (int, float)) or not 0 <= value <= most:
+            raise FacegenError(f'{name}={value} was given; a number from 0 to {most:g} was expected.')
+        return {name: float(value)}
+
+    def crop_of(self, file: str | Path # an image
+                ) -> np.ndarray: # uint8 (128,128,3)
+        "The crop that a file of 128x128 pixels holds; any other image is cropped as in training."
+        try:
+            image, _ = decode_image(Entry(Path(file).name, Path(file)))
+        except Rejected as reason:
+            raise FacegenError(f"The image '{Path(file).name}' could not be used ({reason}); give another.") from None
+        return image if image.shape == (128, 128, 3) else self.crop(file).images[0]
+
     def person(self, seed: int = 0) -> np.ndarray: # uint8 (128,128,3)
         "A rendered person, who does not exist."
         return rendered_faces(1, per_person=1, seed=seed)[0][0]
-
-    def embed(self, face: np.ndarray # uint8 (128,128,3)
-              ) -> np.ndarray: # (D,), unit norm
-        "The embedding of a cropped face."
-        return embed_images(self.encoder, face[None], bar=False)[0]
-
-    def draw(self, embeddings: np.ndarray, # (n,D), unit norm
-             seed: int = 0, # of the noise
-             guidance: float = 1., # as for `generate`: noise times this in one step; above 1 stresses the embedding in many
-             same: bool = False # the same noise for all
-             ) -> np.ndarray: # uint8 (n,128,128,3)
-        "Faces of embeddings."
-        n = len(embeddings); z = self.generator.make_noise(1 if same else n, seed); z = z.expand(n, *z.shape[1:])
-        return to_uint8(self.generator.generate(torch.from_numpy(np.ascontiguousarray(embeddings)), noise=z, guidance=guidance)).permute(0, 2, 3, 1).cpu().numpy()
 
     def walk(self, a: np.ndarray, # (D,), unit norm
              b: np.ndarray, # (D,), unit norm
@@ -104,18 +102,18 @@ def open_studio(checkpoint: str | None = None, # a folder, or a name on the hub;
                 weights: str | Path | None = None, # of its encoder
                 judge: str | None = None, # a recogniser; None: the one for rendered faces where the model's encoder is, else nobody
                 judge_weights: str | Path | None = None, # its file
-                device: str | None = None # None for the fastest
+                device: str | None = None, # None for the fastest
+                frame: str | None = None # where eyes, nose and mouth go; None: as in training
                 ) -> Studio: # ready
     "A studio for a checkpoint; raises `FacegenError` where model, encoder or judge cannot be had."
     g = load_generator(find_checkpoint(checkpoint), pick_device(device))
-    if g.encoder is None: raise FacegenError('The checkpoint does not say which encoder it was trained with, so no picture can be embedded for it; train it with facegen_nb, or give another.')
+    encoder = encoder_for(g, weights, device)
     if judge is None and g.encoder == 'rendered': judge = 'rendered_judge'
-    return Studio(g, encoder_of(g.fingerprint, weights, device), load_encoder(judge, judge_weights, device) if judge else None)
+    return Studio(g, encoder, load_encoder(judge, judge_weights, device) if judge else None, frame=frame)
 
 # %% ../nbs/09c_app.ipynb #090117
 ABOUT = """# A face from its embedding
 A recogniser turned the picture into a few hundred numbers. The faces below were drawn from these numbers alone."""
-GUIDANCE = {True: ('Guidance: how much the embedding is stressed', 4.), False: ('Noise: 0 draws the most typical face', 1.5)} # of models of many steps, and of one
 
 def build_app(studio: Studio # what does the work
               ) -> Any: # a gradio Blocks; `launch` starts it
@@ -128,28 +126,39 @@ def build_app(studio: Studio # what does the work
             except FacegenError as ex: raise gr.Error(str(ex)) from None
         return call
     @safely
-    def take(image, cropped): return None if image is None else crop_face(image, None if cropped else studio.detector, studio.frame)
-    def again(image, cropped): return gr.skip() if image is None else take(image, cropped)                  # ticked before there is a picture: the person stays
+    def take(file, cropped):
+        return None if file is None else studio.crop(file, cropped=cropped).images[0]
+    def again(file, cropped): return gr.skip() if file is None else take(file, cropped)                  # ticked before there is an image: the person stays
+    def seed_of(seed): return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
     @safely
-    def draw(face, n, guidance, seed):
-        if face is None: return []
-        faces = studio.draw(np.repeat(studio.embed(face)[None], int(n), 0), int(seed or 0), guidance)
+    def draw(file, n, factor, seed):
+        if file is None: return []
+        face, options = studio.crop_of(file), studio.factor(factor)
+        faces = studio.draw(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
         return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judged(faces, face))]
     @safely
-    def walk(a, b, guidance, seed, share):
+    def walk(a, b, factor, seed, share):
         if a is None or b is None: return [], None
-        u, v = studio.embed(a), studio.embed(b)
-        return list(studio.walk(u, v, 8, seed=int(seed or 0), guidance=guidance)), studio.draw(slerp(u[None], v[None], share), int(seed or 0), guidance)[0]
+        u, v, options = studio.embed(studio.crop_of(a)), studio.embed(studio.crop_of(b)), studio.factor(factor)
+        between = slerp(u[None], v[None], min(1., max(0., float(share))))
+        return list(studio.walk(u, v, 8, seed=seed_of(seed), **options)), studio.draw(between, seed_of(seed), **options)[0]
+    def file_input(*args, **options):
+        "An image as the file that was given, decoded by nothing but the studio."
+        image = gr.Image(*args, type='filepath', image_mode=None, **options)
+        decoded = image.preprocess
+        image.preprocess = lambda payload: payload.path if payload is not None and payload.path else decoded(payload)
+        return image
     label, most = GUIDANCE[studio.many_steps]
     with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(60, 540)) as page:
         gr.Markdown(ABOUT + (f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is the same picture, about 0 another person." if studio.judge else ''))
+        if studio.crop_of_training.assumed: gr.Markdown(studio.crop_of_training.assumed)
         faces = []
         with gr.Row():
             for k, name in enumerate(('The person', 'Somebody else, for the walk')):
                 with gr.Column():
-                    upload = gr.Image(label=f'{name}: a picture', type='pil', sources=['upload', 'clipboard', 'webcam'], height=220)
+                    upload = file_input(label=f'{name}: an image', sources=['upload', 'clipboard', 'webcam'], height=220)
                     with gr.Row(): cropped = gr.Checkbox(label='It is cropped already'); other = gr.Button('A rendered person')
-                    face = gr.Image(studio.person(k), label='What the recogniser sees', type='numpy', format='png', interactive=False, height=180); number = gr.State(k)
+                    face = file_input(studio.person(k), label='What the recogniser sees', format='png', interactive=False, height=180); number = gr.State(k)
                     upload.change(take, [upload, cropped], face); cropped.change(again, [upload, cropped], face)
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face)

@@ -262,6 +262,7 @@ def draw_faces(generator: FaceModel, # any model of this library
                seed: int = 0, # of the noise
                truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
                guidance: float | None = None, # many-step models: above 1 stresses the embedding
+               same: bool = False, # the same noise for all of them
                block: int = 32, # faces computed together
                **options: Any # of the model, such as `steps`
                ) -> Iterator[np.ndarray]: # uint8 (block,128,128,3): n faces of the first embedding, n of the second, ...
@@ -272,6 +273,8 @@ def draw_faces(generator: FaceModel, # any model of this library
             raise FacegenError(f'{name}={value} was given; a number of 0 or more was expected.')
     start = 0
     for noise in generator.noise_blocks(len(embeddings) * n, seed, block):
+        if same:
+            noise = generator.make_noise(1, seed).expand_as(noise)
         rows = torch.arange(start, start + len(noise)) // n
         faces = generator.generate(embeddings[rows], noise=noise, guidance=guidance, truncation=truncation, **options)
         if not faces.isfinite().all():
@@ -313,9 +316,12 @@ class Studio:
         "Where eyes, nose and mouth go."
         return self.crop_of_training.frame
 
-    def detector(self, faces: str = 'largest' # which faces of an image: 'largest' or 'all'
-                 ) -> FaceDetector: # loaded once
-        "What finds faces, where the encoder computes."
+    @property
+    def detector(self) -> FaceDetector:
+        "What finds the largest face, where the encoder computes; loaded once."
+        return self._detector('largest')
+
+    def _detector(self, faces: str) -> FaceDetector:
         if faces not in self._detectors:
             self._detectors[faces] = FaceDetector(ALL_FACES if faces == 'all' else None, device=self.encoder.gain.device)
         return self._detectors[faces]
@@ -336,7 +342,7 @@ class Studio:
         self._say_assumed()
         if not self.crop_of_training.detect:
             return crop_faces(images, faces=faces, cropped=True, refuse=photograph_reason)
-        return crop_faces(images, detector=self.detector(faces), frame=self.frame, faces=faces)
+        return crop_faces(images, detector=self._detector(faces), frame=self.frame, faces=faces)
 
     def embed(self, faces: Faces | np.ndarray # crops: `Faces`, or uint8 (N,128,128,3), or one (128,128,3)
               ) -> np.ndarray: # float32 (N,D), or (D,) for one
@@ -351,10 +357,11 @@ class Studio:
              *, n: int = 1, # faces for each embedding
              truncation: float | None = None, # one-step models: factor on the noise
              guidance: float | None = None, # many-step models: above 1 stresses the embedding
+             same: bool = False, # the same noise for all of them
              **options: Any # of the model, such as `steps`
              ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
-        blocks = draw_faces(self.generator, np.asarray(embeddings, np.float32), n=n, seed=seed, truncation=truncation, guidance=guidance, **options)
+        blocks = draw_faces(self.generator, np.asarray(embeddings, np.float32), n=n, seed=seed, truncation=truncation, guidance=guidance, same=same, **options)
         return np.concatenate(list(blocks))
 
     def generate(self, images: Any, # crops (`Faces`), or images as `crop_faces` takes them
