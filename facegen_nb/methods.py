@@ -5,8 +5,9 @@
 # %% ../nbs/05c_methods.ipynb #050004
 from __future__ import annotations
 import contextlib, dataclasses, importlib, json, math, pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 import torch
@@ -15,7 +16,7 @@ import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from .batches import Batch, Team
-from .core import FacegenError, autocast, layout, pick_dtype, sha256
+from .core import FacegenError, autocast, full_precision, layout, pick_dtype, sha256
 from .diffusion import denoising_loss, draw_time, estimates
 from .encoders import Encoder
 from .losses import LPIPS, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, gradient_penalty, identity_loss
@@ -24,8 +25,9 @@ from .optim import Muon
 
 # %% auto #0
 __all__ = ['MANY', 'RANGES', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe',
-           'method_of', 'recipe_names', 'recipe_module', 'find_recipe', 'mean_weights', 'schedule', 'Moment',
-           'out_of_memory', 'Nets', 'Learner', 'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
+           'method_of', 'recipe_names', 'recipe_module', 'find_recipe', 'MeanWeights', 'mean_weights', 'schedule',
+           'Moment', 'out_of_memory', 'Nets', 'local_statistics', 'Learner', 'Method', 'Judged', 'Adversarial',
+           'spread', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
 MANY = 2**31
@@ -209,14 +211,28 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(variants or names)}, or a YAML file.")
 
 # %% ../nbs/05c_methods.ipynb #050016
+class MeanWeights(AveragedModel):
+    "Exponential moving average of weights whose decay warms up as (1+n)/(10+n); n stays on the CPU, so that no step waits for the device."
+    def __init__(self, model: nn.Module, # the model that is trained
+                 decay: float # how much of the old mean a step keeps, once warm
+                 ):
+        super().__init__(model)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        "Follow the model by one step; its buffers are copied."
+        mean, now, n = list(self.module.parameters()), list(model.parameters()), int(self.n_averaged)
+        if n == 0: torch._foreach_copy_(mean, now)
+        else: torch._foreach_lerp_(mean, now, 1 - min(self.decay, (1 + n) / (10 + n)))
+        for copy, buffer in zip(self.module.buffers(), model.buffers()): copy.copy_(buffer)
+        self.n_averaged += 1
+
 def mean_weights(model: nn.Module, # the model that is trained
                  decay: float # how much of the old mean a step keeps, once warm
-                 ) -> AveragedModel: # `update_parameters(model)` after each step
-    "Exponential moving average of weights whose decay warms up as (1+n)/(10+n)."
-    @torch.no_grad()
-    def follow(mean: list[Tensor], now: list[Tensor], n: Tensor) -> None:
-        torch._foreach_lerp_(mean, now, 1 - min(decay, (1 + int(n)) / (10 + int(n))))
-    return AveragedModel(model, multi_avg_fn=follow)
+                 ) -> MeanWeights: # `update_parameters(model)` after each step
+    "The average of a model's weights that a run keeps."
+    return MeanWeights(model, decay)
 
 def schedule(share: float, # share of the budget used, 0 to 1
              warm_up: float, # share in which the rate rises
@@ -257,6 +273,8 @@ class Nets:
         self.encoder, self.lpips = encoder.to(**place), LPIPS(r.lpips_net).to(**place) if r.lpips else None
         self.nets: dict[str, nn.Module] = {}; self.run: dict[str, Callable] = {}; self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self.stage: tuple = ()
+        self.rehearsed: set[tuple] = set()
         try: self.model = self.build(fingerprint); self.ema = mean_weights(self.model, r.ema)
         except TypeError as ex: raise FacegenError(f"The networks of the recipe '{r.name}' could not be built ({ex}); look at its settings generator, discriminator or model.") from ex
 
@@ -293,6 +311,15 @@ class Nets:
         if self.device.type == 'cpu' and state['dtype'] != 'float16': self.dtype = getattr(torch, state['dtype'])       # goes on as it began, whatever is faster today; fp16 came from a GPU
 
 # %% ../nbs/05c_methods.ipynb #050024
+@contextlib.contextmanager
+def local_statistics(layers: list[nn.Module] # that synchronise batch statistics
+                     ) -> Iterator[None]:
+    "Within the block each process takes its own batch statistics, and waits for no other."
+    for m in layers: m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
+    try: yield
+    finally:
+        for m in layers: del m.forward
+
 class Learner(Nets):
     "Networks that learn: in parts when memory is short, with the gradients of all processes."
     def learn(self, name: str, # which network
@@ -302,31 +329,78 @@ class Learner(Nets):
               ) -> dict[str, Tensor]: # mean values, and the gradient's length as `norm_<name>`
         "One optimiser step of a network over the batch, in as many parts as memory wants."
         net, opt, self.parts = self.nets[name], self.opts[name], min(self.parts, n)
-        while True:
-            opt.zero_grad(set_to_none=True); values: dict[str, Tensor] = {}
-            try:
-                for k in range(self.parts):
-                    rows = slice(k, None, self.parts); weight = len(range(n)[rows]) / n
-                    with autocast(self.device, self.dtype): loss, parts = loss_of(rows)
-                    self.scaler.scale(loss * weight).backward()
-                    for key, v in parts.items(): values[key] = values.get(key, 0.) + v.detach() * weight
-                break
-            except (RuntimeError, MemoryError) as ex:
-                if not out_of_memory(ex) or self.parts >= n: raise
-            self.parts = min(2 * self.parts, n); opt.zero_grad(set_to_none=True)                 # outside of `except`, so that what it held is freed
-            if self.device.type == 'cuda': torch.cuda.empty_cache()
-            self.tell(f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays as it is')
+        synchronised = [m for other in self.nets.values() for m in other.modules() if isinstance(m, nn.SyncBatchNorm)]
+        if synchronised and (name, n, *self.stage) not in self.rehearsed:
+            self.rehearse(name, n, loss_of, synchronised)
+            self.rehearsed.add((name, n, *self.stage))
+        values = self.gradients(name, n, loss_of, not synchronised)
         self.team.average([p.grad for p in net.parameters() if p.grad is not None])
         self.scaler.unscale_(opt)
         values[f'norm_{name}'] = nn.utils.clip_grad_norm_(net.parameters(), self.recipe.clip or math.inf)
         for group in opt.param_groups: group['lr'] = lr
-        self.scaler.step(opt); self.scaler.update()
+        self.scaler.step(opt)
+        self.scaler.update()
         return values
+
+    def gradients(self, name: str, # which network
+                  n: int, # faces in the batch
+                  loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
+                  retry: bool = True # in more parts where memory runs out in any process; else that is an error
+                  ) -> dict[str, Tensor]: # mean values
+        "Gradients of a batch, in as many parts as the memory of every process wants."
+        while True:
+            values = self.attempt(name, n, loss_of, retry)
+            if not retry or self.team.all_true(values is not None): return values
+            self.forget()
+            self.opts[name].zero_grad(set_to_none=True)
+            if self.device.type == 'cuda': torch.cuda.empty_cache()
+            if self.parts >= n: raise FacegenError('Memory ran out in one of the processes with one face at a time; set a smaller network.')
+            self.parts = min(2 * self.parts, n)
+            self.tell(f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays as it is')
+
+    def attempt(self, name: str, # which network
+                n: int, # faces in the batch
+                loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
+                retry: bool # whether running out of memory can be mended
+                ) -> dict[str, Tensor] | None: # mean values; None where memory ran out
+        "Try to make the gradients. A function of its own: once it is left, nothing holds the graph of a failed attempt."
+        self.opts[name].zero_grad(set_to_none=True)
+        values: dict[str, Tensor] = {}
+        try:
+            for k in range(self.parts):
+                rows = slice(k, None, self.parts)
+                weight = len(range(n)[rows]) / n
+                with autocast(self.device, self.dtype): loss, parts = loss_of(rows)
+                self.scaler.scale(loss * weight).backward()
+                for key, v in parts.items(): values[key] = values.get(key, 0.) + v.detach() * weight
+            return values
+        except (RuntimeError, MemoryError) as ex:
+            if not out_of_memory(ex) or self.parts >= n and self.team.world == 1: raise
+            if retry: return None
+            raise FacegenError(f'Memory ran out in process {self.team.rank} of {self.team.world} within a step whose batch statistics all of them share '
+                               f'({self.parts} parts); start the run again, which goes on from its last checkpoint, with a smaller batch_size or '
+                               'with nothing else on that GPU.') from ex
+
+    def rehearse(self, name: str, # which network
+                 n: int, # faces in the batch
+                 loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
+                 layers: list[nn.Module] # that synchronise batch statistics
+                 ) -> None:
+        "Find the number of parts that every process has memory for, with batch statistics of each process alone; nothing else changes."
+        self.forget()
+        buffers = [b for net in self.nets.values() for b in net.buffers()]
+        before = [b.clone() for b in buffers]
+        devices = [self.device] if self.device.type == 'cuda' else []
+        with local_statistics(layers), torch.random.fork_rng(devices): self.gradients(name, n, loss_of)
+        for buffer, value in zip(buffers, before): buffer.copy_(value)
+        self.forget()
+
+    def forget(self) -> None:
+        "Let go of what an attempt kept for the next half of the step."
 
     def finish(self) -> None:
         "End of a step: the mean weights follow."
-        self.ema.update_parameters(self.model)
-        for mean, now in zip(self.ema.module.buffers(), self.model.buffers()): mean.copy_(now)     # running statistics, where there are any
+        self.ema.update_parameters(self.model)                     # running statistics too, where there are any
 
 # %% ../nbs/05c_methods.ipynb #050026
 class Method(Learner):
@@ -359,6 +433,11 @@ class Method(Learner):
         if on('identity'): parts['identity'] = identity_loss(self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e)
         return parts
 
+    @property
+    def validation_dtype(self) -> torch.dtype:
+        "The number type in which validation faces are drawn: the run's own on CUDA, else float32. They are embedded in float32 everywhere."
+        return self.dtype if self.device.type == 'cuda' else torch.float32
+
     @torch.no_grad()
     def look(self, x: Tensor, # (B,3,128,128) validation faces
              e: Tensor, # (B,D) their embeddings
@@ -366,15 +445,18 @@ class Method(Learner):
              ) -> tuple[Tensor, dict[str, float]]: # faces drawn with the mean weights (B,3,128,128), and how like they are
         "Draw validation people with the mean weights, and measure."
         fakes, sums = [], {}
+        precision = {torch.bfloat16: 'bf16', torch.float16: 'fp16'}.get(self.validation_dtype, 'fp32')
         for a, b, z in zip(x.split(32), e.split(32), noise.split(32)):
-            fakes.append(self.ema.module.generate(b, noise=z, guidance=getattr(self.recipe, 'guidance', None)))
-            for k, v in self.likeness(fakes[-1], a, b, all_of_it=True).items(): sums[k] = sums.get(k, 0.) + float(v.sum()) / len(x)
+            fakes.append(self.ema.module.generate(b, noise=z, guidance=getattr(self.recipe, 'guidance', None), precision=precision))
+            with full_precision(self.device): values = self.likeness(fakes[-1], a, b, all_of_it=True)
+            for k, v in values.items(): sums[k] = sums.get(k, 0.) + float(v.sum()) / len(x)
         return torch.cat(fakes), sums
 
 # %% ../nbs/05c_methods.ipynb #050028
 class Judged(Method):
     "The discriminator's half of an adversarial method."
     kept: tuple[Tensor, Tensor] | None = None # what `fakes` gave in this step, with its graph, where both halves can use the same
+    def forget(self) -> None: self.kept = None
     def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
         "Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for; the pictures x are for methods that look at them."
         return self.run['g'](e, z, *([side] if side < 128 else [])), e
@@ -386,6 +468,7 @@ class Judged(Method):
         "The discriminator learns to tell real faces from generated ones."
         r, d = self.recipe, self.nets['d']; d.requires_grad_(True)
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
+        self.stage = (side, bool(due))
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows], side)    # in one part: the generator will learn from the same fakes
             self.kept = (fake, asked) if self.parts == 1 else None
@@ -438,6 +521,7 @@ class Adversarial(Judged):
         if adversarial and at.step % r.d_every == 0:
             for k in range(r.d_steps): values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at, side)
             if r.d_steps > 1: self.kept = None                     # these were drawn from other noise
+        self.stage = (side, adversarial)
         values |= self.learn_g(x, e, z, u, seen, rate, side, adversarial)
         self.kept = None; self.finish()
         return values
@@ -524,6 +608,7 @@ class Flow(Method):
         self.ema.module.eval()                                              # with running statistics, where there are any, not with those of these few faces
         fakes, sums = super().look(x, e, noise)
         rng = torch.Generator().manual_seed(0); t = ((torch.arange(len(x)) + .5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
-        return fakes, dict(denoise=self.error(self.ema.module, self.code(x), t, noise, e, None)[0].mean().item(), **sums)
+        with autocast(self.device, self.validation_dtype): error = self.error(self.ema.module, self.code(x), t, noise, e, None)[0]
+        return fakes, dict(denoise=error.mean().item(), **sums)
 
 METHODS['flow'] = (FlowRecipe, Flow)

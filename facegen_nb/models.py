@@ -27,15 +27,15 @@ from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, layout, misfit, randn, weight_file
+from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_dtype, randn, weight_file
 from .diffusion import Path as NoisePath, estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'evaluating', 'find_model', 'hub_unreachable',
-           'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator', 'with_spread',
-           'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention', 'UNet',
-           'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
+__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating', 'find_model',
+           'hub_unreachable', 'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator',
+           'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
+           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
            'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
@@ -112,6 +112,13 @@ def check_embeddings(embeddings: Any, # what a user gave
     return e
 
 # %% ../nbs/04_models.ipynb #040022b
+def drawing_dtype(device: torch.device, # where the model is
+                  precision: str = 'auto' # 'auto', 'fp32', 'bf16' or 'fp16'
+                  ) -> torch.dtype: # for `autocast`; float32 means none
+    "The number type to draw in: bf16 by itself only on a GPU of NVIDIA that has it; float32 on a CPU, on MPS and on older cards."
+    bf16 = device.type == 'cuda' and torch.cuda.get_device_capability(device)[0] >= 8
+    return torch.float32 if precision == 'auto' and not bf16 else pick_dtype(device, precision)
+
 @contextlib.contextmanager
 def evaluating(net: nn.Module # any
                ) -> Iterator[nn.Module]: # the same
@@ -282,6 +289,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                  seed: int | None = None, # makes the drawn noise repeatable, on any device
                  guidance: float | None = None, # many-step models: above 1 stresses the embedding, 0 ignores it; one-step models: as `truncation`
                  truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
+                 precision: str = 'auto', # on CUDA: 'auto' is bf16 where the card has it, else fp32; also 'fp32', 'bf16', 'fp16'
                  **options: Any # of the model
                  ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
@@ -293,11 +301,14 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
             if guidance is not None: raise FacegenError('Both truncation and guidance were given; they are the same factor in a one-step model: give truncation alone.')
             guidance = truncation
         p = next(self.parameters())
+        no_half(p.device, p.dtype)
         e = check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint).to(p.device)
         if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(self.fingerprint)
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
-        with evaluating(self): return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
+        kind = torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)       # weights in half precision are used as they are
+        with evaluating(self), autocast(p.device, kind):
+            return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
