@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'data_dir', 'weights_dir', 'cache_dir',
-           'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda', 'pick_device',
-           'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast', 'full_precision',
-           'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json', 'locked',
-           'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
-           'as_program', 'environment']
+__all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir', 'weights_dir',
+           'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda',
+           'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast',
+           'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json',
+           'locked', 'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched',
+           'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -56,6 +56,10 @@ def user_path(path: str | Path # as a user gave it; `~` and `~name` at its begin
         raise FacegenError(f"The path '{text}' begins with '{user}', but {missing}; "
                            f"give the whole path, or './{text}' for what is called so.")
     return Path(full)
+def home_dir() -> Path | None: # None in a container whose user has none
+    "The home folder of the user."
+    home = os.path.expanduser('~')
+    return None if home.startswith('~') else Path(home)
 
 # %% ../nbs/00_core.ipynb #000012
 def _named_folder(variable: str) -> Path | None:
@@ -114,7 +118,7 @@ def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
                 hint: str = '' # where such a file can be had
                 ) -> Path: # an existing file
     "Find a weight file; raises `FacegenError` when it is nowhere."
-    if given is not None and Path(given).expanduser().is_file(): return Path(given).expanduser()
+    if given is not None and user_path(given).is_file(): return user_path(given)
     w = weights_dir()
     found = w/(given or name) if w else None # a bare file name given by the user is looked up in the folder too
     if found is not None and found.is_file(): return found
@@ -416,7 +420,7 @@ def locked(path: str | Path, # the file or folder that is written in the block; 
            wait: bool = False # wait for the other process instead of refusing
            ) -> Iterator[None]:
     "Keep other processes out of a file or folder; raises `FacegenError` where one is in it. A block inside a block of the same thread is let in."
-    path = Path(path).expanduser().resolve()
+    path = user_path(path).resolve()
     with contextlib.suppress(OSError): path.parent.mkdir(parents=True, exist_ok=True)
     file = _lock_place(path)
     if file is None:                       # nothing can be written there, so nothing needs protection

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 from PIL import Image
-from .core import FacegenError, Later, atomic, progress, write_json
+from .core import FacegenError, Later, atomic, progress, write_json, user_path
 from .datasheets import write_datasheet
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
 from .sources import Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, open_source, parse_source, source_names
@@ -458,7 +458,7 @@ class StoreFolder:
     def __init__(self, path: str | Path # the folder that `curate` wrote
                  ):
         import pyarrow.parquet as pq
-        self.path = Path(path).expanduser()
+        self.path = user_path(path)
         if not self.path.is_dir(): raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
         missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path/f).is_file()]
         if missing: raise FacegenError(f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`.")
@@ -730,7 +730,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is resumed
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
-    sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), Path(out).expanduser(); out = out.resolve() if out.is_symlink() else out
+    sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), user_path(out); out = out.resolve() if out.is_symlink() else out
     crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
     split, specs = check_fractions(split), [parse_source(s) for s in sources]; folder_rule(Counter(), identity); check_request(specs, out, crop, overwrite)
     names = source_names(specs); opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]

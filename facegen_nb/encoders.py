@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, keep_memory, layout, own_file, pick_device, pick_dtype, progress, seed_everything,
+from .core import (home_dir, Budget, FacegenError, atomic, autocast, keep_memory, layout, own_file, pick_device, pick_dtype, progress, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
@@ -202,7 +202,7 @@ def buffalo(pack: str, # 'buffalo_sc' or 'buffalo_l'
             weights: str | Path | None = None # its recogniser's file, where it is not found by itself
             ) -> Encoder: # 512-d
     "The recogniser of one of insightface's packs, in FACEGEN_WEIGHTS or where insightface unzips them."
-    file = BUFFALO[pack]; folders = [d for d in (weights_dir(), Path.home()/'.insightface'/'models') if d]
+    file = BUFFALO[pack]; folders = [d for d in (weights_dir(), home_dir() and home_dir()/'.insightface'/'models') if d]
     if weights is None: weights = next((p for d in folders for p in (d/pack/file, d/file) if p.is_file()), None)
     if weights is None: raise FacegenError(f"The pack '{pack}' (its file '{file}') was found neither in FACEGEN_WEIGHTS nor in ~/.insightface/models; unzip {pack}.zip of insightface's release v0.7 there (free for research that is not commercial), or give the file with --weights.")
     return arcface(weights)

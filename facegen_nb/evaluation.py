@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, environment, pick_device, progress, sha256, sheet, weights_dir, write_json
+from .core import FacegenError, environment, pick_device, progress, sha256, sheet, weights_dir, write_json, home_dir
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
@@ -289,7 +289,7 @@ def without_folders(x: Any # a part of a result
     if isinstance(x, (list, tuple)): return [without_folders(v) for v in x]
     if not isinstance(x, str): return x
     w = weights_dir()
-    for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (Path.home(), '~')):
+    for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (home_dir(), '~')):
         if folder and str(folder) != Path(folder).anchor: x = x.replace(str(folder), name)      # a home that is the root would be found in every link
     return x
 

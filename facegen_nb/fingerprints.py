@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import numpy as np
-from .core import FacegenError, atomic, sha256, write_json
+from .core import FacegenError, atomic, sha256, write_json, user_path
 
 # %% auto #0
 __all__ = ['PREPROCESSING', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings', 'rows_hash',
@@ -100,7 +100,7 @@ def check_rows_hash(values: np.ndarray, # as read
 def read_embeddings(file: str | Path # a .npy file
                     ) -> Embeddings: # as stored, with the fingerprint that lies beside it
     "Numbers of a .npy file, never a pickle, and what is known of them; raises `FacegenError` for anything else."
-    file = Path(file).expanduser()
+    file = user_path(file)
     if not file.is_file(): raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
     try: values = np.load(file, allow_pickle=False)
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile):
@@ -116,7 +116,7 @@ def save_embeddings(file: str | Path, # NAME.npy
                     embeddings: Embeddings # with a fingerprint
                     ) -> Path: # the same
     "Write embeddings and, beside them, the fingerprint that `read_embeddings` finds; raises `FacegenError` where there is none."
-    file = Path(file).expanduser()
+    file = user_path(file)
     if file.suffix != '.npy' or not is_fingerprint(embeddings.fingerprint):
         raise FacegenError(f"Embeddings are saved as NAME.npy, with the fingerprint of what made them; '{file.name}' and {'a' if embeddings.fingerprint else 'no'} fingerprint were given.")
     arrays = dict(values=embeddings.values) | ({} if embeddings.mirrored is None else dict(mirrored=embeddings.mirrored))

@@ -27,7 +27,7 @@ from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_dtype, randn, weight_file
+from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_dtype, randn, weight_file, user_path
 from .diffusion import Path as NoisePath, estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
 
@@ -134,8 +134,7 @@ _USUAL_FOLDERS = {'checkpoints', 'data', 'models', 'nbs', 'out', 'output', 'outp
 def find_model(path: str | Path # a folder, or OWNER/NAME of a model on the hub
                ) -> Path | str: # the folder, or the name
     "Tell a folder from a name on the hub; raises `FacegenError` for a path that leads nowhere."
-    try: folder = Path(path).expanduser()
-    except RuntimeError: folder = Path(path)
+    folder = user_path(path)
     if folder.is_dir(): return folder
     text, first = str(path), folder.parts[0] if folder.parts else ''
     looks_like_name = re.fullmatch(r'[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*', text) and isinstance(path, str)

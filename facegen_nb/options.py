@@ -4,6 +4,7 @@
 
 # %% ../nbs/09e_options.ipynb #095004
 from __future__ import annotations
+import codecs
 import contextlib
 import dataclasses
 import errno
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 import typer
 from typer.core import TyperGroup
-from .core import FacegenError, user_path
+from .core import FacegenError, home_dir, user_path
 
 # %% auto #0
 __all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'MODEL', 'RECIPE', 'SOURCE', 'ENCODER',
@@ -200,13 +201,23 @@ def _refuse_file_above(path: Path) -> None:
             raise FacegenError(f"'{path}' cannot be made: '{parent}' is a file, not a folder; give another path.")
 
 # %% ../nbs/09e_options.ipynb #095016
+_PLAIN = str.maketrans({'–': '-', '—': '-', '−': '-', '×': 'x', '±': '~', '→': '>', '…': '.', '≤': '<', '≥': '>', '·': '.',
+                        '“': '"', '”': '"', '‘': "'", '’': "'", '█': '#', '\xa0': ' '})
+
+def _in_plain_letters(ex: UnicodeError) -> tuple[str, int]:
+    "What a narrow terminal shows: signs of the tables as the nearest ASCII sign, any other letter by its number."
+    if not isinstance(ex, UnicodeEncodeError): raise ex
+    shown = ex.object[ex.start:ex.end].translate(_PLAIN)
+    return shown.encode('ascii', 'backslashreplace').decode('ascii'), ex.end
+
 def prepare_process() -> None:
     "Make this process ready for names outside the terminal's alphabet and for a user without a home folder."
+    codecs.register_error('plain-letters', _in_plain_letters)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
+        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='plain-letters')
     try: getpass.getuser()
     except (KeyError, OSError, ImportError): os.environ['LOGNAME'] = 'nobody'     # a container's user without a name
-    if not os.path.expanduser('~').startswith('~'): return
+    if home_dir() is not None: return
     place = Path(tempfile.gettempdir())/f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'home'}"
     for name in ('XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'MPLCONFIGDIR'):
         os.environ.setdefault(name, str(place/name.lower()))

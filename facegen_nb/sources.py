@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image, ImageOps
-from .core import FacegenError, atomic, sha256
+from .core import FacegenError, atomic, sha256, user_path
 from .workers import need, portions
 
 # %% auto #0
@@ -337,7 +337,7 @@ def open_files(path: str | Path, # a folder or an archive
                name: str # what it is called in the store
                ) -> Source: # reads it
     "Open a folder or an archive by what it holds, not by its name; raises `FacegenError` for anything else."
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.is_dir(): return FolderSource(path, name)
     if not path.is_file(): raise FacegenError(f"The source '{path}' does not exist; {HELP}.")
     try:
@@ -481,7 +481,7 @@ def decode(data: str | Path | bytes | Span | Member | Image.Image | np.ndarray, 
             depth, im = declared_depth(data), data.copy()
             _upright(im)
             return _bare(im, depth), 1.
-        data = Path(data).expanduser() if isinstance(data, (str, Path)) else io.BytesIO(data if isinstance(data, bytes) else data.read())
+        data = user_path(data) if isinstance(data, (str, Path)) else io.BytesIO(data if isinstance(data, bytes) else data.read())
         return _decode_file(data, enough)
     except Rejected: raise
     except Image.DecompressionBombError: raise Rejected(f'far more than {PIXEL_LIMIT // 10**6} megapixels') from None
@@ -843,7 +843,7 @@ class Spec:
     @property
     def path(self) -> Path | None:
         "Where it lies on this machine; None for what is drawn or comes from the hub."
-        return None if self.kind == 'rendered' or (self.kind == 'hf' and not Path(self.where).expanduser().exists()) else Path(self.where).expanduser().absolute()
+        return None if self.kind == 'rendered' or (self.kind == 'hf' and not user_path(self.where).exists()) else user_path(self.where).absolute()
     @property
     def name(self) -> str:
         "What it is called in a store."
@@ -858,7 +858,7 @@ def parse_source(source: str | Path # as the user gave it
         if not rest.isdecimal() or int(rest) < 1: raise FacegenError(f"The source '{text}' was given; rendered:N with a number of faces was expected, such as rendered:2000.")
         return Spec(text, kind, rest)
     where, quota = rest, None
-    if (m := re.fullmatch(r'(.*)@(\d+)', rest, re.S)) and not Path(rest).expanduser().exists(): where, quota = m[1], int(m[2])
+    if (m := re.fullmatch(r'(.*)@(\d+)', rest, re.S)) and not user_path(rest).exists(): where, quota = m[1], int(m[2])
     if quota == 0: raise FacegenError(f"The source '{text}' was given with a quota of no face; give at least @1, or leave the source out.")
     split = column = None
     if kind == 'hf': where, split, column = re.fullmatch(r'(.*?)(?::([\w.-]+))?(?:#(.+))?', where, re.S).groups()
@@ -934,7 +934,7 @@ def download(name: str, # one of `DOWNLOADS`
     "Download a data set by name; raises `FacegenError` for a wrong checksum, and tells where to ask for what cannot be downloaded."
     if name in INSTRUCTIONS: raise FacegenError(f"'{name}' cannot be downloaded by a program: {INSTRUCTIONS[name]}")
     if name not in DOWNLOADS: raise FacegenError(f"Unknown data set '{name}'; there are {', '.join(DOWNLOADS)}, and instructions for {', '.join(INSTRUCTIONS)}.")
-    r = DOWNLOADS[name]; file, (kind, want) = Path(folder).expanduser()/r.file, r.check.split(':')
+    r = DOWNLOADS[name]; file, (kind, want) = user_path(folder)/r.file, r.check.split(':')
     if file.exists():
         if digest(file, kind) != want: raise FacegenError(f"'{file}' exists and is not the published file ({kind} {want} was expected); it is left alone, so remove it or choose another folder.")
         return file

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from .core import FacegenError, pick_device, to_float, to_uint8
+from .core import FacegenError, pick_device, to_float, to_uint8, user_path
 from .curation import cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
@@ -118,7 +118,7 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
                 ) -> Iterator[Entry]: # one an image
     "Whatever holds images, one by one; raises `FacegenError` for a path where there is none."
     if isinstance(images, (str, Path)):
-        yield from _open_path(Path(images).expanduser(), name)
+        yield from _open_path(user_path(images), name)
     elif isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4):
         for i, image in enumerate(images):
             inside = Path(image).as_posix() if isinstance(image, (str, Path)) else f'image {i}'

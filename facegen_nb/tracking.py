@@ -8,7 +8,7 @@ import contextlib, csv, errno, io, netrc, os, queue, sys, threading, time, urlli
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from .core import atomic, watched
+from .core import atomic, watched, home_dir
 
 # %% auto #0
 __all__ = ['Table', 'Tracker', 'has_key', 'start_wandb', 'Bar', 'Live', 'Watch']
@@ -88,7 +88,7 @@ def has_key() -> bool: # whether W&B would find a key without asking for one
     if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False
     if os.environ.get('WANDB_API_KEY'): return True
     host = urllib.parse.urlparse(os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai').hostname or ''
-    for f in [Path(os.environ['NETRC'])] if os.environ.get('NETRC') else [Path.home()/'.netrc', Path.home()/'_netrc']:
+    for f in [Path(os.environ['NETRC'])] if os.environ.get('NETRC') else [home/name for home in [home_dir()] if home for name in ('.netrc', '_netrc')]:
         try:
             if f.is_file() and netrc.netrc(str(f)).authenticators(host): return True
         except (netrc.NetrcParseError, OSError): continue

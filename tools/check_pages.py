@@ -105,6 +105,8 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
             found.append(f"cell {number}: an import beside other code; give imports a cell of their own")
         if re.search(r"^#\|\s*export", source, re.MULTILINE):
             found += [f"cell {number}: {fault}" for fault in encoding_faults(source)]
+            if path.name != "00_core.ipynb" and re.search(r"\bPath\.home\(|\.expanduser\(", source):
+                found.append(f"cell {number}: user_path and home_dir of core know what to say where there is no home folder")
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 found.append(f"cell {number}: the output is an error, {output['ename']}")
