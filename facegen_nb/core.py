@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, errno, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, shutil, subprocess, sys, tempfile, threading, time
+import contextlib, ctypes, errno, fnmatch, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, re, shutil, subprocess, sys, tempfile, threading, time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
@@ -456,6 +456,7 @@ def _files_in(folder: Path # an existing folder
     for where, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(where)/name).is_symlink()]
         folders[:] = [name for name in folders if name not in LITTER and name not in links]
+        folders[:] = [name for name in folders if not re.fullmatch(r'\.part-\d+', name)]
         for name in [*files, *links]:
             path = Path(where)/name
             if name not in LITTER: found[path.relative_to(folder).as_posix()] = path.lstat().st_size
@@ -467,8 +468,13 @@ def _list_output(folder: Path, kind: str, *contents: dict[str, int]) -> None:
     sizes = {name: sorted({c[name] for c in contents if name in c}) for name in names}
     write_json(folder/OUTPUT_LIST, dict(kind=kind, files=sizes))
 
+# how results look that were written before there were lists: these files and no others, the first of them at least
+_UNLISTED = {'generate': ('sheet.png', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
+             'progress': ('sheet.png', 'sheet.jpg', 'film.gif', 'film.mp4', 'progress.json', 'figure.png', 'page.html',
+                          'epochs/epoch-*.jpg')}
+
 def earlier_output(out: Path, # the folder
-                   kind: str # what it has to hold, such as 'generate'
+                   kind: str # what it has to hold: 'generate' or 'progress'
                    ) -> dict[str, int]: # its files and their sizes; none where it is new or empty
     "The files of an earlier result; raises `FacegenError` for a folder that holds anything else."
     if out.exists() and not out.is_dir():
@@ -477,6 +483,8 @@ def earlier_output(out: Path, # the folder
     try: listed = json.loads((out/OUTPUT_LIST).read_text(encoding='utf-8'))
     except (OSError, ValueError): listed = {}
     written = listed.get('files', {}) if isinstance(listed, dict) and listed.get('kind') == kind else {}
+    if not listed and (looks := _UNLISTED.get(kind, ())) and looks[0] in there:
+        written = {name: [size] for name, size in there.items() if any(fnmatch.fnmatch(name, look) for look in looks)}
     if others := [name for name, size in there.items() if size not in written.get(name, ())]:
         more = f' and {len(others) - 1:,} more' if len(others) > 1 else ''
         raise FacegenError(f"The folder '{out}' holds '{others[0]}'{more}, which no earlier `facegen {kind}` wrote there; "
@@ -496,16 +504,22 @@ def _exchange(part: Path, out: Path, kind: str, old: dict[str, int]) -> None:
         (part/name).replace(out/name)
     _list_output(out, kind, new)
 
+def _keep(part: Path, out: Path, kind: str, name: str) -> None:
+    "Put one file of an unfinished result into the folder; the rest stays as it is."
+    _list_output(out, kind, _files_in(out), {name: (part/name).stat().st_size})
+    (part/name).replace(out/name)
+
 @contextlib.contextmanager
 def output_folder(out: str | Path, # the folder that shall hold the result
-                  kind: str # which command writes it, such as 'generate'
+                  kind: str, # which command writes it, such as 'generate'
+                  resumed: str | None = None # a file that is at hand in the new folder, and kept when the block fails
                   ) -> Iterator[Path]: # a folder to write to
     "Fill a folder that is new, empty or holds an earlier result of the same kind, when the block ends without an error; any other is refused."
     out = Path(out)
     with locked(out, 'The folder'):
         for left in out.glob('.part-*'): shutil.rmtree(left, ignore_errors=True)     # of a process that was killed
         old = earlier_output(out, kind)
-        if not out.is_dir():
+        if not out.is_dir() and resumed is None:
             with atomic(out) as part:
                 part.mkdir()
                 yield part
@@ -513,8 +527,12 @@ def output_folder(out: str | Path, # the folder that shall hold the result
             return
         part = out/f'.part-{os.getpid()}'                # inside: the folder itself may be a mount or the current folder
         try:
-            part.mkdir()
-            yield part
+            part.mkdir(parents=True)
+            if resumed in old: shutil.copy2(out/resumed, part/resumed)
+            try: yield part
+            except BaseException:
+                if resumed and (part/resumed).is_file(): _keep(part, out, kind, resumed)
+                raise
             _exchange(part, out, kind, old)
         except OSError as ex:
             if ex.errno is not None and ex.filename is None: ex.filename = str(out)
