@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 from PIL import Image
-from .core import FacegenError, Later, atomic, progress, write_json, user_path
+from .core import FacegenError, Later, atomic, locked, progress, write_json
 from .datasheets import write_datasheet
+from .people import FileNames, Folder, Layout, Rule, count_image, name_by_file, name_by_table, name_folders, name_image, read_rule, table_beside
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
-from .sources import Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, open_source, parse_source, source_names
+from .sources import UNPACKED, Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, open_source, parse_source, source_names
 from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
-__all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'COLLECTIONS', 'PARTS', 'FORMAT', 'STEPS', 'BATCH',
-           'FAR_BATCH', 'Work', 'COMMIT', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
-           'cut_aligned', 'small_reason', 'cut_marked', 'folder_rule', 'folder_identity', 'folder_identities',
-           'check_fractions', 'person_key', 'split_keys', 'split_people', 'Growing', 'Cropped', 'npy_header', 'locked',
-           'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'named_rows',
-           'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered',
-           'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify',
-           'curate_source', 'curate', 'nothing_text', 'output_errors', 'known_people', 'plot_funnel']
+__all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH', 'FAR_BATCH',
+           'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
+           'cut_aligned', 'small_reason', 'cut_marked', 'check_fractions', 'person_key', 'split_keys', 'split_people',
+           'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making',
+           'hash_rows', 'table_hash', 'SourceNames', 'People', 'table', 'finish_store', 'StoreFolder', 'FaceStore',
+           'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected', 'refuse', 'worker',
+           'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage', 'curate_source', 'count_files',
+           'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors', 'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -142,37 +143,6 @@ def cut_marked(e: Entry, # with marks
         else: faces.append((name(m), f))
     return faces, rejects
 
-# %% ../nbs/02_curation.ipynb #020030
-COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
-    pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
-    male female man woman men women boys girls a b'''.split()) # folder names that are no persons
-
-def folder_rule(holding: Counter, # folders, and how many pictures lie directly in each
-                rule: str = 'auto' # 'auto', 'folder' (always the folder) or 'none'
-                ) -> str: # 'folder', 'none' or 'prefix' (only pictures that are called after their folder)
-    "How identities are read off the folders of a source; raises `FacegenError` for an unknown rule."
-    if rule not in ('auto', 'folder', 'none'): raise FacegenError(f"Unknown identity rule '{rule}'; use one of auto, folder, none.")
-    if rule != 'auto': return rule
-    dirs = {d: PurePosixPath(d) for d in holding}
-    nested = any(str(a) in holding for d in dirs.values() for a in d.parents)
-    loose = any(not d.name or d.name.lower() in COLLECTIONS or re.match(r'\d+--', d.name) for d in dirs.values())
-    return 'folder' if len(holding) > 1 and not nested and not loose and np.median(list(holding.values())) < 600 else 'prefix'
-
-def folder_identity(path: str, # inside a source, with forward slashes
-                    rule: str # what `folder_rule` found
-                    ) -> str | None: # a name, or None where it is unknown
-    "Whose face a picture shows, by its path."
-    p = PurePosixPath(path); name = p.parent.name or None
-    if rule == 'prefix' and not (name and re.fullmatch(re.escape(name) + r'_\d+', p.stem)): return None
-    return None if rule == 'none' else name
-
-def folder_identities(paths: Sequence[str], # paths inside one source, with forward slashes
-                      rule: str = 'auto' # 'auto', 'folder' (always the folder) or 'none'
-                      ) -> list[str | None]: # a name, or None where it is unknown
-    "Identities from a folder layout, by the rule above."
-    rule = folder_rule(Counter(str(PurePosixPath(p).parent) for p in paths), rule)
-    return [folder_identity(p, rule) for p in paths]
-
 # %% ../nbs/02_curation.ipynb #020034
 PARTS = ('train', 'validation', 'test') # in the order of the fractions
 
@@ -255,16 +225,6 @@ def npy_header(n: int # number of faces
     h = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {SIDE}, {SIDE}, 3), }}".ljust(117) + '\n'
     return b'\x93NUMPY\x01\x00' + struct.pack('<H', 118) + h.encode()
 
-def locked(path: Path, # a file
-           what: str # what it stands for, for the message
-           ) -> Any: # keep it; closing it, or dying, frees the lock
-    "Lock a file for this process; raises `FacegenError` where another process holds it. Without effect where locks are unknown."
-    f = open(path, 'w', encoding='utf-8')
-    try: import fcntl; fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError: f.close(); raise FacegenError(f"Another process is writing {what} at this moment; wait for it, or choose another folder.") from None
-    except (ImportError, OSError): pass
-    return f
-
 # %% ../nbs/02_curation.ipynb #020046
 class StoreFiles:
     "The files of a store in the making, new or as an interrupted run left them."
@@ -273,7 +233,7 @@ class StoreFiles:
                  request: Any # everything that decides what the store will hold; another request starts anew
                  ):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.lock, self.closed = folder, locked(folder/'lock', f"the store in '{folder}'"), False
+        self.folder, self.closed = folder, False
         request = json.dumps(request, sort_keys=True, default=str)
         self.reasons: Counter = Counter()
         self.at: dict[str, Any] = dict(source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0)) # how far the work has come
@@ -283,8 +243,7 @@ class StoreFiles:
     def __len__(self) -> int: return self.images.size // (SIDE * SIDE * 3)
 
     def _starts(self, request: str) -> None:
-        for f in self.folder.iterdir():
-            if f.name != 'lock': f.unlink()
+        for f in self.folder.iterdir(): f.unlink()
         self.images, self.rows, self.list, self.journal = (Growing(self.folder/f, head=h) for f, h in self._files())
         (self.folder/'request.json').write_text(request, encoding='utf-8')
 
@@ -339,7 +298,7 @@ class StoreWriter(StoreFiles):
     def spared(self, c: Cropped) -> Cropped:
         "What became of an entry, without its faces where somebody asked to be left out, who is counted and named nowhere."
         path, who = PurePosixPath(c.source), c.identity or ''      # a source of the hub puts its name before a person's
-        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(f'{path.parts[0]}-'), c.source, path.name, path.stem, *path.parts)}):
+        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), c.source, path.name, path.stem, *path.parts)}):
             self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         return c
 
@@ -347,7 +306,7 @@ class StoreWriter(StoreFiles):
         "Append faces, list rejects, count the steps."
         for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
         for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
-        self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces))
+        self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces), gave=bool(c.faces))
 
     def commit(self, **at: Any # how far the work has come
                ) -> None:
@@ -365,20 +324,26 @@ class StoreWriter(StoreFiles):
         if self.closed: return
         self.closed = True
         for f in (self.images, self.rows, self.list, self.journal): f.file.close()
-        self.lock.close()
 
 # %% ../nbs/02_curation.ipynb #020050
 @contextlib.contextmanager
 def making(out: Path, # the store's folder
-           request: Any # everything that decides what it will hold
+           request: Any, # everything that decides what it will hold
+           overwrite: bool = True # whether a store may be there when the lock is given
            ) -> Iterator[StoreWriter]:
     "A store in the making: gets its name when the block ends; stays, to be resumed, when it is interrupted; goes, when it cannot be made."
-    w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
-    try: yield w
-    except FacegenError: w.close(); shutil.rmtree(w.folder); raise
-    finally: w.close()
-    for f in w.FILES: (w.folder/f).unlink(missing_ok=True)
-    with atomic(out) as tmp: w.folder.rename(tmp)
+    with locked(out, 'The store'):
+        if not overwrite and (out/'store.json').is_file():         # another process has just made it
+            raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder.")
+        w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
+        try: yield w
+        except FacegenError:
+            w.close()
+            shutil.rmtree(w.folder)
+            raise
+        finally: w.close()
+        for f in w.FILES: (w.folder/f).unlink(missing_ok=True)
+        with atomic(out) as tmp: w.folder.rename(tmp)
 
 # %% ../nbs/02_curation.ipynb #020053
 def hash_rows(h: Any, # a hash that has seen the digest of the pixels
@@ -394,22 +359,115 @@ def table_hash(pixels: str, # hexadecimal digest of all pixels in order
     h = hashlib.sha256(pixels.encode()); hash_rows(h, source, identity, split)
     return h.hexdigest()[:16]
 
-def named_rows(w: StoreWriter, # all faces are in it
-               names: Sequence[str], # of the sources
-               named: Sequence[bool], # whether identities come from the source
-               rule: str # 'auto', 'folder' or 'none'
-               ) -> Callable[[], Iterator[tuple[list, str | None]]]: # rows, each with its identity; may be called again and again
-    "Find out how the folders of each source are to be read, and give back a reader of named rows."
-    path = lambda r: r[1][len(names[r[0]]) + 1:]
-    holding = [Counter() for _ in names]
-    for r in w.read():
-        if not named[r[0]]: holding[r[0]][str(PurePosixPath(path(r)).parent)] += 1
-    rules = [folder_rule(h, rule) for h in holding]
-    def who(r: list) -> str | None:
-        if named[r[0]]: return r[3]
-        return folder_identity(path(r), rules[r[0]]) if r[2] == r[1] else None          # one of several faces in a picture: whose folder it is says nothing
-    return lambda: ((r, who(r)) for r in w.read())
+# %% ../nbs/02_curation.ipynb #02053a
+@dataclass
+class SourceNames:
+    "What is known of a source before its people are named."
+    name: str # in the store
+    people: str # whose numbering of people it has; sources that share it share their people
+    named: bool = False # whether its rows carry identities
+    certain: bool = False # whether its folders are known to be people
+    path: Path | None = None # a folder in which a table of people may lie
 
+class People:
+    "The people of a store in the making: who is on each row, and what was recognised."
+    def __init__(self, w: StoreWriter, # all faces are in it
+                 sources: Sequence[SourceNames], # in order
+                 rule: Rule, # how people are read
+                 same_people: bool = False # whether equal names in several sources mean one person
+                 ):
+        self.w, self.sources, self.rule, self.same_people = w, sources, rule, same_people
+        self.layouts = self._layouts()
+        self.warnings = [f'{s.name}: {text}' for s, x in zip(sources, self.layouts) for text in x.warnings]
+        self.spaces: dict[str, set[str]] = {}                      # name: the numberings of people that have it
+        self.report = self._count()
+        self.shared = set() if same_people else {who for who, spaces in self.spaces.items() if len(spaces) > 1}
+        self.count = sum(len(x) if who in self.shared else 1 for who, x in self.spaces.items())
+        if self.shared:
+            self.warnings.append(f"{len(self.shared):,} names occur in several sources, such as '{min(self.shared)}': they were kept apart as different "
+                                 'people, on one side of the split; if equal names are equal people, use --same-people')
+
+    def _inside(self, row: list) -> str: return row[1][len(self.sources[row[0]].name) + 1:]
+
+    def _layouts(self) -> list[Layout]:
+        folders: list[dict[str, Folder]] = [{} for _ in self.sources]
+        last = None
+        for row in self.w.read():
+            if row[1] != last and not self.sources[row[0]].named: count_image(folders[row[0]], self._inside(row))
+            last = row[1]
+        return [name_folders(f, self.rule, s.certain) for f, s in zip(folders, self.sources)]
+
+    def _who(self, row: list) -> str | None:
+        return row[3] if self.sources[row[0]].named else name_image(self.layouts[row[0]], self.rule, self._inside(row))
+
+    def _count(self) -> list[dict[str, Any]]:
+        "What was recognised in each source."
+        faces, unknown, people = Counter(), Counter(), [set() for _ in self.sources]
+        folders, files, lines = [set() for _ in self.sources], [FileNames() for _ in self.sources], {}
+        for row in self.w.read():
+            i, who, path = row[0], self._who(row), self._inside(row)
+            if self.rule.kind == 'csv': self._meet_line(row, lines)
+            if who is None or row[2] != row[1]:
+                unknown[i] += 1
+                files[i].add(path)
+                continue
+            faces[i] += 1
+            people[i].add(who)
+            folders[i].add(PurePosixPath(path).parent)
+            self.spaces.setdefault(who, set()).add(self.sources[i].people)
+        self._check_rule(faces, lines)
+        report = [dict(source=s.name, people=len(people[i]), folders=len(folders[i]), faces=faces[i], unknown=unknown[i])
+                  for i, s in enumerate(self.sources)]
+        for i, (r, s) in enumerate(zip(report, self.sources)):
+            r['text'] = self._text(i, r)
+            if self.rule.kind != 'auto' or s.named or not r['unknown'] or r['faces'] > r['unknown']: continue
+            if s.path and (table := table_beside(s.path)): hint = f"'{table.name}' beside the images names people: use --identity 'csv:{table.name}' with its path"
+            else: hint = None if r['faces'] else files[i].hint()
+            if hint: self.warnings.append(f'{s.name}: {hint}')
+        return report
+
+    def _text(self, i: int, r: dict[str, Any]) -> str:
+        "One line on a source."
+        s, told = self.sources[i], []
+        if r['people'] and s.named:
+            how = {'file': "by the files' names", 'csv': f'by {self.rule.shown[4:]}'}.get(self.rule.kind, 'as the source names them')
+            told.append(f"{r['people']:,} people {how} ({r['faces']:,} faces)")
+        elif r['people']:
+            people = 'people' if r['people'] == r['folders'] else f"{r['people']:,} people"
+            told.append(f"{r['folders']:,} folders taken as {people} ({r['faces']:,} faces)")
+        elif not s.named: told.append('no folder was taken as a person' + (f': {x}' if (x := self.layouts[i].reason) else ''))
+        if r['unknown']: told.append(f"{r['unknown']:,} faces of unknown people")
+        return f"{s.name}: {'; '.join(told)}"
+
+    def _meet_line(self, row: list, lines: dict[str, str]) -> None:
+        "Note which line of the table names an image; raises `FacegenError` where a bare file name fits two of them."
+        if not (found := name_by_table(self.rule, self.sources[row[0]].name, self._inside(row))): return
+        key = found[1]
+        if lines.setdefault(key, row[1]) != row[1]:
+            raise FacegenError(f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' are called so; give paths.")
+
+    def _check_rule(self, faces: Counter, lines: dict[str, str]) -> None:
+        "Refuse a pattern or a table that fits nothing; say which lines of a table gave no face."
+        if self.rule.kind not in ('file', 'csv'): return
+        if not faces.total():
+            example = next((self._inside(row) for row in self.w.read()), '')
+            what = f"The pattern '{self.rule.text[5:]}'" if self.rule.kind == 'file' else f'The table {self.rule.shown[4:]}'
+            raise FacegenError(f"{what} fits none of the images, such as '{example}'; give one that does, or --identity none.")
+        if self.rule.kind == 'csv' and (missing := self.rule.table.keys() - lines.keys()):
+            self.warnings.append(f"{len(missing):,} lines of {self.rule.shown[4:]} name images that gave no face, such as '{min(missing)}'")
+
+    def rows(self) -> Iterator[tuple[list, str | None, str]]:
+        "Every row with its identity and with its key: faces with equal keys stand on one side of the split."
+        owners = {s.people: s.name for s in reversed(self.sources)}
+        for row in self.w.read():
+            source, who = self.sources[row[0]], self._who(row)
+            folder = PurePosixPath(self._inside(row)).parent.as_posix()
+            group = self.layouts[row[0]].group.get(folder)
+            key = f'i:{who}' if who else f'g:{source.name}/{group}' if group else f's:{row[1]}'
+            identity = None if row[2] != row[1] else f'{owners[source.people]}/{who}' if who in self.shared else who
+            yield row, identity, key
+
+# %% ../nbs/02_curation.ipynb #02053b
 def table(rows: Sequence[tuple[list, str | None]], # faces and identities
           split: Sequence[str] # their parts
           ) -> Any: # a pyarrow table
@@ -423,34 +481,41 @@ def table(rows: Sequence[tuple[list, str | None]], # faces and identities
 
 # %% ../nbs/02_curation.ipynb #020054
 def finish_store(w: StoreWriter, # holds at least one face
-                 names: Sequence[str], # of the sources
-                 named: Sequence[bool], # whether their identities come from the source
+                 people: People, # who is on each row
                  split: Sequence[float], # fractions of people
                  seed: int, # of the split
-                 rule: str, # how identities are read off folders
                  meta: dict[str, Any] # what else store.json shall say
                  ) -> None:
     "Split the people, write the table, the header and store.json: the folder becomes a store."
     import pyarrow.parquet as pq
-    n, rows = len(w), named_rows(w, names, named, rule)
-    keys, known, width = np.zeros(n, np.uint64), np.zeros(n, bool), 0
-    for i, (r, who) in enumerate(rows()): keys[i], known[i], width = person_key(f's:{r[1]}' if who is None else f'i:{who}', seed), who is not None, max(width, len(r[10] or ()))
-    part = split_keys(keys, split); sides = [np.unique(keys[part == k]) for k in range(3)]
+    n, known, width = len(w), 0, 0
+    keys = np.zeros(n, np.uint64)
+    for i, (row, who, key) in enumerate(people.rows()):
+        keys[i] = person_key(key, seed)
+        known, width = known + (who is not None), max(width, len(row[10] or ()))
+    part = split_keys(keys, split)
+    sides = [np.unique(keys[part == k]) for k in range(3)]
     if any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError('a person came out on two sides of the split; this is a fault of facegen_nb')
     factors = np.lib.format.open_memmap(w.folder/'factors.npy', 'w+', np.float32, (n, width)) if width else None
-    h, out, stream = hashlib.sha256(w.images.mark()[1].encode()), None, rows()
+    h, out, stream = hashlib.sha256(w.images.mark()[1].encode()), None, ((row, who) for row, who, _ in people.rows())
     for i in range(0, n, 8192):
-        block = list(islice(stream, 8192)); to = [PARTS[p] for p in part[i:i+8192]]
+        block, to = list(islice(stream, 8192)), [PARTS[p] for p in part[i:i+8192]]
         hash_rows(h, (r[2] for r, _ in block), (who for _, who in block), to)
         if factors is not None: factors[i:i+8192] = [r[10] or [np.nan] * width for r, _ in block]
-        t = table(block, to); out = out or pq.ParquetWriter(w.folder/'faces.parquet', t.schema, compression='zstd'); out.write_table(t)
+        t = table(block, to)
+        out = out or pq.ParquetWriter(w.folder/'faces.parquet', t.schema, compression='zstd')
+        out.write_table(t)
     out.close()
     if factors is not None: factors.flush()
-    w.images.file.seek(0); w.images.file.write(npy_header(n)); w.images.file.flush()
-    write_json(w.folder/'store.json', dict(format=FORMAT, faces=n, hash=h.hexdigest()[:16], pixels=w.images.mark()[1],
-        **meta, people=int(np.unique(keys[known]).size), faces_without_identity=int((~known).sum()), split=dict(zip(PARTS, check_fractions(split))),
-        seed=seed, faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)}, people_by_split={k: len(s) for k, s in zip(PARTS, sides)}))
+    w.images.file.seek(0)
+    w.images.file.write(npy_header(n))
+    w.images.file.flush()
+    write_json(w.folder/'store.json', dict(
+        format=FORMAT, faces=n, hash=h.hexdigest()[:16], pixels=w.images.mark()[1], **meta, people=people.count,
+        faces_without_identity=n - known, split=dict(zip(PARTS, check_fractions(split))), seed=seed,
+        faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)},
+        people_by_split={k: len(s) for k, s in zip(PARTS, sides)}))
 
 # %% ../nbs/02_curation.ipynb #020056
 class StoreFolder:
@@ -458,7 +523,7 @@ class StoreFolder:
     def __init__(self, path: str | Path # the folder that `curate` wrote
                  ):
         import pyarrow.parquet as pq
-        self.path = user_path(path)
+        self.path = Path(path).expanduser()
         if not self.path.is_dir(): raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
         missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path/f).is_file()]
         if missing: raise FacegenError(f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`.")
@@ -655,7 +720,7 @@ def add_rendered(w: StoreWriter, # the store in the making
         for k, (x, p) in enumerate(zip(images, person), i):
             name = f'{source}/{p:06d}_{k % each}'
             w.add(number, name, name, Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'rendered-{p:06d}', None, people[p].numpy())
-        w.counts.update(dict.fromkeys(STEPS, len(images))); w.commit(entries=i + len(images))
+        w.counts.update(dict.fromkeys((*STEPS, 'gave'), len(images))); w.commit(entries=i + len(images))
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
 # %% ../nbs/02_curation.ipynb #020074
@@ -687,28 +752,81 @@ def identify(spec: Spec # a source
 # %% ../nbs/02_curation.ipynb #020076
 COMMIT = 1024 # faces or entries after which what was written is made to last
 
+def name_entry(c: Cropped, # what became of an entry; changed in place
+               rule: Rule, # how people are read
+               source: str # the source's name
+               ) -> None:
+    "Fill in the person where file names or a table say it."
+    path = c.source[len(source) + 1:]
+    if rule.kind == 'file': c.identity = name_by_file(rule, path)
+    elif rule.kind == 'csv': c.identity = (name_by_table(rule, source, path) or (None,))[0]
+
+def refuse_damage(src: Source, # read to its end
+                  reasons: Counter # why images were rejected
+                  ) -> None:
+    "Raise `FacegenError` where an archive is damaged."
+    lost = [(n, r) for r, n in reasons.items() if r.startswith(UNPACKED)]
+    if not (damage := src.damage or (f'{sum(n for n, _ in lost):,} files {lost[0][1]}' if lost else None)): return
+    raise FacegenError(f"The source '{src.name}' is damaged ({damage}); get it anew, or keep what could be read with --allow-damaged.")
+
 def curate_source(w: StoreWriter, # the store in the making
                   number: int, # of the source
                   src: Source, # opened
-                  crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]] # does the work, batch by batch, in order
+                  crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]], # does the work, batch by batch, in order
+                  rule: Rule = Rule(), # how people are read
+                  allow_damaged: bool = True # whether what a damaged archive gave is kept
                   ) -> dict[str, Any]: # what store.json says about the source
     "Read one source to its end or to its quota; goes on where an interrupted run stood."
     stream, names, n, kept, full, saved = src.entries(), '', 0, w.at['kept'], False, w.at['entries']
-    chain = lambda h, s: hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
+    def chain(h: str, s: str) -> str: return hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
     for e in islice(stream, w.at['entries']): n, names = n + 1, chain(names, e.source)
-    if (n, names) != (w.at['entries'], w.at['names']): raise FacegenError(f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, so start again.")
+    if (n, names) != (w.at['entries'], w.at['names']):
+        raise FacegenError(f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, so start again.")
     for batch in crop(watched_share(stream, src.share)):
         for c in batch:
+            if rule.kind in ('file', 'csv') and src.people is None: name_entry(c, rule, src.name)
             n, names, c = n + 1, chain(names, c.source), w.spared(c)
             if src.quota and (extra := kept + len(c.faces) - src.quota) > 0: c.faces, c.found = c.faces[:-extra], c.found - extra
-            kept += len(c.faces); w.take(number, c)
+            kept += len(c.faces)
+            w.take(number, c)
             if full := src.quota is not None and kept >= src.quota: break
         if full: break
-        if len(w) - w.saved >= COMMIT or n - saved >= COMMIT: w.commit(entries=n, names=names, kept=kept); saved = n
+        if len(w) - w.saved >= COMMIT or n - saved >= COMMIT:
+            w.commit(entries=n, names=names, kept=kept)
+            saved = n
+    if not allow_damaged: refuse_damage(src, w.reasons)
     w.counts['files'] += n + (0 if full else src.others)
     told = src.describe() | ({'licence': src.licence} if src.licence else {})
     if src.quota: told |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
+    if not full: told |= {k: v for k, v in dict(passed_over=dict(src.passed), archives=len(src.archives), archives_such_as=src.archives[:5], links=dict(src.links)).items() if v}
     return told
+
+# %% ../nbs/02_curation.ipynb #02076a
+UNREAD = ('the archive is damaged', 'the archive unpacks to', 'folder cannot be opened') # reasons that stand for files nobody could count
+
+def count_files(w: StoreWriter # all sources are read
+                ) -> dict[str, Any]: # numbers of files
+    "What became of the files that were found: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
+    told = w.at['told']
+    unread = sum(n for r, n in w.reasons.items() if r.startswith(UNREAD))
+    archives = sum(n for r, n in w.reasons.items() if r.startswith('archive in a'))
+    passed = sum((Counter(t.get('passed_over', {})) for t in told), Counter())
+    names = [a for t in told for a in t.get('archives_such_as', ())]
+    links = sum((Counter(t.get('links', {})) for t in told), Counter())
+    return dict(found=w.counts['files'] - unread, with_face=w.counts['gave'], archives=archives, passed_over=passed.total(),
+                without_face=w.counts['pictures'] - w.counts['gave'] - archives - unread,
+                endings=dict(passed.most_common()), archives_such_as=names[:5], links=dict(links))
+
+def found_text(files: dict[str, Any] # as `count_files` gives them
+               ) -> str: # one line, or two
+    "What became of the files that were found, in words."
+    parts = [f"{files['with_face']:,} images with a face", f"{files['without_face']:,} without"]
+    if files['archives']: parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
+    if files['passed_over']:
+        endings = [f'{n:,} {e}' for e, n in files['endings'].items()]
+        parts.append(f"{files['passed_over']:,} passed over ({', '.join(endings[:6])}{' ...' if len(endings) > 6 else ''})")
+    links = [f'{n:,} links to folders {what}' for what, n in files['links'].items()]
+    return f"{files['found']:,} files found: {', '.join(parts)}" + ''.join(f'\n{x}' for x in links)
 
 # %% ../nbs/02_curation.ipynb #020078
 def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or any other word that `parse_source` takes
@@ -721,28 +839,36 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            min_side: float = 0, # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
            split: Sequence[float] = (.9, .05, .05), # fractions of people for train, validation, test
            seed: int = 0, # of the split, of quotas and of rendered faces
-           identity: str = 'auto', # 'auto', 'folder' or 'none': see `folder_rule`
+           identity: str = 'auto', # whose face an image shows: one of `people.KINDS`
+           same_people: bool = False, # whether equal names in several sources mean one person
+           allow_damaged: bool = False, # whether what a damaged archive gave is kept
            without: Sequence[str] = (), # names of people, folders or pictures that are to be left out
            overwrite: bool = False, # replace a store that is there
            device: str | None = None, # where the detector computes
            workers: int | None = None, # threads, or workers of the cluster; None: one a core
            engine: str = 'local', # 'local': threads of this process; 'ray': a Ray cluster
-           tell: Callable[[str], None] | None = None # is told, in a sentence, when an interrupted run is resumed
+           tell: Callable[[str], None] | None = None # is given sentences for the user; without it, warnings are Python's
            ) -> FaceStore: # the store, opened
-    "Make a `FaceStore` of pictures; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
-    sources, out = [sources] if isinstance(sources, (str, Path)) else list(sources), user_path(out); out = out.resolve() if out.is_symlink() else out
+    "Make a `FaceStore` of images; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
+    sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    out = Path(out).expanduser()
+    out = out.resolve() if out.is_symlink() else out
     crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
-    split, specs = check_fractions(split), [parse_source(s) for s in sources]; folder_rule(Counter(), identity); check_request(specs, out, crop, overwrite)
-    names = source_names(specs); opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
+    split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)
+    check_request(specs, out, crop, overwrite)
+    names = source_names(specs)
+    opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
     if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
-    asked, named, workers = workers, [src is None or (src.named and identity != 'none') for src in opened], workers or os.cpu_count() or 1
-    recipe = crop.recipe()
-    request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed, identity=identity, pillow=PIL.__version__)
+    asked, workers, recipe = workers, workers or os.cpu_count() or 1, crop.recipe()
+    request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed,
+                   identity=[rule.shown, rule.content, same_people], pillow=PIL.__version__)
     without = [without] if isinstance(without, str) else list(without)
     if without: request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
-    with output_errors(out), making(out, request) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
-        warnings.filterwarnings('ignore', module='PIL'); warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.without = frozenset(map(plain_name, without)); w.met = {n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())}     # places, not names: what is written names nobody
+    with output_errors(out), making(out, request, overwrite) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', module='PIL')
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        w.without = frozenset(map(plain_name, without))
+        w.met = {n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())}     # places, not names: what is written names nobody
         if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
@@ -751,24 +877,44 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
         else: run = lambda s: in_order(pool, work, batches(s, BATCH), 2*workers, lambda b: sum(e.held for e in b))
         for i, (src, name) in enumerate(zip(opened, names)):
             if i < w.at['source']: continue
-            told = add_rendered(w, i, name.partition('#')[0], seed) if src is None else curate_source(w, i, src, run)
+            if src is None: told = add_rendered(w, i, name.partition('#')[0], seed)
+            else: told = curate_source(w, i, src, run, rule, allow_damaged)
             w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], told])
-        if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons))
-        finish_store(w, names, named, split, seed, identity, dict(crop=recipe, counts={s: w.counts[s] for s in STEPS}, rejected=sum(w.reasons.values()), identity_rule=identity, sources=w.at['told']))
-        if tell and (lost := [n for n in without if plain_name(n) not in w.met]): tell(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
+        if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons, count_files(w)))
+        people = People(w, [source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))], rule, same_people)
+        if lost := [n for n in without if plain_name(n) not in w.met]:
+            people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
+        finish_store(w, people, split, seed, dict(
+            crop=recipe, counts={s: w.counts[s] for s in STEPS}, found=count_files(w), rejected=sum(w.reasons.values()), identity_rule=rule.shown,
+            identities=people.report, warnings=[x for x in people.warnings if not x.startswith('Asked to be left out')], sources=w.at['told']))
         write_datasheet(w.folder)
+    for text in people.warnings: tell(text) if tell else warnings.warn(text, stacklevel=2)
     return FaceStore(out)
+
+def source_people(spec: Spec, # a source
+                  src: Source | None, # the same, opened; None where it is rendered
+                  name: str, # what it is called in the store
+                  number: int, # its place among the sources
+                  rule: Rule # how people are read
+                  ) -> SourceNames: # what is known before its people are named
+    "Whether a source names people itself, and whose names these are."
+    if src is None: return SourceNames(name, 'rendered', named=True)
+    if rule.kind in ('file', 'csv') and src.people is None: return SourceNames(name, 'csv' if rule.kind == 'csv' else str(number), named=True)
+    return SourceNames(name, src.people or str(number), src.named and rule.kind != 'none', spec.kind == 'lfw', spec.path)
 
 # %% ../nbs/02_curation.ipynb #020079
 def nothing_text(sources: Sequence, # as given
                  counts: Counter, # the funnel
-                 reasons: Counter # why pictures were rejected
+                 reasons: Counter, # why images were rejected
+                 files: dict[str, Any] # as `count_files` gives them
                  ) -> str: # one sentence
     "The sentence for sources without a single usable face."
     what = ', '.join(f"'{s}'" for s in sources)
-    if not counts['pictures']: return f'No picture was found in {what} ({counts["files"]} other files); give a folder or an archive that holds JPEG or PNG files.'
+    if not counts['pictures']:
+        met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'
+        return f'No picture was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files.'
     why = '; '.join(f'{n} x {r}' for r, n in reasons.most_common(3))
-    return f'None of the {counts["pictures"]} pictures in {what} could be used ({why}); give other pictures or another box.'
+    return f"None of the {counts['pictures']} pictures in {what} could be used ({why}); give other pictures or another box."
 
 @contextlib.contextmanager
 def output_errors(out: Path # the store's folder

@@ -4,7 +4,7 @@
 
 # %% ../nbs/02c_sources.ipynb #020004
 from __future__ import annotations
-import bz2, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, os, re, stat, tarfile, threading, urllib.request, zipfile
+import bz2, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, lzma, os, re, stat, tarfile, threading, unicodedata, urllib.request, zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from .core import FacegenError, atomic, sha256, user_path
 from .workers import need, portions
 
 # %% auto #0
-__all__ = ['FILE_LIMIT', 'PICTURES', 'ARCHIVES', 'HELP', 'PIXEL_LIMIT', 'JPEG_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS',
-           'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span',
-           'zip_file', 'Member', 'Mark', 'Entry', 'is_picture_name', 'clean_name', 'size_reason', 'Source',
+__all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT', 'JPEG_LIMIT',
+           'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS',
+           'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member', 'Mark', 'Entry', 'is_service', 'passed_over',
+           'is_picture_name', 'clean_name', 'inside_name', 'person_name', 'short_text', 'size_reason', 'Source',
            'shuffle_key', 'FolderSource', 'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'tar_entry',
            'TarSource', 'ZipSource', 'open_files', 'Depth', 'declared_depth', 'to_8_bits', 'to_rgb', 'decode',
            'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined', 'open_lfw', 'find_file',
@@ -30,6 +31,7 @@ __all__ = ['FILE_LIMIT', 'PICTURES', 'ARCHIVES', 'HELP', 'PIXEL_LIMIT', 'JPEG_LI
 
 # %% ../nbs/02c_sources.ipynb #020010
 FILE_LIMIT = 64 << 20 # bytes: a larger file is not read
+UNPACKED = 'cannot be unpacked:' # how the reason begins where a member of an archive is damaged
 
 class Rejected(Exception):
     "A picture that is not used; its text is the reason."
@@ -63,7 +65,7 @@ class Member:
         try:
             z = zip_file(self.path)
             with z.open(z.infolist()[self.index]) as f: return f.read(FILE_LIMIT)
-        except Exception as e: raise Rejected(f'cannot be unpacked: {type(e).__name__}: {clean_name(str(e))[:100]}') from None # a stranger's bytes: anything may go wrong
+        except Exception as e: raise Rejected(f'{UNPACKED} {type(e).__name__}: {short_text(e)}') from None # a stranger's bytes: anything may go wrong
 
 # %% ../nbs/02c_sources.ipynb #020012
 @dataclass(frozen=True)
@@ -92,19 +94,53 @@ class Entry:
         return len(self.data) if isinstance(self.data, bytes) else 0
 
 # %% ../nbs/02c_sources.ipynb #020014
-PICTURES = frozenset('.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .heic .avif'.split()) # names that promise a picture
-ARCHIVES = ('.zip', '.tar', '.tgz', '.tar.gz', '.tbz2', '.tar.bz2') # names that promise an archive
+PICTURES = frozenset('.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .pnm .pbm .heic .heif .hif .avif'.split()) # endings of images
+ARCHIVES = tuple('.zip .tar .tgz .tar.gz .tbz2 .tar.bz2 .txz .tar.xz .tar.zst .tzst .7z .rar'.split()) # endings of archives
+SERVICE = frozenset(('__macosx', '@eadir', '@__thumb', '#recycle', '@recycle', '#snapshot', '$recycle.bin', 'lost+found',
+                     'system volume information')) # folders that programs make for themselves
+HIDDEN = 'hidden or made by a program' # what is counted under these words
+
+def is_service(folder: str # a folder's name
+               ) -> bool: # True where its files are passed over
+    "Whether a folder is hidden, or was made by a program: thumbnails, checkpoints, a recycle bin."
+    return folder.startswith('.') or folder.lower() in SERVICE
+
+def passed_over(name: str # a file name or a path inside a source
+                ) -> str | None: # what it is counted under; None for a candidate
+    "Why a file is not read: it is hidden, or has another ending than images have."
+    *folders, last = PurePosixPath(name.replace('\\', '/')).parts or ('',)
+    if any(map(is_service, folders)) or last.startswith('.') or last.lower() in ('thumbs.db', 'desktop.ini'): return HIDDEN
+    ending = Path(last).suffix.lower()
+    return None if ending in PICTURES else clean_name(ending)[:12] or 'no ending'
 
 def is_picture_name(name: str # a file name or a path
-                    ) -> bool: # True when the ending promises a picture
+                    ) -> bool: # True when the ending promises an image
     "Whether a file is a candidate at all; hidden files and the shadows that macOS leaves in archives are not."
-    parts = PurePosixPath(name.replace('\\', '/')).parts
-    return bool(parts) and Path(parts[-1]).suffix.lower() in PICTURES and not parts[-1].startswith('.') and '__MACOSX' not in parts
+    return passed_over(name) is None
 
 def clean_name(name: str # a name as the file system or the archive gave it
                ) -> str: # the same in valid Unicode, on one line
-    "A name that can be written to a table, whatever bytes it held."
-    return ''.join(c if c.isprintable() else '�' for c in name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace'))
+    "A name that can be written to a table, whatever bytes it held: bytes that are no UTF-8 are read as Latin-1."
+    text = ''.join(chr(ord(c) - 0xDC00) if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name)
+    text = text.encode('utf-8', 'surrogatepass').decode('utf-8', 'replace')
+    return ''.join(c if c.isprintable() else '�' for c in text)
+
+def inside_name(name: str # of a file, as the archive or the folder has it
+                ) -> str: # the same, with forward slashes between folders
+    "A path inside a source. Archives of some programs on Windows have backslashes between their folders."
+    return clean_name(name if '/' in name else name.replace('\\', '/'))
+
+def person_name(name: Any # as a folder, a table or a data set gives it
+                ) -> str | None: # None where nothing is left of it
+    "The name of a person, the same for both spellings of accents, without white space around it."
+    return unicodedata.normalize('NFC', clean_name(str(name))).strip() or None
+
+def short_text(e: Exception | str, # an error, or its text
+               n: int = 160 # characters
+               ) -> str: # one line
+    "The text of an error: what is too long loses its middle, since long names come first and the cause comes last."
+    text = re.sub(r'<[^>]*>', '', clean_name(str(e))).strip()
+    return text if len(text) <= n else f'{text[:n // 3]} ... {text[-n * 2 // 3 + 5:]}'
 
 def size_reason(size: int # bytes
                 ) -> str | None: # why a file of this size is not read; None when it is
@@ -117,13 +153,31 @@ class Source:
     "What all sources share: `entries()`, `share()`, `describe()`, `shuffle(seed)`."
     kind = 'folder' # for store.json
     named = False # True where entries carry identities; False: they are read off the folders
+    people: str | None = None # whose numbering of people this is: sources that share it share their people; None: its own
     licence: str | None = None # as its givers state it
     quota: int | None = None # faces that are wanted at most
     seed: int | None = None # of the order; None: the order of the source
     def __init__(self, path: str | Path, # where it is
                  name: str # what it is called in the store
                  ):
-        self.path, self.name, self.others, self.done, self.count, self.bytes = Path(path), name, 0, 0, 0, 0
+        self.path, self.name, self.done, self.count, self.bytes = Path(path), name, 0, 0, 0
+        self.start_count()
+
+    def start_count(self) -> None:
+        "Nothing has been met yet."
+        self.passed: Counter = Counter()                          # files that are no candidates, by their ending
+        self.archives: list[str] = []                             # archives inside the source, which are not read
+        self.links: Counter = Counter()                           # links to folders, by what became of them
+        self.damage: str | None = None                            # why reading stopped before the end
+
+    @property
+    def others(self) -> int:
+        "Files met that are no candidates."
+        return sum(self.passed.values())
+
+    def _archive(self, source: str, where: str) -> Entry:
+        self.archives.append(source)
+        return Entry(source, reason=f'archive in {where}; give it as a source of its own')
 
     def entries(self) -> Iterator[Entry]:
         "One `Entry` a picture, in an order that never changes."
@@ -157,37 +211,77 @@ def shuffle_key(seed: int, # of the order
 
 # %% ../nbs/02c_sources.ipynb #020026
 class FolderSource(Source):
-    "All pictures below a folder, in sorted order."
+    "All images below a folder, in sorted order."
     def __init__(self, path: str | Path, # the folder
                  name: str # what it is called in the store
                  ):
         super().__init__(path, name)
-        self.count = sum(len(f) for _, _, f in os.walk(self.path))
+        self.count = sum(1 for _ in self._files()) + self.others
 
     def _files(self) -> Iterator[str]:
+        self.start_count()
+        self.done = 0
         self.shut: list[OSError] = []                              # folders that cannot be opened
-        for folder, dirs, files in os.walk(self.path, onerror=self.shut.append):
-            dirs.sort()
+        self.seen: set[tuple[int, int]] = set()                    # folders that are read, by device and number
+        self._new_folder(self.path)
+        for folder, dirs, files in os.walk(self.path, onerror=self.shut.append, followlinks=True):
+            dirs[:] = [d for d in sorted(dirs) if self._enters(Path(folder), d)]
             below = Path(folder).relative_to(self.path).as_posix()
             for f in sorted(files): yield f if below == '.' else f'{below}/{f}'
 
+    def _new_folder(self, folder: Path) -> bool:
+        try: st = folder.stat()
+        except OSError: return True                                # walking says why
+        new = not st.st_ino or (st.st_dev, st.st_ino) not in self.seen
+        self.seen.add((st.st_dev, st.st_ino))
+        return new
+
+    def _enters(self, folder: Path, name: str) -> bool:
+        "Whether a folder is walked; counts what is left out."
+        path = folder/name
+        if is_service(name):
+            hidden = sum(len(files) for _, _, files in os.walk(path))
+            self.passed[HIDDEN] += hidden
+            self.done += hidden
+            return False
+        if path.is_symlink():
+            root, target = self.path.resolve(), path.resolve()
+            if root in (target, *target.parents) or target in root.parents:
+                self.links['not followed, since they lead back into the source'] += 1
+                return False
+        if not self._new_folder(path):
+            self.links['not followed, since they lead to a folder that was read'] += 1
+            return False
+        self.links['followed'] += path.is_symlink()
+        return True
+
     def entries(self) -> Iterator[Entry]:
-        "One `Entry` a picture."
+        "One `Entry` an image; one an archive, a broken link and a folder that cannot be opened."
         for f in self.line_up(self._files(), lambda f: clean_name(f'{self.name}/{f}')):
             self.done += 1
-            archive = f.lower().endswith(ARCHIVES)
-            if not archive and not is_picture_name(f): self.others += 1; continue
-            source = clean_name(f'{self.name}/{f}')
+            source, broken = f'{self.name}/{inside_name(f)}', False
+            archive, other = f.lower().endswith(ARCHIVES), passed_over(f)
+            if other and (other == HIDDEN or not archive):
+                broken = (self.path/f).is_symlink() and not (self.path/f).exists()
+                if other == HIDDEN or not broken:
+                    self.passed[other] += 1
+                    continue
+            if archive:
+                yield self._archive(source, 'a folder')
+                continue
             try: st = (self.path/f).stat()
-            except OSError as e: yield Entry(source, reason=f'cannot be opened: {e.strerror}'); continue
-            if archive: yield Entry(source, reason='archive in a folder; give it as a source of its own'); continue
+            except OSError as e:
+                yield Entry(source, reason='a link that leads nowhere' if broken else f'cannot be opened: {e.strerror}')
+                continue
             self.bytes += st.st_size if self.seed is None else 0                # with a quota, what was read ahead of it does not count
             reason = 'not a file' if not stat.S_ISREG(st.st_mode) else size_reason(st.st_size)
             yield Entry(source, None if reason else self.path/f, reason)
-        for e in self.shut: yield Entry(clean_name(f'{self.name}/{Path(e.filename).relative_to(self.path).as_posix()}'), reason=f'folder cannot be opened: {e.strerror}')
+        for e in self.shut:
+            below = Path(e.filename).relative_to(self.path).as_posix()
+            yield Entry(clean_name(f'{self.name}/{below}'), reason=f'folder cannot be opened: {e.strerror}')
 
 # %% ../nbs/02c_sources.ipynb #020033
-HELP = 'a source is a folder, a tar, tar.gz, tgz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:, kaggle:, rendered:N'
+HELP = 'a source is a folder, a tar, tar.gz, tar.bz2, tar.xz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:, kaggle:, rendered:N'
 
 def unsafe_reason(name: str # a member's name
                   ) -> str | None: # why it is not read; None when it is a plain relative path
@@ -235,25 +329,31 @@ def tar_entry(src: Source, # which archive
               packed: bool # whether its bytes have to be read now
               ) -> Entry | None: # None for what is no picture
     "What is said of a member of a tar archive."
-    source = clean_name(f'{src.name}/{m.name}')
+    source = f'{src.name}/{inside_name(m.name)}'
     reason = unsafe_reason(m.name) or ('link in an archive' if m.issym() or m.islnk() else None if m.isreg() else 'not a file')
     if reason: return Entry(source, reason=reason)
-    if m.name.lower().endswith(ARCHIVES): return Entry(source, reason='archive in an archive; give it as a source of its own')
-    if not is_picture_name(m.name): src.others += 1; return None
+    other = passed_over(m.name)
+    if other != HIDDEN and m.name.lower().endswith(ARCHIVES): return src._archive(source, 'an archive')
+    if other:
+        src.passed[other] += 1
+        return None
     if reason := size_reason(m.size): return Entry(source, reason=reason)
     return Entry(source, tar.extractfile(m).read() if packed or m.sparse else Span(src.path, m.offset_data, m.size))
 
 # %% ../nbs/02c_sources.ipynb #020041
+XZ = b'\xfd7zXZ\0' # how a file begins that is packed with xz
+
 class TarSource(Source):
-    "All pictures in a tar archive, plain or packed with gzip or bzip2, in the order of the archive."
+    "All pictures in a tar archive, plain or packed with gzip, bzip2 or xz, in the order of the archive."
     kind = 'archive'
     def __init__(self, path: str | Path, # the archive
                  name: str # what it is called in the store
                  ):
         super().__init__(path, name)
         self.file, self.bytes = None, self.path.stat().st_size
-        with open(self.path, 'rb') as f: magic = f.read(3)
-        self.packed = gzip.open if magic[:2] == b'\x1f\x8b' else bz2.open if magic == b'BZh' else None
+        with open(self.path, 'rb') as f: magic = f.read(6)
+        packers = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, XZ: lzma.open}
+        self.packed = next((opener for start, opener in packers.items() if magic.startswith(start)), None)
 
     def share(self) -> float:
         "How much has been read, 0 to 1."
@@ -271,6 +371,7 @@ class TarSource(Source):
 
     def _walk(self) -> Iterator[Entry]:
         self.count = 0
+        self.start_count()
         with open(self.path, 'rb') as self.file:
             self.meter = Metered(*((self.packed(self.file), unpacked_limit(self.bytes), True) if self.packed else (self.file, self.bytes + 1024, False)))
             try:
@@ -279,7 +380,8 @@ class TarSource(Source):
                     if damage := getattr(tar, 'damage', None): raise tarfile.ReadError(damage)
             except Exception as e:                            # a stranger's bytes: anything may go wrong
                 if not self.count: raise FacegenError(f"'{self.path}' could not be read as a tar archive: {clean_name(str(e)) or type(e).__name__}; {HELP}.") from None
-                yield Entry(self.name, reason=f'the archive is damaged after {self.count} files, the rest was not read: {clean_name(str(e)) or type(e).__name__}')
+                self.damage = f'the archive is damaged after {self.count} files, the rest was not read: {short_text(e) or type(e).__name__}'
+                yield Entry(self.name, reason=self.damage)
 
     def _members(self, tar: tarfile.TarFile) -> Iterator[Entry]:
         while (m := tar.next()) is not None:
@@ -305,7 +407,10 @@ class ZipSource(Source):
         self.bytes = self.path.stat().st_size
         try: self.zip = zip_file(self.path)
         except Exception as e: raise FacegenError(f"'{self.path}' could not be read as a zip archive: {clean_name(str(e)) or type(e).__name__}; make it again or give another source.") from None
-        self.count = sum(not m.is_dir() for m in self.zip.infolist())
+        self.count = sum(not self._is_dir(m) for m in self.zip.infolist())
+
+    @staticmethod
+    def _is_dir(m: zipfile.ZipInfo) -> bool: return m.filename.endswith(('/', '\\')) and not m.file_size
 
     def entries(self) -> Iterator[Entry]:
         "One `Entry` a picture, link or unsafe name."
@@ -313,19 +418,27 @@ class ZipSource(Source):
 
     def _walk(self) -> Iterator[Entry]:
         left = unpacked_limit(self.bytes)
-        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (x[1].filename, x[0])):
-            if m.is_dir(): continue
+        self.start_count()
+        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (x[1].filename if '/' in x[1].filename else x[1].filename.replace('\\', '/'), x[0])):
+            if self._is_dir(m): continue
             self.done += 1; left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
-            if left < 0: yield Entry(self.name, reason='the archive unpacks to far more than its size, the rest was not read'); return
+            if left < 0:
+                self.damage = 'the archive unpacks to far more than its size, the rest was not read'
+                yield Entry(self.name, reason=self.damage)
+                return
             if (e := self._entry(i, m)) is not None: yield e
 
     def _entry(self, i: int, m: zipfile.ZipInfo) -> Entry | None:
-        source = clean_name(f'{self.name}/{m.filename}')
+        source = f'{self.name}/{inside_name(m.filename)}'
         link = stat.S_ISLNK(m.external_attr >> 16)
         if reason := unsafe_reason(m.filename) or ('link in an archive' if link else None): return Entry(source, reason=reason)
-        if m.filename.lower().endswith(ARCHIVES): return Entry(source, reason='archive in an archive; give it as a source of its own')
-        if not is_picture_name(m.filename): self.others += 1; return None
-        reason = size_reason(m.file_size)
+        other = passed_over(m.filename)
+        if other != HIDDEN and m.filename.lower().endswith(ARCHIVES): return self._archive(source, 'an archive')
+        if other:
+            self.passed[other] += 1
+            return None
+        encrypted = 'encrypted; make the archive again without a password'
+        reason = encrypted if m.flag_bits & 1 else size_reason(m.file_size)
         return Entry(source, None if reason else Member(self.path, i), reason)
 
     def describe(self) -> dict[str, Any]:
@@ -344,7 +457,10 @@ def open_files(path: str | Path, # a folder or an archive
         with open(path, 'rb') as f: magic = f.read(512)
     except OSError as e: raise FacegenError(f"The source '{path}' cannot be opened ({e.strerror}); check its permissions.") from None
     if magic[:2] == b'PK': return ZipSource(path, name)
-    if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
+    if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[:6] == XZ or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
+    unread = {b"7z\xbc\xaf'\x1c": '7z', b'Rar!': 'RAR', b'(\xb5/\xfd': 'Zstandard'}
+    if packer := next((name for start, name in unread.items() if magic.startswith(start)), None):
+        raise FacegenError(f"The source '{path}' is packed with {packer}, which is not read; unpack it and give the folder.")
     raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
 
 # %% ../nbs/02c_sources.ipynb #020059
@@ -507,7 +623,7 @@ def _decode_file(file: Path | io.BytesIO, enough: Callable[[int, int], float] | 
 def broken_reason(e: Exception # what a decoder raised
                   ) -> str: # a short reason
     "Say in a few words what a decoder stumbled over."
-    text = re.sub(r'<[^>]*>', '', clean_name(str(e))).strip()[:100]
+    text = short_text(e)
     if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I): return f'cut short: {text}'
     return f'cannot be decoded: {text or type(e).__name__}'
 
@@ -565,10 +681,10 @@ class Labelled(Source):
         self.base.shuffle(seed)
         return super().shuffle(seed)
 
-    @property
-    def others(self) -> int:
-        "Files met that are no pictures."
-        return self.base.others
+    passed = property(lambda self: self.base.passed, doc='Files met that are no candidates, by their ending.')
+    archives = property(lambda self: self.base.archives, doc='Archives inside the source.')
+    links = property(lambda self: self.base.links, doc='Links to folders, by what became of them.')
+    damage = property(lambda self: self.base.damage, doc='Why reading stopped before the end.')
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
@@ -602,9 +718,24 @@ class Joined(Source):
         return super().shuffle(seed)
 
     @property
-    def others(self) -> int:
-        "Files met that are no pictures."
-        return sum(p.others for p in self.parts)
+    def passed(self) -> Counter:
+        "Files met that are no candidates, by their ending."
+        return sum((p.passed for p in self.parts), Counter())
+
+    @property
+    def archives(self) -> list[str]:
+        "Archives inside the parts."
+        return [a for p in self.parts for a in p.archives]
+
+    @property
+    def links(self) -> Counter:
+        "Links to folders, by what became of them."
+        return sum((p.links for p in self.parts), Counter())
+
+    @property
+    def damage(self) -> str | None:
+        "Why reading stopped before the end of a part."
+        return next((p.damage for p in self.parts if p.damage), None)
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
@@ -614,10 +745,11 @@ class Joined(Source):
 # %% ../nbs/02c_sources.ipynb #020080
 def open_lfw(path: Path, # folder or archive with a folder for each person
              name: str # what it is called in the store
-             ) -> Source: # with identities
-    "A source in which the folder that holds a picture is the person."
-    def label(e: Entry, inside: str) -> Entry: e.identity = PurePosixPath(inside).parent.name or None; return e
-    return Labelled(open_files(path, name), 'lfw', label)
+             ) -> Source: # its folders are people
+    "A source whose folders are people, whatever they are called; [people](02g_people.ipynb) reads their names."
+    src = Labelled(open_files(path, name), 'lfw', lambda e, inside: e)
+    src.named = False
+    return src
 
 # %% ../nbs/02c_sources.ipynb #020083
 def find_file(path: Path, # a folder, an archive in it, or a folder in it
@@ -656,7 +788,9 @@ def open_celeba(path: Path, # the folder with pictures and text files, or the pi
         xy = [float(v) for v in marks.get(f, []) if re.fullmatch(r'-?\d+(\.\d*)?', v)]
         e.marks = (Mark(landmarks=tuple(xy) if len(xy) == 10 else None),)
         return e
-    return Labelled(open_files(pictures, name), 'celeba', label)
+    src = Labelled(open_files(pictures, name), 'celeba', label)
+    src.people = 'celeba'
+    return src
 
 # %% ../nbs/02c_sources.ipynb #020089
 def open_ffhq(path: Path, # the folder `thumbnails128x128`, the one around it, or a zip archive
@@ -757,7 +891,7 @@ def hub_data(v: dict | None, # `bytes` and `path` of a picture
         return (None if reason else data), reason
     except Exception as e:                                                        # a stranger's words: anything may go wrong
         if there and not isinstance(e, FileNotFoundError): raise
-        return None, f'cannot be opened: {type(e).__name__}: {clean_name(str(e))[:100]}'
+        return None, f'cannot be opened: {type(e).__name__}: {short_text(e)}'
 
 def hub_licence(where: str # owner/name
                 ) -> str | None: # the licence
@@ -775,9 +909,11 @@ class HubSource(Source):
                  column: str | None = None # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
                  ):
         super().__init__(where, name)
+        self.people = f'hf:{where}'
+        self.label = re.sub(r'#\d+$', '', name)                    # the same for two splits of one data set
         hub = need('datasets', 'hf')
         try: self.splits = dict(hub.load_dataset(str(where), streaming=True))
-        except Exception as e: raise FacegenError(f"The data set '{where}' could not be opened: {clean_name(str(e))[:200] or type(e).__name__}; hf: takes OWNER/NAME of the hub, or a folder with parquet files or pictures.") from None
+        except Exception as e: raise FacegenError(f"The data set '{where}' could not be opened: {short_text(e) or type(e).__name__}; hf: takes OWNER/NAME of the hub, or a folder with parquet files or pictures.") from None
         if split is not None:
             if split not in self.splits: raise FacegenError(f"The data set '{where}' has no split '{split}'; it has {', '.join(self.splits)}.")
             self.splits = {split: self.splits[split]}
@@ -805,11 +941,11 @@ class HubSource(Source):
                     i, row = next(rows)
                     data, reason = hub_data(row[picture], self.path)
                 except StopIteration: break
-                except Exception as e: raise FacegenError(f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done} ({type(e).__name__}: {clean_name(str(e))[:200]}); run the same command again to go on, or get the data anew.") from None
+                except Exception as e: raise FacegenError(f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done} ({type(e).__name__}: {short_text(e)}); run the same command again to go on, or get the data anew.") from None
                 self.done += 1
                 who = row[person] if person else None
-                who = None if who is None or who == -1 else names[who] if names else who
-                yield Entry(f'{self.name}/{split}/{i:08d}', data, reason, None if who is None else f'{self.name}-{clean_name(str(who))}', None, PARTS_GIVEN.get(split))
+                who = None if who is None or who == -1 else person_name(names[who] if names else who)
+                yield Entry(f'{self.name}/{split}/{i:08d}', data, reason, None if who is None else f'{self.label}-{who}', None, PARTS_GIVEN.get(split))
         self.count = self.done
 
     def describe(self) -> dict[str, Any]:
