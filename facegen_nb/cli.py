@@ -4,23 +4,24 @@
 
 # %% auto #0
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command', 'numbers', 'finite_option', 'read_parts',
-           'settings', 'curate', 'read_names', 'download', 'describe_store', 'pick_encoder', 'embed', 'audit_split',
-           'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'read_embeddings',
-           'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'generate', 'evaluate', 'factor_picture',
-           'show_progress', 'compare', 'release', 'card', 'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download', 'describe_store', 'pick_encoder',
+           'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator',
+           'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'generate', 'evaluate',
+           'factor_picture', 'show_progress', 'compare', 'release', 'card', 'show_app', 'demo', 'demo_page',
+           'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
 import contextlib, csv, functools, inspect, sys, time, zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 import numpy as np
 import typer
 import yaml
 from PIL import Image
 from . import __version__
-from .core import FacegenError, Later, as_program, atomic, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
-from .curation import FaceStore, curate as make_store
+from .core import FacegenError, Later, as_program, atomic, pick_device, progress, sheet, to_uint8, write_json
+from .curation import FaceStore, curate as make_store, found_text
 from .options import (ANY_PATH, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
@@ -103,7 +104,7 @@ def settings(pairs: list[str] | None # such as ['l1=0.5', 'augment=false']
 
 # %% ../nbs/10_cli.ipynb #100015
 @command
-def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', parser=SOURCE, help='Folders, archives (tar, tgz, zip), `lfw:`, `celeba:`, `ffhq:` or `wider:` and a path, `hf:OWNER/NAME`, `kaggle:NAME`, or `rendered:2000` for 2,000 rendered faces; `@500` at the end takes 500 faces.')],
+def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', parser=SOURCE, help='Folders, archives (tar, tgz, tar.bz2, tar.xz, zip), `lfw:`, `celeba:`, `ffhq:` or `wider:` and a path, `hf:OWNER/NAME`, `kaggle:NAME`, or `rendered:2000` for 2,000 rendered faces; `@500` at the end takes 500 faces.')],
            out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the store to be made.')],
            detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
            faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
@@ -114,13 +115,31 @@ def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', par
            split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
            seed: Annotated[int, seed_option('Of the split, of quotas and of rendered faces.')] = 0,
            without: Annotated[Optional[Path], typer.Option(parser=FILE, help='A text file: names of people, folders or pictures to leave out, one a line.')] = None,
-           engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local'):
+           identity: Annotated[str, typer.Option(metavar='RULE', help="Whose face an image shows. `auto`: folders are people, by a rule that looks at all folders and says what it found; `folder`: the folder of the image; `parent`: the one above; `top`: the first folder; `'file:(.+)_[0-9]+'`: what a regular expression finds in the file's name; `csv:FILE`: a table of paths and people; `none`: unknown.")] = 'auto',
+           same_people: Annotated[bool, typer.Option('--same-people', help='Equal names in several sources are one person; default: different people, on one side of the split.')] = False,
+           allow_damaged: Annotated[bool, typer.Option('--allow-damaged', help='Keep what a damaged archive gave, and make a store of it.')] = False,
+           engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
+           as_json: Annotated[bool, JSON_OPTION] = False):
     """Pictures become a store of 128x128 faces, split by person.
 
     Example: `facegen curate lfw-deepfunneled.tar --box 55,50,195,190 --out lfw`
     """
-    store = make_store(sources, out, detector=detector, faces=faces, frame=frame, filters=filters, box=numbers(box, 4, '--box'), min_side=min_side, split=numbers(split, 3, '--split'), seed=seed, without=read_names(without), engine=engine, tell=print)
+    store = make_store(sources, out, detector=detector, faces=faces, frame=frame, filters=filters, box=numbers(box, 4, '--box'), min_side=min_side,
+                       split=numbers(split, 3, '--split'), seed=seed, without=read_names(without), identity=identity, same_people=same_people,
+                       allow_damaged=allow_damaged, engine=engine, tell=note)
     describe_store(store)
+    return store_numbers(store)
+
+def note(text: str) -> None:
+    "Print a sentence that the user should read to standard error."
+    print(f'note: {text}', file=sys.stderr)
+
+def store_numbers(store: FaceStore # what to describe
+                  ) -> dict[str, Any]: # plain values
+    "What `curate --json` prints."
+    names = ('faces', 'hash', 'people', 'faces_without_identity', 'faces_by_split', 'people_by_split', 'counts', 'found', 'rejected',
+             'identity_rule', 'identities', 'warnings', 'sources')
+    return dict(store=str(store.path)) | {k: store.meta[k] for k in names if k in store.meta}
 
 def read_names(file: Path | None # a text file
                ) -> list[str]: # its lines, without empty ones
@@ -140,8 +159,12 @@ def download(name: Annotated[str, typer.Argument(help=f"One of {', '.join(DOWNLO
 
 def describe_store(store: FaceStore # what to describe
                    ) -> None:
-    "Print the funnel, the splits and where rejected pictures are listed."
+    "Print what became of the files, the funnel, who was recognised, the splits and where rejected pictures are listed."
+    files, kinds = store.meta.get('found'), [x['kind'] for x in store.meta['sources']]
+    if files and files['found'] != files['with_face']: print(found_text(files))
     print('  '.join(f'{k} {v:,}' for k, v in store.meta['counts'].items()))
+    for kind, identities in zip(kinds, store.meta.get('identities', ())):
+        if kind != 'rendered': print(identities['text'])
     def people(s: str) -> str:
         codes = store.identity_codes[store.indices(s)]; known = len(np.unique(codes[codes >= 0]))
         return f' of {known:,} people' + (f' and {(codes < 0).sum():,} of unknown people' if (codes < 0).any() else '') if known else ' of unknown people' if len(codes) else ''
@@ -360,20 +383,6 @@ def drawing_options(g: 'models.FaceModel', # that will draw
     return options
 
 # %% ../nbs/10_cli.ipynb #100029
-def write_faces(folder: Path, # where
-                blocks: Iterable[np.ndarray], # (b,H,W,3) uint8 each, the draws of an embedding one after the other
-                per_embedding: int # draws of each embedding
-                ) -> int: # how many faces
-    "Write each face as `000000_0.png`, its embedding and its draw, and the first 64 as `sheet.png`."
-    shown, number = [], 0
-    for block in blocks:
-        shown += list(block[:64 - len(shown)])
-        for face in block:
-            Image.fromarray(face).save(folder/f'{number // per_embedding:06d}_{number % per_embedding}.png')
-            number += 1
-    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(folder/'sheet.png')
-    return number
-
 @command
 def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
@@ -398,7 +407,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     Example: `facegen generate --checkpoint checkpoints/lfw --images photos --per-embedding 4 --out faces`
     """
     if (embeddings is None) == (images is None): raise FacegenError('Name exactly one of --embeddings and --images.')
-    earlier_output(out, 'generate')                 # a folder with other files is refused before any work
+    if out.exists() and not out.is_dir(): raise FacegenError(f"'{out}' is a file; a folder for the pictures was expected.")
     if embeddings is not None and (cropped or faces != 'largest' or frame): raise FacegenError('--cropped, --faces and --frame are for --images; with --embeddings, leave them out.')
     finite_option(guidance, '--guidance')
     finite_option(truncation, '--truncation')
@@ -410,12 +419,16 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
-    blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
-    with output_folder(out, 'generate') as folder:
-        if crops is not None:
-            with open(folder/'pictures.csv', 'w', encoding='utf-8', newline='') as f:
-                csv.writer(f, lineterminator='\n').writerows(crops.table())
-        number = write_faces(folder, progress(blocks, total=-(-len(e) * per_embedding // 32)), per_embedding)
+    out.mkdir(parents=True, exist_ok=True)
+    if crops is not None:
+        with open(out/'pictures.csv', 'w', encoding='utf-8', newline='') as f: csv.writer(f, lineterminator='\n').writerows(crops.table())
+    shown, number = [], 0
+    for block in progress(studio.draw_faces(g, e, n=per_embedding, seed=seed, **options), total=-(-len(e) * per_embedding // 32)):
+        shown += list(block[:64 - len(shown)])
+        for face in block:
+            Image.fromarray(face).save(out/f'{number // per_embedding:06d}_{number % per_embedding}.png')
+            number += 1
+    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
     print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
 
 # %% ../nbs/10_cli.ipynb #100031
@@ -450,9 +463,7 @@ def factor_picture(run: Path, # a run folder: `factors.png` is written there
                    result: dict[str, Any] # its evaluation
                    ) -> list[tuple[str, Path]]: # caption and file, where factors were measured
     "The figure of what came through of rendered people."
-    if result['metrics'].get('factors_mean', {}).get('value') is None:
-        (run/'factors.png').unlink(missing_ok=True)         # of an earlier evaluation
-        return []
+    if result['metrics'].get('factors_mean', {}).get('value') is None: return []
     fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
     return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
 
@@ -473,19 +484,11 @@ def show_progress(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'
-    evaluation.about_run(run, s)
-    def said(text: str) -> None: print(text.replace(str(folder), str(out)))
-    with output_folder(out, 'progress', resumed='progress.json') as folder:
-        made = story.progress_report(run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force,
-                                     device=device, tell=said)
-        pictures = [('The same people and the same noise after each kept epoch.', made['small']),
-                    ('Losses, and what an independent judge says of held-out people.', made['figure'])]
-        html_report(folder/'page.html', f'{run.name}: from epoch to epoch', {}, pictures,
-                    prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
-                          'else would get. The film is film.gif, beside this page.')
-    names = [Path(made[k]).name for k in ('sheet', 'film', 'video', 'figure') if made[k]]
-    print(f"{out}: {', '.join(names)}, progress.json, page.html")
+    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'; evaluation.about_run(run, s)
+    made = story.progress_report(run, s, j, out, split=split, faces=faces, people=people, seed=seed, force=force, device=device)
+    html_report(out/'page.html', f'{run.name}: from epoch to epoch', {}, [('The same people and the same noise after each kept epoch.', made['small']), ('Losses, and what an independent judge says of held-out people.', made['figure'])],
+                prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody else would get. The film is film.gif, beside this page.')
+    print(f"{out}: {', '.join(p.name for p in map(Path, filter(None, (made['sheet'], made['film'], made['video'], made['figure']))))}, progress.json, page.html")
 
 # %% ../nbs/10_cli.ipynb #100036
 FORMS = {'.md': 'markdown', '.tex': 'latex', '.html': 'html', '.csv': 'csv'}

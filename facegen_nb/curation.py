@@ -28,10 +28,11 @@ __all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PA
            'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
            'cut_aligned', 'small_reason', 'cut_marked', 'check_fractions', 'person_key', 'split_keys', 'split_people',
            'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making',
-           'hash_rows', 'table_hash', 'SourceNames', 'People', 'table', 'finish_store', 'StoreFolder', 'FaceStore',
-           'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected', 'refuse', 'worker',
-           'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage', 'curate_source', 'count_files',
-           'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors', 'known_people', 'plot_funnel']
+           'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People', 'table', 'finish_store', 'StoreFolder',
+           'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected', 'refuse',
+           'worker', 'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage', 'curate_source',
+           'count_files', 'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors', 'known_people',
+           'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -360,6 +361,12 @@ def table_hash(pixels: str, # hexadecimal digest of all pixels in order
     return h.hexdigest()[:16]
 
 # %% ../nbs/02_curation.ipynb #02053a
+def counted(n: int, # how many
+            what: str # one of them
+            ) -> str: # such as '1 face'
+    "A number and a noun."
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
 @dataclass
 class SourceNames:
     "What is known of a source before its people are named."
@@ -431,12 +438,12 @@ class People:
         s, told = self.sources[i], []
         if r['people'] and s.named:
             how = {'file': "by the files' names", 'csv': f'by {self.rule.shown[4:]}'}.get(self.rule.kind, 'as the source names them')
-            told.append(f"{r['people']:,} people {how} ({r['faces']:,} faces)")
+            told.append(f"{r['people']:,} people {how} ({counted(r['faces'], 'face')})")
         elif r['people']:
             people = 'people' if r['people'] == r['folders'] else f"{r['people']:,} people"
-            told.append(f"{r['folders']:,} folders taken as {people} ({r['faces']:,} faces)")
+            told.append(f"{counted(r['folders'], 'folder')} taken as {people} ({counted(r['faces'], 'face')})")
         elif not s.named: told.append('no folder was taken as a person' + (f': {x}' if (x := self.layouts[i].reason) else ''))
-        if r['unknown']: told.append(f"{r['unknown']:,} faces of unknown people")
+        if r['unknown']: told.append(f"{counted(r['unknown'], 'face')} of unknown people")
         return f"{s.name}: {'; '.join(told)}"
 
     def _meet_line(self, row: list, lines: dict[str, str]) -> None:

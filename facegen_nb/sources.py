@@ -746,7 +746,7 @@ class Joined(Source):
 def open_lfw(path: Path, # folder or archive with a folder for each person
              name: str # what it is called in the store
              ) -> Source: # its folders are people
-    "A source whose folders are people, whatever they are called; [people](02g_people.ipynb) reads their names."
+    "A source whose folders are people, whatever they are called; [people](02h_people.ipynb) reads their names."
     src = Labelled(open_files(path, name), 'lfw', lambda e, inside: e)
     src.named = False
     return src
