@@ -6,7 +6,7 @@
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command', 'numbers', 'finite_option', 'read_parts',
            'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download', 'describe_store', 'pick_encoder',
            'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator',
-           'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'generate', 'evaluate',
+           'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'generate', 'evaluate',
            'factor_picture', 'show_progress', 'compare', 'release', 'card', 'show_app', 'demo', 'demo_page',
            'minutes_so_far', 'main']
 
@@ -14,13 +14,13 @@ __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
 import contextlib, csv, functools, inspect, sys, time, zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Optional
 import numpy as np
 import typer
 import yaml
 from PIL import Image
 from . import __version__
-from .core import FacegenError, Later, as_program, atomic, pick_device, progress, sheet, to_uint8, write_json
+from .core import FacegenError, Later, as_program, atomic, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
 from .options import (ANY_PATH, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
@@ -383,6 +383,20 @@ def drawing_options(g: 'models.FaceModel', # that will draw
     return options
 
 # %% ../nbs/10_cli.ipynb #100029
+def write_faces(folder: Path, # where
+                blocks: Iterable[np.ndarray], # (b,H,W,3) uint8 each, the draws of an embedding one after the other
+                per_embedding: int # draws of each embedding
+                ) -> int: # how many faces
+    "Write each face as `000000_0.png`, its embedding and its draw, and the first 64 as `sheet.png`."
+    shown, number = [], 0
+    for block in blocks:
+        shown += list(block[:64 - len(shown)])
+        for face in block:
+            Image.fromarray(face).save(folder/f'{number // per_embedding:06d}_{number % per_embedding}.png')
+            number += 1
+    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(folder/'sheet.png')
+    return number
+
 @command
 def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
@@ -407,7 +421,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     Example: `facegen generate --checkpoint checkpoints/lfw --images photos --per-embedding 4 --out faces`
     """
     if (embeddings is None) == (images is None): raise FacegenError('Name exactly one of --embeddings and --images.')
-    if out.exists() and not out.is_dir(): raise FacegenError(f"'{out}' is a file; a folder for the pictures was expected.")
+    earlier_output(out, 'generate')                 # a folder with other files is refused before any work
     if embeddings is not None and (cropped or faces != 'largest' or frame): raise FacegenError('--cropped, --faces and --frame are for --images; with --embeddings, leave them out.')
     finite_option(guidance, '--guidance')
     finite_option(truncation, '--truncation')
@@ -419,16 +433,12 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
-    out.mkdir(parents=True, exist_ok=True)
-    if crops is not None:
-        with open(out/'pictures.csv', 'w', encoding='utf-8', newline='') as f: csv.writer(f, lineterminator='\n').writerows(crops.table())
-    shown, number = [], 0
-    for block in progress(studio.draw_faces(g, e, n=per_embedding, seed=seed, **options), total=-(-len(e) * per_embedding // 32)):
-        shown += list(block[:64 - len(shown)])
-        for face in block:
-            Image.fromarray(face).save(out/f'{number // per_embedding:06d}_{number % per_embedding}.png')
-            number += 1
-    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(out/'sheet.png')
+    blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
+    with output_folder(out, 'generate') as folder:
+        if crops is not None:
+            with open(folder/'pictures.csv', 'w', encoding='utf-8', newline='') as f:
+                csv.writer(f, lineterminator='\n').writerows(crops.table())
+        number = write_faces(folder, progress(blocks, total=-(-len(e) * per_embedding // 32)), per_embedding)
     print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
 
 # %% ../nbs/10_cli.ipynb #100031
@@ -463,7 +473,9 @@ def factor_picture(run: Path, # a run folder: `factors.png` is written there
                    result: dict[str, Any] # its evaluation
                    ) -> list[tuple[str, Path]]: # caption and file, where factors were measured
     "The figure of what came through of rendered people."
-    if result['metrics'].get('factors_mean', {}).get('value') is None: return []
+    if result['metrics'].get('factors_mean', {}).get('value') is None:
+        (run/'factors.png').unlink(missing_ok=True)         # of an earlier evaluation
+        return []
     fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
     return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
 
@@ -484,11 +496,19 @@ def show_progress(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'; evaluation.about_run(run, s)
-    made = story.progress_report(run, s, j, out, split=split, faces=faces, people=people, seed=seed, force=force, device=device)
-    html_report(out/'page.html', f'{run.name}: from epoch to epoch', {}, [('The same people and the same noise after each kept epoch.', made['small']), ('Losses, and what an independent judge says of held-out people.', made['figure'])],
-                prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody else would get. The film is film.gif, beside this page.')
-    print(f"{out}: {', '.join(p.name for p in map(Path, filter(None, (made['sheet'], made['film'], made['video'], made['figure']))))}, progress.json, page.html")
+    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'
+    evaluation.about_run(run, s)
+    def said(text: str) -> None: print(text.replace(str(folder), str(out)))
+    with output_folder(out, 'progress', resumed='progress.json') as folder:
+        made = story.progress_report(run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force,
+                                     device=device, tell=said)
+        pictures = [('The same people and the same noise after each kept epoch.', made['small']),
+                    ('Losses, and what an independent judge says of held-out people.', made['figure'])]
+        html_report(folder/'page.html', f'{run.name}: from epoch to epoch', {}, pictures,
+                    prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
+                          'else would get. The film is film.gif, beside this page.')
+    names = [Path(made[k]).name for k in ('sheet', 'film', 'video', 'figure') if made[k]]
+    print(f"{out}: {', '.join(names)}, progress.json, page.html")
 
 # %% ../nbs/10_cli.ipynb #100036
 FORMS = {'.md': 'markdown', '.tex': 'latex', '.html': 'html', '.csv': 'csv'}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 from PIL import Image
-from .core import FacegenError, Later, atomic, locked, progress, write_json
+from .core import FacegenError, Later, atomic, locked, progress, user_path, write_json
 from .datasheets import write_datasheet
 from .people import FileNames, Folder, Layout, Rule, count_image, name_by_file, name_by_table, name_folders, name_image, read_rule, table_beside
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
@@ -530,7 +530,7 @@ class StoreFolder:
     def __init__(self, path: str | Path # the folder that `curate` wrote
                  ):
         import pyarrow.parquet as pq
-        self.path = Path(path).expanduser()
+        self.path = user_path(path)
         if not self.path.is_dir(): raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
         missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path/f).is_file()]
         if missing: raise FacegenError(f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`.")
@@ -858,7 +858,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of images; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
     sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
-    out = Path(out).expanduser()
+    out = user_path(out)
     out = out.resolve() if out.is_symlink() else out
     crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
     split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from .core import FacegenError, sha256
+from .core import FacegenError, sha256, user_path
 from .sources import is_picture_name, person_name
 
 # %% auto #0
@@ -168,7 +168,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
 def read_people(file: str | Path # with a path and a person in each line, and commas, semicolons or tabs between
                 ) -> dict[str, str]: # path: person
     "Read a table of people; raises `FacegenError` for another layout, and where one path has two people."
-    try: text = Path(file).expanduser().read_text(encoding='utf-8-sig')
+    try: text = user_path(file).read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as e:
         raise FacegenError(f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); give a UTF-8 text "
                            'with a path and a person in each line.') from None
