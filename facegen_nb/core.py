@@ -14,7 +14,7 @@ from PIL import Image
 # %% auto #0
 __all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir', 'weights_dir',
            'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda',
-           'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast',
+           'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast',
            'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json',
            'locked', 'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched',
            'progress', 'as_program', 'environment']
@@ -177,7 +177,9 @@ def missing_cuda() -> str: # empty where there is no NVIDIA card, or where it is
     return ''
 
 @lru_cache(16)
-def _say_once(text: str) -> None:
+def say_once(text: str # one sentence
+             ) -> None:
+    "Write a line on the error output, the same one only once a process."
     print(text, file=sys.stderr)
 
 def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu', or None for the fastest that computes
@@ -188,7 +190,7 @@ def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu',
         for kind in ('cuda', 'mps'):
             fault = device_fault(kind) if has[kind] else missing_cuda() if kind == 'cuda' else ''
             if has[kind] and not fault: return torch.device(kind)
-            if fault: _say_once(f"The device '{kind}' is not used ({fault}); install a build of torch that fits the card and its driver, "
+            if fault: say_once(f"The device '{kind}' is not used ({fault}); install a build of torch that fits the card and its driver, "
                                 "see pytorch.org.")
         return torch.device('cpu')
     try: device = torch.device(device)

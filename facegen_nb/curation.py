@@ -879,7 +879,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
         if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
-        if engine == 'ray': run = lambda s: on_ray(batches(s, FAR_BATCH), make, asked)
+        if engine == 'ray': run = lambda s: on_ray(batches(s, FAR_BATCH), make, asked, per_gpu=4 if crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda') else 0)
         elif detector == 'mtcnn': run = lambda s: map(work, batches(s, FAR_BATCH))
         else: run = lambda s: in_order(pool, work, batches(s, BATCH), 2*workers, lambda b: sum(e.held for e in b))
         for i, (src, name) in enumerate(zip(opened, names)):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
-from .core import FacegenError, layout, pick_device
+from .core import FacegenError, full_precision, layout, pick_device
 from .sources import Rejected, decode
 
 # %% auto #0
@@ -251,7 +251,7 @@ class FaceDetector:
     def search(self, work: Work # pictures of one size
                ) -> Iterator[tuple[int, Found]]: # number of the picture, its faces
         "The faces of a batch, in pixels of the pictures as they came."
-        boxes, conf, points, i = self.cascade(work)
+        with full_precision(self.device): boxes, conf, points, i = self.cascade(work)      # a crop decides an embedding: the same on every device
         for j, (index, scale) in enumerate(zip(work.index, work.scale)):
             k = np.flatnonzero(i == j); k = k[distinct(boxes[k])]
             f = Found((boxes[k] / np.tile(scale, 2)).astype(np.float32), conf[k].astype(np.float32), (points[k] / scale).astype(np.float32))

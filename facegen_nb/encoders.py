@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (home_dir, Budget, FacegenError, atomic, autocast, keep_memory, layout, own_file, pick_device, pick_dtype, progress, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, full_precision, home_dir, keep_memory, layout, own_file, pick_device, pick_dtype, progress, say_once, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
@@ -23,7 +23,7 @@ from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
 __all__ = ['ENCODERS', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights',
-           'read_weights', 'edgeface', 'tinyvit', 'facenet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
+           'read_weights', 'edgeface', 'tinyvit', 'facenet', 'OnnxNet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
            'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'embed_images', 'verification',
            'compare_encoders', 'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder',
            'embed_store', 'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
@@ -178,23 +178,50 @@ def facenet(weights: str | Path | None = None, # the .pt file; default: fetched
 for _n in FACENET: register(_n)(partial(facenet, name=_n))
 
 # %% ../nbs/03_encoders.ipynb #030027
+class OnnxNet:
+    "The network of an ONNX file: images (B,3,H,W) to embeddings (B,dim), on the CPU, or with CUDA where the images are there and onnxruntime has it."
+    def __init__(self, file: Path # of the network
+                 ):
+        self.file, self.sessions = file, {}
+
+    def session(self, device: torch.device # where the images are
+                ) -> Any: # onnxruntime's session for it
+        "Made when it is first asked for; a line on the error output says when the CPU computes for a GPU."
+        import onnxruntime as ort
+        cuda = device.type == 'cuda' and 'CUDAExecutionProvider' in ort.get_available_providers()
+        if device.type == 'cuda' and not cuda:
+            say_once('This onnxruntime has no CUDA, so ONNX recognisers run on the CPU; install onnxruntime-gpu in place of onnxruntime for the GPU.')
+        key = (device.index or 0) if cuda else 'cpu'
+        if key in self.sessions: return self.sessions[key]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')    # idle threads would steal the cores from torch
+        providers: list[Any] = ['CPUExecutionProvider']
+        if cuda: providers.insert(0, ('CUDAExecutionProvider', dict(device_id=device.index or 0, use_tf32='0')))      # embeddings in full float32
+        session = ort.InferenceSession(str(self.file), options, providers=providers)
+        if cuda and 'CUDAExecutionProvider' not in session.get_providers():
+            say_once('onnxruntime could not start CUDA, so ONNX recognisers run on the CPU; see its page on the versions of CUDA and cuDNN it needs.')
+        self.sessions[key] = session
+        return session
+
+    def __call__(self, x: Tensor) -> Tensor:
+        session = self.session(x.device)
+        images = x.detach().float().cpu().contiguous().numpy()
+        return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: images})[0]).to(x.device)
+
 @register('arcface')
 def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
             ) -> Encoder: # dim as the file says
     "A recogniser in an ONNX file with insightface's convention: RGB 112 px, (x-127.5)/127.5; not differentiable."
-    import onnxruntime as ort
     if weights is None: raise FacegenError("The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l.")
     file = weight_file(Path(weights).name, weights, 'insightface publishes such files, buffalo_sc among them')
-    options = ort.SessionOptions(); options.intra_op_num_threads = torch.get_num_threads(); options.log_severity_level = 3
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0') # idle threads would steal the cores from torch
-    try: session = ort.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
+    net = OnnxNet(file)
+    try: net.session(torch.device('cpu'))
     except Exception as ex: raise FacegenError(f"The file '{file}' could not be loaded as an ONNX network ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
-    name = session.get_inputs()[0].name
-    def run(x: Tensor) -> Tensor: return torch.from_numpy(session.run(None, {name: x.detach().float().cpu().contiguous().numpy()})[0]).to(x.device)
-    try: out = run(torch.zeros(2, 3, 112, 112))
+    try: out = net(torch.zeros(2, 3, 112, 112))
     except Exception as ex: raise FacegenError(f"The network in '{file}' does not take (B,3,112,112) pictures ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
     if out.ndim != 2 or len(out) != 2: raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
-    return Encoder(run, 'arcface', out.shape[1], 112, weights=file, differentiable=False)
+    return Encoder(net, 'arcface', out.shape[1], 112, weights=file, differentiable=False)
 
 BUFFALO = dict(buffalo_sc='w600k_mbf.onnx', buffalo_l='w600k_r50.onnx') # the recogniser in each pack
 
@@ -278,6 +305,7 @@ def train_small_encoder(settings: RenderedSettings, # how
     batch, dtype = 128, pick_dtype(device); steps = s.epochs * (n // batch)
     opt = torch.optim.AdamW([*net.parameters(), w], lr=2e-3, weight_decay=1e-2)
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps)
+    scaler = torch.amp.GradScaler(torch.device(device).type, enabled=dtype == torch.float16)         # gradients in fp16 would vanish
     for epoch in range(s.epochs):
         order, total, t = torch.randperm(n, generator=rng), 0., time.perf_counter()
         for i in progress(order[:n // batch * batch].view(-1, batch)):
@@ -287,7 +315,12 @@ def train_small_encoder(settings: RenderedSettings, # how
             with autocast(device, dtype): e = net(x.contiguous(memory_format=layout(device)))
             cos = F.normalize(e.float(), dim=1) @ F.normalize(w, dim=1).T
             loss = F.cross_entropy(24 * (cos - .2 * F.one_hot(who[i], s.people)), who[i])
-            opt.zero_grad(); loss.backward(); opt.step(); sched.step(); total += loss.item()
+            opt.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(opt)
+            scaler.update()
+            sched.step()
+            total += loss.item()
         tell(f'epoch {epoch+1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
@@ -328,7 +361,7 @@ def embed_images(encoder: Encoder, # which
     out = np.empty((len(images), encoder.dim), np.float32); starts = range(0, len(images), batch_size)
     for i in progress(starts) if bar else starts:
         x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
-        out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
+        with full_precision(device): out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
     if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
     return out
 
@@ -466,7 +499,7 @@ def embed_store(store: FaceStore, # whose pictures
                 batch_size: int | None = None, # pictures at once; default as for `embed_images`
                 block: int = 1024, # faces between two lines of the record
                 engine: str = 'local', # 'local': this process; 'ray': a Ray cluster
-                workers: int | None = None # of the cluster; None: one a core
+                workers: int | None = None # of the cluster; None: one a GPU where it has some, else one a core
                 ) -> Embeddings: # as cached
     "Embed a store and its mirror images, or load what the cache has; goes on where it was killed, refuses a cache made from something else."
     values, mirrored, card = _files(store, encoder.name)
@@ -477,7 +510,10 @@ def embed_store(store: FaceStore, # whose pictures
         part = Part(values.parent/f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part', len(store), encoder.dim, (values, mirrored))
         whole = part.finished(); todo = [i for i in range(0, len(store), block) if i not in whole]
         if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
-        else: results = on_ray(todo, partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block), workers)
+        else:
+            make = partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block)
+            wanted = device.type == 'cuda' or not torch.cuda.is_available()                         # not where the CPU was chosen beside a GPU
+            results = on_ray(todo, make, workers, per_gpu=1 if wanted else 0)
         with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
             for _ in zip(progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)):
                 if card.is_file(): break # another process was first, with the same numbers

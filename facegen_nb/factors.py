@@ -177,10 +177,17 @@ def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings,
     batch = min(s.batch, s.faces); steps = max(1, s.faces // batch)
     opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=.03)
     plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=.2)
+    scaler = torch.amp.GradScaler(device.type, enabled=pick_dtype(device) == torch.float16)          # gradients in fp16 would vanish
     for epoch in range(epochs):
         total = 0.
         for i in progress(torch.randperm(s.faces, generator=rng)[:steps * batch].view(steps, batch)):
-            value = loss(i.to(device)); opt.zero_grad(); value.backward(); opt.step(); plan.step(); total += value.item()
+            value = loss(i.to(device))
+            opt.zero_grad()
+            scaler.scale(value).backward()
+            scaler.step(opt)
+            scaler.update()
+            plan.step()
+            total += value.item()
         tell(f'{name}, epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
 
 def train_reader(settings: ReaderSettings, # how

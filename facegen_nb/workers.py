@@ -4,7 +4,7 @@
 
 # %% ../nbs/00a_workers.ipynb #000004
 from __future__ import annotations
-import importlib, logging, os, pickle, re, shutil, socket, warnings
+import importlib, logging, math, os, pickle, re, shutil, socket, warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ import numpy as np
 from .core import FacegenError, progress, sha256
 
 # %% auto #0
-__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'need', 'Far', 'start_ray', 'on_ray']
+__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'need', 'Far', 'start_ray', 'gpu_shares', 'on_ray']
 
 # %% ../nbs/00a_workers.ipynb #000008
 def in_order(pool: ThreadPoolExecutor, # does the work
@@ -136,20 +136,31 @@ def start_ray() -> None:
     except Exception as e: raise FacegenError(f"No Ray cluster could be reached or started ({type(e).__name__}: {str(e)[:200]}); set RAY_ADDRESS to the address of one that runs, or unset it to use this machine.") from None
     finally: os.dup2(err, 2); os.close(err); os.close(null)
 
+def gpu_shares(resources: dict[str, float], # of a cluster, as Ray counts them
+               workers: int | None, # that were asked for
+               per_gpu: int # workers that share a GPU; 0 for work that needs none
+               ) -> tuple[int, dict[str, float]]: # workers; what each of them asks for
+    "How many workers there are and what part of a GPU each asks for: Ray hides all GPUs from a worker that asks for none."
+    gpus = int(resources.get('GPU', 0)) if per_gpu else 0
+    if not gpus: return workers or max(1, int(resources.get('CPU', 1))), {}
+    workers = workers or gpus * per_gpu
+    return workers, dict(num_gpus=1 / math.ceil(workers / gpus))
+
 def on_ray(items: Iterable, # a stream of any length
            make: Callable[[], Callable], # makes a worker (a function of one item) where it is to work; has to be picklable
-           workers: int | None = None, # how many; None: one for each core of the cluster
+           workers: int | None = None, # how many; None: one for each core of the cluster, or `per_gpu` for each GPU
            window: int = 256, # items that are handed to Ray at once, at most
-           room: int = 256 << 20 # bytes at which no more are handed over at once
+           room: int = 256 << 20, # bytes at which no more are handed over at once
+           per_gpu: int = 0 # workers that share a GPU, where the cluster has some; 0 for work that needs none
            ) -> Iterator: # the results, in the order of `items`
     "Map a stream over a Ray cluster (the one that RAY_ADDRESS names, else this machine); raises `FacegenError` without ray."
     start_ray(); ray, data = need('ray', 'ray'), need('ray.data', 'ray')
-    workers = workers or max(1, int(ray.cluster_resources().get('CPU', 1)))
+    workers, share = gpu_shares(ray.cluster_resources(), workers, per_gpu)
     for some in portions(map(pickle.dumps, items), window, len, room):
         rows = data.from_items([dict(item=x) for x in some], override_num_blocks=len(some))
         rows.context.execution_options.preserve_order = True
         # `compute`, not `concurrency`: Ray 2.51 deprecated the latter; the former works in all versions since 2.40
-        mapped = rows.map(Far, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))))
+        mapped = rows.map(Far, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))), **share)
         for row in mapped.iter_rows():
             done = pickle.loads(row['done'])
             if row['failed']: raise done
