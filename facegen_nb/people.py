@@ -105,7 +105,7 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
 def _people_layer(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout, certain: bool) -> None:
     heads = {r[0] for r in rest.values() if r}
     people = heads if certain else {h for h in heads if not is_collection(h)}
-    if not people: layout.reason = f'{_some(heads)} sound like collections' if heads else 'no image lies in a folder'
+    if not people: layout.reason = f'by their names ({_some(heads)}) they are collections' if heads else 'no image lies in a folder'
     if not certain and len(heads) == 1:
         layout.reason = layout.reason or 'all lie in one folder'
         people = set()
@@ -116,7 +116,7 @@ def _people_layer(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str
         layout.warnings.append(f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
                                'if each is a person, use --identity folder')
         layout.group |= {f: r[0] for f, r in rest.items() if r}
-        layout.reason = f'{_some(people)} sound like sessions'
+        layout.reason = f'by their names ({_some(people)}) they are sessions'
         people = set()
     doubtful = heads - people if people else set()
     for f, r in rest.items():

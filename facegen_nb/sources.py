@@ -4,7 +4,7 @@
 
 # %% ../nbs/02c_sources.ipynb #020004
 from __future__ import annotations
-import bz2, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, lzma, os, re, stat, tarfile, threading, unicodedata, urllib.request, zipfile
+import bz2, codecs, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, lzma, os, re, stat, tarfile, threading, unicodedata, urllib.request, zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -118,11 +118,14 @@ def is_picture_name(name: str # a file name or a path
     "Whether a file is a candidate at all; hidden files and the shadows that macOS leaves in archives are not."
     return passed_over(name) is None
 
+codecs.register_error('facegen_latin1', lambda e: (e.object[e.start:e.end].decode('latin-1'), e.end))
+
 def clean_name(name: str # a name as the file system or the archive gave it
                ) -> str: # the same in valid Unicode, on one line
     "A name that can be written to a table, whatever bytes it held: bytes that are no UTF-8 are read as Latin-1."
-    text = ''.join(chr(ord(c) - 0xDC00) if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name)
-    text = text.encode('utf-8', 'surrogatepass').decode('utf-8', 'replace')
+    try: raw = name.encode('utf-8', 'surrogateescape')              # the bytes of the name, also where Python took them for ASCII
+    except UnicodeEncodeError: raw = name.encode('utf-8', 'replace')
+    text = raw.decode('utf-8', 'facegen_latin1')
     return ''.join(c if c.isprintable() else '�' for c in text)
 
 def inside_name(name: str # of a file, as the archive or the folder has it
