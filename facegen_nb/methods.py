@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 import yaml
@@ -17,32 +17,65 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from .batches import Batch, Team
 from .core import FacegenError, autocast, full_precision, layout, pick_dtype, sha256
-from .diffusion import denoising_loss, draw_time, estimates
+from .diffusion import DDPM_STEPS, denoising_loss, draw_time, estimates, evaluations
 from .encoders import Encoder
-from .losses import LPIPS, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, gradient_penalty, identity_loss
-from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_for
+from .losses import ADVERSARIES, LPIPS, LPIPS_FILES, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, gradient_penalty, identity_loss
+from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_for, evaluating
 from .optim import Muon
 
 # %% auto #0
-__all__ = ['MANY', 'RANGES', 'METHODS', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe',
-           'method_of', 'recipe_names', 'recipe_module', 'find_recipe', 'MeanWeights', 'mean_weights', 'schedule',
-           'Moment', 'out_of_memory', 'Nets', 'local_statistics', 'Learner', 'Method', 'Judged', 'Adversarial',
-           'spread', 'Design', 'Flow']
+__all__ = ['MANY', 'COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe',
+           'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names', 'recipe_module', 'find_recipe',
+           'MeanWeights', 'mean_weights', 'schedule', 'Moment', 'out_of_memory', 'Nets', 'local_statistics', 'Learner',
+           'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
 MANY = 2**31
-# From the first number to below the second; of a tuple, each part.
-RANGES = dict(batch_size=(1, MANY), d_every=(1, MANY), penalty_every=(1, MANY), d_steps=(0, MANY), max_steps=(1, MANY), max_minutes=(0, MANY), seed=(0, MANY),
-              lr=(0, MANY), lr_g=(0, MANY), lr_g_adversarial=(0, MANY), lr_d=(0, MANY), betas=(0, 1), ema=(0, 1))
+
+@dataclass(frozen=True)
+class Between:
+    "The numbers that a setting may have: from `low` to `high`, the latter only where `closed`."
+    low: float = 0
+    high: float = MANY
+    closed: bool = False
+    def __contains__(self, x: float) -> bool: return self.low <= x < self.high or self.closed and x == self.high
+    def __str__(self) -> str: return f"{'from' if self.closed else 'at least'} {self.low} {'to' if self.closed else 'and below'} {self.high}"
+
+COUNT, WEIGHT, SHARE = Between(1), Between(0), Between(0, 1, closed=True)
 
 def _number(v: Any) -> Any: # YAML reads 1e-3 as a text; here it is what it looks like
     if isinstance(v, str):
-        with contextlib.suppress(ValueError): v = float(v); v = int(v) if v.is_integer() else v
+        with contextlib.suppress(ValueError, OverflowError):
+            v = float(v)
+            v = int(v) if v.is_integer() else v
     return v
+
+def _finite(v: Any) -> bool: # whether it is a number that a float can hold, neither NaN nor infinite
+    return isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e300
+
+def _plain(v: Any) -> bool: # whether it can be written as JSON and read back
+    try: return json.dumps(v, sort_keys=True, allow_nan=False) is not None
+    except (TypeError, ValueError): return False
+
+def _converted(old: Any, # the value that is replaced
+               v: Any, # the new one
+               kind: str # the declared type, such as 'int | None'
+               ) -> tuple[Any, bool]: # the new one as the setting keeps it, and whether it is of the right kind
+    optional = 'None' in kind
+    if optional or isinstance(old, (int, float)) and not isinstance(old, bool): v = _number(v)
+    elif isinstance(old, tuple) and isinstance(v, (list, tuple)): v = tuple(_number(x) for x in v)
+    if optional and v is None: return v, True
+    if isinstance(old, bool): return v, isinstance(v, bool)
+    if 'int' in kind or isinstance(old, int): return (int(v), v == int(v)) if _finite(v) else (v, False)
+    if optional or isinstance(old, float): return (float(v), True) if _finite(v) else (v, False)
+    if isinstance(old, tuple): return v, isinstance(v, tuple) and len(v) == len(old) and all(map(_finite, v))
+    return v, isinstance(v, type(old)) and _plain(v)
 
 @dataclass(frozen=True)
 class Settings:
     "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
+    ranges: ClassVar[dict[str, Between]] = {} # numbers that a setting may have; of a tuple, each part. Those of a subclass are added
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {} # words that a setting may be
     @property
     def hash(self) -> str:
         "Eight hexadecimal digits of everything but the budget."
@@ -53,26 +86,24 @@ class Settings:
         "The settings as YAML text."
         return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(self))), sort_keys=False)
 
+    @classmethod
+    def limits(cls, kind: str # 'ranges' or 'choices'
+               ) -> dict[str, Any]: # setting: what it may be
+        "The ranges or choices of a class and of all that it is built on."
+        return {k: v for c in reversed(cls.__mro__) for k, v in vars(c).get(kind, {}).items()}
+
     def replace(self, changes: dict[str, Any]) -> Settings:
-        "The same with other values; raises `FacegenError` for an unknown setting or a value of another kind."
-        kinds = {f.name: f for f in dataclasses.fields(self)}; new = {}
+        "The same with other values; raises `FacegenError` for an unknown setting, a value of another kind or out of its range."
+        kinds = {f.name: f for f in dataclasses.fields(self)}
+        ranges, choices, new = self.limits('ranges'), self.limits('choices'), {}
         for k, v in changes.items():
             if k not in kinds: raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
-            old, ok = getattr(self, k), False
-            optional = 'None' in str(kinds[k].type)
-            if optional or isinstance(old, (int, float)) and not isinstance(old, bool): v = _number(v)
-            elif isinstance(old, tuple) and isinstance(v, (list, tuple)): v = [_number(x) for x in v]
-            fine = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < math.inf
-            if isinstance(old, bool): ok = isinstance(v, bool)
-            elif optional: ok = v is None or fine(v)
-            elif isinstance(old, (int, float)): ok = fine(v) and (isinstance(old, float) or v == int(v))
-            elif isinstance(old, tuple): ok = isinstance(v, (list, tuple)) and len(v) == len(old) and all(map(fine, v))
-            else: ok = isinstance(v, type(old))
-            if not ok: raise FacegenError(f"The setting '{k}' was given as {v!r}; a value like {old!r} was expected.")
-            if k in RANGES and v is not None:
-                low, high = RANGES[k]
-                if not all(low <= x < high for x in (v if isinstance(old, tuple) else [v])): raise FacegenError(f"The setting '{k}' was given as {v!r}; at least {low} and below {high} was expected.")
-            new[k] = tuple(v) if isinstance(old, tuple) else type(old)(v) if isinstance(old, (int, float)) and not optional and not isinstance(old, bool) else v
+            old, given = getattr(self, k), f"The setting '{k}' was given as {v!r:.100}"
+            new[k], ok = _converted(old, v, str(kinds[k].type))
+            if not ok: raise FacegenError(f'{given}; a value like {old!r} was expected.')
+            if k in choices and new[k] not in choices[k]: raise FacegenError(f"{given}; one of {', '.join(choices[k])} was expected.")
+            parts = new[k] if isinstance(old, tuple) else [new[k]]
+            if k in ranges and not all(x is None or x in ranges[k] for x in parts): raise FacegenError(f'{given}; {ranges[k]} was expected.')
         return dataclasses.replace(self, **new)
 
 # %% ../nbs/05c_methods.ipynb #050008
@@ -92,6 +123,23 @@ class Recipe(Settings):
     seed: int = 0 # of weights, data order, noise and disturbances
     max_minutes: float | None = 30. # time budget, set-up and checkpoints included
     max_steps: int | None = None # step budget; the first that ends, ends the run
+    ranges = dict(batch_size=COUNT, warm_up=SHARE, cool_down=SHARE, clip=WEIGHT, ema=Between(0, 1), patience=Between(0), seed=Between(0),
+                  max_minutes=Between(0), max_steps=COUNT)
+    choices = dict(precision=('auto', 'fp32', 'bf16', 'fp16'))
+
+    def network_settings(self) -> list[str]:
+        "The settings that are arguments of networks."
+        return [f.name for f in dataclasses.fields(self) if isinstance(getattr(self, f.name), dict)]
+
+    def check(self) -> None:
+        "Raise `FacegenError` where a setting is impossible, alone or beside another; a run calls it before anything starts."
+        self.replace(dataclasses.asdict(self))                         # one that was not made by `replace` may hold what it refuses
+        if not self.name.strip() or not self.name.isprintable() or set(self.name) & set('/\\'):
+            raise FacegenError(f"The setting 'name' was given as {self.name!r:.100}; a word without / and \\ was expected.")
+        kind = method_of(self.method)[0]
+        if type(self) is not kind:
+            raise FacegenError(f"The setting 'method' was given as '{self.method}', which takes the settings of {kind.__name__}, and these are {type(self).__name__}; "
+                               'start from a recipe of that method.')
 
 @dataclass(frozen=True)
 class AdversarialRecipe(Recipe):
@@ -120,6 +168,10 @@ class AdversarialRecipe(Recipe):
     betas: tuple = (.5, .99) # Adam's, for the discriminator and what Muon leaves
     optimiser: str = 'muon' # the generator's: 'muon' or 'adam'
     augment: bool = True # the same random shift and colour for real and fake
+    ranges = dict(coarse=SHARE, l1=WEIGHT, mse=WEIGHT, lpips=WEIGHT, features=WEIGHT, identity=WEIGHT, adversarial=WEIGHT, adversary_from=SHARE,
+                  labels=SHARE, r1=WEIGHT, r2=WEIGHT, penalty_every=COUNT, d_steps=Between(0), d_every=COUNT, lr_g=WEIGHT,
+                  lr_g_adversarial=WEIGHT, lr_d=WEIGHT, betas=Between(0, 1))
+    choices = dict(lpips_net=tuple(LPIPS_FILES), adversary=ADVERSARIES, optimiser=('muon', 'adam'))
 
 # %% ../nbs/05c_methods.ipynb #050009
 @dataclass(frozen=True)
@@ -142,6 +194,7 @@ class DesignRecipe(AdversarialRecipe):
     warm_up: float = 0.
     cool_down: float = 0.
     ema: float = 0.
+    ranges = dict(norm=WEIGHT)
 
 # %% ../nbs/05c_methods.ipynb #050010
 @dataclass(frozen=True)
@@ -165,17 +218,39 @@ class FlowRecipe(Recipe):
     betas: tuple = (.9, .99) # Adam's, and for what Muon leaves
     ema: float = .999
     guidance: float = 1. # of the sheets that training draws
+    ranges = dict(time_mean=Between(-100, 100), time_std=Between(0, 100), drop=SHARE, lpips=WEIGHT, identity=WEIGHT, late=SHARE, lr=WEIGHT,
+                  betas=Between(0, 1), guidance=Between(-1000, 1000))
+    choices = dict(space=('v', 'x', 'noise'), time=('logit_normal', 'uniform'), lpips_net=tuple(LPIPS_FILES), optimiser=('muon', 'adam'))
 
 # %% ../nbs/05c_methods.ipynb #050013
 METHODS: dict[str, tuple[type[Recipe], type]] = {}   # name: the settings it takes, and its class; filled below and by designs
 
+class _OnceLoader(yaml.SafeLoader):
+    "Reads YAML, and refuses a key that stands twice: which of the two counts would be a guess."
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(k, deep=True) for k, _ in node.value if k.tag != 'tag:yaml.org,2002:merge']
+        twice = next((k for i, k in enumerate(keys) if k in keys[:i]), None)
+        if twice is not None: raise yaml.constructor.ConstructorError(problem=f"the key '{twice}' stands twice")
+        return super().construct_mapping(node, deep)
+
 def read_recipe(text: str # YAML
                 ) -> Recipe: # of the kind that its `method` names
     "A recipe from YAML text; raises `FacegenError` for unknown or missing parts."
-    try: d = yaml.safe_load(text)
-    except yaml.YAMLError as ex: raise FacegenError(f'The recipe is not valid YAML ({str(ex).splitlines()[0]}); write one `key: value` a line.') from None
+    try: d = yaml.load(text, Loader=_OnceLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as ex:
+        why = (str(ex).strip() or type(ex).__name__).splitlines()[0]
+        raise FacegenError(f'The recipe is not valid YAML ({why}); write one `key: value` a line.') from None
     if not isinstance(d, dict): raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
+
+def recipe_file(file: Path # YAML
+                ) -> Recipe: # of the kind that its `method` names
+    "A recipe from a file; raises `FacegenError` where it cannot be read or is none."
+    try: text = file.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as ex: raise FacegenError(f"The recipe '{file}' is not a text in UTF-8 (byte {ex.start}); save it as UTF-8.") from None
+    except OSError as ex: raise FacegenError(f"The recipe '{file}' could not be read ({ex.strerror}).") from None
+    try: return read_recipe(text)
+    except FacegenError as ex: raise FacegenError(f"'{file}': {ex}") from None
 
 def method_of(name: str # such as 'flow'; a design's own method is called like its recipe
               ) -> tuple[type[Recipe], type]: # its settings and its class, a subclass of `Method`
@@ -201,7 +276,7 @@ def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
     "A recipe by name or from a YAML file; raises `FacegenError` for an unknown one."
     if str(name).endswith(('.yaml', '.yml')):
         if not Path(name).is_file(): raise FacegenError(f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}.")
-        return read_recipe(Path(name).read_text(encoding='utf-8'))
+        return recipe_file(Path(name))
     key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
     if key == module: return found.recipe
@@ -275,8 +350,19 @@ class Nets:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.stage: tuple = ()
         self.rehearsed: set[tuple] = set()
-        try: self.model = self.build(fingerprint); self.ema = mean_weights(self.model, r.ema)
-        except TypeError as ex: raise FacegenError(f"The networks of the recipe '{r.name}' could not be built ({ex}); look at its settings generator, discriminator or model.") from ex
+        with self.fitting('could not be built'):
+            self.model = self.build(fingerprint)
+            self.ema = mean_weights(self.model, r.ema)
+
+    @contextlib.contextmanager
+    def fitting(self, what: str # what it means when the block fails
+                ) -> Iterator[None]:
+        "Whatever goes wrong in the block is an error of settings: raises `FacegenError`."
+        try: yield
+        except FacegenError: raise
+        except Exception as ex:
+            why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
+            raise FacegenError(f"The networks of the recipe '{self.recipe.name}' {what} ({why}); look at its settings {', '.join(self.recipe.network_settings())}.") from ex
 
     def build(self, fingerprint: dict) -> FaceModel:
         "Make the networks with `add` and return the one that draws."; raise NotImplementedError
@@ -413,6 +499,24 @@ class Method(Learner):
         "One number of a look's measures, lower is better: what `best` and `patience` go by."
         raise NotImplementedError
 
+    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        "Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run; a method without this is not tried."
+
+    @torch.no_grad()
+    def rehearse(self) -> None:
+        "Use every network once on two random faces and leave everything as it was; raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is used."
+        rng = torch.Generator().manual_seed(0)
+        faces = torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(self.device, memory_format=layout(self.device))
+        embeddings = F.normalize(torch.randn(2, self.model.embed_dim, generator=rng), dim=1).to(self.device)
+        run, self.run = self.run, dict(self.nets)                      # compiled networks are compiled for training alone
+        try:
+            with contextlib.ExitStack() as stack:
+                for net in self.nets.values(): stack.enter_context(evaluating(net))
+                stack.enter_context(torch.random.fork_rng(devices=[]))
+                stack.enter_context(self.fitting('do not fit'))
+                with autocast(self.device, self.dtype): self.trial(faces, embeddings, rng)
+        finally: self.run = run
+
     def likeness(self, fake: Tensor, # (B,3,S,S) generated
                  x: Tensor, # (B,3,S,S) the pictures
                  e: Tensor, # (B,D) the embeddings asked for
@@ -508,6 +612,16 @@ class Adversarial(Judged):
         weights = {k: getattr(self.recipe, k) for k in self.weights if k in valid}
         return sum(w * valid[k] for k, w in weights.items()) if any(weights.values()) else valid['identity']
 
+    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        r = self.recipe
+        noise, u = torch.randn(len(faces), *self.model.noise_shape, generator=rng).to(self.device), torch.full((len(faces), 5), .5, device=self.device)
+        if r.features: self.encoder.features(faces)
+        for adversarial, side in {self.phase(Moment(share=s)) for s in (0., r.coarse, r.adversary_from, 1.)}:
+            x = F.avg_pool2d(faces, faces.shape[-1] // side)
+            fake, asked = self.fakes(x, embeddings, noise, side)
+            if fake.shape != x.shape: raise FacegenError(f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}.")
+            if adversarial: d_loss(self.judged(x, embeddings, u), self.judged(fake, asked, u), r.adversary, r.labels[:2])
+
     def phase(self, at: Moment) -> tuple[bool, int]:
         "Whether the adversary takes part, and the side of the faces."
         r = self.recipe; adversarial = bool(r.adversarial) and at.share >= r.adversary_from
@@ -601,6 +715,15 @@ class Flow(Method):
             return loss, values
         values = self.learn('model', r.lr * schedule(at.share, r.warm_up, r.cool_down) * at.factor, len(x), loss_of); self.finish()
         return values
+
+    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        m, x = self.model, self.code(faces)
+        noise, half, known = torch.randn(x.shape, generator=rng).to(self.device), torch.full((len(x),), .5, device=self.device), torch.tensor([True, False], device=self.device)
+        evaluations(m.steps, m.sampler)
+        if m.path.name == 'ddpm' and m.steps > DDPM_STEPS: raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: ask for fewer.')
+        error, clean = self.error(self.run['model'], x, half, noise, embeddings, known)
+        if clean.shape != x.shape: raise FacegenError(f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and {tuple(x.shape[1:])} was expected; look at its setting model.")
+        m.generate(embeddings, noise=noise, guidance=self.recipe.guidance, steps=min(2, m.steps))
 
     @torch.no_grad()
     def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:

@@ -14,7 +14,7 @@ from ..core import FacegenError, layout
 from ..encoders import load_encoder
 from ..identity import taught_by
 from ..losses import LPIPS, g_loss, glimpse, identity_loss
-from ..methods import METHODS, Adversarial, AdversarialRecipe, Moment, spread
+from ..methods import METHODS, SHARE, WEIGHT, Adversarial, AdversarialRecipe, Between, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
@@ -40,7 +40,7 @@ class CanvasRecipe(AdversarialRecipe):
     grey: bool = False # learn from grey pictures (their embeddings stay those of the coloured ones)
     second: str = '' # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
     critics: str = 'squeeze' # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
-
+    ranges = dict(told=SHARE, drift=WEIGHT, swap=SHARE, blends=SHARE, faces=Between(0), each=Between(0))
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0013
 class Panel(nn.Module):

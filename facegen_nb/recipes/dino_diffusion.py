@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ..batches import Batch
 from ..diffusion import DDPM_STEPS, Path
-from ..methods import METHODS, Flow, FlowRecipe, Moment
+from ..methods import METHODS, WEIGHT, Between, Flow, FlowRecipe, Moment
 from ..models import FaceModel, FlowModel, autoencoder_for
 
 # %% auto #0
@@ -184,6 +184,8 @@ class DinoRecipe(FlowRecipe):
     cool_down: float = 0.
     ema: float = 0.
     guidance: float = 3.
+    ranges = dict(first=Between(0, DDPM_STEPS), weight_decay=WEIGHT)
+    choices = dict(denoiser=('scripts', 'notebook'))
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0040
 class DinoDiffusion(Flow):

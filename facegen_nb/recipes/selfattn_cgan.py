@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from ..batches import Batch
-from ..methods import METHODS, Design, DesignRecipe, Moment
+from ..methods import METHODS, SHARE, Design, DesignRecipe, Moment
 from ..models import FaceModel, dcgan_init
 
 # %% auto #0
@@ -100,6 +100,7 @@ class SelfAttnRecipe(DesignRecipe):
     lr_d: float = 1e-4
     labels: tuple = (.9, 0., .9) # of real faces, of generated ones, and what the generator wants
     restart: float = 0. # share of the budget at which the discriminator and both optimisers begin anew; 0 for never
+    ranges = dict(restart=SHARE)
 
 class SelfAttn(Design):
     "DCGAN with self-attention, and its predecessor."
