@@ -4,27 +4,39 @@
 
 # %% ../nbs/05d_tracking.ipynb #050004
 from __future__ import annotations
-import contextlib, csv, errno, io, netrc, os, queue, sys, threading, time, urllib.parse
+import contextlib, csv, errno, io, netrc, os, queue, socket, sys, threading, time, urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from .core import atomic, watched, home_dir
+import psutil
+from .core import atomic, home_dir, watched
 
 # %% auto #0
-__all__ = ['Table', 'Tracker', 'has_key', 'start_wandb', 'Bar', 'Live', 'Watch']
+__all__ = ['Table', 'end_wandb', 'Tracker', 'has_key', 'reachable', 'start_wandb', 'Bar', 'Live', 'Watch']
 
 # %% ../nbs/05d_tracking.ipynb #050008
+def _step_of(row: dict[str, Any]) -> int | None: # of a row of the table; None where it is damaged
+    try: return int(row.get('step') or 0) if row.get('step') != '' or any(row.values()) else None
+    except (TypeError, ValueError): return None
+
 class Table:
     "A CSV file that grows by rows and, seldom, by columns."
     def __init__(self, path: Path, # the file; what is there already is kept
                  upto: int | None = None # drop rows whose `step` is above this
                  ):
         self.path, self.failed = path, False
-        rows = self._read(); self.columns = [k for k in rows[0] if k] if rows else []            # without what stands beyond the last column
-        if rows and upto is not None: self._rewrite([r for r in rows if int(r['step'] or 0) <= upto])
+        rows = self._read()
+        self.columns = [k for k in rows[0] if k] if rows else []            # without what stands beyond the last column
+        if not rows or upto is None: return
+        steps = [_step_of(r) for r in rows]
+        if None in steps:
+            os.replace(path, path.with_name(f'{path.name}.damaged'))
+            print(f"{steps.count(None)} of {len(rows)} rows of '{path}' could not be read and are left out; the file as it was is now '{path.name}.damaged'.", file=sys.stderr)
+        self._rewrite([r for r, step in zip(rows, steps) if step is not None and step <= upto])
     def _read(self) -> list[dict[str, str]]:
         if not self.path.is_file(): return []
-        with open(self.path, newline='', encoding='utf-8') as f: return list(csv.DictReader(f))
+        with open(self.path, newline='', encoding='utf-8', errors='replace') as f:
+            return list(csv.DictReader(line.replace('\0', '') for line in f))
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         with atomic(self.path) as t, open(t, 'w', newline='', encoding='utf-8') as f: w = csv.DictWriter(f, self.columns, restval='', extrasaction='ignore'); w.writeheader(); w.writerows(rows)
     def _append(self, row: dict[str, str]) -> None:
@@ -49,6 +61,12 @@ class Table:
             self.failed = True
 
 # %% ../nbs/05d_tracking.ipynb #050011
+def end_wandb() -> None:
+    "End the helper process of wandb that this process started: when Python exits, wandb would wait for it, without a network for minutes."
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if 'wandb-core' in child.name() or any('wandb-core' in word for word in child.cmdline()[:1]): child.kill()
+
 class Tracker:
     "Sends numbers and pictures to a tracker from a thread of its own, which may fail or hang without harm."
     def __init__(self, start: Callable[[], Any], # makes the tracker: an object with log(dict, step=...) and finish()
@@ -80,7 +98,9 @@ class Tracker:
         if not self.dead:
             with contextlib.suppress(queue.Full): self.box.put(None, timeout=self.patience)          # behind what still waits
         self.thread.join(max(0., end - time.monotonic()))
-        if self.thread.is_alive(): print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
+        if self.thread.is_alive():
+            print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
+            end_wandb()
 
 # %% ../nbs/05d_tracking.ipynb #05d049
 def has_key() -> bool: # whether W&B would find a key without asking for one
@@ -94,13 +114,40 @@ def has_key() -> bool: # whether W&B would find a key without asking for one
         except (netrc.NetrcParseError, OSError): continue
     return False
 
+def reachable(url: str, # of a server
+              patience: float = 3. # seconds
+              ) -> bool: # whether something answers there
+    "Whether a connection can be made; True behind a proxy, where this cannot be told."
+    parts = urllib.parse.urlparse(url)
+    if any(os.environ.get(k) for p in ('http_proxy', 'https_proxy', 'all_proxy') for k in (p, p.upper())): return True
+    try:
+        socket.create_connection((parts.hostname, parts.port or (80 if parts.scheme == 'http' else 443)), timeout=patience).close()
+        return True
+    except (OSError, ValueError, TypeError): return False
+
 def start_wandb(run: Path, # the run's folder; wandb's files go there too
-                config: dict[str, Any] # the recipe
+                config: dict[str, Any], # the recipe
+                patience: float = 20. # seconds that its end may take
                 ) -> Any: # a wandb run
-    "Start wandb: online with a key, else offline; never a question."
+    "Start wandb: online with a key and a network, else offline; never a question. Says where it writes."
     import wandb
-    mode = os.environ.get('WANDB_MODE') or ('online' if has_key() else 'offline')
-    return wandb.init(project='facegen_nb', name=run.name, dir=str(run), mode=mode, config=config, settings=wandb.Settings(silent=True, console='off'))
+    def begin(mode: str) -> Any:
+        options = dict(silent=True, console='off', init_timeout=20)
+        try: settings = wandb.Settings(**options, finish_timeout=patience)
+        except Exception: settings = wandb.Settings(**options)               # an earlier version has no limit for the end
+        return wandb.init(project='facegen_nb', name=run.name, dir=str(run), mode=mode, config=config, settings=settings)
+    mode, url = os.environ.get('WANDB_MODE') or ('online' if has_key() else 'offline'), os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai'
+    why = '' if os.environ.get('WANDB_MODE') else 'there is no key'
+    if mode == 'online' and not reachable(url): mode, why = 'offline', f'{url} cannot be reached'
+    try: tracker = begin(mode)
+    except Exception as ex:
+        if mode != 'online': raise
+        mode, why = 'offline', (str(ex).strip() or type(ex).__name__).splitlines()[0][:120]
+        tracker = begin(mode)
+    if mode == 'offline': text = f"offline{f' ({why})' if why else ''}, in '{Path(tracker.dir).parent}'; `wandb sync` sends that later"
+    else: text = 'switched off by WANDB_MODE' if mode == 'disabled' else f'{mode}, {tracker.url}'
+    print(f'wandb: {text}', file=sys.stderr)
+    return tracker
 
 # %% ../nbs/05d_tracking.ipynb #050018
 class Bar:

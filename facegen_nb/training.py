@@ -4,7 +4,7 @@
 
 # %% ../nbs/06_training.ipynb #060004
 from __future__ import annotations
-import dataclasses, json, math, os, shutil, signal, time
+import contextlib, dataclasses, json, math, os, shutil, signal, time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from .batches import Batches, Team, thumbnails
-from .core import Budget, FacegenError, atomic, environment, keep_memory, peak_memory, seed_everything, sha256, sheet, to_float, write_json
+from .core import Budget, FacegenError, atomic, environment, keep_memory, locked, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
 from .identity import same_recogniser, taught_by
-from .methods import Method, Moment, Recipe, method_of, read_recipe
+from .methods import Method, Moment, Recipe, method_of, read_recipe, recipe_file
 from .models import FaceModel, checkpoint_of, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
-__all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'refuse_foreign',
-           'Progress', 'fixed_people', 'trained_model', 'begin_with', 'Run', 'open_folder', 'take_up', 'healthy',
-           'save', 'look', 'wandb_image', 'report', 'roll_back', 'stopping', 'train_run']
+__all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'beginning_of',
+           'refuse_foreign', 'Progress', 'fixed_people', 'trained_model', 'begin_with', 'never_failing', 'stamp_of',
+           'Run', 'check_room', 'open_folder', 'stand_at_start', 'take_up', 'healthy', 'save', 'look', 'wandb_image',
+           'report', 'roll_back', 'stopping', 'train_run']
 
 # %% ../nbs/06_training.ipynb #060008
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500} # epochs whose model is kept
@@ -71,6 +72,14 @@ def load_checkpoint(run: Path, # a run folder
     return None
 
 # %% ../nbs/06_training.ipynb #060010
+def beginning_of(folder: Path # of a run
+                 ) -> dict[str, Any]: # hashes of recipe, store and encoder; empty where they were not kept
+    "How a run began, as its environment.json says; raises `FacegenError` where that is damaged."
+    file = folder/'environment.json'
+    if not file.is_file(): return {}
+    try: return dict(json.loads(file.read_text(encoding='utf-8')).get('run', {}))
+    except (ValueError, AttributeError, TypeError): raise FacegenError(f"'{file}' is damaged, so it is not known on what the run was trained; choose another --run folder.") from None
+
 def refuse_foreign(folder: Path, # where a run wants to live
                    recipe: Recipe, # its recipe
                    about: dict[str, Any], # hashes of recipe, store and encoder
@@ -78,18 +87,18 @@ def refuse_foreign(folder: Path, # where a run wants to live
                    ) -> None:
     "Refuse a folder that holds something else, before anything is written."
     if resume not in ('auto', 'never'): raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
-    recipe.replace(dataclasses.asdict(recipe))                                          # one that was not made by `replace` may hold what it refuses
+    recipe.check()
     if recipe.max_minutes is None and recipe.max_steps is None: raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
     if folder.exists() and not folder.is_dir(): raise FacegenError(f"'{folder}' is a file; a folder for the run was expected.")
-    if not folder.exists() or not any(folder.iterdir()): return
+    if not folder.exists() or all(f.name.startswith('.') for f in folder.iterdir()): return
     if not (folder/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
     if resume == 'never': raise FacegenError(f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto.")
-    old = read_recipe((folder/'recipe.yaml').read_text(encoding='utf-8'))
+    old = recipe_file(folder/'recipe.yaml')
     if old.hash != recipe.hash:
         a, b = (yaml.safe_load(r.to_yaml()) for r in (old, recipe))
         diff = ', '.join(f'{k}={a.get(k)!r} there, {b.get(k)!r} asked' for k in {**a, **b} if a.get(k) != b.get(k) and k not in ('max_minutes', 'max_steps'))
         raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
-    env = json.loads((folder/'environment.json').read_text(encoding='utf-8')).get('run', {}) if (folder/'environment.json').is_file() else {}
+    env = beginning_of(folder)
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff: raise FacegenError(f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder.")
 
@@ -140,6 +149,20 @@ def begin_with(method: Method, # about to begin
 
 
 # %% ../nbs/06_training.ipynb #060014
+def never_failing(tell: Callable[[str], None] # gets what a user should know
+                  ) -> Callable[[str], None]: # the same, except that a closed terminal or a full disk is no error
+    "What is said must not stop a run."
+    def say(text: str) -> None:
+        with contextlib.suppress(OSError, UnicodeError): tell(text)
+    return say
+
+def stamp_of(folder: Path # of a run
+             ) -> tuple[int, int] | None: # None before the first checkpoint
+    "What tells the last checkpoint from every other one."
+    try: about = (folder/'checkpoints'/'last'/'about.json').stat()
+    except OSError: return None
+    return about.st_mtime_ns, about.st_ino
+
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
     def __init__(self, recipe: Recipe, # what to do
@@ -156,29 +179,33 @@ class Run:
                  init: str | Path | None = None # a trained model to begin with, as for `trained_model`; None: from scratch
                  ):
         if tracker not in ('wandb', 'none'): raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
+        if not (save_every > 0): raise FacegenError(f'save_every was given as {save_every:g}; minutes above 0 were expected.')
         self.recipe, self.store, self.folder, self.save_every = recipe, store, Path(folder), save_every
-        self.budget, self.team = Budget(recipe.max_minutes, spent=before, clock=clock), Team(device); self.device = self.team.device
-        self.tell = tell if self.team.first else (lambda text: None)
+        self.budget, self.team = Budget(recipe.max_minutes, spent=before, clock=clock), Team(device)
+        self.device = self.team.device
+        self.tell = never_failing(tell) if self.team.first else (lambda text: None)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
         self.about = dict(recipe=recipe.hash, store=store.hash, **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')})
-        model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch')); self.about |= beginning
+        model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch'))
+        self.about |= beginning
         if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)
-        keep_memory(); seed_everything(recipe.seed)
-        self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
+        keep_memory()
+        seed_everything(recipe.seed)
         earlier = dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}                # who taught the model that it begins with, taught this one
         self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell)
+        self.method.rehearse()
+        self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
+        if self.batches.batch_size < recipe.batch_size:
+            self.tell(f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}: each step takes all of them.')
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
-        saved = self.team.share(load_checkpoint(self.folder, self.tell) if self.team.first else None)
-        if saved: take_up(self, saved); self.budget.spent += self.at.minutes; self.tell(f'going on from step {self.at.step:,}, {self.at.minutes:.1f} minutes in')
-        elif model:
-            begin_with(self.method, model); self.tell(f"begins with the weights of '{init}'" + (f" ({beginning['start_minutes']:.0f} minutes, {beginning['start_images']:,} pictures)" if 'start_images' in beginning else ''))
-            if beginning.get('start_store', store.hash) != store.hash: self.tell(f"That model was trained on another store ({beginning['start_store']}): people who are held out of this one may have been shown to it, and are then not unseen.")
-        else: self.method.start_from(*thumbnails(self.batches))
-        self.start_step = self.at.step
-        if not len(store.indices('validation')): self.tell('The store has nobody in its validation split: what a look draws and measures are training faces, so its scores say nothing of people who were never seen.')
-        x, e = fixed_people(store, self.embeddings, self.method.look_at, self.device)
-        self.people = x, e, self.method.model.make_noise(len(e), seed=0).to(self.device)
-        if self.team.first: open_folder(self, tracker)
+        with self.alone():
+            if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)                     # somebody may have come in between
+            stand_at_start(self, model, init)
+            if self.team.first: open_folder(self, tracker)
+            self.stamp = stamp_of(self.folder)
+    def alone(self) -> contextlib.AbstractContextManager: # of the first process; the others write nothing
+        "Within the block no other process works in the run's folder; raises `FacegenError` where one does."
+        return locked(self.folder, 'The run folder') if self.team.first else contextlib.nullcontext()
     @property
     def images(self) -> int: "Training pictures seen."; return self.at.step * self.batches.batch_size
     @property
@@ -187,19 +214,58 @@ class Run:
     def share(self) -> float: "Share of the budget used: of the minutes or of the steps, whichever is further."; return max(self.budget.share, self.at.step / self.recipe.max_steps if self.recipe.max_steps else 0.)
     def train(self) -> Path:
         "Train to the end of the budget; returns the folder of the last checkpoint."
-        return train_run(self)
+        with self.alone():
+            if self.team.first and stamp_of(self.folder) != self.stamp:
+                raise FacegenError(f"The run in '{self.folder}' was continued elsewhere since it was opened here; open it again.")
+            try: return train_run(self)
+            finally: self.stamp = stamp_of(self.folder)
 
 # %% ../nbs/06_training.ipynb #060015
+def check_room(run: Run # about to begin or to go on
+               ) -> None:
+    "Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being written."
+    weights = sum(v.numel() * v.element_size() for net in run.method.nets.values() for v in net.state_dict().values())
+    mean = sum(v.numel() * v.element_size() for v in run.method.model.state_dict().values())
+    place = next(p for p in (run.folder, *run.folder.absolute().parents) if p.is_dir())
+    free, there = shutil.disk_usage(place).free, sum((run.folder/'checkpoints'/n).is_dir() for n in ('last', 'previous'))
+    need = (3 - there) * (3 * weights + mean)                         # an optimiser keeps two numbers a weight
+    if free < need: raise FacegenError(f"The disk of '{run.folder}' has {free/1e6:,.0f} MB free, and the checkpoints of this run need about {need/1e6:,.0f} MB; free some space, or choose another --run folder.")
+
 def open_folder(run: Run, # about to begin or to go on
                 tracker: str # 'wandb' or 'none'
                 ) -> None:
-    "Write what is known before the first step, and open the log."
+    "Write what is known before the first step, and open the log; raises `FacegenError` where there is no room for its checkpoints."
+    check_room(run)
     run.folder.mkdir(parents=True, exist_ok=True); (run.folder/'samples').mkdir(exist_ok=True)
     with atomic(run.folder/'recipe.yaml') as t: t.write_text(run.recipe.to_yaml(), encoding='utf-8')
     write_json(run.folder/'environment.json', dict(environment(run.device), precision=str(run.method.dtype).split('.')[-1], processes=run.team.world, run=run.about))
     run.table, run.watch, run.live = Table(run.folder/'log.csv', upto=run.at.step), Watch(), Live()
     patience = min(20., max(2., .6 * (run.recipe.max_minutes or 60.)))                    # seconds: a hundredth of the budget
-    run.tracker = Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe)), patience) if tracker == 'wandb' else None
+    run.tracker = Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe), patience), patience) if tracker == 'wandb' else None
+
+def stand_at_start(run: Run, # just made
+                   model: FaceModel | None, # a trained one to begin with
+                   init: str | Path | None # where that came from
+                   ) -> None:
+    "Go on from the last checkpoint, else begin with a trained model, else from scratch; and choose the people of the sheets."
+    saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
+    if saved:
+        take_up(run, saved)
+        run.budget.spent += run.at.minutes
+        run.tell(f'going on from step {run.at.step:,}, {run.at.minutes:.1f} minutes in')
+    elif (run.folder/'recipe.yaml').is_file(): run.tell(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
+    if model and not saved:
+        begin_with(run.method, model)
+        known = f" ({run.about['start_minutes']:.0f} minutes, {run.about['start_images']:,} pictures)" if 'start_images' in run.about else ''
+        run.tell(f"begins with the weights of '{init}'{known}")
+        if run.about.get('start_store', run.store.hash) != run.store.hash:
+            run.tell(f"That model was trained on another store ({run.about['start_store']}): people who are held out of this one may have been shown to it, and are then not unseen.")
+    elif not saved: run.method.start_from(*thumbnails(run.batches))
+    run.start_step = run.at.step
+    if not len(run.store.indices('validation')):
+        run.tell('The store has nobody in its validation split: what a look draws and measures are training faces, so its scores say nothing of people who were never seen.')
+    x, e = fixed_people(run.store, run.embeddings, run.method.look_at, run.device)
+    run.people = x, e, run.method.model.make_noise(len(e), seed=0).to(run.device)
 
 def take_up(run: Run, # of the same recipe
             saved: tuple[dict, dict, dict[str, Tensor]] # what `load_checkpoint` gave
