@@ -7,8 +7,8 @@ __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command
            'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download', 'describe_store', 'pick_encoder',
            'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator',
            'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'generate', 'evaluate',
-           'factor_picture', 'show_progress', 'compare', 'release', 'card', 'show_app', 'demo', 'demo_page',
-           'minutes_so_far', 'main']
+           'factor_picture', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app', 'demo',
+           'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
@@ -20,7 +20,7 @@ import typer
 import yaml
 from PIL import Image
 from . import __version__
-from .core import FacegenError, Later, as_program, atomic, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
+from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
 from .options import (ANY_PATH, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
@@ -245,7 +245,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', parser=RECIPE,
           init: Annotated[Optional[str], typer.Option(metavar='MODEL', parser=MODEL, help='Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.')] = None,
           resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
-          tracker: Annotated[str, typer.Option(help='`wandb` (online with a key, offline without) or `none`.')] = 'wandb',
+          tracker: Annotated[str, typer.Option(help='`none`, or `wandb`: Weights & Biases, online with a key, offline without.')] = 'none',
           save_every: Annotated[float, typer.Option(help='Minutes between two checkpoints; one is written after each look, too.')] = 5.):
     """Train a recipe inside a time budget; stop and go on whenever you like.
 
@@ -461,12 +461,16 @@ def evaluate(run: Annotated[Path, typer.Option(parser=FOLDER, help='A run folder
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
     finite_option(guidance, '--guidance'); asked, s, j, results = read_parts(parts), FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
-    for r in [run, *(beside or [])]:
-        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation'); save_result(result, r/'results.json')
-        name = str(r) if r.name in ('', *results) else r.name; results[name] = result
-        html_report(r/'evaluation.html', f'{name}: the protocol', {name: result}, [('Generated faces of evaluated people.', r/'sheet.png'), *factor_picture(r, result)])
-    print_table(results, metrics)
-    print(f"written: {', '.join(str(r/f) for r in [run, *(beside or [])] for f in ('results.json', 'evaluation.html'))}")
+    runs = [run, *(beside or [])]
+    for r in runs: evaluation.check_run(r, s, j, split, force)              # all of them, before the first is measured
+    for r in runs:
+        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation')
+        save_result(result, r/'results.json')
+        name = str(r) if r.name in ('', *results) else r.name
+        results[name] = result
+        with optional(f"The page '{r/'evaluation.html'}'"): evaluation_page(r, name, result)
+    try: print_table(results, metrics)
+    finally: print(f"written: {', '.join(str(f) for r in runs for f in (r/'results.json', r/'evaluation.html') if f.is_file())}")
 
 # %% ../nbs/10_cli.ipynb #100032
 def factor_picture(run: Path, # a run folder: `factors.png` is written there
@@ -478,6 +482,15 @@ def factor_picture(run: Path, # a run folder: `factors.png` is written there
         return []
     fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
     return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
+
+def evaluation_page(run: Path, # a run folder: `evaluation.html` is written there
+                    name: str, # of the run
+                    result: dict[str, Any] # its evaluation
+                    ) -> None:
+    "The page of an evaluation: a sheet of faces, factors, the table."
+    figures = [('Generated faces of evaluated people.', run/'sheet.png')] if (run/'sheet.png').is_file() else []
+    with optional('The figure of factors'): figures += factor_picture(run, result)
+    html_report(run/'evaluation.html', f'{name}: the protocol', {name: result}, figures)
 
 # %% ../nbs/10_cli.ipynb #100034
 @command(name='progress')
@@ -504,9 +517,10 @@ def show_progress(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run
                                      device=device, tell=said)
         pictures = [('The same people and the same noise after each kept epoch.', made['small']),
                     ('Losses, and what an independent judge says of held-out people.', made['figure'])]
-        html_report(folder/'page.html', f'{run.name}: from epoch to epoch', {}, pictures,
-                    prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
-                          'else would get. The film is film.gif, beside this page.')
+        with optional('The page'):
+            html_report(folder/'page.html', f'{run.name}: from epoch to epoch', {}, [p for p in pictures if p[1]],
+                        prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
+                              'else would get. The film is film.gif, beside this page.')
     names = [Path(made[k]).name for k in ('sheet', 'film', 'video', 'figure') if made[k]]
     print(f"{out}: {', '.join(names)}, progress.json, page.html")
 

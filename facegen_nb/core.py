@@ -16,8 +16,8 @@ __all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'use
            'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda',
            'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast',
            'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json',
-           'locked', 'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched',
-           'progress', 'as_program', 'environment']
+           'FolderInUse', 'locked', 'check_writable', 'optional', 'earlier_output', 'output_folder', 'sha256',
+           'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -385,6 +385,9 @@ def write_json(path: str | Path, # the file
     with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n', encoding='utf-8')
 
 # %% ../nbs/00_core.ipynb #000144
+class FolderInUse(FacegenError):
+    "Another process writes there."
+
 _locks_held: dict[tuple[Path, int], int] = {}    # (lock file, thread): in how many blocks inside each other
 
 def _lock_place(path: Path) -> Path | None:
@@ -407,7 +410,7 @@ def _acquire(file: Path, note: Path, refusal: Callable[[str], str], wait: bool) 
     try:
         lock.acquire(timeout=.2)                # a little, for one that is just leaving
     except Timeout:
-        if not wait: raise FacegenError(refusal(_lock_holder(note))) from None
+        if not wait: raise FolderInUse(refusal(_lock_holder(note))) from None
         print(f'waiting for {_lock_holder(note)} to finish with {file.parent}', file=sys.stderr)
         lock.acquire()
     except (NotImplementedError, OSError) as ex:
@@ -421,7 +424,7 @@ def locked(path: str | Path, # the file or folder that is written in the block; 
            what: str = 'The folder', # what it is, for the message
            wait: bool = False # wait for the other process instead of refusing
            ) -> Iterator[None]:
-    "Keep other processes out of a file or folder; raises `FacegenError` where one is in it. A block inside a block of the same thread is let in."
+    "Keep other processes out of a file or folder; raises `FolderInUse` where one is in it. A block inside a block of the same thread is let in."
     path = user_path(path).resolve()
     with contextlib.suppress(OSError): path.parent.mkdir(parents=True, exist_ok=True)
     file = _lock_place(path)
@@ -444,6 +447,25 @@ def locked(path: str | Path, # the file or folder that is written in the block; 
             for f in (note, file):         # while it is still held; Windows removes the second by itself
                 with contextlib.suppress(OSError): f.unlink(missing_ok=True)
             lock.release()
+
+# %% ../nbs/00_core.ipynb #000249
+def check_writable(folder: str | Path # in which something will be written; it need not exist yet, and is not made
+                   ) -> None:
+    "Raise `FacegenError` where nothing can be written there: asked before long work."
+    folder = Path(folder)
+    place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not place.is_dir(): raise FacegenError(f"'{place}' is a file; a folder was expected: choose another one.")
+    try: tempfile.TemporaryFile(dir=place).close()
+    except OSError as ex: raise FacegenError(f"Nothing can be written in '{place}' ({ex.strerror}); choose a folder that can be written, or copy it to one.") from None
+
+@contextlib.contextmanager
+def optional(what: str # what is made in the block, such as 'The page of figures'
+             ) -> Iterator[None]:
+    "What goes wrong in the block is said in one line and is no error; for what comes after the results."
+    try: yield
+    except Exception as ex:
+        why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
+        with contextlib.suppress(OSError, UnicodeError): print(f'{what} could not be made ({why}); everything else was.', file=sys.stderr)
 
 # %% ../nbs/00_core.ipynb #000561
 OUTPUT_LIST = '.facegen-files.json'

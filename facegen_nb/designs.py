@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from filelock import FileLock, Timeout
 from PIL import Image
 from .batches import Batch, Team
 from .bench import time_steps
-from .core import FacegenError, environment, layout, pick_device, seed_everything
+from .core import FacegenError, FolderInUse, check_writable, environment, layout, locked, optional, pick_device, seed_everything
 from .curation import FaceStore
 from .encoders import Encoder, SmallEncoder, load_embeddings
 from .evaluation import judge_run, pick_faces, pick_parts
@@ -119,12 +118,15 @@ def bench_designs(store: FaceStore, # with embeddings of the encoder
                   ) -> dict[str, dict[str, Any]]: # run: result, of all that are finished
     "Train and judge published designs alike; goes on where it was stopped, and leaves alone what another process works on."
     recipes, results, out, wanted = pick_designs(designs), {}, Path(out), wanted_parts(parts); check_judge(judge.fingerprint, encoder.fingerprint)   # before anything is trained
+    pick_faces(store, split)
+    for recipe in recipes.values(): recipe.replace(changes).check()
+    for folder in (out, *([Path(keep)] if keep else [])): check_writable(folder)
     out.mkdir(parents=True, exist_ok=True)
     jobs = {name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes)) for s in seeds for name, r in recipes.items()}
     for key, recipe in jobs.items():                                       # the first seed of all designs, then the second
         run = out/key
         try:
-            with FileLock(out/f'{key}.lock', timeout=0):
+            with locked(run, 'The run folder'):
                 if not trained(run, recipe): tell(f'{key}: training'); Run(recipe, store, encoder, run, device=device, tell=tell).train()
                 if not trained(run, recipe): tell(f'{key} was stopped; the same command goes on with it'); break
                 if (result := judged(run, store, judge, split, wanted)) is None:
@@ -133,8 +135,9 @@ def bench_designs(store: FaceStore, # with embeddings of the encoder
                     result['about']['parts'] = wanted                       # asked for, though a slow sampler is judged by fewer
                     save_result(result, run/'results.json')
                 results[key] = result
-                if keep: keep_result(run, Path(keep)/key)
-        except Timeout: tell(f'{key} is being worked on by another process')
+                if keep:
+                    with optional(f"The copy of {key} in '{keep}'"): keep_result(run, Path(keep)/key)
+        except FolderInUse: tell(f'{key} is being worked on by another process')
     return results
 
 def keep_result(run: Path, # a run folder

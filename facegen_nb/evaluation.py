@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, environment, pick_device, progress, sha256, sheet, weights_dir, write_json, home_dir
+from .core import FacegenError, check_writable, environment, home_dir, locked, optional, pick_device, progress, sha256, sheet, weights_dir, write_json
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
@@ -29,7 +29,7 @@ from .workers import Blocks
 __all__ = ['STEP', 'NOBODY_ELSE', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
            'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
            'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part',
-           'about_run', 'judge_run']
+           'about_run', 'run_model', 'check_run', 'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def pick_faces(store: Any, # a FaceStore
@@ -118,7 +118,8 @@ def face_pass(s: Subject, # what is measured
     shapes |= {k: (dim,) for name, (dim, _) in looks.items() for k in (name, f'source_{name}')}
     def work(i, k):
         at = order[i:i+k]; faces = s.draw(rows[at], i)
-        if i == 0 and sheet_path: sheet(faces[:40], ncol=10).save(sheet_path)
+        if i == 0 and sheet_path:
+            with optional('The sheet of generated faces'): sheet(faces[:40], ncol=10).save(sheet_path)
         wanted = np.unique(np.r_[at, partner[at]]); pictures = s.store.images[rows[wanted]]
         mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
         out = dict(judge=s.judged(faces)) | (dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {})
@@ -321,7 +322,8 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
     partner = derangement(people[rows], seed)
     values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
-    with tempfile.TemporaryDirectory() as tmp:
+    if folder is not None: check_writable(folder)
+    with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
         key = [model_hash(generator), store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze'))]
         s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell)
         metrics, curves = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
@@ -367,6 +369,31 @@ def about_run(run: Path, # a run folder, or a released model
         raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
     return about, environment, name
 
+def run_model(run: Path, # a run folder, or a released model
+              store: Any, # the FaceStore that it was trained on
+              device: str | None = None # where
+              ) -> tuple[Any, Any, dict[str, Any]]: # the model, the store's embeddings by its encoder, and what is kept in the result about the run
+    "The last checkpoint of a run, or a released model, with all that judging needs; raises `FacegenError` where it does not belong to the store."
+    about, environment, name = about_run(run, store)
+    g = load_generator(checkpoint_of(run), pick_device(device)); emb = load_embeddings(store, g.encoder)
+    if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
+        raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
+    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment, **{k: v for k, v in about.items() if k.startswith('start')})
+    return g, emb, trained
+
+def check_run(run: Path, # a run folder, or a released model
+              store: Any, # the FaceStore that it was trained on
+              judge: Any, # an encoder
+              split: str = 'test', # whose people
+              force: bool = False # accept the conditioning encoder as the judge
+              ) -> None:
+    "Everything for which judging a run can be refused, before anything is measured: of several runs, the last one is refused as early as the first."
+    g, emb, _ = run_model(run, store, 'cpu')
+    check_judge(judge.fingerprint, emb.fingerprint, force, taught_by(g.fingerprint))
+    rows = pick_faces(store, split)
+    derangement(known_people(store.identity_codes)[rows])
+    check_writable(run)
+
 def judge_run(run: Path, # a run folder, or a released model
               store: Any, # the FaceStore whose people are drawn
               judge: Any, # an encoder that took no part
@@ -376,9 +403,5 @@ def judge_run(run: Path, # a run folder, or a released model
               **how: Any # as `evaluate` takes it
               ) -> dict[str, Any]: # a result
     "The result of a run's last checkpoint, or of a released model, with what is known about the run."
-    about, environment, name = about_run(run, store)
-    g = load_generator(checkpoint_of(run), pick_device(device)); emb = load_embeddings(store, g.encoder)
-    if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
-        raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
-    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment, **{k: v for k, v in about.items() if k.startswith('start')})
+    g, emb, trained = run_model(run, store, device)
     return evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, **how)

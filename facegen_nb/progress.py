@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
-from .core import FacegenError, atomic, pick_device, progress, sha256, write_json
+from .core import FacegenError, atomic, check_writable, locked, optional, pick_device, progress, sha256, write_json
 from .crowds import crowd_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
@@ -29,7 +29,7 @@ __all__ = ['CROWD', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints'
            'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized',
            'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film',
            'progress_frames', 'Yardstick', 'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric',
-           'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'progress_report']
+           'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'write_progress', 'progress_report']
 
 # %% ../nbs/08a_progress.ipynb #080012
 class Kept(NamedTuple):
@@ -490,6 +490,43 @@ def run_embeddings(kept: list[Kept], # of a run
     if not name: raise FacegenError(f"The checkpoint '{kept[-1].folder}' does not say which encoder it was trained on; give the store's embeddings.")
     return load_embeddings(store, name)
 
+def write_progress(run: str | Path, # a run folder
+                   store: FaceStore, # whose held-out people
+                   embeddings: Embeddings | None, # of the store; None where only sample sheets are left
+                   judge: Encoder, # a recogniser that took no part
+                   out: Path, # the folder to write
+                   kept: list[Kept] | None, # checkpoints; None where only sample sheets are left
+                   rows: np.ndarray, # who is on the sheet
+                   split: str, # which faces are measured
+                   faces: int | None, # at most so many
+                   seed: int, # of the noise and of every other random choice
+                   force: bool, # accept the conditioning encoder as the judge
+                   device: str | torch.device | None, # where to draw; None: the fastest
+                   tell: Callable[[str], None] # gets words
+                   ) -> dict[str, Any]: # as `progress_report`
+    "Write everything that `progress_report` makes; films and figures that fail cost nothing else."
+    out.mkdir(parents=True, exist_ok=True)
+    made = dict.fromkeys(('small', 'film', 'video', 'figure', 'metrics', 'losses'))
+    drawn = progress_faces(run, store, embeddings, rows, seed, device, tell=tell)
+    im = progress_sheet(drawn, store, rows)
+    with atomic(out/'sheet.png') as t: im.save(t, 'PNG')
+    with optional('The small sheet'): made['small'] = save_small(im, out/'sheet.jpg')
+    with optional('The film as GIF'): made['film'] = progress_film(drawn, out/'film.gif')
+    with optional('The folder of single pictures'): progress_frames(drawn, out/'epochs')
+    if find_ffmpeg():
+        with optional('The film as MP4'): made['video'] = progress_film(drawn, out/'film.mp4', tell=tell)
+    if made['video'] is None: tell(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
+    if made['video'] == made['film']: made['video'] = None
+    if kept: made['metrics'] = progress_metrics(run, store, embeddings, judge, split, faces, seed, out/'progress.json', force, device, tell=tell)
+    try: made['losses'] = loss_curves(run)
+    except FacegenError as ex: tell(f'{ex} The figure is without losses.')
+    if made['metrics'] or made['losses'] is not None:
+        lines = made['metrics'] or dict(lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn])
+        with optional('The figure'):
+            progress_figure(lines, made['losses'], out/'figure.png')
+            made['figure'] = out/'figure.png'
+    return dict(sheet=out/'sheet.png', **made)
+
 def progress_report(run: str | Path, # a run folder
                     store: FaceStore, # whose held-out people
                     judge: Encoder, # a recogniser that took no part
@@ -508,15 +545,5 @@ def progress_report(run: str | Path, # a run folder
     try: kept = named_checkpoints(run, lambda s: None); embeddings = embeddings or run_embeddings(kept, store); check_run_judge(kept, embeddings, judge, force)
     except FacegenError:
         if kept or not sample_faces(run, 1): raise                                      # sample sheets make a sheet and a film
-    out.mkdir(parents=True, exist_ok=True)
-    drawn = progress_faces(run, store, embeddings, rows, seed, device, tell=tell); im = progress_sheet(drawn, store, rows)
-    with atomic(out/'sheet.png') as t: im.save(t, 'PNG')
-    small, film = save_small(im, out/'sheet.jpg'), progress_film(drawn, out/'film.gif'); progress_frames(drawn, out/'epochs')
-    video = progress_film(drawn, out/'film.mp4', tell=tell) if find_ffmpeg() else None
-    if video is None: tell(f"ffmpeg was not found, so there is no film.mp4; the film is the GIF '{film}'.")
-    metrics = progress_metrics(run, store, embeddings, judge, split, faces, seed, out/'progress.json', force, device, tell=tell) if kept else None
-    try: losses = loss_curves(run)
-    except FacegenError as ex: tell(f'{ex} The figure is without losses.'); losses = None
-    figure = out/'figure.png' if metrics or losses is not None else None
-    if figure: progress_figure(metrics or dict(lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn]), losses, figure)
-    return dict(sheet=out/'sheet.png', small=small, film=film, video=video if video != film else None, figure=figure, metrics=metrics, losses=losses)
+    check_writable(out)
+    with locked(out, 'The folder'): return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, tell)
