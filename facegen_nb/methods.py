@@ -361,6 +361,7 @@ class Nets:
         try: yield
         except FacegenError: raise
         except Exception as ex:
+            if out_of_memory(ex): raise
             why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
             raise FacegenError(f"The networks of the recipe '{self.recipe.name}' {what} ({why}); look at its settings {', '.join(self.recipe.network_settings())}.") from ex
 
@@ -503,7 +504,7 @@ class Method(Learner):
         "Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run; a method without this is not tried."
 
     @torch.no_grad()
-    def rehearse(self) -> None:
+    def try_networks(self) -> None:
         "Use every network once on two random faces and leave everything as it was; raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is used."
         rng = torch.Generator().manual_seed(0)
         faces = torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(self.device, memory_format=layout(self.device))

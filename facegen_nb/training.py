@@ -193,7 +193,7 @@ class Run:
         seed_everything(recipe.seed)
         earlier = dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}                # who taught the model that it begins with, taught this one
         self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell)
-        self.method.rehearse()
+        self.method.try_networks()
         self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
         if self.batches.batch_size < recipe.batch_size:
             self.tell(f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}: each step takes all of them.')
