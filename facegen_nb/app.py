@@ -19,7 +19,7 @@ from .identity import same_recogniser, taught_by
 from .models import FaceModel, load_generator
 from .robustness import slerp
 from .sources import Entry, Rejected
-from .studio import Studio as ImageStudio, check_number, crop_faces, decode_image, encoder_for
+from .studio import Studio as ImageStudio, check_number, crop_faces, decode_image, encoder_for, model_of
 from .workers import need
 
 # %% auto #0
@@ -106,7 +106,7 @@ def open_studio(checkpoint: str | None = None, # a folder, or a name on the hub;
                 frame: str | None = None # where eyes, nose and mouth go; None: as in training
                 ) -> Studio: # ready
     "A studio for a checkpoint; raises `FacegenError` where model, encoder or judge cannot be had."
-    g = load_generator(find_checkpoint(checkpoint), pick_device(device))
+    g = load_generator(model_of(find_checkpoint(checkpoint)), pick_device(device))
     encoder = encoder_for(g, weights, device)
     if judge is None and g.encoder == 'rendered': judge = 'rendered_judge'
     return Studio(g, encoder, load_encoder(judge, judge_weights, device) if judge else None, frame=frame)
@@ -127,7 +127,10 @@ def build_app(studio: Studio # what does the work
         return call
     @safely
     def take(file, cropped):
-        return None if file is None else studio.crop(file, cropped=cropped).images[0]
+        if file is None: return None
+        crops = studio.crop(file, cropped=cropped)
+        if crops.several: gr.Info('There are more faces on this image; the largest was taken.')
+        return crops.images[0]
     def again(file, cropped): return gr.skip() if file is None else take(file, cropped)                  # ticked before there is an image: the person stays
     def seed_of(seed): return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
     @safely

@@ -121,7 +121,7 @@ embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)   # put
 faces = generator.generate(embeddings, seed=0)              # (n, 3, 128, 128), RGB in [-1, 1]
 ```
 
-From a shell, for pictures of faces that are cropped like those of training: `facegen generate --checkpoint {where} --images FOLDER --out faces`. Python needs `pip install git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""
+From a shell, with images: `facegen generate --checkpoint {where} --images FOLDER --out faces` finds the faces and crops them as in training. Python needs `pip install git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""
 
 def training_text(r: RunFiles # a run
                   ) -> str: # Markdown

@@ -432,7 +432,8 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
         room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
-    e = models.check_embeddings(e, g.embed_dim, g.encoder)
+    values = models.check_embeddings(e, g.embed_dim, g.encoder, g.fingerprint)
+    e = e if hasattr(e, 'fingerprint') else values
     blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
     with output_folder(out, 'generate') as folder:
         if crops is not None:
@@ -451,7 +452,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=FOLDER, help='A run folder
              limit: Annotated[Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')] = None,
              parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, factors, robustness, with commas.')] = 'all',
              metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
-             guidance: Annotated[Optional[float], typer.Option(help='As for `facegen generate`.')] = None,
+             guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which `facegen generate` calls --truncation.')] = None,
              seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
              beside: Annotated[Optional[list[Path]], typer.Option(parser=FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
              force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
@@ -572,6 +573,7 @@ def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, hel
              weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
              judge: Annotated[Optional[str], typer.Option(parser=ENCODER, help='A recogniser whose cosine stands under each face; default: the one for rendered faces, else none.')] = None,
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
+             frame: Annotated[Optional[str], typer.Option(help='Where eyes, nose and mouth of uploaded faces go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
              host: Annotated[str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')] = '127.0.0.1',
              port: Annotated[int, typer.Option(help='Where.')] = 7860,
              device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
@@ -579,7 +581,7 @@ def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, hel
 
     Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    demo_app.start_app(demo_app.open_studio(checkpoint, weights, judge, judge_weights, device), host, port)
+    demo_app.start_app(demo_app.open_studio(checkpoint, weights, judge, judge_weights, device, frame), host, port)
 
 # %% ../nbs/10_cli.ipynb #100038
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces

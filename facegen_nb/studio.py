@@ -20,13 +20,14 @@ from .curation import cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
-from .models import FaceModel, load_generator
+from .fingerprints import Embeddings
+from .models import FaceModel, checkpoint_of, load_generator
 from .sources import Entry, Rejected, open_files, size_reason
 
 # %% auto #0
-__all__ = ['MEASURED_BOXES', 'ALL_FACES', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images', 'decode_image',
-           'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number', 'draw_faces', 'Studio',
-           'encoder_for']
+__all__ = ['MEASURED_BOXES', 'SMALLEST_CROP', 'ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop',
+           'crop_difference', 'Faces', 'open_images', 'decode_image', 'crop_faces', 'photograph_score',
+           'photograph_reason', 'embed_faces', 'check_number', 'draw_faces', 'Studio', 'model_of', 'encoder_for']
 
 # %% ../nbs/04b_studio.ipynb #040208
 MEASURED_BOXES = {(55., 50., 195., 190.): 'face'} # fixed boxes whose faces were found to lie as in a frame
@@ -56,9 +57,31 @@ def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder,
     known = MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
     if frame or known:
         return TrainingCrop(True, frame or known)
-    trained = f'the box {box}' if isinstance(box, (list, tuple)) else f'the {box}' if box else 'an unknown crop'
-    return TrainingCrop(True, assumed=f"The model was trained on {trained} of its images, without a detector; faces are found and "
-                                      "brought to the frame 'face', which is an assumption (another frame: face, arcface or ffhq).")
+    return TrainingCrop(True, assumed=f"The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to the frame "
+                                      "'face', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).")
+
+def _crop_text(crop: dict[str, Any]) -> str:
+    "A crop in words."
+    box = crop.get('box')
+    if crop.get('detector') == 'mtcnn':
+        return f"faces that MTCNN found, in the frame '{crop.get('frame', 'face')}'"
+    if isinstance(box, (list, tuple)):
+        return f"the fixed box {','.join(f'{float(side):g}' for side in box)} of each image"
+    return 'the centre of each image, or the boxes that came with it' if box else 'an unknown crop of each image'
+
+def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
+                    expected: dict[str, Any] | None # that the model carries
+                    ) -> str: # a warning; empty where the crops agree, or where one is not known
+    "Whether embeddings were made of faces that were cropped otherwise than in training."
+    crops = [(fingerprint or {}).get('crop') for fingerprint in (found, expected)]
+    if not all(isinstance(crop, dict) for crop in crops):
+        return ''
+    keys = [(crop.get('detector'), crop.get('frame'), str(crop.get('box'))) for crop in crops]
+    frames = [training_crop(dict(crop=crop)) for crop in crops]
+    if keys[0] == keys[1] or (not frames[0].assumed and not frames[1].assumed and frames[0].frame == frames[1].frame):
+        return ''
+    return (f'The embeddings were made of {_crop_text(crops[0])}, and the model was trained on {_crop_text(crops[1])}: the generated faces '
+            'may be those of strangers; crop the images as in training, which `facegen generate --images` does.')
 
 # %% ../nbs/04b_studio.ipynb #040211
 @dataclass
@@ -119,7 +142,7 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
     "Whatever holds images, one by one; raises `FacegenError` for a path where there is none."
     if isinstance(images, (str, Path)):
         yield from _open_path(user_path(images), name)
-    elif isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4):
+    elif isinstance(images, (list, tuple, Iterator)) or (isinstance(images, np.ndarray) and images.ndim == 4):
         for i, image in enumerate(images):
             inside = Path(image).as_posix() if isinstance(image, (str, Path)) else f'image {i}'
             yield from open_images(image, inside)
@@ -141,7 +164,7 @@ def _detected(image: np.ndarray, scale: float, detector: Callable, frame: str, f
     "Crop and box of the wanted faces of one image, the largest first, and whether others were left out."
     found: Found = detector([image])[0]
     if not len(found):
-        raise Rejected('no face found')
+        raise Rejected(NO_FACE)
     order = np.argsort(-(found.boxes[:, 2:] - found.boxes[:, :2]).prod(1), kind='stable')
     wanted = order if faces == 'all' else order[:1]
     try:
@@ -153,6 +176,8 @@ def _whole(image: np.ndarray, scale: float, refuse: Callable | None) -> list[tup
     "Crop and box of an image that shows one face and nothing else."
     if refuse and (reason := refuse(image)):
         raise Rejected(reason)
+    if min(image.shape[:2]) < SMALLEST_CROP * scale:
+        raise Rejected(f'{image.shape[1]}x{image.shape[0]} pixels; a face crop has at least {SMALLEST_CROP} each way')
     face = cut_box(Image.fromarray(image), scale)
     return [(face.image, np.array(face.box))]
 
@@ -189,6 +214,7 @@ def crop_faces(images: Any, # a path (an image, a folder, an archive, a pattern)
     out.images, out.boxes = np.stack(crops), np.stack(rows).astype(np.float64)
     return out
 
+SMALLEST_CROP = 16 # pixels: less shows no face
 ALL_FACES = 20 # pixels: the smallest face that is looked for where all faces are wanted; MTCNN sees little in smaller ones
 
 def _no_face(missed: list[tuple[str, str]]) -> str:
@@ -197,11 +223,15 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
         return 'No image was found there; give an image, or a folder or an archive that holds JPEG or PNG files.'
     source, reason = missed[0]
     where = f"in '{source}'" if len(missed) == 1 else f"in any of {len(missed)} images, such as '{source}'"
-    return (f'No face was found {where} ({reason}); give an image with a face that looks at the camera, '
-            'or say that the images are face crops already.')
+    if reason == NO_FACE:
+        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that an image is a face crop '
+                'already (cropped, or --cropped of the command).')
+    return f'No face could be taken from {where.removeprefix("in ")}: {reason}; give another image.'
+
+NO_FACE = 'no face found' # the reason for an image in which the detector sees none
 
 # %% ../nbs/04b_studio.ipynb #040241
-PHOTOGRAPH = (11.63, 4.48, 41.45) # weights of log rest and log grain, and the constant: above 0 is a photograph
+PHOTOGRAPH = (12.114, -2.101, 19.219, -11.832, 59.009) # weights of log residual and log quartiles of the grain, and the constant
 
 @lru_cache(maxsize=1)
 def _rendered_subspace() -> tuple[np.ndarray, np.ndarray]: # mean (3072,), components (64,3072)
@@ -221,21 +251,24 @@ def photograph_score(faces: np.ndarray # uint8 (N,128,128,3)
     "Whether crops look like photographs rather than like rendered faces."
     mean, ways = _rendered_subspace()
     low = _low_resolution(faces) - mean
-    rest = np.sqrt(((low - (low @ ways.T) @ ways)**2).mean(1))
+    residual = np.sqrt(((low - (low @ ways.T) @ ways)**2).mean(1))
     grey = to_float(torch.from_numpy(np.array(faces))).mean(1, keepdim=True)
     smooth = F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode='reflect'), 3, 1)
-    grain = (grey - smooth)[:, :, 2:-2, 2:-2].abs().flatten(1).median(1).values.numpy()
-    return PHOTOGRAPH[0] * np.log(rest + 1e-6) + PHOTOGRAPH[1] * np.log(grain + 1e-4) + PHOTOGRAPH[2]
+    grain = torch.quantile((grey - smooth)[:, :, 2:-2, 2:-2].abs().flatten(1), torch.tensor([.25, .5, .75]), dim=1).numpy()
+    features = [np.log(residual + 1e-6), *np.log(grain + 1e-4), np.ones(len(faces))]
+    return np.stack(features, 1) @ np.array(PHOTOGRAPH)
 
 def photograph_reason(image: np.ndarray # uint8 (H,W,3)
                       ) -> str | None: # why a model of rendered faces does not take it
     "The reason to refuse an image that is no rendered face; None where it may be one."
     height, width = image.shape[:2]
     if abs(height - width) > 1:
-        return f'{width}x{height} pixels; a rendered face is square, so this is a photograph or a part of an image'
+        return f'{width}x{height} pixels, where a rendered face is square; {_OTHER_MODEL}'
     if photograph_score(cut_box(Image.fromarray(image), 1.).image[None])[0] > 0:
-        return 'it looks like a photograph, and the model knows rendered faces only'
+        return f'it looks like a photograph; {_OTHER_MODEL}'
     return None
+
+_OTHER_MODEL = 'the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, or say that it is a rendered face (cropped)'
 
 # %% ../nbs/04b_studio.ipynb #040219
 def embed_faces(encoder: Encoder, # the one that a model was trained with
@@ -257,7 +290,7 @@ def check_number(value: Any, # what was given
     return int(value)
 
 def draw_faces(generator: FaceModel, # any model of this library
-               embeddings: np.ndarray | torch.Tensor, # (N,D), unit norm
+               embeddings: Embeddings | np.ndarray | torch.Tensor, # (N,D), unit norm
                *, n: int = 1, # faces for each embedding, with different noise
                seed: int = 0, # of the noise
                truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
@@ -271,6 +304,8 @@ def draw_faces(generator: FaceModel, # any model of this library
     for name, value in dict(truncation=truncation, guidance=guidance).items():
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise FacegenError(f'{name}={value} was given; a number of 0 or more was expected.')
+    if isinstance(embeddings, Embeddings) and (warning := crop_difference(embeddings.fingerprint, generator.fingerprint)):
+        logging.getLogger('facegen_nb').warning(warning)
     start = 0
     for noise in generator.noise_blocks(len(embeddings) * n, seed, block):
         if same:
@@ -297,13 +332,13 @@ class Studio:
         self._said = False
 
     @classmethod
-    def load(cls, checkpoint: str | Path, # a folder, or the name of a model on the hub
+    def load(cls, checkpoint: str | Path, # a model's folder, a run's folder, or the name of a model on the hub
              *, weights: str | Path | None = None, # of its encoder; None: found in FACEGEN_WEIGHTS
              device: str | None = None, # None for the fastest
              frame: str | None = None # where eyes, nose and mouth go; None: as in training
              ) -> Studio: # ready
         "A studio for a checkpoint; raises `FacegenError` where the model or its encoder cannot be had."
-        generator = load_generator(checkpoint, pick_device(device))
+        generator = load_generator(model_of(checkpoint), pick_device(device))
         return cls(generator, encoder_for(generator, weights, device), frame=frame)
 
     @property
@@ -352,7 +387,7 @@ class Studio:
             raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; uint8 (N,128,128,3) was expected: crop images with `crop` first.')
         return embed_faces(self.encoder, images[None])[0] if images.ndim == 3 else embed_faces(self.encoder, images)
 
-    def draw(self, embeddings: np.ndarray, # (N,D), unit norm
+    def draw(self, embeddings: Embeddings | np.ndarray, # (N,D), unit norm
              seed: int = 0, # of the noise
              *, n: int = 1, # faces for each embedding
              truncation: float | None = None, # one-step models: factor on the noise
@@ -361,7 +396,8 @@ class Studio:
              **options: Any # of the model, such as `steps`
              ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
-        blocks = draw_faces(self.generator, np.asarray(embeddings, np.float32), n=n, seed=seed, truncation=truncation, guidance=guidance, same=same, **options)
+        values = embeddings if isinstance(embeddings, Embeddings) else np.asarray(embeddings, np.float32)
+        blocks = draw_faces(self.generator, values, n=n, seed=seed, truncation=truncation, guidance=guidance, same=same, **options)
         return np.concatenate(list(blocks))
 
     def generate(self, images: Any, # crops (`Faces`), or images as `crop_faces` takes them
@@ -375,7 +411,14 @@ class Studio:
                  ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first face, n of the second, ...
         "Faces for the people on images: crop, embed, draw; raises `FacegenError` where no image has a face."
         crops = images if isinstance(images, Faces) else self.crop(images, faces=faces, cropped=cropped)
-        return self.draw(self.embed(crops), seed, n=n, truncation=truncation, guidance=guidance, **options)
+        embeddings = Embeddings(self.embed(crops), None, self.encoder.fingerprint)
+        return self.draw(embeddings, seed, n=n, truncation=truncation, guidance=guidance, **options)
+
+def model_of(checkpoint: str | Path # a model's folder, a run's folder, or the name of a model on the hub
+             ) -> str | Path: # as `load_generator` takes it
+    "The model in a run's folder; anything else as it is."
+    folder = Path(checkpoint)
+    return checkpoint_of(folder) if (folder/'checkpoints'/'last').is_dir() else checkpoint
 
 def encoder_for(generator: FaceModel, # a loaded model
                 weights: str | Path | None = None, # of its encoder; None: found in FACEGEN_WEIGHTS
