@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command', 'numbers', 'finite_option', 'read_parts',
            'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download', 'describe_store', 'pick_encoder',
-           'embed', 'audit_split', 'split', 'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator',
-           'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'generate', 'evaluate',
-           'factor_picture', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app', 'demo',
-           'demo_page', 'minutes_so_far', 'main']
+           'embed', 'audit_split', 'split', 'export_faces', 'train', 'bench_train', 'bench_designs', 'bench_speed',
+           'pick_generator', 'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'write_faces',
+           'generate', 'evaluate', 'factor_picture', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
+           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
@@ -31,8 +31,8 @@ from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, progress as story, splits, studio, training
-else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, factors, methods, models, story, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'factors', 'methods', 'models', 'progress', 'splits', 'studio', 'training'))))
+    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, progress as story, splits, studio, training
+else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, story, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'export', 'factors', 'methods', 'models', 'progress', 'splits', 'studio', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(cls=OneSentenceGroup, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -230,6 +230,21 @@ def split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store mad
     report = new.meta['split_by']
     print(f"{report['clusters']:,} clusters; " + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items()) + '; copies: ' + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored')))
     print('largest cosine between two parts: ' + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items()))
+
+# %% ../nbs/10_cli.ipynb #1000h4
+@command(name='export')
+def export_faces(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
+                 out: Annotated[Path, typer.Option(parser=PathKind('path', written=True), help='The folder, or the zip archive, to be written.')],
+                 format: Annotated[str, typer.Option(help='`folders`: a folder for each person, with PNG files; `zip`: the same in an archive; `parquet`: as the Hugging Face hub has it.')] = 'folders',
+                 as_json: Annotated[bool, JSON_OPTION] = False):
+    """Write a store for other trainers: lossless, with people and split; `facegen curate` reads it back.
+
+    Example: `facegen export lfw --out lfw-faces --format folders`
+    """
+    done = export.export_store(FaceStore(store), out, format)
+    print(f"{done['out']}: {done['faces']:,} faces of {done['people']:,} people and {done['faces_without_identity']:,} of unknown people; "
+          + ', '.join(f'{part} {k:,}' for part, k in done['faces_by_split'].items()) + (f"; {done['left_out']:,} stand in no part" if done['left_out'] else ''))
+    return done
 
 # %% ../nbs/10_cli.ipynb #100021
 @command
