@@ -4,7 +4,16 @@
 
 # %% ../nbs/03_encoders.ipynb #030004
 from __future__ import annotations
-import copy, json, os, shutil, time
+import copy
+import errno
+import importlib.metadata
+import json
+import mmap
+import os
+import re
+import shutil
+import sys
+import time
 from functools import partial
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +24,79 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, full_precision, home_dir, keep_memory, layout, own_file, pick_device, pick_dtype, progress, say_once, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, pick_device, pick_dtype, progress, say_once, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
+from .fingerprints import PREPROCESSING, Embeddings, check_rows_hash, entry_of, is_fingerprint, rows_hash
 from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
-__all__ = ['ENCODERS', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'RENDERED', 'Encoder', 'register', 'load_encoder', 'find_weights',
+__all__ = ['ENCODERS', 'WEIGHT_FILES', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'RENDERED', 'external_files', 'file_hash',
+           'Encoder', 'register', 'plugins', 'encoder_names', 'base_name', 'load_encoder', 'find_weights',
            'read_weights', 'edgeface', 'tinyvit', 'facenet', 'OnnxNet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
-           'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'embed_images', 'verification',
-           'compare_encoders', 'at_hand', 'default_encoder', 'Embeddings', 'load_embeddings', 'Part', 'BlockEmbedder',
-           'embed_store', 'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
+           'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'encoder_of_file', 'embed_images',
+           'verification', 'compare_encoders', 'at_hand', 'is_rendered', 'require_rendered', 'default_encoder',
+           'embedding_folders', 'cached_names', 'load_embeddings', 'Part', 'BlockEmbedder', 'embed_store', 'encoder_of',
+           'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
+
+# %% ../nbs/03_encoders.ipynb #03100a
+def _protobuf(data: memoryview) -> Iterator[tuple[int, Any]]:
+    "Numbers and values of the fields of a protobuf message; a value of bytes is a part of `data`."
+    def number(i: int) -> tuple[int, int]:
+        value = shift = 0
+        while True:
+            byte, i = data[i], i + 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128: return value, i
+    i = 0
+    while i < len(data):
+        key, i = number(i)
+        kind = key & 7
+        if kind == 0: value, i = number(i)
+        elif kind == 2:
+            size, i = number(i)
+            value, i = data[i:i+size], i + size
+        elif kind in (1, 5): value, i = None, i + (8 if kind == 1 else 4)
+        else: raise ValueError(f'no field of kind {kind} was expected')
+        yield key >> 3, value
+
+# what leads from an ONNX model to its tensors: message, and field: message of the field
+_ONNX = dict(model={7: 'graph', 25: 'function'}, graph={1: 'node', 5: 'tensor', 15: 'sparse'}, function={7: 'node'}, node={5: 'attribute'},
+             attribute={5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph'}, sparse={1: 'tensor', 2: 'tensor'}, tensor={13: 'entry'})
+
+def _external(data: memoryview, message: str = 'model') -> Iterator[str]:
+    "Names of the files in which the tensors of an ONNX message lie."
+    if message == 'entry':
+        entry = dict(_protobuf(data))
+        if bytes(entry.get(1, b'')) == b'location': yield bytes(entry.get(2, b'')).decode('utf-8')
+        return
+    for field, value in _protobuf(data):
+        if field in _ONNX[message] and isinstance(value, memoryview): yield from _external(value, _ONNX[message][field])
+
+def external_files(file: str | Path # .onnx
+                   ) -> list[Path]: # sorted; empty where everything is in the file itself
+    "The files beside an ONNX network that hold its weights; raises `FacegenError` where one is missing."
+    with open(file, 'rb') as f:
+        try: data = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError: return []                                     # an empty file
+        view = memoryview(data)
+        try: names = sorted(set(_external(view)))
+        except (ValueError, IndexError): names = []                      # not ONNX: the reader of networks says so
+        finally:
+            view.release()
+    found = [Path(file).parent/name for name in names]
+    if (lost := next((p for p in found if not p.is_file()), None)):
+        raise FacegenError(f"The network '{file}' keeps its weights in a second file '{lost.name}', which is not beside it; copy both files.")
+    return found
+
+def file_hash(file: str | Path # of weights
+              ) -> str: # 16 hexadecimal digits
+    "The hash of a weight file; of an ONNX network with the files that hold its weights, where there are such."
+    more = external_files(file) if Path(file).suffix.lower() == '.onnx' else []
+    if not more: return sha256(file)
+    return sha256(' '.join([sha256(file, 64), *(f'{p.name}:{sha256(p, 64)}' for p in more)]).encode())
 
 # %% ../nbs/03_encoders.ipynb #030010
 def _numbers(x: float | Sequence[float]) -> str: return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
@@ -47,7 +117,7 @@ class Encoder(nn.Module):
         self.net, self.name, self.dim, self.input_size, self.differentiable, self.plain, self.file = net, name, dim, size, differentiable, gain == 1 and not shift, weights
         for k, v in dict(gain=gain, shift=shift).items(): self.register_buffer(k, torch.tensor(v).view(-1, 1, 1), persistent=False)
         self.fingerprint: dict[str, Any] = dict(encoder=name, dim=dim, input_size=size, normalisation=f'{_numbers(gain)}*(x-127.5)/127.5' + (f'+{_numbers(shift)}' if shift else ''),
-                                                weights=sha256(weights) if weights else weights_hash, file=Path(weights).name if weights else None)
+                                                weights=file_hash(weights) if weights else weights_hash, file=Path(weights).name if weights else None, preprocessing=PREPROCESSING)
         self.requires_grad_(False).eval()
     def train(self, mode: bool = True) -> Encoder:
         "An encoder is frozen: it stays in eval mode whatever it is told."
@@ -70,6 +140,7 @@ class Encoder(nn.Module):
 
 # %% ../nbs/03_encoders.ipynb #030014
 ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder
+WEIGHT_FILES = ('.onnx', '.safetensors', '.pt', '.pth') # endings of what may be given as an encoder
 
 def register(name: str # as users will call it
              ) -> Callable: # a decorator
@@ -77,13 +148,62 @@ def register(name: str # as users will call it
     def add(make: Callable[[Any], Encoder]) -> Callable[[Any], Encoder]: ENCODERS[name] = make; return make
     return add
 
-def load_encoder(name: str, # one of ENCODERS
+def plugins() -> dict[str, Any]: # name: entry point, not imported
+    "Encoders of installed packages: their entry points in the group `facegen_nb.encoders`."
+    try: found = importlib.metadata.entry_points(group='facegen_nb.encoders')
+    except Exception: return {}                                          # the metadata of some package is damaged: it stops nothing
+    return {point.name: point for point in found if point.name not in ENCODERS}
+
+def encoder_names() -> list[str]:
+    "All encoders by name: those of this library, those registered, those of installed packages."
+    return [*ENCODERS, *plugins()]
+
+def base_name(name: str # of an encoder, such as arcface-1a2b3c4d
+              ) -> str: # such as arcface; the name itself where it has no hash
+    "The encoder that a name with the hash of a file stands for."
+    base, hashed = re.fullmatch(r'(.+?)(-[0-9a-f]{8})?', name, re.DOTALL).groups()
+    return base if hashed and base in ENCODERS else name
+
+def _plugin(name: str, point: Any, weights: Any) -> Encoder:
+    package = point.dist.name if getattr(point, 'dist', None) else point.value
+    try:
+        e = point.load()(weights)
+        if 'Encoder' not in [c.__name__ for c in type(e).__mro__]: raise TypeError(f'it gave {type(e).__name__}, and facegen_nb.encoders.Encoder was expected')
+    except FacegenError: raise
+    except (Exception, SystemExit) as ex:
+        raise FacegenError(f"The encoder '{name}' of the package '{package}' could not be loaded ({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); mend or remove that package.") from ex
+    return e
+
+def _with_hash(name: str, weights: str | Path | None) -> Encoder:
+    "An encoder whose name holds the hash of its file."
+    base, wanted = base_name(name), name[-8:]
+    w = weights_dir()
+    files = sorted(p for p in w.iterdir() if p.suffix.lower() in WEIGHT_FILES) if w and weights is None else []
+    found = weights or next((p for p in files if file_hash(p).startswith(wanted)), None)
+    if found is None:
+        raise FacegenError(f"The encoder '{name}' is '{base}' with a weight file whose SHA-256 begins with {wanted}, which is not in "
+                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; give the file itself as the encoder.")
+    e = ENCODERS[base](found)
+    if not e.fingerprint['weights'].startswith(wanted):
+        raise FacegenError(f"The encoder '{name}' has weights with the SHA-256 {wanted}..., and those of '{found}' are {e.fingerprint['weights']}; give the right file.")
+    return e
+
+def load_encoder(name: str, # one of `encoder_names`, or the path of a weight file
                  weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
                  device: torch.device | str | None = None # where to put it; None for the fastest device
                  ) -> Encoder: # frozen
-    "An encoder by name; raises `FacegenError` for an unknown name or missing weights."
-    if name not in ENCODERS: raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(ENCODERS)}.")
-    e = ENCODERS[name](weights); e.name = e.fingerprint['encoder'] = name # one network may serve under several names
+    "An encoder by name or file; raises `FacegenError` for an unknown name or missing weights."
+    name = str(name)
+    weights_dir()                                                        # a mistyped FACEGEN_WEIGHTS is an error for every encoder
+    if name in ENCODERS: e = ENCODERS[name](weights)
+    elif (point := plugins().get(name)): e = _plugin(name, point, weights)
+    elif base_name(name) != name: e = _with_hash(name, weights)
+    elif Path(name).suffix.lower() in WEIGHT_FILES:
+        if weights is not None: raise FacegenError(f"Both the encoder '{name}' and the weights '{weights}' are files; name one of them.")
+        name, e = encoder_of_file(name)
+    else:
+        raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(encoder_names())}, or give the path of a weight file ({', '.join(WEIGHT_FILES)}).")
+    e.name = e.fingerprint['encoder'] = name                             # one network may serve under several names
     where = pick_device(device)
     return e.to(where, memory_format=layout(where))
 
@@ -100,7 +220,9 @@ def find_weights(file: str, # its name
         if given is None and hub.is_file(): return hub
         if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'): raise
     try: hub.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(url, str(hub), progress=False)
-    except Exception as ex: raise FacegenError(f"The weights '{file}' could not be fetched ({str(ex)[:120]}); put the file into FACEGEN_WEIGHTS{'; ' + hint if hint else ' or choose another encoder'}.") from None
+    except Exception as ex:
+        raise FacegenError(f"The weights '{file}' are not on this machine and could not be fetched from {url} ({' '.join(str(ex).split())[:160]}); "
+                           f"put the file into FACEGEN_WEIGHTS{'; ' + hint if hint else ' or choose another encoder'}.") from None
     return hub
 
 def _dequantised(state: dict[str, Any]) -> dict[str, Any]:
@@ -125,9 +247,9 @@ def read_weights(file: Path # .safetensors, .pt or .pth
     return state
 
 def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
-    try: net.load_state_dict(state)
-    except RuntimeError as ex:
-        raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__} ({' '.join(str(ex).split())[:200]} ...); give the file made for this encoder.") from None
+    fault = misfit({k: tuple(v.shape) for k, v in state.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()})
+    if fault: raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__}: the file {fault}; give the file made for this encoder.")
+    net.load_state_dict(state)
     return net.to(memory_format=layout('cpu'))
 
 # %% ../nbs/03_encoders.ipynb #030020
@@ -205,9 +327,16 @@ class OnnxNet:
         return session
 
     def __call__(self, x: Tensor) -> Tensor:
-        session = self.session(x.device)
-        images = x.detach().float().cpu().contiguous().numpy()
-        return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: images})[0]).to(x.device)
+        session, images = self.session(x.device), x.detach().float().cpu().contiguous().numpy()
+        name, batch = session.get_inputs()[0].name, session.get_inputs()[0].shape[0]
+
+        def ask(faces: np.ndarray) -> np.ndarray: return session.run(None, {name: faces})[0]
+
+        if not isinstance(batch, int) or batch < 1: return torch.from_numpy(ask(images)).to(x.device)
+        # a network that takes this number of faces and no other
+        padded = np.concatenate([images, np.zeros((-len(images) % batch, *images.shape[1:]), np.float32)])
+        out = np.concatenate([ask(padded[k:k+batch]) for k in range(0, len(padded), batch)])
+        return torch.from_numpy(out[:len(images)]).to(x.device)
 
 @register('arcface')
 def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
@@ -215,13 +344,25 @@ def arcface(weights: str | Path | None = None # the ONNX file, a path or a name 
     "A recogniser in an ONNX file with insightface's convention: RGB 112 px, (x-127.5)/127.5; not differentiable."
     if weights is None: raise FacegenError("The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l.")
     file = weight_file(Path(weights).name, weights, 'insightface publishes such files, buffalo_sc among them')
+    external_files(file)                                                   # all there, before the reader stumbles over it
     net = OnnxNet(file)
-    try: net.session(torch.device('cpu'))
+    try: session = net.session(torch.device('cpu'))
     except Exception as ex: raise FacegenError(f"The file '{file}' could not be loaded as an ONNX network ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
+    _check_onnx(session, file)
     try: out = net(torch.zeros(2, 3, 112, 112))
-    except Exception as ex: raise FacegenError(f"The network in '{file}' does not take (B,3,112,112) pictures ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
+    except Exception as ex: raise FacegenError(f"The network in '{file}' could not be run on two faces ({' '.join(str(ex).split())[:200]}); a recogniser with insightface's convention was expected.") from None
     if out.ndim != 2 or len(out) != 2: raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
     return Encoder(net, 'arcface', out.shape[1], 112, weights=file, differentiable=False)
+
+def _check_onnx(session: Any, file: Path) -> None:
+    "Refuse a network that does not take pictures as insightface's recognisers do, with the sizes of both."
+    takes = session.get_inputs()
+    given = [(tuple(n.shape), n.type) for n in takes]
+    sizes = given[0][0][1:]
+    fits = len(takes) == 1 and len(given[0][0]) == 4 and all(not isinstance(n, int) or n == want for n, want in zip(sizes, (3, 112, 112)))
+    if not fits or given[0][1] != 'tensor(float)':
+        found = ', '.join(f'{shape} of {kind}' for shape, kind in given)
+        raise FacegenError(f"The network in '{file}' takes {found}; pictures of shape (N, 3, 112, 112) of tensor(float) were expected, as insightface's recognisers take them: give such a file.")
 
 BUFFALO = dict(buffalo_sc='w600k_mbf.onnx', buffalo_l='w600k_r50.onnx') # the recogniser in each pack
 
@@ -243,11 +384,9 @@ def dinov2(weights: str | Path | None = None, # .pth as published, or .safetenso
            ) -> Encoder: # 384-d
     "DINOv2's ViT-S/14 through timm (Oquab et al. 2023); differentiable."
     import timm
-    from safetensors import safe_open
     name = 'dinov2_vits14_pretrain.pth'; file = find_weights(name, weights, f'https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/{name}')
     state = {k: v for k, v in read_weights(file).items() if k != 'mask_token'} # only its pre-training needed that
-    if size is None and file.suffix == '.safetensors':
-        with safe_open(file, 'pt') as f: size = json.loads((f.metadata() or {}).get('tuned', '{}')).get('size')
+    if size is None: size = _tuned(file).get('size')
     net = timm.create_model('vit_small_patch14_dinov2', img_size=518, dynamic_img_size=True, num_classes=0)
     mean, std = (.485, .456, .406), (.229, .224, .225)
     return Encoder(_fit(net, state, file), 'dinov2_s', 384, size or 224, [.5/s for s in std], [(.5 - m)/s for m, s in zip(mean, std)], weights=file)
@@ -256,7 +395,17 @@ def dinov2(weights: str | Path | None = None, # .pth as published, or .safetenso
 def dinov2_tuned(weights: str | Path | None = None # the file that `tune_last_block` wrote; default: dinov2_tuned.safetensors in FACEGEN_WEIGHTS
                  ) -> Encoder: # 384-d
     "DINOv2 with a tuned last block, at the input size it was tuned for."
-    return dinov2(find_weights('dinov2_tuned.safetensors', weights, hint='tune_last_block writes such a file'))
+    file = find_weights('dinov2_tuned.safetensors', weights, hint='tune_last_block writes such a file')
+    if 'size' not in _tuned(file): raise FacegenError(f"The file '{file}' does not say how it was tuned; give one that tune_last_block wrote, or take the encoder dinov2_s.")
+    return dinov2(file)
+
+def _tuned(file: Path) -> dict[str, Any]:
+    "How a file of DINOv2's weights was tuned; empty for one that was not."
+    from safetensors import safe_open
+    if file.suffix != '.safetensors': return {}
+    try:
+        with safe_open(file, 'pt') as f: return json.loads((f.metadata() or {}).get('tuned', '{}'))
+    except Exception: return {}                              # damaged: `read_weights` says so
 
 # %% ../nbs/03_encoders.ipynb #030035
 class SmallEncoder(nn.Module):
@@ -343,6 +492,35 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
 def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)
 for _n in RENDERED: register(_n)(partial(_rendered, _n))
 
+# %% ../nbs/03_encoders.ipynb #03100b
+_FILES = {f'edgeface_{v}{q}': f'edgeface_{v}' for v in ('xs', 'xxs') for q in ('', '_q')} | {'vit_tiny_patch8_112.arcface_ms1mv3': 'tinyvit'} | {
+    Path(f).stem: n for n, f in FACENET.items()} | {'dinov2_vits14_pretrain': 'dinov2_s', 'dinov2_tuned': 'dinov2_tuned'} | {
+    f'{n}-{sha256(repr(s).encode(), 8)}': n for n, s in RENDERED.items()} # names of files: encoders
+
+def _known_hashes() -> set[str]:
+    "Hashes of the files that models and embeddings of this project name by the encoder alone."
+    own = (own_file(f'{n}-{sha256(repr(s).encode(), 8)}.safetensors') for n, s in RENDERED.items())
+    return {*SAME.values(), *(sha256(f) for f in own if f.is_file())}
+
+def encoder_of_file(file: str | Path # a path, or a name in FACEGEN_WEIGHTS
+                    ) -> tuple[str, Encoder]: # its name, which no other file has, and the encoder
+    "The encoder that a weight file belongs to; raises `FacegenError` for a file that fits none."
+    file = weight_file(Path(file).name, file)
+    if file.suffix.lower() == '.onnx':
+        e = arcface(file)
+        return f"arcface-{e.fingerprint['weights'][:8]}", e
+    named = next((n for stem, n in _FILES.items() if file.stem == stem or file.stem == n), None)
+    tries = [named] if named else ['edgeface_xs', 'edgeface_xxs', 'tinyvit', 'facenet', 'dinov2_tuned' if _tuned(file) else 'dinov2_s', *RENDERED]
+    read_weights(file)                                                   # a damaged file is not tried six times
+    for name in tries:
+        try: e = ENCODERS[name](file)
+        except FacegenError as ex:
+            if named: raise
+            continue
+        published = e.fingerprint['weights'] in _known_hashes()
+        return name if published else f"{name}-{e.fingerprint['weights'][:8]}", e
+    raise FacegenError(f"The weights in '{file}' fit none of the networks {', '.join(tries)}; name the encoder with --encoder and the file with --weights.")
+
 # %% ../nbs/03_encoders.ipynb #030042
 def _where(encoder: Encoder, device: torch.device | str | None, batch_size: int | None) -> tuple[torch.device, int]:
     device = torch.device(device or encoder.gain.device)
@@ -403,36 +581,85 @@ def at_hand(weights: dict[str, str | Path] | None = None, # weight files by enco
     before, found = os.environ.get('FACEGEN_OFFLINE'), []
     os.environ['FACEGEN_OFFLINE'] = '1'
     try:
-        for name in ENCODERS:
+        for name in encoder_names():
             try: found.append(load_encoder(name, (weights or {}).get(name), device))
             except FacegenError: continue
     finally: os.environ.pop('FACEGEN_OFFLINE'); os.environ.update({'FACEGEN_OFFLINE': before} if before else {})
     return found
 
-def default_encoder() -> str: # its name
-    "`facenet` when its weights are at hand, else EdgeFace when its are, else `rendered`."
+def is_rendered(store: Any # a FaceStore
+                ) -> bool:
+    "Whether every face of a store was rendered by this project, as its store.json says."
+    sources = getattr(store, 'meta', {}).get('sources')
+    if sources: return all(s.get('kind') == 'rendered' for s in sources)
+    return all(str(s).startswith('rendered:') for s in store.column('source'))     # stores of the first versions
+
+def require_rendered(store: Any, # a FaceStore
+                     name: str # of an encoder
+                     ) -> None:
+    "Refuse the encoders for rendered faces on other faces, of which they know nothing; raises `FacegenError`."
+    if base_name(name) in RENDERED and not is_rendered(store):
+        raise FacegenError(f"The encoder '{name}' was trained on rendered faces alone, and the store '{store.path}' holds others, which it takes for one another; "
+                           "name a recogniser of photographs, such as edgeface_xs, or force it for an experiment (--force).")
+
+def default_encoder(store: Any = None # the FaceStore that is to be embedded; None for photographs
+                    ) -> str: # its name
+    "`rendered` for a store of rendered faces; else `facenet` or EdgeFace, whose weights are at hand; raises `FacegenError` where none is."
+    if store is not None and is_rendered(store): return 'rendered'
     use_torch_home(); folders = [d for d in (weights_dir(), Path(torch.hub.get_dir())/'checkpoints') if d]
     files = dict(facenet=[FACENET['facenet']]) | {f'edgeface_{v}': [f'edgeface_{v}.safetensors', f'edgeface_{v}_q.pt'] for v in ('xs', 'xxs')}
-    return next((name for name, fs in files.items() if any((d/f).is_file() for d in folders for f in fs)), 'rendered')
+    found = next((name for name, fs in files.items() if any((d/f).is_file() for d in folders for f in fs)), None)
+    if found: return found
+    w = weights_dir()
+    raise FacegenError(f"No recogniser of photographs is on this machine ({f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS is not set'} holds neither facenet nor EdgeFace); "
+                       "name one that is fetched on first use, such as --encoder edgeface_xs, or set FACEGEN_WEIGHTS to the folder with its file.")
 
 # %% ../nbs/03_encoders.ipynb #030053
-@dataclass
-class Embeddings:
-    "Unit embeddings of a whole store, with the fingerprint of what made them."
-    values: np.ndarray # float32 (N,D), in the store's order
-    mirrored: np.ndarray # float32 (N,D), of the mirrored pictures
-    fingerprint: dict[str, Any] # encoder, weights, input and store
+def _cache_folder(store: Any) -> Path | None: # where embeddings of a store lie that cannot be written; None where no cache can be had
+    try: return cache_dir()/'embeddings'/store.hash
+    except (OSError, FacegenError): return None
 
-def _files(store: FaceStore, name: str) -> tuple[Path, Path, Path]:
-    d = Path(store.path)/'embeddings'
+def embedding_folders(store: FaceStore # whose
+                      ) -> list[Path]: # the store's own first
+    "Where the embeddings of a store may lie: in the store, or in the cache folder where the store cannot be written."
+    return [f for f in (Path(store.path)/'embeddings', _cache_folder(store)) if f is not None]
+
+def cached_names(store: FaceStore # whose
+                 ) -> list[str]: # sorted
+    "The encoders of which a store has embeddings."
+    return sorted({card.stem for f in embedding_folders(store) for card in f.glob('*.json') if is_fingerprint(_read_card(card))})
+
+def _read_card(card: Path) -> Any:
+    try: return json.loads(card.read_text(encoding='utf-8'))
+    except (OSError, ValueError): return None
+
+def _files(store: FaceStore, name: str, d: Path | None = None) -> tuple[Path, Path, Path]: # in a folder; None: where they are, else in the store
+    folders = embedding_folders(store)
+    d = d or next((f for f in folders if (f/f'{name}.json').is_file()), folders[0])
     return d/f'{name}.npy', d/f'{name}.mirrored.npy', d/f'{name}.json'
+
+def _writable_files(store: FaceStore, name: str, tell: Callable[[str], None]) -> tuple[Path, Path, Path]:
+    "Where new embeddings of a store go: into the store, or into the cache folder where the store cannot be written."
+    own = Path(store.path)/'embeddings'
+    probe = own/f'.{os.getpid()}.probe'
+    try:
+        own.mkdir(exist_ok=True)
+        probe.write_bytes(b'')
+        probe.unlink()
+        return _files(store, name, own)
+    except OSError as ex:
+        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM): raise
+    there = cache_dir()/'embeddings'/store.hash
+    there.mkdir(parents=True, exist_ok=True)
+    tell(f"The store '{store.path}' cannot be written, so its embeddings are kept in '{there}', where they are found again.")
+    return _files(store, name, there)
 
 def _card(store: FaceStore, encoder: Encoder | None) -> dict[str, Any]: # what the fingerprint of a cache says
     return dict(encoder.fingerprint if encoder else {}, crop=store.meta.get('crop'), store=store.hash, order=sha256('\n'.join(store.column('source')).encode()))
 
 def _differences(found: dict, expected: dict, where: str) -> str: # a renamed file is the same file, and a card without `order` is an old one
-    keys = [k for k in expected if k != 'file' and found.get(k, expected[k] if k == 'order' else None) != expected[k]]
-    return '; '.join(f"{k}: '{found.get(k)}' {where}, '{expected[k]}' expected" for k in keys)
+    keys = [k for k in expected if k != 'file' and (expected[k] if k == 'order' and k not in found else entry_of(found, k)) != entry_of(expected, k)]
+    return '; '.join(f"{k}: '{entry_of(found, k)}' {where}, '{expected[k]}' expected" for k in keys)
 
 def load_embeddings(store: FaceStore, # whose
                     name: str, # encoder's name
@@ -441,14 +668,17 @@ def load_embeddings(store: FaceStore, # whose
     "Cached embeddings; raises `FacegenError` when they are missing or were made from something else."
     values, mirrored, card = _files(store, name)
     if not (values.is_file() and mirrored.is_file() and card.is_file()):
-        have = ', '.join(sorted(p.stem for p in values.parent.glob('*.json'))) or 'none'
+        have = ', '.join(cached_names(store)) or 'none'
         raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
     try: found = json.loads(card.read_text(encoding='utf-8')); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
     except (ValueError, OSError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
+    if not is_fingerprint(found) or not isinstance(found.get('dim'), int): raise FacegenError(f"The file '{card}' is no fingerprint of embeddings; delete the embeddings of '{name}' and run facegen embed again.")
     if (diff := _differences(found, _card(store, encoder), 'in the cache')): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
     if v.shape != (len(store), found['dim']) or m.shape != v.shape:
         raise FacegenError(f"The embeddings in '{values}' have shape {v.shape}; ({len(store)}, {found['dim']}) was expected: delete them and run facegen embed again.")
-    return Embeddings(v, m, found)
+    for array, file in ((v, values), (m, mirrored)): check_rows_hash(array, found, file)
+    if not found.get('forced'): require_rendered(store, name)
+    return Embeddings(v, m, {k: x for k, x in found.items() if k != 'rows'})
 
 # %% ../nbs/03_encoders.ipynb #030055
 class Part(Blocks):
@@ -499,27 +729,35 @@ def embed_store(store: FaceStore, # whose pictures
                 batch_size: int | None = None, # pictures at once; default as for `embed_images`
                 block: int = 1024, # faces between two lines of the record
                 engine: str = 'local', # 'local': this process; 'ray': a Ray cluster
-                workers: int | None = None # of the cluster; None: one a GPU where it has some, else one a core
+                workers: int | None = None, # of the cluster; None: one a GPU where it has some, else one a core
+                force: bool = False, # take an encoder for rendered faces on others too, as an experiment
+                tell: Callable[[str], None] = lambda s: print(s, file=sys.stderr) # gets a line where the store cannot be written
                 ) -> Embeddings: # as cached
     "Embed a store and its mirror images, or load what the cache has; goes on where it was killed, refuses a cache made from something else."
-    values, mirrored, card = _files(store, encoder.name)
     if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
-    if not card.is_file():
-        keep_memory(); device, batch_size = _where(encoder, None, batch_size); block = max(1, block // batch_size) * batch_size
-        about = _card(store, encoder); same = [about, batch_size, block, device.type, torch.get_num_threads() if engine == 'local' else engine, torch.__version__]
-        part = Part(values.parent/f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part', len(store), encoder.dim, (values, mirrored))
-        whole = part.finished(); todo = [i for i in range(0, len(store), block) if i not in whole]
-        if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
-        else:
-            make = partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block)
-            wanted = device.type == 'cuda' or not torch.cuda.is_available()                         # not where the CPU was chosen beside a GPU
-            results = on_ray(todo, make, workers, per_gpu=1 if wanted else 0)
-        with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
-            for _ in zip(progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)):
-                if card.is_file(): break # another process was first, with the same numbers
-        if not card.is_file(): part.finish(); write_json(card, about) # the card is written last: it makes the cache whole
-        for p in values.parent.glob(f".{encoder.name}-{'?'*16}.part*"): shutil.rmtree(p, ignore_errors=True)
+    if not force and not _files(store, encoder.name)[2].is_file(): require_rendered(store, encoder.name)
+    with locked(store.path, 'The store', wait=True):                   # a second process waits, and finds the cache
+        if not _files(store, encoder.name)[2].is_file(): _make_cache(store, encoder, batch_size, block, engine, workers, force, tell)
     return load_embeddings(store, encoder.name, encoder)
+
+def _make_cache(store: FaceStore, encoder: Encoder, batch_size: int | None, block: int, engine: str, workers: int | None, force: bool, tell: Callable[[str], None]) -> None:
+    values, mirrored, card = _writable_files(store, encoder.name, tell)
+    keep_memory(); device, batch_size = _where(encoder, None, batch_size); block = max(1, block // batch_size) * batch_size
+    about = _card(store, encoder); same = [about, batch_size, block, device.type, torch.get_num_threads() if engine == 'local' else engine, torch.__version__]
+    part = Part(values.parent/f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part', len(store), encoder.dim, (values, mirrored))
+    whole = part.finished(); todo = [i for i in range(0, len(store), block) if i not in whole]
+    if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
+    else:
+        make = partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block)
+        wanted = device.type == 'cuda' or not torch.cuda.is_available()                         # not where the CPU was chosen beside a GPU
+        results = on_ray(todo, make, workers, per_gpu=1 if wanted else 0)
+    with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
+        for _ in zip(progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)): pass
+    part.finish()
+    rows = {k: rows_hash(np.load(f, mmap_mode='r')) for k, f in dict(values=values, mirrored=mirrored).items()}
+    forced = dict(forced=True) if force and base_name(encoder.name) in RENDERED and not is_rendered(store) else {}
+    write_json(card, dict(about, rows=rows, **forced)) # the card is written last: it makes the cache whole
+    for p in values.parent.glob(f".{encoder.name}-{'?'*16}.part*"): shutil.rmtree(p, ignore_errors=True)
 
 # %% ../nbs/03_encoders.ipynb #030066
 def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carry it
@@ -527,15 +765,16 @@ def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carr
                device: torch.device | str | None = None # where to put it; None for the fastest device
                ) -> Encoder: # the one that made the embeddings
     "The encoder that a fingerprint tells of; raises `FacegenError` when it, or its very weights, cannot be had."
+    if not is_fingerprint(fingerprint): raise FacegenError('Nothing says which encoder made the embeddings; name it, and its weight file.')
     name, file, wanted = (fingerprint.get(k) for k in ('encoder', 'file', 'weights'))
-    w = weights_dir(); named = [w/file] if w and file else []; alike = sorted(w.glob('*.onnx')) if w and name == 'arcface' else []
-    found = weights or next((p for p in named + alike if p.is_file() and sha256(p) == wanted), None)
+    w = weights_dir(); named = [w/file] if w and file else []; alike = sorted(w.glob('*.onnx')) if w and base_name(str(name)) == 'arcface' else []
+    found = weights or next((p for p in named + alike if p.is_file() and file_hash(p) == wanted), None)
     try: e = load_encoder(name, found, device)
     except FacegenError as ex:
-        if weights or name not in ENCODERS: raise
+        if weights or base_name(str(name)) not in ENCODERS: raise
         raise FacegenError(f"The embeddings were made by '{name}' with the weight file '{file or 'whose name was not kept'}' (SHA-256 {wanted}...), which is not in "
-                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; set it to the folder that holds the file, or give the file with --weights.") from ex
-    made = {k: fingerprint.get(k) for k in e.fingerprint}
+                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; set it to the folder that holds the file, or give the file with --weights ({str(ex).rstrip('.')}).") from ex
+    made = {k: entry_of(fingerprint, k) for k in e.fingerprint}
     if (diff := _differences(e.fingerprint, made, 'at hand')): raise FacegenError(f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with --weights.")
     return e
 
