@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['app', 'benches', 'FORMS', 'DEMO', 'EXAMPLES', 'path_kinds', 'command', 'numbers', 'finite_option', 'read_parts',
            'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download', 'describe_store', 'pick_encoder',
-           'embed', 'audit_split', 'split', 'export_faces', 'train', 'bench_train', 'bench_designs', 'bench_speed',
-           'pick_generator', 'read_embeddings', 'crop_images', 'embed_folder', 'drawing_options', 'write_faces',
-           'generate', 'evaluate', 'factor_picture', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
-           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'pick_embeddings', 'embed', 'audit_split', 'split', 'export_faces', 'train', 'bench_train', 'bench_designs',
+           'bench_speed', 'pick_generator', 'embeddings_for', 'crop_images', 'embed_folder', 'drawing_options',
+           'write_faces', 'generate', 'evaluate', 'factor_picture', 'evaluation_page', 'show_progress', 'compare',
+           'release', 'card', 'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
-import contextlib, csv, functools, inspect, sys, time, zipfile
+import contextlib, csv, functools, inspect, sys, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Optional
 import numpy as np
@@ -22,6 +22,7 @@ from PIL import Image
 from . import __version__
 from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
+from .fingerprints import fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
 from .options import (ANY_PATH, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
@@ -172,26 +173,51 @@ def describe_store(store: FaceStore # what to describe
     print(f"{store.path}: {len(store):,} faces, content {store.hash}" + (f"; rejected pictures are listed in {store.path/'rejected.csv'}" if store.meta['rejected'] else ''))
 
 # %% ../nbs/10_cli.ipynb #100016
-def pick_encoder(name: str | None, # such as edgeface_xs; None: the best whose weights are at hand
+def pick_encoder(name: str | None, # such as edgeface_xs, or a weight file; None: the default one
                  weights: Path | None, # its file, if not in FACEGEN_WEIGHTS
-                 device: str | None # where to put it
+                 device: str | None, # where to put it
+                 store: FaceStore | None = None # that is to be embedded: rendered faces have another default than photographs
                  ) -> 'encoders.Encoder': # ready
-    "The encoder that the user named, or the default one."
-    return encoders.load_encoder(name or encoders.default_encoder(), weights, device)
+    "The encoder that the user named, or the default one, which is then said."
+    if name is None and weights is not None: name, weights = str(weights), None
+    if name is None:
+        name = encoders.default_encoder(store)
+        print(f"encoder: {name}, since none was named", file=sys.stderr)
+    return encoders.load_encoder(name, weights, device)
+
+def pick_embeddings(store: FaceStore, # whose
+                    name: str | None, # of the encoder; None: the default one
+                    weights: Path | None, # its file, if not in FACEGEN_WEIGHTS
+                    device: str | None # where to embed, if need be
+                    ) -> 'encoders.Embeddings': # of the store
+    "Embeddings that the store has already, without their encoder's weights; else embed it."
+    have = encoders.cached_names(store)
+    if weights is None and name is None:
+        try: name = encoders.default_encoder(store)
+        except FacegenError:
+            usable = [n for n in have if encoders.base_name(n) not in encoders.RENDERED]
+            best_first = [n for n in ('facenet', 'edgeface_xs', 'edgeface_xxs') if n in usable] + usable
+            if not best_first: raise
+            name = best_first[0]
+        print(f"encoder: {name}, since none was named", file=sys.stderr)
+    if weights is None and name in have: return encoders.load_embeddings(store, name)
+    return encoders.embed_store(store, pick_encoder(name, weights, device, store))
 
 @command
 def embed(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
-          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Such as edgeface_xs or facenet (an unknown name lists them all); default: the best whose weights are at hand.')] = None,
+          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.')] = None,
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
-          engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local'):
+          engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
+          force: Annotated[bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')] = False):
     """Embed every face of a store and its mirror image, once.
 
     Example: `FACEGEN_WEIGHTS=weights facegen embed lfw --encoder edgeface_xs`
     """
-    s, e = FaceStore(store), pick_encoder(encoder, weights, device)
-    cached = (s.path/'embeddings'/f'{e.name}.npy').is_file()
-    t = time.perf_counter(); done = encoders.embed_store(s, e, engine=engine); t = time.perf_counter() - t
+    s = FaceStore(store)
+    e = pick_encoder(encoder, weights, device, s)
+    cached = e.name in encoders.cached_names(s)
+    t = time.perf_counter(); done = encoders.embed_store(s, e, engine=engine, force=force); t = time.perf_counter() - t
     print(f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; ' + ('found in the cache' if cached else f'{2*len(s)/t:.0f} pictures a second ({t:.0f} s)'))
 
 # %% ../nbs/10_cli.ipynb #100018
@@ -199,7 +225,7 @@ def embed(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store mad
 def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
                 split: Annotated[str, typer.Option(help="`store`: the store's own split; `published`: that of the pictures' folders.")] = 'store',
                 limits: Annotated[str, typer.Option(metavar='A,B,C', help='Three cosines to count above.')] = '0.7,0.8,0.9',
-                encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares; default: the best whose weights are at hand.')] = None,
+                encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
                 weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
                 out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Also write the audit to this JSON file.')] = None,
                 device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
@@ -208,7 +234,8 @@ def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A sto
     Example: `facegen audit-split crops --split published --encoder edgeface_xs`
     """
     s, cosines = FaceStore(store), numbers(limits, 3, '--limits'); splits.sides_of_split(s, split)      # refused before anything is embedded
-    audit = splits.audit_store(s, encoders.embed_store(s, pick_encoder(encoder, weights, device)).values, split, cosines); print(duplicates.audit_text(audit))
+    audit = splits.audit_store(s, pick_embeddings(s, encoder, weights, device), split, cosines)
+    print(duplicates.audit_text(audit))
     if out is not None: write_json(out, audit)
 
 # %% ../nbs/10_cli.ipynb #100019
@@ -217,7 +244,9 @@ def split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store mad
           limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = .5,
           fractions: Annotated[str, typer.Option(help='Shares of train, validation and test faces.')] = '0.9,0.05,0.05',
           drop: Annotated[bool, typer.Option(help='Leave out training faces that come too close, where clusters alone leave too little to hold out.')] = False,
-          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares; default: the best whose weights are at hand.')] = None,
+          most_dropped: Annotated[float, typer.Option(min=0, max=1, help='With --drop: the largest share of the faces that may be left out.')] = .5,
+          restore: Annotated[Optional[int], typer.Option(min=1, help='Bring back the earlier split of this number instead; what it replaces is kept, too.')] = None,
+          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
           seed: Annotated[int, seed_option('Of the split.')] = 0,
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
@@ -225,11 +254,16 @@ def split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store mad
 
     Example: `facegen split crops --limit 0.5 --drop --encoder edgeface_xs`
     """
-    s, e = FaceStore(store), pick_encoder(encoder, weights, device)
-    new = splits.split_store(s, encoders.embed_store(s, e).values, limit, numbers(fractions, 3, '--fractions'), seed, drop, e.name)
-    report = new.meta['split_by']
-    print(f"{report['clusters']:,} clusters; " + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items()) + '; copies: ' + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored')))
-    print('largest cosine between two parts: ' + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items()))
+    finite_option(limit, '--limit')
+    s, shares = FaceStore(store), numbers(fractions, 3, '--fractions')
+    if restore is not None: new = splits.restore_split(s, restore)
+    else: new = splits.split_store(s, pick_embeddings(s, encoder, weights, device), limit, shares, seed, drop, most_dropped=most_dropped)
+    report, number = new.meta.get('split_by'), max(splits.earlier_splits(new))
+    if report:
+        print(f"{report['clusters']:,} clusters; " + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items()) + '; copies: ' + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored')))
+        print('largest cosine between two parts: ' + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items()))
+    for words, which in (('now', new), ('before', s)): print(f"{words}: {', '.join(f'{len(which.indices(k)):,} {k}' for k in ('train', 'validation', 'test'))} (content {which.hash})")
+    print(f'the split before is kept; it comes back with: facegen split {store} --restore {number}')
 
 # %% ../nbs/10_cli.ipynb #1000h4
 @command(name='export')
@@ -275,7 +309,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', parser=RECIPE,
     elif max_minutes is not None: changes |= dict(max_minutes=max_minutes)
     if seed is not None: changes |= dict(seed=seed)
     r, s = methods.find_recipe(recipe).replace(changes), FaceStore(store)
-    r = training.Run(r, s, pick_encoder(encoder, weights, device), run, resume, device, tracker, save_every=save_every, before=minutes_so_far(), init=init)
+    r = training.Run(r, s, pick_encoder(encoder, weights, device, s), run, resume, device, tracker, save_every=save_every, before=minutes_so_far(), init=init)
     last = r.train()
     r.tell(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
@@ -319,7 +353,8 @@ def bench_designs(store: Annotated[Path, typer.Option(parser=FOLDER, help='A sto
     except ValueError: runs = [-1]
     if min(runs) < 0: raise FacegenError(f"Seeds were given as '{seeds}'; whole numbers with commas were expected, none below 0, such as 0,1.")
     asked, j = read_parts(parts), encoders.load_encoder(judge, judge_weights, device)
-    results = designs.bench_designs(FaceStore(store), pick_encoder(encoder, weights, device), j, out, minutes_each, [n.strip() for n in names.split(',')] if names else None, runs, split, keep, asked, judge_minutes, device, precision=precision)
+    s = FaceStore(store)
+    results = designs.bench_designs(s, pick_encoder(encoder, weights, device, s), j, out, minutes_each, [n.strip() for n in names.split(',')] if names else None, runs, split, keep, asked, judge_minutes, device, precision=precision)
     if results: print_table(results); print(f'written: a folder for each in {out}' + (f' and {keep}' if keep else ''))
 
 @command(to=benches, name='speed')
@@ -347,13 +382,16 @@ def pick_generator(run: Path | None, # a run folder
         checkpoint = str(found)
     return models.load_generator(checkpoint, pick_device(device))
 
-def read_embeddings(file: Path # a .npy file
-                    ) -> np.ndarray: # as stored
-    "Numbers of a .npy file, never a pickle; raises `FacegenError` for anything else."
-    if not file.is_file(): raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
-    try: e = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile): raise FacegenError(f"The file '{file}' could not be read as a .npy array of numbers (pickled objects are refused); save one with numpy.save, shape (N, dim).") from None
-    if not isinstance(e, np.ndarray) or e.dtype.kind != 'f': raise FacegenError(f"The file '{file}' holds {getattr(e, 'dtype', type(e).__name__)}; floating-point embeddings of shape (N, dim) were expected.")
+def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are the right ones
+                   file: Path # a .npy file
+                   ) -> 'torch.Tensor': # (N,dim), checked
+    "Embeddings of a file, compared with the model by the fingerprint beside them; where nothing is known, that is said."
+    found = read_embeddings(file)
+    known = require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{file}'")
+    e = models.check_embeddings(found.values, g.embed_dim, g.encoder)
+    if not known and is_fingerprint(g.fingerprint):
+        told = unknown_text(g.fingerprint, f"the embeddings in '{file}'")
+        print(f"{told} (no fingerprint {fingerprint_file(file).name} lies beside them).", file=sys.stderr)
     return e
 
 # %% ../nbs/10_cli.ipynb #100227
@@ -416,7 +454,7 @@ def write_faces(folder: Path, # where
 def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
              checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, or the name of a model on the hub.')] = None,
-             embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim).')] = None,
+             embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a store.')] = None,
              images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive or a pattern such as `photos/*.jpg`. Their faces are found and cropped as in training.')] = None,
              faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
              cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
@@ -442,7 +480,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     finite_option(truncation, '--truncation')
     g = pick_generator(run, checkpoint, device)
     options, crops = drawing_options(g, truncation=truncation, guidance=guidance, steps=steps, sampler=sampler), None
-    if embeddings is not None: e = read_embeddings(embeddings)
+    if embeddings is not None: e = embeddings_for(g, embeddings)
     else:
         room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame)
         crops = crop_images(images, room, faces, cropped)
