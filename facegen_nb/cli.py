@@ -23,7 +23,7 @@ from . import __version__
 from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
 from .fingerprints import fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
-from .options import (ANY_PATH, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
+from .options import (ANY_PATH, CHANGED_FOLDER, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
 from .reports import compare_text, gather_seeds, html_report, load_runs, print_table, save_result
@@ -59,7 +59,8 @@ def command(f: Callable | None = None, # the function; None in `@command(name=..
     @functools.wraps(f)
     def run(*args: Any, **kwargs: Any) -> None:
         as_json = kwargs.get('as_json', False)
-        with errors_as_sentences([kwargs[k] for k in written if kwargs.get(k) is not None]):
+        places = [kwargs[k] for k in written if kwargs.get(k) is not None]
+        with errors_as_sentences([p for place in places for p in (place if isinstance(place, list) else [place])]):
             with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
                 result = f(*args, **kwargs)
             if as_json: print(json_text(result))
@@ -204,7 +205,7 @@ def pick_embeddings(store: FaceStore, # whose
     return encoders.embed_store(store, pick_encoder(name, weights, device, store))
 
 @command
-def embed(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
+def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`.')],
           encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.')] = None,
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
@@ -240,7 +241,7 @@ def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A sto
 
 # %% ../nbs/10_cli.ipynb #100019
 @command
-def split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`; its split is replaced.')],
+def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`; its split is replaced.')],
           limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = .5,
           fractions: Annotated[str, typer.Option(help='Shares of train, validation and test faces.')] = '0.9,0.05,0.05',
           drop: Annotated[bool, typer.Option(help='Leave out training faces that come too close, where clusters alone leave too little to hold out.')] = False,
@@ -497,7 +498,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
 
 # %% ../nbs/10_cli.ipynb #100031
 @command
-def evaluate(run: Annotated[Path, typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is judged; or a released model.')],
+def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A run folder: its last checkpoint is judged; or a released model.')],
              store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
              judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
@@ -507,7 +508,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=FOLDER, help='A run folder
              metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
              guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which `facegen generate` calls --truncation.')] = None,
              seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
-             beside: Annotated[Optional[list[Path]], typer.Option(parser=FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
+             beside: Annotated[Optional[list[Path]], typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
              force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
              device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
     """Judge a run on people never trained on; print the table, write results.json and evaluation.html; goes on where it was stopped.
@@ -612,7 +613,7 @@ def release(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folde
     made = cards.release(run, out, FaceStore(store) if store else None, license); print(f"{made}: {sum(f.stat().st_size for f in made.iterdir())/1e6:.1f} MB")
 
 @command
-def card(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder or a released model; evaluate it first, so that the card has numbers.')],
+def card(run: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A run folder or a released model; evaluate it first, so that the card has numbers.')],
          store: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.')] = None):
     """Write the model card of a run, README.md, as the Hugging Face hub wants it.
 

@@ -24,9 +24,9 @@ from typer.core import TyperGroup
 from .core import FacegenError, home_dir, user_path
 
 # %% auto #0
-__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'MODEL', 'RECIPE', 'SOURCE', 'ENCODER',
-           'JSON_OPTION', 'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup',
-           'PathKind', 'NameKind', 'prepare_process', 'seed_option', 'json_text']
+__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE', 'SOURCE',
+           'ENCODER', 'JSON_OPTION', 'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences',
+           'OneSentenceGroup', 'PathKind', 'NameKind', 'prepare_process', 'seed_option', 'json_text']
 
 # %% ../nbs/09e_options.ipynb #095007
 _REASONS = {'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
@@ -64,7 +64,7 @@ def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
     reason = ' '.join(reason.split())[:300]
     if isinstance(ex.filename, (str, bytes, os.PathLike)):
         # files are written under a temporary name first; the user knows the other one
-        name = re.sub(r'\.([^/\\]+)\.part-\d+', r'\1', os.fsdecode(ex.filename))
+        name = re.sub(r'\.([^/\\]+)\.part-\d+|[/\\]\.part-\d+', r'\1', os.fsdecode(ex.filename))
         return f"'{name}' cannot be used: {reason}; {advice}."
     if not written: return f'A file cannot be used: {reason}; {advice}.'
     places = ' or '.join(f"'{place}'" for place in written)
@@ -185,6 +185,7 @@ class NameKind:
 
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
 NEW_FOLDER, NEW_FILE = PathKind('folder', written=True), PathKind('file', written=True)
+CHANGED_FOLDER = PathKind('folder', written=True)         # it is there already, and something is written into it
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
 
 def _not_empty(text: str, expected: str) -> str:
