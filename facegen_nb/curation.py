@@ -906,8 +906,9 @@ def source_people(spec: Spec, # a source
                   ) -> SourceNames: # what is known before its people are named
     "Whether a source names people itself, and whose names these are."
     if src is None: return SourceNames(name, 'rendered', named=True)
-    if rule.kind in ('file', 'csv') and src.people is None: return SourceNames(name, 'csv' if rule.kind == 'csv' else str(number), named=True)
-    return SourceNames(name, src.people or str(number), src.named and rule.kind != 'none', spec.kind == 'lfw', spec.path)
+    own = str(spec.path.resolve() if spec.path else number)         # a folder that is given twice has the same people
+    if rule.kind in ('file', 'csv') and src.people is None: return SourceNames(name, 'csv' if rule.kind == 'csv' else own, named=True)
+    return SourceNames(name, src.people or own, src.named and rule.kind != 'none', spec.kind == 'lfw', spec.path)
 
 # %% ../nbs/02_curation.ipynb #020079
 def nothing_text(sources: Sequence, # as given

@@ -82,23 +82,38 @@ def _numbered_ranges(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[
     step = min((b - a for a, b in zip(numbers, numbers[1:])), default=0)
     return step >= 100 and all(n <= first[n].low and first[n].high < n + step for n in numbers)
 
+def _sound_like_people(names: Sequence[str]) -> bool:
+    "Whether most names are numbered (`id0001`) or have two capitalised words (`Ann_Lee`)."
+    fitting = sum(bool(re.fullmatch(r"[^\W\d_]*[-_ ]?\d+|[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in names)
+    return fitting >= .8 * len(names)
+
+def _guess_groups(pairs: Sequence[tuple[str, str]]) -> bool:
+    "Whether outer folders are groups of people, by the look and the number of names."
+    outer, inner = sorted({o for o, _ in pairs}), [i for _, i in pairs]
+    named = sum(bool(re.fullmatch(r"[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in inner) >= .8 * len(inner)
+    if _sound_like_people(outer): return False
+    if named: return True
+    mixed = sum(any(c.isdigit() for c in i) for i in inner) >= .8 * len(inner) and not _sound_like_people(inner)
+    if mixed and not any(c.isdigit() for c in ''.join(outer)): return False                          # Ann/1zcIwhmdeo4
+    return len(inner) > len(outer) ** 2
+
 def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout) -> bool:
     "Whether the folders of the outer layer hold people, and are no people themselves."
     inner = {f: r for f, r in rest.items() if len(r) > 1 and not is_collection(r[1])}
-    outer = {r[0] for r in rest.values() if len(r) > 1}
-    holding = {r[0] for f, r in rest.items() if len(r) == 1} & outer
-    if not inner or 2 * len(holding) > len(outer): return False
-    pairs = {(r[0], r[1]) for r in inner.values()}
+    heads = {r[0] for r in rest.values() if r}
+    holding = {r[0] for r in rest.values() if len(r) == 1}
+    if not inner or 2 * len(holding) > len(heads): return False
+    pairs = sorted({(r[0], r[1]) for r in inner.values()})
     repeated = max(Counter(name for _, name in pairs).values()) > 1
     sessions = all(is_session(name) for _, name in pairs)
+    if all(SESSION.fullmatch(h) for h in heads) and not sessions: return True                        # 2024-05-01/Ann
     leaves = [folders[f] for f, r in inner.items() if len(r) == 2]
     called = sum(f.named for f in leaves) >= .9 * max(1, sum(f.images for f in leaves))
     if called and leaves and not (sessions and repeated): return True
-    if repeated or sessions: return False
-    groups = len(pairs) > len(outer) ** 2
-    example = min(pairs)
+    if sessions: return False
+    groups = not repeated and _guess_groups(pairs)
     layout.warnings.append(
-        f"folders lie in folders, such as '{example[0]}/{example[1]}': the {'inner' if groups else 'outer'} ones were taken as people; "
+        f"folders lie in folders, such as '{pairs[0][0]}/{pairs[0][1]}': the {'inner' if groups else 'outer'} ones were taken as people; "
         f"if the {'outer' if groups else 'inner'} ones are, use --identity {'top' if groups else 'folder'}")
     return groups
 
@@ -112,7 +127,7 @@ def _people_layer(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str
     elif not certain and _numbered_ranges(folders, rest):
         layout.reason = f'folders such as {_some(heads)} are ranges of numbers'
         people = set()
-    elif not certain and people and all(is_session(h) and not h.isdecimal() for h in people):
+    elif not certain and people and all(SESSION.fullmatch(h) for h in people):
         layout.warnings.append(f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
                                'if each is a person, use --identity folder')
         layout.group |= {f: r[0] for f, r in rest.items() if r}
@@ -139,8 +154,9 @@ def read_layout(folders: Mapping[str, Folder], # path inside a source: what it h
     layout = Layout()
     while True:
         heads, deep = {r[0] for r in rest.values() if r}, {r[0] for r in rest.values() if len(r) > 1}
-        left_out = heads if len(heads) == 1 else {h for h in heads & deep if is_collection(h)}
         if not deep: break
+        indexed = all(r[1].casefold().startswith(r[0].casefold()) for r in rest.values() if len(r) > 1)
+        left_out = heads if len(heads) == 1 or (indexed and deep == heads) else {h for h in heads & deep if is_collection(h)}
         if not left_out:
             left_out = deep if _are_groups(folders, rest, layout) else set()
         if not left_out: break

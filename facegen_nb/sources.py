@@ -131,7 +131,7 @@ def clean_name(name: str # a name as the file system or the archive gave it
 def inside_name(name: str # of a file, as the archive or the folder has it
                 ) -> str: # the same, with forward slashes between folders
     "A path inside a source. Archives of some programs on Windows have backslashes between their folders."
-    return clean_name(name if '/' in name else name.replace('\\', '/'))
+    return clean_name(name.replace('\\', '/'))
 
 def person_name(name: Any # as a folder, a table or a data set gives it
                 ) -> str | None: # None where nothing is left of it
@@ -422,7 +422,7 @@ class ZipSource(Source):
     def _walk(self) -> Iterator[Entry]:
         left = unpacked_limit(self.bytes)
         self.start_count()
-        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (x[1].filename if '/' in x[1].filename else x[1].filename.replace('\\', '/'), x[0])):
+        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (x[1].filename.replace('\\', '/'), x[0])):
             if self._is_dir(m): continue
             self.done += 1; left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
             if left < 0:
