@@ -44,7 +44,7 @@ class Studio(ImageStudio):
                  judge: Encoder | None = None, # took no part in training; None: nobody judges
                  *, frame: str | None = None # where eyes, nose and mouth go; None: as in training
                  ):
-        super().__init__(generator, encoder, frame=frame)
+        super().__init__(generator, encoder, frame=frame, tell=lambda text: None) # the page shows it
         if judge and same_recogniser(judge.fingerprint, encoder.fingerprint): raise FacegenError(f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give another recogniser, or none.")
         if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)): raise FacegenError(f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give another recogniser, or none.")
         self.judge = judge

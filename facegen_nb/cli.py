@@ -396,21 +396,23 @@ def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are
     return e
 
 # %% ../nbs/10_cli.ipynb #100227
+def _count(n: int, what: str) -> str:
+    "Such as '1 image' and '12 images'."
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
 def crop_images(images: Path, # an image, a folder, an archive, or a pattern such as photos/*.jpg
                 room: 'studio.Studio', # the model and its encoder
                 faces: str = 'largest', # of each image: 'largest' or 'all'
                 cropped: bool = False # the images are face crops already
                 ) -> 'studio.Faces': # in the frame of training
     "Crop the faces of `--images`, and print what was found, assumed and left out."
-    if room.crop_of_training.assumed and not cropped: print(room.crop_of_training.assumed)
     crops = room.crop(images, faces=faces, cropped=cropped)
     for source, reason in crops.missed[:20]: print(f'no face: {source}: {reason}')
     if len(crops.missed) > 20: print(f'no face: {len(crops.missed) - 20} more, listed in pictures.csv')
     shown, small = len(set(crops.sources)), int((np.ptp(crops.boxes.reshape(-1, 2, 2), 1).min(1) < 40).sum())
-    print(f'{shown + len(crops.missed):,} images: {len(crops):,} faces of {shown:,} images, {len(crops.missed):,} images without a face')
-    if crops.several:
-        print(f"{len(crops.several):,} images show more faces than the largest, such as '{crops.several[0]}'; --faces all takes every face")
-    if small: print(f'{small:,} faces are smaller than 40 pixels: their embeddings say little, and the generated faces may be those of strangers')
+    print(f"{_count(shown + len(crops.missed), 'image')}: {_count(len(crops), 'face')} in {_count(shown, 'image')}, {len(crops.missed):,} without a face")
+    if crops.several: print(f"more faces than the largest: {_count(len(crops.several), 'image')}, such as '{crops.several[0]}'; --faces all takes every face")
+    if small: print(f"smaller than 40 pixels: {_count(small, 'face')}; such an embedding says little, and the generated face may be that of a stranger")
     return crops
 
 def embed_folder(folder: Path, # images, as `crop_images` takes them
@@ -419,7 +421,7 @@ def embed_folder(folder: Path, # images, as `crop_images` takes them
                  device: str | None # where to embed
                  ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the image of each
     "Embed the largest face of each image with the encoder that a generator was trained with, cropped as in training."
-    room = studio.Studio(g, studio.encoder_for(g, weights, device))
+    room = studio.Studio(g, studio.encoder_for(g, weights, device), tell=print)
     crops = crop_images(folder, room)
     return room.embed(crops), crops.sources
 
@@ -456,7 +458,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
              checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, or the name of a model on the hub.')] = None,
              embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a store.')] = None,
-             images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive or a pattern such as `photos/*.jpg`. Their faces are found and cropped as in training.')] = None,
+             images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive, or a pattern in quotes, such as "photos/*.jpg". Their faces are found and cropped as in training.')] = None,
              faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
              cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
              frame: Annotated[Optional[str], typer.Option(help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
@@ -483,7 +485,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     options, crops = drawing_options(g, truncation=truncation, guidance=guidance, steps=steps, sampler=sampler), None
     if embeddings is not None: e = embeddings_for(g, embeddings)
     else:
-        room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame)
+        room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame, tell=print)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     values = models.check_embeddings(e, g.embed_dim, g.encoder, g.fingerprint)

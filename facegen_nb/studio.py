@@ -51,14 +51,15 @@ def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder,
     if crop.get('detector') == 'mtcnn':
         return TrainingCrop(True, frame or crop.get('frame') or 'face')
     if fingerprint.get('encoder') in RENDERED and frame is None:
-        return TrainingCrop(False, assumed='The model knows rendered faces only, so each image is taken whole, as a rendered '
-                                           'face; for a photograph of a person it would draw a face of nobody.')
+        return TrainingCrop(False, assumed='The model knows rendered faces only, so each image is taken whole, as a '
+                                           'rendered face; for a photograph of a person it would draw a face of nobody.')
     box = crop.get('box')
     known = MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
     if frame or known:
         return TrainingCrop(True, frame or known)
-    return TrainingCrop(True, assumed=f"The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to the frame "
-                                      "'face', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).")
+    return TrainingCrop(True, assumed=f"The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to "
+                                      "the frame 'face', which is an assumption (frame, or --frame of the command, chooses "
+                                      "face, arcface or ffhq).")
 
 def _crop_text(crop: dict[str, Any]) -> str:
     "A crop in words."
@@ -80,8 +81,9 @@ def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
     frames = [training_crop(dict(crop=crop)) for crop in crops]
     if keys[0] == keys[1] or (not frames[0].assumed and not frames[1].assumed and frames[0].frame == frames[1].frame):
         return ''
-    return (f'The embeddings were made of {_crop_text(crops[0])}, and the model was trained on {_crop_text(crops[1])}: the generated faces '
-            'may be those of strangers; crop the images as in training, which `facegen generate --images` does.')
+    return (f'The embeddings were made of {_crop_text(crops[0])}, and the model was trained on {_crop_text(crops[1])}: '
+            'the generated faces may be those of strangers; crop the images as in training, '
+            'which `facegen generate --images` does.')
 
 # %% ../nbs/04b_studio.ipynb #040211
 @dataclass
@@ -100,8 +102,8 @@ class Faces:
     def __getitem__(self, which: int | slice | list[int]) -> Faces:
         "Some of the crops; the list of missed images stays whole."
         rows = np.atleast_1d(np.arange(len(self))[which])
-        pick = lambda values: [values[i] for i in rows]
-        return Faces(self.images[rows], pick(self.sources), pick(self.numbers), self.boxes[rows], self.missed, self.several)
+        sources, numbers = [self.sources[i] for i in rows], [self.numbers[i] for i in rows]
+        return Faces(self.images[rows], sources, numbers, self.boxes[rows], self.missed, self.several)
 
     def table(self) -> list[tuple[str, ...]]: # a header, a row a crop, a row a missed image
         "Where each crop comes from, as it is written beside generated faces."
@@ -111,12 +113,15 @@ class Faces:
         return rows + [('', source, '', '', '', '', '', reason) for source, reason in self.missed]
 
 # %% ../nbs/04b_studio.ipynb #040212
-def _open_path(path: Path, name: str | None = None) -> Iterator[Entry]: # `name`: that of an image, or what stands before those of a folder
+def _open_path(path: Path, # where images are
+               name: str | None = None # of the image, or what stands before the names inside a folder
+               ) -> Iterator[Entry]:
     "The images at a path: a file, a folder, an archive, or a pattern with *, ? or []."
     if not path.exists():
         found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(str(path)) else []
         if not found:
-            raise FacegenError(f"There is no file or folder '{path}'; give an image, a folder of images, an archive or a pattern such as photos/*.jpg.")
+            raise FacegenError(f"There is no file or folder '{path}'; give an image, a folder of images, an archive or a "
+                               "pattern such as photos/*.jpg.")
         for match in found:
             yield from _open_path(Path(match), Path(match).as_posix())
         return
@@ -136,7 +141,7 @@ def _is_archive(path: Path) -> bool:
     packed = head[:2] in (b'PK', b'\x1f\x8b') or head[:3] == b'BZh' or head[257:262] == b'ustar'
     return packed or path.suffix.lower() == '.tar'
 
-def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) or (H,W), or a list or an array (N,H,W,3) of them
+def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) or (H,W); a list or an array of them
                 name: str | None = None # of the image; None: its path relative to what was given
                 ) -> Iterator[Entry]: # one an image
     "Whatever holds images, one by one; raises `FacegenError` for a path where there is none."
@@ -149,7 +154,8 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
     elif isinstance(images, (bytes, Image.Image, np.ndarray)):
         yield Entry(name or 'image', images)
     else:
-        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, a Pillow image, an array or a list of these was expected.')
+        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, a Pillow image, '
+                           'an array or a list of these was expected.')
 
 def decode_image(entry: Entry # as `open_images` gives it
                  ) -> tuple[np.ndarray, float]: # uint8 (H,W,3) RGB, upright; its size over the original's
@@ -168,7 +174,8 @@ def _detected(image: np.ndarray, scale: float, detector: Callable, frame: str, f
     order = np.argsort(-(found.boxes[:, 2:] - found.boxes[:, :2]).prod(1), kind='stable')
     wanted = order if faces == 'all' else order[:1]
     try:
-        return [(cut_aligned(image, scale, found, k, frame).image, found.boxes[k] / scale) for k in wanted], len(order) > len(wanted)
+        crops = [(cut_aligned(image, scale, found, k, frame).image, found.boxes[k] / scale) for k in wanted]
+        return crops, len(order) > len(wanted)
     except FacegenError:
         raise Rejected('the landmarks fix no crop') from None
 
@@ -181,12 +188,12 @@ def _whole(image: np.ndarray, scale: float, refuse: Callable | None) -> list[tup
     face = cut_box(Image.fromarray(image), scale)
     return [(face.image, np.array(face.box))]
 
-def crop_faces(images: Any, # a path (an image, a folder, an archive, a pattern), bytes, a Pillow image, an array, or a list of them
+def crop_faces(images: Any, # a path (image, folder, archive, pattern), bytes, a Pillow image, an array, or a list
                *, detector: Callable | None = None, # gives `detection.Found` for a list of arrays; None: MTCNN
                frame: str = 'face', # where eyes, nose and mouth go: one of `detection.FRAMES`
                faces: str = 'largest', # of an image: 'largest' or 'all'
                cropped: bool = False, # the images are face crops already: take each by its largest centred square
-               refuse: Callable | None = None # with `cropped`: gives the reason why an array (H,W,3) is not taken, or None
+               refuse: Callable | None = None # with `cropped`: the reason why an array (H,W,3) is not taken, or None
                ) -> Faces: # of all images, in their order
     "Find and crop the faces of images; raises `FacegenError` where no image has one."
     if faces not in ('largest', 'all'):
@@ -199,7 +206,10 @@ def crop_faces(images: Any, # a path (an image, a folder, an archive, a pattern)
     for entry in open_images(images):
         try:
             image, scale = decode_image(entry)
-            found, more = (_whole(image, scale, refuse), False) if cropped else _detected(image, scale, detector, frame, faces)
+            if cropped:
+                found, more = _whole(image, scale, refuse), False
+            else:
+                found, more = _detected(image, scale, detector, frame, faces)
         except Rejected as reason:
             out.missed.append((entry.source, str(reason)))
             continue
@@ -215,7 +225,7 @@ def crop_faces(images: Any, # a path (an image, a folder, an archive, a pattern)
     return out
 
 SMALLEST_CROP = 16 # pixels: less shows no face
-ALL_FACES = 20 # pixels: the smallest face that is looked for where all faces are wanted; MTCNN sees little in smaller ones
+ALL_FACES = 20 # pixels: the smallest face where all are wanted; MTCNN sees little in smaller ones
 
 def _no_face(missed: list[tuple[str, str]]) -> str:
     "The sentence for images of which none gave a face."
@@ -224,14 +234,17 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
     source, reason = missed[0]
     where = f"in '{source}'" if len(missed) == 1 else f"in any of {len(missed)} images, such as '{source}'"
     if reason == NO_FACE:
-        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that an image is a face crop '
-                'already (cropped, or --cropped of the command).')
-    return f'No face could be taken from {where.removeprefix("in ")}: {reason}; give another image.'
+        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that an image is a '
+                'face crop already (cropped, or --cropped of the command).')
+    advice = '' if reason.endswith(_OTHER_MODEL) else '; give another image'
+    return f'No face could be taken from {where.removeprefix("in ")}: {reason}{advice}.'
 
+_OTHER_MODEL = ('the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, '
+                'or say that this is a rendered face (cropped, or --cropped of the command)')
 NO_FACE = 'no face found' # the reason for an image in which the detector sees none
 
 # %% ../nbs/04b_studio.ipynb #040241
-PHOTOGRAPH = (12.114, -2.101, 19.219, -11.832, 59.009) # weights of log residual and log quartiles of the grain, and the constant
+PHOTOGRAPH = (12.114, -2.101, 19.219, -11.832, 59.009) # weights of log residual, log quartiles of grain; a constant
 
 @lru_cache(maxsize=1)
 def _rendered_subspace() -> tuple[np.ndarray, np.ndarray]: # mean (3072,), components (64,3072)
@@ -254,7 +267,8 @@ def photograph_score(faces: np.ndarray # uint8 (N,128,128,3)
     residual = np.sqrt(((low - (low @ ways.T) @ ways)**2).mean(1))
     grey = to_float(torch.from_numpy(np.array(faces))).mean(1, keepdim=True)
     smooth = F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode='reflect'), 3, 1)
-    grain = torch.quantile((grey - smooth)[:, :, 2:-2, 2:-2].abs().flatten(1), torch.tensor([.25, .5, .75]), dim=1).numpy()
+    detail = (grey - smooth)[:, :, 2:-2, 2:-2].abs().flatten(1)
+    grain = torch.quantile(detail, torch.tensor([.25, .5, .75]), dim=1).numpy()
     features = [np.log(residual + 1e-6), *np.log(grain + 1e-4), np.ones(len(faces))]
     return np.stack(features, 1) @ np.array(PHOTOGRAPH)
 
@@ -267,8 +281,6 @@ def photograph_reason(image: np.ndarray # uint8 (H,W,3)
     if photograph_score(cut_box(Image.fromarray(image), 1.).image[None])[0] > 0:
         return f'it looks like a photograph; {_OTHER_MODEL}'
     return None
-
-_OTHER_MODEL = 'the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, or say that it is a rendered face (cropped)'
 
 # %% ../nbs/04b_studio.ipynb #040219
 def embed_faces(encoder: Encoder, # the one that a model was trained with
@@ -284,7 +296,8 @@ def check_number(value: Any, # what was given
                  most: int # the largest that is allowed
                  ) -> int: # the same
     "A whole number in a range; raises `FacegenError` for anything else."
-    whole = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isfinite(value) and int(value) == value
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    whole = number and np.isfinite(value) and int(value) == value
     if not whole or not least <= value <= most:
         raise FacegenError(f'{name}={value} was given; a whole number from {least} to {most:,} was expected.')
     return int(value)
@@ -298,13 +311,14 @@ def draw_faces(generator: FaceModel, # any model of this library
                same: bool = False, # the same noise for all of them
                block: int = 32, # faces computed together
                **options: Any # of the model, such as `steps`
-               ) -> Iterator[np.ndarray]: # uint8 (block,128,128,3): n faces of the first embedding, n of the second, ...
+               ) -> Iterator[np.ndarray]: # uint8 (block,128,128,3): n of the first embedding, n of the second, ...
     "Faces for embeddings, block by block; raises `FacegenError` for bad options and for pixels that are not finite."
     n, seed = check_number(n, 'n', 1, 10**6), check_number(seed, 'seed', 0, 2**63 - 1)
     for name, value in dict(truncation=truncation, guidance=guidance).items():
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise FacegenError(f'{name}={value} was given; a number of 0 or more was expected.')
-    if isinstance(embeddings, Embeddings) and (warning := crop_difference(embeddings.fingerprint, generator.fingerprint)):
+    warning = crop_difference(getattr(embeddings, 'fingerprint', None), generator.fingerprint)
+    if warning:
         logging.getLogger('facegen_nb').warning(warning)
     start = 0
     for noise in generator.noise_blocks(len(embeddings) * n, seed, block):
@@ -314,7 +328,8 @@ def draw_faces(generator: FaceModel, # any model of this library
         faces = generator.generate(embeddings[rows], noise=noise, guidance=guidance, truncation=truncation, **options)
         if not faces.isfinite().all():
             factor = 'truncation' if not generator.many_steps else 'guidance'
-            raise FacegenError(f'NaN or infinite pixels were drawn for faces {start} to {start + len(noise) - 1}; give a smaller {factor}, or another model.')
+            raise FacegenError(f'NaN or infinite pixels were drawn for faces {start} to {start + len(noise) - 1}; '
+                               f'give a smaller {factor}, or another model.')
         yield to_uint8(faces).permute(0, 2, 3, 1).cpu().numpy()
         start += len(noise)
 
@@ -323,13 +338,16 @@ class Studio:
     "A model with its encoder: images in, faces out."
     def __init__(self, generator: FaceModel, # any model of this library
                  encoder: Encoder, # the one it was trained with
-                 *, frame: str | None = None # where eyes, nose and mouth go; None: as in training
+                 *, frame: str | None = None, # where eyes, nose and mouth go; None: as in training
+                 tell: Callable[[str], None] | None = None # gets what is assumed of training, once; None: the log
                  ):
         if generator.encoder != encoder.name:
-            raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' was given; give that encoder.")
-        self.generator, self.encoder, self.crop_of_training = generator, encoder, training_crop(generator.fingerprint, frame)
+            raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' was given; "
+                               "give that encoder.")
+        self.generator, self.encoder = generator, encoder
+        self.crop_of_training = training_crop(generator.fingerprint, frame)
         self._detectors: dict[str, FaceDetector] = {}
-        self._said = False
+        self._tell = tell or logging.getLogger('facegen_nb').warning
 
     @classmethod
     def load(cls, checkpoint: str | Path, # a model's folder, a run's folder, or the name of a model on the hub
@@ -358,14 +376,15 @@ class Studio:
 
     def _detector(self, faces: str) -> FaceDetector:
         if faces not in self._detectors:
-            self._detectors[faces] = FaceDetector(ALL_FACES if faces == 'all' else None, device=self.encoder.gain.device)
+            smallest = ALL_FACES if faces == 'all' else None
+            self._detectors[faces] = FaceDetector(smallest, device=self.encoder.gain.device)
         return self._detectors[faces]
 
     def _say_assumed(self) -> None:
-        "Log what is assumed of the training crop, once."
-        if self.crop_of_training.assumed and not self._said:
-            logging.getLogger('facegen_nb').warning(self.crop_of_training.assumed)
-        self._said = True
+        "Tell what is assumed of the training crop, once."
+        if self.crop_of_training.assumed:
+            self._tell(self.crop_of_training.assumed)
+        self._tell = lambda text: None
 
     def crop(self, images: Any, # as `crop_faces` takes them
              *, faces: str = 'largest', # of an image: 'largest' or 'all'
@@ -384,7 +403,8 @@ class Studio:
         "Embeddings of crops, each computed alone."
         images = faces.images if isinstance(faces, Faces) else np.asarray(faces)
         if images.dtype != np.uint8 or images.shape[-3:] != (128, 128, 3) or images.ndim not in (3, 4):
-            raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; uint8 (N,128,128,3) was expected: crop images with `crop` first.')
+            raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; uint8 (N,128,128,3) was '
+                               'expected: crop images with `crop` first.')
         return embed_faces(self.encoder, images[None])[0] if images.ndim == 3 else embed_faces(self.encoder, images)
 
     def draw(self, embeddings: Embeddings | np.ndarray, # (N,D), unit norm
@@ -397,8 +417,8 @@ class Studio:
              ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
         values = embeddings if isinstance(embeddings, Embeddings) else np.asarray(embeddings, np.float32)
-        blocks = draw_faces(self.generator, values, n=n, seed=seed, truncation=truncation, guidance=guidance, same=same, **options)
-        return np.concatenate(list(blocks))
+        options |= dict(n=n, seed=seed, truncation=truncation, guidance=guidance, same=same)
+        return np.concatenate(list(draw_faces(self.generator, values, **options)))
 
     def generate(self, images: Any, # crops (`Faces`), or images as `crop_faces` takes them
                  n: int = 1, # faces for each face
@@ -424,8 +444,8 @@ def encoder_for(generator: FaceModel, # a loaded model
                 weights: str | Path | None = None, # of its encoder; None: found in FACEGEN_WEIGHTS
                 device: str | None = None # None for the fastest
                 ) -> Encoder: # the very one it was trained with
-    "The encoder of a model; raises `FacegenError` where the model does not name one, or where its weights cannot be had."
+    "The encoder of a model; raises `FacegenError` where the model names none, or where its weights cannot be had."
     if generator.encoder is None:
-        raise FacegenError('The checkpoint does not say which encoder it was trained with, so no image can be embedded for it; '
-                           'train it with facegen_nb, or give embeddings.')
+        raise FacegenError('The checkpoint does not say which encoder it was trained with, so no image can be embedded for '
+                           'it; train it with facegen_nb, or give embeddings.')
     return encoder_of(generator.fingerprint, weights, device)
