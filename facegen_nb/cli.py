@@ -210,7 +210,8 @@ def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
           device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
           engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
-          force: Annotated[bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')] = False):
+          force: Annotated[bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')] = False,
+          as_json: Annotated[bool, JSON_OPTION] = False):
     """Embed every face of a store and its mirror image, once.
 
     Example: `FACEGEN_WEIGHTS=weights facegen embed lfw --encoder edgeface_xs`
@@ -220,6 +221,8 @@ def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
     cached = e.name in encoders.cached_names(s)
     t = time.perf_counter(); done = encoders.embed_store(s, e, engine=engine, force=force); t = time.perf_counter() - t
     print(f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; ' + ('found in the cache' if cached else f'{2*len(s)/t:.0f} pictures a second ({t:.0f} s)'))
+    return dict(store=str(s.path), store_hash=s.hash, encoder=e.name, faces=len(done.values), dim=done.values.shape[1],
+                cached=cached, seconds=round(t, 3), fingerprint=done.fingerprint)
 
 # %% ../nbs/10_cli.ipynb #100018
 @command
@@ -512,7 +515,8 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
              seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
              beside: Annotated[Optional[list[Path]], typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
              force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
-             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
+             as_json: Annotated[bool, JSON_OPTION] = False):
     """Judge a run on people never trained on; print the table, write results.json and evaluation.html; goes on where it was stopped.
 
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
@@ -528,6 +532,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
         with optional(f"The page '{r/'evaluation.html'}'"): evaluation_page(r, name, result)
     try: print_table(results, metrics)
     finally: print(f"written: {', '.join(str(f) for r in runs for f in (r/'results.json', r/'evaluation.html') if f.is_file())}")
+    return results
 
 # %% ../nbs/10_cli.ipynb #100032
 def factor_picture(run: Path, # a run folder: `factors.png` is written there
@@ -589,7 +594,8 @@ def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', parser=
             metrics: Annotated[Optional[str], typer.Option(help='Names, patterns such as `fd_*`, groups, or `all`; default: the short set.')] = None,
             format: Annotated[Optional[str], typer.Option(help='terminal, markdown, latex, html or csv; default: by the ending of --out, else terminal.')] = None,
             out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Write the table to this file instead.')] = None,
-            wandb: Annotated[Optional[str], typer.Option(metavar='[ENTITY/]PROJECT', help='Also make a W&B report: sent with a key, else written beside the runs.')] = None):
+            wandb: Annotated[Optional[str], typer.Option(metavar='[ENTITY/]PROJECT', help='Also make a W&B report: sent with a key, else written beside the runs.')] = None,
+            as_json: Annotated[bool, JSON_OPTION] = False):
     """Runs side by side, from their result files; the best is marked, and what cannot be told apart from it.
 
     Example: `facegen compare runs/generator runs/decoder --out table.md`
@@ -602,6 +608,7 @@ def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', parser=
     if wandb is not None:
         entity, _, project = wandb.rpartition('/')
         print(cards.send_report(cards.wandb_report(results, [r for r in runs if r.is_dir()], project, entity), (out.parent if out else Path())/'wandb-report.json'))
+    return results
 
 @command
 def release(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')],
