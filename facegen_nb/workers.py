@@ -140,7 +140,7 @@ def gpu_shares(resources: dict[str, float], # of a cluster, as Ray counts them
                workers: int | None, # that were asked for
                per_gpu: int # workers that share a GPU; 0 for work that needs none
                ) -> tuple[int, dict[str, float]]: # workers; what each of them asks for
-    "How many workers there are and what part of a GPU each asks for: Ray hides all GPUs from a worker that asks for none."
+    "How many workers there are and what part of a GPU each asks for: one that asks for none gets none, or all crowd on the first."
     gpus = int(resources.get('GPU', 0)) if per_gpu else 0
     if not gpus: return workers or max(1, int(resources.get('CPU', 1))), {}
     workers = workers or gpus * per_gpu
