@@ -44,6 +44,7 @@ def known_gaps(meta: dict[str, Any] # a store's store.json
     if bare: gaps.append(f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or anything trained on them.")
     if drawn: gaps.append('Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.')
     if len(drawn) < len(meta['sources']): gaps.append('Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is missing. Results on it hold for people like these only.')
+    gaps += [f'Who is who: {w}.' for w in meta.get('warnings', ())]
     return gaps
 
 # %% ../nbs/02e_datasheets.ipynb #020014
@@ -63,11 +64,17 @@ def datasheet(meta: dict[str, Any], # a store's store.json
     told = [f"{meta['faces']:,} faces of 128x128 pixels, of {meta['people']:,} known people; {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`."]
     told += ['## Sources', *map(_source, meta['sources'])]
     told += ['## From pictures to faces', 'Crop: ' + '; '.join(f'{k} {json.dumps(v)}' for k, v in crop.items()) + '.', _table('pictures, then faces', meta['counts'])]
+    if files := meta.get('found'):
+        rows = {'with a face': files['with_face'], 'without': files['without_face'], 'archives, not read': files['archives'],
+                **{f'passed over: {ending}': k for ending, k in files['endings'].items()}, 'found': files['found']}
+        told.append(_table('files', {k: v for k, v in rows.items() if v}))
     kinds = reason_kinds(rejected); often = dict(kinds.most_common(12)); rest = kinds.total() - sum(often.values())
     if kinds: told += [f"{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.", _table('reason (N stands for a number)', often | ({'any other': rest} if rest else {}))]
     told += ['## Split', _table('part', {f"{p}, faces": n for p, n in meta['faces_by_split'].items()} | {f'{p}, people': n for p, n in (people or {}).items()})]
     if by: told += [f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face of another. The largest are " + ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items()) + f". Copies found: {', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))}."]
     else: told += [f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts. Identities: rule '{meta['identity_rule']}'."]
+    if not by and (who := [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]):
+        told[-1] += f" {'; '.join(who)}."
     told += ['## Known gaps', *(f'- {g}' for g in known_gaps(meta))]
     return '# ' + '\n\n'.join(['Datasheet', *told]).replace('\n\n- ', '\n- ').replace('Sources\n- ', 'Sources\n\n- ').replace('gaps\n- ', 'gaps\n\n- ') + '\n'
 
