@@ -481,12 +481,14 @@ class Depth:
 
 def declared_depth(im: Image.Image # as it was opened
                    ) -> Depth: # of its values
-    "The depth that an image declares. A grey image of whole numbers in memory counts as 16 bits."
+    "The depth that an image declares; raises `Rejected`. A grey image of whole numbers in memory counts as 16 bits."
     tags = getattr(im, 'tag_v2', {})                             # of a TIFF: bits, kind of numbers, what 0 stands for
     bits, inverted = max(tags.get(258, (8,))), tags.get(262) == 0
     if im.mode == 'F': return Depth(1., inverted)
-    if not im.mode.startswith('I'): return Depth(reduced=bits > 8 or ';16' in str(getattr(im, 'tile', '')))
     signed = 2 in tags.get(339, (1,))
+    if not im.mode.startswith('I'):
+        if signed: raise Rejected('signed 8-bit pixel values, for which no white is declared')
+        return Depth(reduced=bits > 8 or ';16' in str(getattr(im, 'tile', '')))
     return Depth(2**(bits - signed) - 1 if tags else 65535, inverted)
 
 def to_8_bits(values: np.ndarray, # whole or floating-point numbers
@@ -498,7 +500,7 @@ def to_8_bits(values: np.ndarray, # whole or floating-point numbers
     if not (low >= 0 and high <= white):                         # also where a value is NaN
         raise Rejected(f'pixel values from {low:g} to {high:g}, where 0 is black and {white:g} is white')
     if high < white / 16: raise Rejected(_dark_reason(high, white))
-    if values.dtype.kind == 'f': scaled = (values * (255 / white) + .5).astype(np.uint8)
+    if values.dtype.kind == 'f': scaled = (values.astype(np.float32) * (255 / white) + .5).astype(np.uint8)
     else:
         wide = values.astype(np.uint32 if white < 2**24 else np.uint64)
         scaled = (wide * 255 // int(white)).astype(np.uint8)
@@ -512,7 +514,7 @@ def _from_array(x: np.ndarray) -> Image.Image:
     if not x.size or not (x.ndim == 2 or (x.ndim == 3 and x.shape[2] in (3, 4))):
         raise Rejected(f'an array of shape {x.shape}, where (height, width, 3), (height, width, 4) or (height, width) '
                        'was expected')
-    whites = {'b': 1, 'f': 1.} | ({'u': 65535} if x.dtype == np.uint16 else {})
+    whites = {'b': 1, 'f': 1.} | ({'u': 65535} if x.dtype.kind == 'u' and x.dtype.itemsize == 2 else {})
     if x.dtype != np.uint8:
         if x.dtype.kind not in whites:
             raise Rejected(f'an array of {x.dtype}, where uint8, uint16 or floating-point numbers from 0 to 1 were expected')
