@@ -97,12 +97,14 @@ def inception_features(images: np.ndarray, # (n,H,W,3) uint8
 def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
                      b: np.ndarray # (m,D) features of the other
                      ) -> float: # squared distance, 0 or more
-    "Fréchet distance of two crowds by clean-fid, from means and covariances."
-    from cleanfid.fid import frechet_distance as clean_fid
+    "Fréchet distance of two crowds from means and covariances, as clean-fid has it."
     a, b = a.astype(np.float64), b.astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')                       # clean-fid calls scipy's sqrtm in an old way
-        return float(clean_fid(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False)))
+    first, second = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    values, vectors = np.linalg.eigh(first)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    # the trace of the root of first @ second: root @ second @ root has the same eigenvalues, and is symmetric
+    shared = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
+    return float(((a.mean(0) - b.mean(0))**2).sum() + np.trace(first) + np.trace(second) - 2*shared)
 
 def _factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Mean (D,) and a matrix R of at most D rows with R'R the covariance."

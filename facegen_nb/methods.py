@@ -240,6 +240,7 @@ def read_recipe(text: str # YAML
     except (yaml.YAMLError, ValueError, RecursionError) as ex:
         why = (str(ex).strip() or type(ex).__name__).splitlines()[0]
         raise FacegenError(f'The recipe is not valid YAML ({why}); write one `key: value` a line.') from None
+    if d is None: raise FacegenError('The recipe is empty; write one `key: value` a line.')
     if not isinstance(d, dict): raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 

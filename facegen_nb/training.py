@@ -386,6 +386,8 @@ def train_run(run: Run # made, perhaps half done
             if run.stop_asked: save(run)                                    # who stops a run is in a hurry: no look
             elif run.at.step > closed: close_epoch()
             if run.recipe.patience and run.at.since >= run.recipe.patience: run.tell(f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is checkpoints/best')
+        elif run.at.step == 0 and not run.stop_asked and budget.minutes is not None and budget.over:
+            raise FacegenError(f'The budget of {budget.minutes:.3g} minutes was used up by the set-up ({budget.elapsed:.1f} minutes) before the first step; give more with --max-minutes.')
         else: run.tell(f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {run.at.step:,} steps); give more with --max-minutes or --max-steps.')
     if run.team.first and run.tracker: run.tracker.close()
     return run.folder/'checkpoints'/'last'
