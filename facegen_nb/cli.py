@@ -396,6 +396,7 @@ def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are
     if not known and is_fingerprint(g.fingerprint):
         told = unknown_text(g.fingerprint, f"the embeddings in '{file}'")
         print(f"{told} (no fingerprint {fingerprint_file(file).name} lies beside them).", file=sys.stderr)
+    if other_crop := studio.crop_difference(found.fingerprint, g.fingerprint): print(other_crop, file=sys.stderr)
     return e
 
 # %% ../nbs/10_cli.ipynb #100227
@@ -491,8 +492,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
         room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame, tell=print)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
-    values = models.check_embeddings(e, g.embed_dim, g.encoder, g.fingerprint)
-    e = e if hasattr(e, 'fingerprint') else values
+    e = models.check_embeddings(e, g.embed_dim, g.encoder)
     blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
     with output_folder(out, 'generate') as folder:
         if crops is not None:

@@ -51,15 +51,16 @@ def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder,
     if crop.get('detector') == 'mtcnn':
         return TrainingCrop(True, frame or crop.get('frame') or 'face')
     if fingerprint.get('encoder') in RENDERED and frame is None:
-        return TrainingCrop(False, assumed='The model knows rendered faces only, so each image is taken whole, as a '
-                                           'rendered face; for a photograph of a person it would draw a face of nobody.')
+        assumed = ('The model knows rendered faces only, so each image is taken whole, as a rendered face; '
+                   'for a photograph of a person it would draw a face of nobody.')
+        return TrainingCrop(False, assumed=assumed)
     box = crop.get('box')
     known = MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
     if frame or known:
         return TrainingCrop(True, frame or known)
-    return TrainingCrop(True, assumed=f"The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to "
-                                      "the frame 'face', which is an assumption (frame, or --frame of the command, chooses "
-                                      "face, arcface or ffhq).")
+    assumed = (f'The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to the frame '
+               "'face', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).")
+    return TrainingCrop(True, assumed=assumed)
 
 def _crop_text(crop: dict[str, Any]) -> str:
     "A crop in words."
@@ -120,8 +121,8 @@ def _open_path(path: Path, # where images are
     if not path.exists():
         found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(str(path)) else []
         if not found:
-            raise FacegenError(f"There is no file or folder '{path}'; give an image, a folder of images, an archive or a "
-                               "pattern such as photos/*.jpg.")
+            raise FacegenError(f"There is no file or folder '{path}'; give an image, a folder of images, an archive "
+                               "or a pattern such as photos/*.jpg.")
         for match in found:
             yield from _open_path(Path(match), Path(match).as_posix())
         return
@@ -154,8 +155,8 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
     elif isinstance(images, (bytes, Image.Image, np.ndarray)):
         yield Entry(name or 'image', images)
     else:
-        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, a Pillow image, '
-                           'an array or a list of these was expected.')
+        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, '
+                           'a Pillow image, an array or a list of these was expected.')
 
 def decode_image(entry: Entry # as `open_images` gives it
                  ) -> tuple[np.ndarray, float]: # uint8 (H,W,3) RGB, upright; its size over the original's
@@ -234,8 +235,8 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
     source, reason = missed[0]
     where = f"in '{source}'" if len(missed) == 1 else f"in any of {len(missed)} images, such as '{source}'"
     if reason == NO_FACE:
-        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that an image is a '
-                'face crop already (cropped, or --cropped of the command).')
+        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that '
+                'an image is a face crop already (cropped, or --cropped of the command).')
     advice = '' if reason.endswith(_OTHER_MODEL) else '; give another image'
     return f'No face could be taken from {where.removeprefix("in ")}: {reason}{advice}.'
 
@@ -342,8 +343,8 @@ class Studio:
                  tell: Callable[[str], None] | None = None # gets what is assumed of training, once; None: the log
                  ):
         if generator.encoder != encoder.name:
-            raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' was given; "
-                               "give that encoder.")
+            raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' "
+                               "was given; give that encoder.")
         self.generator, self.encoder = generator, encoder
         self.crop_of_training = training_crop(generator.fingerprint, frame)
         self._detectors: dict[str, FaceDetector] = {}
@@ -403,8 +404,8 @@ class Studio:
         "Embeddings of crops, each computed alone."
         images = faces.images if isinstance(faces, Faces) else np.asarray(faces)
         if images.dtype != np.uint8 or images.shape[-3:] != (128, 128, 3) or images.ndim not in (3, 4):
-            raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; uint8 (N,128,128,3) was '
-                               'expected: crop images with `crop` first.')
+            raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; '
+                               'uint8 (N,128,128,3) was expected: crop images with `crop` first.')
         return embed_faces(self.encoder, images[None])[0] if images.ndim == 3 else embed_faces(self.encoder, images)
 
     def draw(self, embeddings: Embeddings | np.ndarray, # (N,D), unit norm
@@ -446,6 +447,6 @@ def encoder_for(generator: FaceModel, # a loaded model
                 ) -> Encoder: # the very one it was trained with
     "The encoder of a model; raises `FacegenError` where the model names none, or where its weights cannot be had."
     if generator.encoder is None:
-        raise FacegenError('The checkpoint does not say which encoder it was trained with, so no image can be embedded for '
-                           'it; train it with facegen_nb, or give embeddings.')
+        raise FacegenError('The checkpoint does not say which encoder it was trained with, so no image can be '
+                           'embedded for it; train it with facegen_nb, or give embeddings.')
     return encoder_of(generator.fingerprint, weights, device)
