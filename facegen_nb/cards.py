@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
-from .core import FacegenError, atomic, write_json
+from .core import FacegenError, atomic, write_json, locked, optional
 from .datasheets import known_gaps
 from .identity import taught_by
 from .models import checkpoint_of, load_generator
@@ -248,12 +248,13 @@ def release(run: str | Path, # a run folder
     if out.exists(): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
     r, last = read_run(run, store=store), checkpoint_of(run)                            # refuses what does not belong together before anything is written
     if r.at is None or r.config is None or r.environment is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(out) as tmp:
-        tmp.mkdir(); load_generator(last).half()._save_pretrained(tmp)
-        for f in ('recipe.yaml', 'environment.json'): shutil.copy(run/f, tmp/f)
-        write_json(tmp/'about.json', {k: v for k, v in r.at.items() if k != 'files'})
-    save_card(out, store=store, license=license)
+    with locked(out, 'The folder'):
+        with atomic(out) as tmp:
+            tmp.mkdir()
+            load_generator(last).half()._save_pretrained(tmp)
+            for f in ('recipe.yaml', 'environment.json'): shutil.copy(run/f, tmp/f)
+            write_json(tmp/'about.json', {k: v for k, v in r.at.items() if k != 'files'})
+        with optional('The card'): save_card(out, store=store, license=license)
     return out
 
 # %% ../nbs/09a_cards.ipynb #090034

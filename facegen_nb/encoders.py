@@ -484,9 +484,11 @@ def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
     s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
     file = weight_file(made, weights) if weights else own_file(made)
     if not file.is_file():
-        tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
-        net = train_small_encoder(s, pick_device())
-        with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
+        with locked(file, 'The encoder', wait=True):
+            if not file.is_file():                                  # another process may have trained it while this one waited
+                tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
+                net = train_small_encoder(s, pick_device())
+                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
     return Encoder(_fit(SmallEncoder(s.dim, s.width), read_weights(file), file), name, s.dim, 64, weights=file)
 
 def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, layout, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8
+from .core import FacegenError, atomic, autocast, layout, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8, locked
 from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
@@ -232,9 +232,11 @@ def reader(settings: ReaderSettings | None = None, # another reader than the def
     from safetensors.torch import save_file
     s = settings or ReaderSettings(); file, device = reader_file(s), pick_device(device)
     if not file.is_file():
-        tell(f'Training the reader of factors on {s.faces} rendered people; this happens once, a few minutes on two cores.')
-        net = train_reader(s, device, tell)
-        with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
+        with locked(file, 'The reader of factors', wait=True):
+            if not file.is_file():                                  # another process may have trained it while this one waited
+                tell(f'Training the reader of factors on {s.faces} rendered people; this happens once, a few minutes on two cores.')
+                net = train_reader(s, device, tell)
+                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
     net = Reader(s.width, s.hidden)
     try: net.load_state_dict(read_weights(file))
     except RuntimeError: raise FacegenError(f"The cached reader '{file}' does not fit the network that its settings describe; delete it, and it will be made again.") from None

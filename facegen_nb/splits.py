@@ -79,6 +79,7 @@ def replace_table(store: FaceStore, # which
         try: os.link(a, b)
         except OSError: shutil.copy2(a, b)                      # a disk that knows no links
     with locked(store.path, 'The store'), atomic(store.path) as new:
+        if FaceStore(store.path).hash != store.hash: raise FacegenError(f"The store '{store.path}' was split by another process meanwhile; open it again.")
         shutil.copytree(store.path, new, copy_function=link)
         before = new/EARLIER/f'{max(earlier_splits(store), default=0) + 1:04d}'
         before.mkdir(parents=True)
