@@ -271,17 +271,30 @@ def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
 
 # %% ../nbs/10_cli.ipynb #1000h4
 @command(name='export')
-def export_faces(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
-                 out: Annotated[Path, typer.Option(parser=PathKind('path', written=True), help='The folder, or the zip archive, to be written.')],
-                 format: Annotated[str, typer.Option(help='`folders`: a folder for each person, with PNG files; `zip`: the same in an archive; `parquet`: as the Hugging Face hub has it.')] = 'folders',
-                 as_json: Annotated[bool, JSON_OPTION] = False):
+def export_faces(
+    store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
+    out: Annotated[
+        Path, typer.Option(parser=PathKind('path', written=True), help='The folder, or the zip archive, to be written.')
+    ],
+    format: Annotated[
+        str,
+        typer.Option(
+            help='`folders`: a folder of PNG files for each person; `zip`: the same in an archive; `parquet`: as on the hub.'
+        ),
+    ] = 'folders',
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
     """Write a store for other trainers: lossless, with people and split; `facegen curate` reads it back.
 
     Example: `facegen export lfw --out lfw-faces --format folders`
     """
     done = export.export_store(FaceStore(store), out, format)
-    print(f"{done['out']}: {done['faces']:,} faces of {done['people']:,} people and {done['faces_without_identity']:,} of unknown people; "
-          + ', '.join(f'{part} {k:,}' for part, k in done['faces_by_split'].items()) + (f"; {done['left_out']:,} stand in no part" if done['left_out'] else ''))
+    print(
+        f"{done['out']}: {done['faces']:,} faces of {done['people']:,} people and {done['faces_without_identity']:,} of "
+        'unknown people; '
+        + ', '.join(f'{part} {k:,}' for part, k in done['faces_by_split'].items())
+        + (f"; {done['left_out']:,} stand in no part" if done['left_out'] else '')
+    )
     return done
 
 # %% ../nbs/10_cli.ipynb #100021

@@ -328,23 +328,28 @@ class StoreWriter(StoreFiles):
 
 # %% ../nbs/02_curation.ipynb #020050
 @contextlib.contextmanager
-def making(out: Path, # the store's folder
-           request: Any, # everything that decides what it will hold
-           overwrite: bool = True # whether a store may be there when the lock is given
-           ) -> Iterator[StoreWriter]:
+def making(
+    out: Path,  # the store's folder
+    request: Any,  # everything that decides what it will hold
+    overwrite: bool = True,  # whether a store may be there when the lock is given
+) -> Iterator[StoreWriter]:
     "A store in the making: gets its name when the block ends; stays, to be resumed, when it is interrupted; goes, when it cannot be made."
     with locked(out, 'The store'):
-        if not overwrite and (out/'store.json').is_file():         # another process has just made it
+        if not overwrite and (out / 'store.json').is_file():  # another process has just made it
             raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder.")
         w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
-        try: yield w
+        try:
+            yield w
         except FacegenError:
             w.close()
             shutil.rmtree(w.folder)
             raise
-        finally: w.close()
-        for f in w.FILES: (w.folder/f).unlink(missing_ok=True)
-        with atomic(out) as tmp: w.folder.rename(tmp)
+        finally:
+            w.close()
+        for f in w.FILES:
+            (w.folder / f).unlink(missing_ok=True)
+        with atomic(out) as tmp:
+            w.folder.rename(tmp)
 
 # %% ../nbs/02_curation.ipynb #020053
 def hash_rows(h: Any, # a hash that has seen the digest of the pixels
@@ -361,46 +366,57 @@ def table_hash(pixels: str, # hexadecimal digest of all pixels in order
     return h.hexdigest()[:16]
 
 # %% ../nbs/02_curation.ipynb #02053a
-def counted(n: int, # how many
-            what: str # one of them
-            ) -> str: # such as '1 face'
+def counted(
+    n: int,  # how many
+    what: str,  # one of them
+) -> str:  # such as '1 face'
     "A number and a noun."
     return f"{n:,} {what}{'' if n == 1 else 's'}"
+
 
 @dataclass
 class SourceNames:
     "What is known of a source before its people are named."
-    name: str # in the store
-    people: str # whose numbering of people it has; sources that share it share their people
-    named: bool = False # whether its rows carry identities
-    certain: bool = False # whether its folders are known to be people
-    path: Path | None = None # a folder in which a table of people may lie
+
+    name: str  # in the store
+    people: str  # whose numbering of people it has; sources that share it share their people
+    named: bool = False  # whether its rows carry identities
+    certain: bool = False  # whether its folders are known to be people
+    path: Path | None = None  # a folder in which a table of people may lie
+
 
 class People:
     "The people of a store in the making: who is on each row, and what was recognised."
-    def __init__(self, w: StoreWriter, # all faces are in it
-                 sources: Sequence[SourceNames], # in order
-                 rule: Rule, # how people are read
-                 same_people: bool = False # whether equal names in several sources mean one person
-                 ):
+
+    def __init__(
+        self,
+        w: StoreWriter,  # all faces are in it
+        sources: Sequence[SourceNames],  # in order
+        rule: Rule,  # how people are read
+        same_people: bool = False,  # whether equal names in several sources mean one person
+    ):
         self.w, self.sources, self.rule, self.same_people = w, sources, rule, same_people
         self.layouts = self._layouts()
         self.warnings = [f'{s.name}: {text}' for s, x in zip(sources, self.layouts) for text in x.warnings]
-        self.spaces: dict[str, set[str]] = {}                      # name: the numberings of people that have it
+        self.spaces: dict[str, set[str]] = {}  # name: the numberings of people that have it
         self.report = self._count()
         self.shared = set() if same_people else {who for who, spaces in self.spaces.items() if len(spaces) > 1}
         self.count = sum(len(x) if who in self.shared else 1 for who, x in self.spaces.items())
         if self.shared:
-            self.warnings.append(f"{len(self.shared):,} names occur in several sources, such as '{min(self.shared)}': they were kept apart as different "
-                                 'people, on one side of the split; if equal names are equal people, use --same-people')
+            self.warnings.append(
+                f"{len(self.shared):,} names occur in several sources, such as '{min(self.shared)}': they were kept apart "
+                'as different people, on one side of the split; if equal names are equal people, use --same-people'
+            )
 
-    def _inside(self, row: list) -> str: return row[1][len(self.sources[row[0]].name) + 1:]
+    def _inside(self, row: list) -> str:
+        return row[1][len(self.sources[row[0]].name) + 1 :]
 
     def _layouts(self) -> list[Layout]:
         folders: list[dict[str, Folder]] = [{} for _ in self.sources]
         last = None
         for row in self.w.read():
-            if row[1] != last and not self.sources[row[0]].named: count_image(folders[row[0]], self._inside(row))
+            if row[1] != last and not self.sources[row[0]].named:
+                count_image(folders[row[0]], self._inside(row))
             last = row[1]
         return [name_folders(f, self.rule, s.certain) for f, s in zip(folders, self.sources)]
 
@@ -413,7 +429,8 @@ class People:
         folders, files, lines = [set() for _ in self.sources], [FileNames() for _ in self.sources], {}
         for row in self.w.read():
             i, who, path = row[0], self._who(row), self._inside(row)
-            if self.rule.kind == 'csv': self._meet_line(row, lines)
+            if self.rule.kind == 'csv':
+                self._meet_line(row, lines)
             if who is None or row[2] != row[1]:
                 unknown[i] += 1
                 files[i].add(path)
@@ -423,45 +440,69 @@ class People:
             folders[i].add(PurePosixPath(path).parent)
             self.spaces.setdefault(who, set()).add(self.sources[i].people)
         self._check_rule(faces, lines)
-        report = [dict(source=s.name, people=len(people[i]), folders=len(folders[i]), faces=faces[i], unknown=unknown[i])
-                  for i, s in enumerate(self.sources)]
+        report = [
+            dict(source=s.name, people=len(people[i]), folders=len(folders[i]), faces=faces[i], unknown=unknown[i])
+            for i, s in enumerate(self.sources)
+        ]
         for i, (r, s) in enumerate(zip(report, self.sources)):
             r['text'] = self._text(i, r)
-            if self.rule.kind != 'auto' or s.named or not r['unknown'] or r['faces'] > r['unknown']: continue
-            if s.path and (table := table_beside(s.path)): hint = f"'{table.name}' beside the images names people: use --identity 'csv:{table.name}' with its path"
-            else: hint = None if r['faces'] else files[i].hint()
-            if hint: self.warnings.append(f'{s.name}: {hint}')
+            if self.rule.kind != 'auto' or s.named or not r['unknown'] or r['faces'] > r['unknown']:
+                continue
+            if s.path and (table := table_beside(s.path)):
+                hint = f"'{table.name}' beside the images names people: use --identity 'csv:{table.name}' with its path"
+            else:
+                hint = None if r['faces'] else files[i].hint()
+            if hint:
+                self.warnings.append(f'{s.name}: {hint}')
         return report
 
     def _text(self, i: int, r: dict[str, Any]) -> str:
         "One line on a source."
         s, told = self.sources[i], []
         if r['people'] and s.named:
-            how = {'file': "by the files' names", 'csv': f'by {self.rule.shown[4:]}'}.get(self.rule.kind, 'as the source names them')
+            how = {'file': "by the files' names", 'csv': f'by {self.rule.shown[4:]}'}.get(
+                self.rule.kind, 'as the source names them'
+            )
             told.append(f"{r['people']:,} people {how} ({counted(r['faces'], 'face')})")
         elif r['people']:
             people = 'people' if r['people'] == r['folders'] else f"{r['people']:,} people"
             told.append(f"{counted(r['folders'], 'folder')} taken as {people} ({counted(r['faces'], 'face')})")
-        elif not s.named: told.append('no folder was taken as a person' + (f': {x}' if (x := self.layouts[i].reason) else ''))
-        if r['unknown']: told.append(f"{counted(r['unknown'], 'face')} of unknown people")
+        elif not s.named:
+            told.append('no folder was taken as a person' + (f': {x}' if (x := self.layouts[i].reason) else ''))
+        if r['unknown']:
+            told.append(f"{counted(r['unknown'], 'face')} of unknown people")
         return f"{s.name}: {'; '.join(told)}"
 
     def _meet_line(self, row: list, lines: dict[str, str]) -> None:
         "Note which line of the table names an image; raises `FacegenError` where a bare file name fits two of them."
-        if not (found := name_by_table(self.rule, self.sources[row[0]].name, self._inside(row))): return
+        if not (found := name_by_table(self.rule, self.sources[row[0]].name, self._inside(row))):
+            return
         key = found[1]
         if lines.setdefault(key, row[1]) != row[1]:
-            raise FacegenError(f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' are called so; give paths.")
+            raise FacegenError(
+                f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' are called so; "
+                'give paths.'
+            )
 
     def _check_rule(self, faces: Counter, lines: dict[str, str]) -> None:
         "Refuse a pattern or a table that fits nothing; say which lines of a table gave no face."
-        if self.rule.kind not in ('file', 'csv'): return
+        if self.rule.kind not in ('file', 'csv'):
+            return
         if not faces.total():
             example = next((self._inside(row) for row in self.w.read()), '')
-            what = f"The pattern '{self.rule.text[5:]}'" if self.rule.kind == 'file' else f'The table {self.rule.shown[4:]}'
-            raise FacegenError(f"{what} fits none of the images, such as '{example}'; give one that does, or --identity none.")
+            what = (
+                f"The pattern '{self.rule.text[5:]}'"
+                if self.rule.kind == 'file'
+                else f'The table {self.rule.shown[4:]}'
+            )
+            raise FacegenError(
+                f"{what} fits none of the images, such as '{example}'; give one that does, or --identity none."
+            )
         if self.rule.kind == 'csv' and (missing := self.rule.table.keys() - lines.keys()):
-            self.warnings.append(f"{len(missing):,} lines of {self.rule.shown[4:]} name images that gave no face, such as '{min(missing)}'")
+            self.warnings.append(
+                f'{len(missing):,} lines of {self.rule.shown[4:]} name images that gave no face, '
+                f"such as '{min(missing)}'"
+            )
 
     def rows(self) -> Iterator[tuple[list, str | None, str]]:
         "Every row with its identity and with its key: faces with equal keys stand on one side of the split."
@@ -487,14 +528,16 @@ def table(rows: Sequence[tuple[list, str | None]], # faces and identities
         confidence=pa.array(column(9), f32), duplicate_of=pa.nulls(len(rows), pa.int64()), published=pa.array(column(4), pa.string())))
 
 # %% ../nbs/02_curation.ipynb #020054
-def finish_store(w: StoreWriter, # holds at least one face
-                 people: People, # who is on each row
-                 split: Sequence[float], # fractions of people
-                 seed: int, # of the split
-                 meta: dict[str, Any] # what else store.json shall say
-                 ) -> None:
+def finish_store(
+    w: StoreWriter,  # holds at least one face
+    people: People,  # who is on each row
+    split: Sequence[float],  # fractions of people
+    seed: int,  # of the split
+    meta: dict[str, Any],  # what else store.json shall say
+) -> None:
     "Split the people, write the table, the header and store.json: the folder becomes a store."
     import pyarrow.parquet as pq
+
     n, known, width = len(w), 0, 0
     keys = np.zeros(n, np.uint64)
     for i, (row, who, key) in enumerate(people.rows()):
@@ -504,25 +547,38 @@ def finish_store(w: StoreWriter, # holds at least one face
     sides = [np.unique(keys[part == k]) for k in range(3)]
     if any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError('a person came out on two sides of the split; this is a fault of facegen_nb')
-    factors = np.lib.format.open_memmap(w.folder/'factors.npy', 'w+', np.float32, (n, width)) if width else None
+    factors = np.lib.format.open_memmap(w.folder / 'factors.npy', 'w+', np.float32, (n, width)) if width else None
     h, out, stream = hashlib.sha256(w.images.mark()[1].encode()), None, ((row, who) for row, who, _ in people.rows())
     for i in range(0, n, 8192):
-        block, to = list(islice(stream, 8192)), [PARTS[p] for p in part[i:i+8192]]
+        block, to = list(islice(stream, 8192)), [PARTS[p] for p in part[i : i + 8192]]
         hash_rows(h, (r[2] for r, _ in block), (who for _, who in block), to)
-        if factors is not None: factors[i:i+8192] = [r[10] or [np.nan] * width for r, _ in block]
+        if factors is not None:
+            factors[i : i + 8192] = [r[10] or [np.nan] * width for r, _ in block]
         t = table(block, to)
-        out = out or pq.ParquetWriter(w.folder/'faces.parquet', t.schema, compression='zstd')
+        out = out or pq.ParquetWriter(w.folder / 'faces.parquet', t.schema, compression='zstd')
         out.write_table(t)
     out.close()
-    if factors is not None: factors.flush()
+    if factors is not None:
+        factors.flush()
     w.images.file.seek(0)
     w.images.file.write(npy_header(n))
     w.images.file.flush()
-    write_json(w.folder/'store.json', dict(
-        format=FORMAT, faces=n, hash=h.hexdigest()[:16], pixels=w.images.mark()[1], **meta, people=people.count,
-        faces_without_identity=n - known, split=dict(zip(PARTS, check_fractions(split))), seed=seed,
-        faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)},
-        people_by_split={k: len(s) for k, s in zip(PARTS, sides)}))
+    write_json(
+        w.folder / 'store.json',
+        dict(
+            format=FORMAT,
+            faces=n,
+            hash=h.hexdigest()[:16],
+            pixels=w.images.mark()[1],
+            **meta,
+            people=people.count,
+            faces_without_identity=n - known,
+            split=dict(zip(PARTS, check_fractions(split))),
+            seed=seed,
+            faces_by_split={k: int((part == i).sum()) for i, k in enumerate(PARTS)},
+            people_by_split={k: len(s) for k, s in zip(PARTS, sides)},
+        ),
+    )
 
 # %% ../nbs/02_curation.ipynb #020056
 class StoreFolder:
@@ -757,81 +813,133 @@ def identify(spec: Spec # a source
     return [spec.text, str(spec.path and spec.path.resolve()), st and st.st_size, st and st.st_mtime_ns]
 
 # %% ../nbs/02_curation.ipynb #020076
-COMMIT = 1024 # faces or entries after which what was written is made to last
+COMMIT = 1024  # faces or entries after which what was written is made to last
 
-def name_entry(c: Cropped, # what became of an entry; changed in place
-               rule: Rule, # how people are read
-               source: str # the source's name
-               ) -> None:
+
+def name_entry(
+    c: Cropped,  # what became of an entry; changed in place
+    rule: Rule,  # how people are read
+    source: str,  # the source's name
+) -> None:
     "Fill in the person where file names or a table say it."
-    path = c.source[len(source) + 1:]
-    if rule.kind == 'file': c.identity = name_by_file(rule, path)
-    elif rule.kind == 'csv': c.identity = (name_by_table(rule, source, path) or (None,))[0]
+    path = c.source[len(source) + 1 :]
+    if rule.kind == 'file':
+        c.identity = name_by_file(rule, path)
+    elif rule.kind == 'csv':
+        c.identity = (name_by_table(rule, source, path) or (None,))[0]
 
-def refuse_damage(src: Source, # read to its end
-                  reasons: Counter # why images were rejected
-                  ) -> None:
+
+def refuse_damage(
+    src: Source,  # read to its end
+    reasons: Counter,  # why images were rejected
+) -> None:
     "Raise `FacegenError` where an archive is damaged."
     lost = [(n, r) for r, n in reasons.items() if r.startswith(UNPACKED)]
-    if not (damage := src.damage or (f'{sum(n for n, _ in lost):,} files {lost[0][1]}' if lost else None)): return
-    raise FacegenError(f"The source '{src.name}' is damaged ({damage}); get it anew, or keep what could be read with --allow-damaged.")
+    if not (damage := src.damage or (f'{sum(n for n, _ in lost):,} files {lost[0][1]}' if lost else None)):
+        return
+    raise FacegenError(
+        f"The source '{src.name}' is damaged ({damage}); get it anew, or keep what could be read with --allow-damaged."
+    )
 
-def curate_source(w: StoreWriter, # the store in the making
-                  number: int, # of the source
-                  src: Source, # opened
-                  crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]], # does the work, batch by batch, in order
-                  rule: Rule = Rule(), # how people are read
-                  allow_damaged: bool = True # whether what a damaged archive gave is kept
-                  ) -> dict[str, Any]: # what store.json says about the source
+
+def curate_source(
+    w: StoreWriter,  # the store in the making
+    number: int,  # of the source
+    src: Source,  # opened
+    crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]],  # does the work, batch by batch, in order
+    rule: Rule = Rule(),  # how people are read
+    allow_damaged: bool = True,  # whether what a damaged archive gave is kept
+) -> dict[str, Any]:  # what store.json says about the source
     "Read one source to its end or to its quota; goes on where an interrupted run stood."
     stream, names, n, kept, full, saved = src.entries(), '', 0, w.at['kept'], False, w.at['entries']
-    def chain(h: str, s: str) -> str: return hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
-    for e in islice(stream, w.at['entries']): n, names = n + 1, chain(names, e.source)
+
+    def chain(h: str, s: str) -> str:
+        return hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
+
+    for e in islice(stream, w.at['entries']):
+        n, names = n + 1, chain(names, e.source)
     if (n, names) != (w.at['entries'], w.at['names']):
-        raise FacegenError(f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, so start again.")
+        raise FacegenError(
+            f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, "
+            'so start again.'
+        )
     for batch in crop(watched_share(stream, src.share)):
         for c in batch:
-            if rule.kind in ('file', 'csv') and src.people is None: name_entry(c, rule, src.name)
+            if rule.kind in ('file', 'csv') and src.people is None:
+                name_entry(c, rule, src.name)
             n, names, c = n + 1, chain(names, c.source), w.spared(c)
-            if src.quota and (extra := kept + len(c.faces) - src.quota) > 0: c.faces, c.found = c.faces[:-extra], c.found - extra
+            if src.quota and (extra := kept + len(c.faces) - src.quota) > 0:
+                c.faces, c.found = c.faces[:-extra], c.found - extra
             kept += len(c.faces)
             w.take(number, c)
-            if full := src.quota is not None and kept >= src.quota: break
-        if full: break
+            if full := src.quota is not None and kept >= src.quota:
+                break
+        if full:
+            break
         if len(w) - w.saved >= COMMIT or n - saved >= COMMIT:
             w.commit(entries=n, names=names, kept=kept)
             saved = n
-    if not allow_damaged: refuse_damage(src, w.reasons)
+    if not allow_damaged:
+        refuse_damage(src, w.reasons)
     w.counts['files'] += n + (0 if full else src.others)
     told = src.describe() | ({'licence': src.licence} if src.licence else {})
-    if src.quota: told |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
-    if not full: told |= {k: v for k, v in dict(passed_over=dict(src.passed), archives=len(src.archives), archives_such_as=src.archives[:5], links=dict(src.links)).items() if v}
+    if src.quota:
+        told |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
+    if not full:
+        told |= {
+            k: v
+            for k, v in dict(
+                passed_over=dict(src.passed),
+                archives=len(src.archives),
+                archives_such_as=src.archives[:5],
+                links=dict(src.links),
+            ).items()
+            if v
+        }
     return told
 
 # %% ../nbs/02_curation.ipynb #02076a
-UNREAD = ('the archive is damaged', 'the archive unpacks to', 'folder cannot be opened') # reasons that stand for files nobody could count
+UNREAD = (
+    'the archive is damaged',
+    'the archive unpacks to',
+    'folder cannot be opened',
+)  # reasons that stand for files nobody could count
 
-def count_files(w: StoreWriter # all sources are read
-                ) -> dict[str, Any]: # numbers of files
-    "What became of the files that were found: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
+
+def count_files(
+    w: StoreWriter,  # all sources are read
+) -> dict[str, Any]:  # numbers of files
+    "Numbers of files: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
     told = w.at['told']
     unread = sum(n for r, n in w.reasons.items() if r.startswith(UNREAD))
     archives = sum(n for r, n in w.reasons.items() if r.startswith('archive in a'))
     passed = sum((Counter(t.get('passed_over', {})) for t in told), Counter())
     names = [a for t in told for a in t.get('archives_such_as', ())]
     links = sum((Counter(t.get('links', {})) for t in told), Counter())
-    return dict(found=w.counts['files'] - unread, with_face=w.counts['gave'], archives=archives, passed_over=passed.total(),
-                without_face=w.counts['pictures'] - w.counts['gave'] - archives - unread,
-                endings=dict(passed.most_common()), archives_such_as=names[:5], links=dict(links))
+    return dict(
+        found=w.counts['files'] - unread,
+        with_face=w.counts['gave'],
+        archives=archives,
+        passed_over=passed.total(),
+        without_face=w.counts['pictures'] - w.counts['gave'] - archives - unread,
+        endings=dict(passed.most_common()),
+        archives_such_as=names[:5],
+        links=dict(links),
+    )
 
-def found_text(files: dict[str, Any] # as `count_files` gives them
-               ) -> str: # one line, or two
+
+def found_text(
+    files: dict[str, Any],  # as `count_files` gives them
+) -> str:  # one line, or two
     "What became of the files that were found, in words."
     parts = [f"{files['with_face']:,} images with a face", f"{files['without_face']:,} without"]
-    if files['archives']: parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
+    if files['archives']:
+        parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
     if files['passed_over']:
         endings = [f'{n:,} {e}' for e, n in files['endings'].items()]
-        parts.append(f"{files['passed_over']:,} passed over ({', '.join(endings[:6])}{' ...' if len(endings) > 6 else ''})")
+        parts.append(
+            f"{files['passed_over']:,} passed over ({', '.join(endings[:6])}{' ...' if len(endings) > 6 else ''})"
+        )
     links = [f'{n:,} links to folders {what}' for what, n in files['links'].items()]
     return f"{files['found']:,} files found: {', '.join(parts)}" + ''.join(f'\n{x}' for x in links)
 

@@ -23,17 +23,22 @@ __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', '
            'align']
 
 # %% ../nbs/02a_detection.ipynb #020012
-def picture(x: np.ndarray | Image.Image | str | Path | bytes # anything that `sources.decode` reads
-            ) -> np.ndarray: # uint8 (H,W,3), RGB, upright
+def picture(
+    x: np.ndarray | Image.Image | str | Path | bytes,  # anything that `sources.decode` reads
+) -> np.ndarray:  # uint8 (H,W,3), RGB, upright
     "An image as the detector wants it; raises `FacegenError` for another type, shape or depth."
-    if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size: return x
+    if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size:
+        return x
     try:
-        if not isinstance(x, (np.ndarray, Image.Image, str, Path, bytes)): raise Rejected(f'it is of type {type(x).__name__}')
+        if not isinstance(x, (np.ndarray, Image.Image, str, Path, bytes)):
+            raise Rejected(f'it is of type {type(x).__name__}')
         return np.asarray(decode(x)[0])
     except Rejected as e:
         what = f"'{x}'" if isinstance(x, (str, Path)) else 'it'
-        raise FacegenError(f'An image was given that cannot be used ({what}: {e}); a uint8 array of shape (height, width, 3), '
-                           '8 or 16 whole bits a channel, or floating-point numbers from 0 to 1 were expected.') from None
+        raise FacegenError(
+            f'An image was given that cannot be used ({what}: {e}); a uint8 array of shape (height, width, 3), '
+            '8 or 16 whole bits a channel, or floating-point numbers from 0 to 1 were expected.'
+        ) from None
 
 # %% ../nbs/02a_detection.ipynb #020015
 @dataclass

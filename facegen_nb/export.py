@@ -23,17 +23,22 @@ __all__ = ['FORMATS', 'folder_name', 'folder_names', 'Exported', 'exported_faces
 # %% ../nbs/02i_export.ipynb #02i009
 _RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.I)
 
-def folder_name(person: str # as a store has it
-                ) -> str: # for a folder, on every system
+
+def folder_name(
+    person: str,  # as a store has it
+) -> str:  # for a folder, on every system
     "A person's name as a folder's name."
     name = unicodedata.normalize('NFC', person)
     name = re.sub(r'[<>:"/\\|?*%\x00-\x1f\x7f]', lambda m: f'%{ord(m[0]):02X}', name)
     name = re.sub(r'[. ]$', lambda m: f'%{ord(m[0]):02X}', name)
-    if is_service(name) or _RESERVED.fullmatch(name): name = f'%{ord(name[0]):02X}{name[1:]}'
+    if is_service(name) or _RESERVED.fullmatch(name):
+        name = f'%{ord(name[0]):02X}{name[1:]}'
     return name if len(name.encode()) <= 120 else f'{name[:30]}%{sha256(person.encode(), 8)}'
 
-def folder_names(people: Sequence[str] # of a store
-                 ) -> dict[str, str]: # person: folder
+
+def folder_names(
+    people: Sequence[str],  # of a store
+) -> dict[str, str]:  # person: folder
     "A folder for each person, different ones also where capitals do not count."
     taken: Counter = Counter()
     names = {}
@@ -47,39 +52,48 @@ def folder_names(people: Sequence[str] # of a store
 # %% ../nbs/02i_export.ipynb #02i012
 FORMATS = ('folders', 'zip', 'parquet')
 
+
 @dataclass(frozen=True)
 class Exported:
     "One face on its way out of a store."
-    row: int # in the store
-    part: str # train, validation or test
-    person: str | None # None where it is unknown
-    source: str # where it came from
-    path: str # in the export: part, folder, file
 
-def exported_faces(store: FaceStore # any
-                   ) -> list[Exported]: # in the order of the store
+    row: int  # in the store
+    part: str  # train, validation or test
+    person: str | None  # None where it is unknown
+    source: str  # where it came from
+    path: str  # in the export: part, folder, file
+
+
+def exported_faces(
+    store: FaceStore,  # any
+) -> list[Exported]:  # in the order of the store
     "Which faces are exported, and what their files are called."
     people, parts, sources = (store.column(c) for c in ('identity', 'split', 'source'))
     folders = folder_names([p for p in people if p is not None])
     number: Counter = Counter()
     faces = []
     for row, (person, part, source) in enumerate(zip(people, parts, sources)):
-        if part not in PARTS: continue
+        if part not in PARTS:
+            continue
         number[person] += 1
         folder = 'unknown' if person is None else folders[person]
         file = f'{row:07d}' if person is None else f'{folder}_{number[person]:04d}'
         faces.append(Exported(row, part, person, source, f'{part}/{folder}/{file}.png'))
     return faces
 
-def png_bytes(image: np.ndarray # uint8 (H,W,3)
-              ) -> bytes: # a PNG file
+
+def png_bytes(
+    image: np.ndarray,  # uint8 (H,W,3)
+) -> bytes:  # a PNG file
     "An image as a PNG file, which keeps every value."
     file = io.BytesIO()
     Image.fromarray(np.asarray(image)).save(file, 'PNG')
     return file.getvalue()
 
-def table_text(faces: Sequence[Exported] # what is exported
-               ) -> str: # CSV
+
+def table_text(
+    faces: Sequence[Exported],  # what is exported
+) -> str:  # CSV
     "The table of all files: path, identity, split, source."
     file = io.StringIO()
     lines = csv.writer(file)
@@ -87,77 +101,136 @@ def table_text(faces: Sequence[Exported] # what is exported
     lines.writerows((f.path, f.person or '', f.part, f.source) for f in faces)
     return file.getvalue()
 
-def readme_text(store: FaceStore, # any
-                faces: Sequence[Exported] # what is exported
-                ) -> str: # Markdown
+
+def readme_text(
+    store: FaceStore,  # any
+    faces: Sequence[Exported],  # what is exported
+) -> str:  # Markdown
     "What is in an export, and under which licences."
     parts = Counter(f.part for f in faces)
     licences = [f"- {s['name']}: {s.get('licence') or 'not stated'}" for s in store.meta['sources']]
-    return '\n'.join([
-        '# Faces', '', f'{len(faces):,} faces of 128 x 128 pixels, exported by facegen_nb from the store with content hash `{store.hash}`: '
-        + ', '.join(f'{n:,} {part}' for part, n in parts.items()) + f". {sum(f.person is None for f in faces):,} are of unknown people.",
-        '', 'Licences of the sources:', '', *licences, '', 'datasheet.md says how the faces were selected.', ''])
+    return '\n'.join(
+        [
+            '# Faces',
+            '',
+            f'{len(faces):,} faces of 128 x 128 pixels, exported by facegen_nb from the store with content hash '
+            f'`{store.hash}`: '
+            + ', '.join(f'{n:,} {part}' for part, n in parts.items())
+            + f". {sum(f.person is None for f in faces):,} are of unknown people.",
+            '',
+            'Licences of the sources:',
+            '',
+            *licences,
+            '',
+            'datasheet.md says how the faces were selected.',
+            '',
+        ]
+    )
 
 # %% ../nbs/02i_export.ipynb #02i014
 _COMMENT = b'facegen export'
 
+
 def _texts(store: FaceStore, faces: Sequence[Exported]) -> Iterator[tuple[str, str]]:
     "The files of an export that are no images."
     yield 'README.md', readme_text(store, faces)
-    if (sheet := store.path/'datasheet.md').is_file(): yield 'datasheet.md', sheet.read_text(encoding='utf-8')
+    if (sheet := store.path / 'datasheet.md').is_file():
+        yield 'datasheet.md', sheet.read_text(encoding='utf-8')
+
 
 def _write_folders(store: FaceStore, faces: Sequence[Exported], add: Callable[[str, bytes], None]) -> None:
-    for name, text in (('faces.csv', table_text(faces)), *_texts(store, faces)): add(name, text.encode())
-    for f in faces: add(f.path, png_bytes(store.images[f.row]))
+    for name, text in (('faces.csv', table_text(faces)), *_texts(store, faces)):
+        add(name, text.encode())
+    for f in faces:
+        add(f.path, png_bytes(store.images[f.row]))
+
 
 def _write_zip(store: FaceStore, faces: Sequence[Exported], out: Path) -> None:
-    if out.is_dir(): raise FacegenError(f"'{out}' is a folder; a zip archive is a file: give a name such as faces.zip.")
+    if out.is_dir():
+        raise FacegenError(f"'{out}' is a folder; a zip archive is a file: give a name such as faces.zip.")
     if out.is_file():
         try:
-            with zipfile.ZipFile(out) as z: own = z.comment == _COMMENT
-        except (OSError, zipfile.BadZipFile): own = False
-        if not own: raise FacegenError(f"'{out}' exists and is no earlier export; it is left alone, so choose another name.")
+            with zipfile.ZipFile(out) as z:
+                own = z.comment == _COMMENT
+        except (OSError, zipfile.BadZipFile):
+            own = False
+        if not own:
+            raise FacegenError(f"'{out}' exists and is no earlier export; it is left alone, so choose another name.")
     with locked(out, 'The archive'), atomic(out) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_STORED) as z:
         z.comment = _COMMENT
         _write_folders(store, faces, z.writestr)
 
+
 def _write_parquet(store: FaceStore, faces: Sequence[Exported], folder: Path, rows: int) -> None:
     import pyarrow as pa, pyarrow.parquet as pq
-    features = dict(image=dict(_type='Image')) | {k: dict(dtype='string', _type='Value') for k in ('identity', 'source')}
-    schema = pa.schema([('image', pa.struct([('bytes', pa.binary()), ('path', pa.string())])), ('identity', pa.string()), ('source', pa.string())],
-                       metadata={'huggingface': json.dumps(dict(info=dict(features=features)))})
-    (folder/'data').mkdir()
+
+    features = dict(image=dict(_type='Image')) | {
+        k: dict(dtype='string', _type='Value') for k in ('identity', 'source')
+    }
+    schema = pa.schema(
+        [
+            ('image', pa.struct([('bytes', pa.binary()), ('path', pa.string())])),
+            ('identity', pa.string()),
+            ('source', pa.string()),
+        ],
+        metadata={'huggingface': json.dumps(dict(info=dict(features=features)))},
+    )
+    (folder / 'data').mkdir()
     for part in PARTS:
         mine = [f for f in faces if f.part == part]
-        shards = [mine[i:i+rows] for i in range(0, len(mine), rows)]
+        shards = [mine[i : i + rows] for i in range(0, len(mine), rows)]
         for k, shard in enumerate(shards):
-            with pq.ParquetWriter(folder/'data'/f'{part}-{k:05d}-of-{len(shards):05d}.parquet', schema) as out:
+            with pq.ParquetWriter(folder / 'data' / f'{part}-{k:05d}-of-{len(shards):05d}.parquet', schema) as out:
                 for i in range(0, len(shard), 256):
-                    block = shard[i:i+256]
+                    block = shard[i : i + 256]
                     images = [dict(bytes=png_bytes(store.images[f.row]), path=f'{f.row:07d}.png') for f in block]
-                    out.write_table(pa.table([pa.array(images, schema.field('image').type), pa.array([f.person for f in block], pa.string()),
-                                              pa.array([f.source for f in block], pa.string())], schema=schema))
-    for name, text in _texts(store, faces): (folder/name).write_text(text, encoding='utf-8')
+                    out.write_table(
+                        pa.table(
+                            [
+                                pa.array(images, schema.field('image').type),
+                                pa.array([f.person for f in block], pa.string()),
+                                pa.array([f.source for f in block], pa.string()),
+                            ],
+                            schema=schema,
+                        )
+                    )
+    for name, text in _texts(store, faces):
+        (folder / name).write_text(text, encoding='utf-8')
 
-def export_store(store: FaceStore, # any
-                 out: str | Path, # the folder, or the zip archive, to be written
-                 format: str = 'folders', # one of `FORMATS`
-                 shard_rows: int = 10_000 # faces in a parquet file
-                 ) -> dict[str, Any]: # what was written, as plain values
-    "Write a store for other trainers; raises `FacegenError` for an unknown format and for a place that holds something else."
-    if format not in FORMATS: raise FacegenError(f"Unknown format '{format}'; use one of {', '.join(FORMATS)}.")
+
+def export_store(
+    store: FaceStore,  # any
+    out: str | Path,  # the folder, or the zip archive, to be written
+    format: str = 'folders',  # one of `FORMATS`
+    shard_rows: int = 10_000,  # faces in a parquet file
+) -> dict[str, Any]:  # what was written, as plain values
+    "Write a store for other trainers; raises `FacegenError` for an unknown format and a place that is taken."
+    if format not in FORMATS:
+        raise FacegenError(f"Unknown format '{format}'; use one of {', '.join(FORMATS)}.")
     out = user_path(out)
     if store.path.resolve() in (out.resolve(), *out.resolve().parents):
         raise FacegenError(f"The export '{out}' would lie inside the store '{store.path}'; choose another place.")
     faces = exported_faces(store)
-    if format == 'zip': _write_zip(store, faces, out)
+    if format == 'zip':
+        _write_zip(store, faces, out)
     else:
         with output_folder(out, 'export') as folder:
+
             def add(name: str, data: bytes) -> None:
-                (folder/name).parent.mkdir(parents=True, exist_ok=True)
-                (folder/name).write_bytes(data)
-            if format == 'folders': _write_folders(store, faces, add)
-            else: _write_parquet(store, faces, folder, shard_rows)
-    return dict(out=str(out), format=format, faces=len(faces), people=len({f.person for f in faces} - {None}), store_hash=store.hash,
-                faces_without_identity=sum(f.person is None for f in faces), faces_by_split=dict(Counter(f.part for f in faces)),
-                left_out=len(store) - len(faces))
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+
+            if format == 'folders':
+                _write_folders(store, faces, add)
+            else:
+                _write_parquet(store, faces, folder, shard_rows)
+    return dict(
+        out=str(out),
+        format=format,
+        faces=len(faces),
+        people=len({f.person for f in faces} - {None}),
+        store_hash=store.hash,
+        faces_without_identity=sum(f.person is None for f in faces),
+        faces_by_split=dict(Counter(f.part for f in faces)),
+        left_out=len(store) - len(faces),
+    )

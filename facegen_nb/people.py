@@ -18,20 +18,30 @@ __all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'is_co
            'name_by_file', 'name_by_table', 'name_folders', 'name_image', 'FileNames']
 
 # %% ../nbs/02h_people.ipynb #02h008
-COLLECTIONS = frozenset('''train training val valid validation dev test testing image images img imgs photo photos picture pictures
-    pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other others unsorted
-    male female man woman men women boys girls a b unknown unlabeled unlabelled unidentified distractors'''.split()) # folders that are no people
+COLLECTIONS = frozenset(
+    '''train training val valid validation dev test testing image images img imgs photo photos picture pictures
+    pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other
+    others unsorted male female man woman men women boys girls a b unknown unlabeled unlabelled unidentified
+    distractors'''.split()
+)  # folders that are no people
 PART = re.compile(r'\d+--.*|(batch|part|set|fold|split|chunk|shard|subset|group|disk|vol|volume)[-_ ]?\d+', re.I)
-SESSION = re.compile(r'(video|clip|session|cam|camera|day|seq|sequence|take|scene|visit|frame|frames|v|s|c)[-_ ]?\d+|(19|20)\d\d([-_.]\d\d?){0,2}'
-                     r'|\d{8}|(mon|tues|wednes|thurs|fri|satur|sun)day|indoors?|outdoors?', re.I)
+SESSION = re.compile(
+    r'(video|clip|session|cam|camera|day|seq|sequence|take|scene|visit|frame|frames|v|s|c)[-_ ]?\d+'
+    r'|(19|20)\d\d([-_.]\d\d?){0,2}|\d{8}|(mon|tues|wednes|thurs|fri|satur|sun)day|indoors?|outdoors?',
+    re.I,
+)
 
-def is_collection(folder: str # a folder's name
-                  ) -> bool: # True where it names no person
+
+def is_collection(
+    folder: str,  # a folder's name
+) -> bool:  # True where it names no person
     "Whether a folder's name says that it holds several people."
     return folder.lower() in COLLECTIONS or bool(PART.fullmatch(folder))
 
-def is_session(folder: str # a folder's name
-               ) -> bool: # True where it may be a recording of a person
+
+def is_session(
+    folder: str,  # a folder's name
+) -> bool:  # True where it may be a recording of a person
     "Whether a folder's name is one that recordings have: a day, a date, a number, `video3`."
     return folder.isdecimal() or bool(SESSION.fullmatch(folder))
 
@@ -39,20 +49,25 @@ def is_session(folder: str # a folder's name
 @dataclass
 class Folder:
     "What is known of a folder that holds images."
-    images: int = 0 # directly in it
-    named: int = 0 # of them, called after the folder
-    low: float = float('inf') # the least number that is a file's name
-    high: float = -1. # the largest one; infinite where a name is no number
 
-def called_after(path: str # of an image
-                 ) -> bool: # True for `Ann/Ann_0001.jpg`
+    images: int = 0  # directly in it
+    named: int = 0  # of them, called after the folder
+    low: float = float('inf')  # the least number that is a file's name
+    high: float = -1.0  # the largest one; infinite where a name is no number
+
+
+def called_after(
+    path: str,  # of an image
+) -> bool:  # True for `Ann/Ann_0001.jpg`
     "Whether an image is called after its folder, as in Labeled Faces in the Wild."
     p = PurePosixPath(path)
     return bool(p.parent.name) and re.fullmatch(re.escape(p.parent.name) + r'_\d+', p.stem) is not None
 
-def count_image(folders: dict[str, Folder], # changed in place
-                path: str # inside a source, with forward slashes
-                ) -> None:
+
+def count_image(
+    folders: dict[str, Folder],  # changed in place
+    path: str,  # inside a source, with forward slashes
+) -> None:
     "Add an image to the numbers of its folder."
     p = PurePosixPath(path)
     f = folders.setdefault('' if p.parent.name == '' else p.parent.as_posix(), Folder())
@@ -65,62 +80,84 @@ def count_image(folders: dict[str, Folder], # changed in place
 @dataclass
 class Layout:
     "How the folders of a source are read."
-    person: dict[str, str] = field(default_factory=dict) # folder: the person whose images it holds
-    group: dict[str, str] = field(default_factory=dict) # folder: what keeps its images together in a split, where people are unknown
-    warnings: list[str] = field(default_factory=list) # what the user should look at
-    reason: str = '' # why no folder is a person
+
+    person: dict[str, str] = field(default_factory=dict)  # folder: the person whose images it holds
+    group: dict[str, str] = field(default_factory=dict)  # folder of unknown people: what it is split by
+    warnings: list[str] = field(default_factory=list)  # what the user should look at
+    reason: str = ''  # why no folder is a person
+
 
 def _some(names: Sequence[str]) -> str:
     names = sorted(names)
     return ', '.join(f"'{n}'" for n in names[:3]) + (' ...' if len(names) > 3 else '')
 
+
 def _numbered_ranges(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]) -> bool:
     "Whether every folder's name is the first number of a range that its files' numbers lie in."
-    if not all(len(r) == 1 and r[0].isdecimal() for r in rest.values() if r): return False
+    if not all(len(r) == 1 and r[0].isdecimal() for r in rest.values() if r):
+        return False
     first = {int(r[0]): folders[f] for f, r in rest.items() if r}
     numbers = sorted(first)
     step = min((b - a for a, b in zip(numbers, numbers[1:])), default=0)
     return step >= 100 and all(n <= first[n].low and first[n].high < n + step for n in numbers)
 
+
 def _sound_like_people(names: Sequence[str]) -> bool:
     "Whether most names are numbered (`id0001`) or have two capitalised words (`Ann_Lee`)."
     fitting = sum(bool(re.fullmatch(r"[^\W\d_]*[-_ ]?\d+|[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in names)
-    return fitting >= .8 * len(names)
+    return fitting >= 0.8 * len(names)
+
 
 def _guess_groups(pairs: Sequence[tuple[str, str]]) -> bool:
     "Whether outer folders are groups of people, by the look and the number of names."
     outer, inner = sorted({o for o, _ in pairs}), [i for _, i in pairs]
-    named = sum(bool(re.fullmatch(r"[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in inner) >= .8 * len(inner)
-    if _sound_like_people(outer): return False
-    if named: return True
-    mixed = sum(any(c.isdigit() for c in i) for i in inner) >= .8 * len(inner) and not _sound_like_people(inner)
-    if mixed and not any(c.isdigit() for c in ''.join(outer)): return False                          # Ann/1zcIwhmdeo4
+    named = sum(bool(re.fullmatch(r"[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in inner) >= 0.8 * len(inner)
+    if _sound_like_people(outer):
+        return False
+    if named:
+        return True
+    mixed = sum(any(c.isdigit() for c in i) for i in inner) >= 0.8 * len(inner) and not _sound_like_people(inner)
+    if mixed and not any(c.isdigit() for c in ''.join(outer)):
+        return False  # Ann/1zcIwhmdeo4
     return len(inner) > len(outer) ** 2
+
 
 def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout) -> bool:
     "Whether the folders of the outer layer hold people, and are no people themselves."
     inner = {f: r for f, r in rest.items() if len(r) > 1 and not is_collection(r[1])}
     heads = {r[0] for r in rest.values() if r}
     holding = {r[0] for r in rest.values() if len(r) == 1}
-    if not inner or 2 * len(holding) > len(heads): return False
+    if not inner or 2 * len(holding) > len(heads):
+        return False
     pairs = sorted({(r[0], r[1]) for r in inner.values()})
     repeated = max(Counter(name for _, name in pairs).values()) > 1
     sessions = all(is_session(name) for _, name in pairs)
-    if all(SESSION.fullmatch(h) for h in heads) and not sessions: return True                        # 2024-05-01/Ann
+    if all(SESSION.fullmatch(h) for h in heads) and not sessions:
+        return True  # 2024-05-01/Ann
     leaves = [folders[f] for f, r in inner.items() if len(r) == 2]
-    called = sum(f.named for f in leaves) >= .9 * max(1, sum(f.images for f in leaves))
-    if called and leaves and not (sessions and repeated): return True
-    if sessions: return False
+    called = sum(f.named for f in leaves) >= 0.9 * max(1, sum(f.images for f in leaves))
+    if called and leaves and not (sessions and repeated):
+        return True
+    if sessions:
+        return False
     groups = not repeated and _guess_groups(pairs)
+    taken, left = ('inner', 'outer') if groups else ('outer', 'inner')
     layout.warnings.append(
-        f"folders lie in folders, such as '{pairs[0][0]}/{pairs[0][1]}': the {'inner' if groups else 'outer'} ones were taken as people; "
-        f"if the {'outer' if groups else 'inner'} ones are, use --identity {'top' if groups else 'folder'}")
+        f"folders lie in folders, such as '{pairs[0][0]}/{pairs[0][1]}': the {taken} ones were taken as people; "
+        f"if the {left} ones are, use --identity {'top' if groups else 'folder'}"
+    )
     return groups
 
-def _people_layer(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout, certain: bool) -> None:
+
+def _people_layer(
+    folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout, certain: bool
+) -> None:
     heads = {r[0] for r in rest.values() if r}
     people = heads if certain else {h for h in heads if not is_collection(h)}
-    if not people: layout.reason = f'by their names ({_some(heads)}) they are collections' if heads else 'no image lies in a folder'
+    if not people:
+        layout.reason = (
+            f'by their names ({_some(heads)}) they are collections' if heads else 'no image lies in a folder'
+        )
     if not certain and len(heads) == 1:
         layout.reason = layout.reason or 'all lie in one folder'
         people = set()
@@ -128,165 +165,246 @@ def _people_layer(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str
         layout.reason = f'folders such as {_some(heads)} are ranges of numbers'
         people = set()
     elif not certain and people and all(SESSION.fullmatch(h) for h in people):
-        layout.warnings.append(f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
-                               'if each is a person, use --identity folder')
+        layout.warnings.append(
+            f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
+            'if each is a person, use --identity folder'
+        )
         layout.group |= {f: r[0] for f, r in rest.items() if r}
         layout.reason = f'by their names ({_some(people)}) they are sessions'
         people = set()
     doubtful = heads - people if people else set()
     for f, r in rest.items():
-        if r and r[0] in people and (name := person_name(r[0])): layout.person[f] = name
-        elif r and r[0] in doubtful: layout.group[f] = r[0]
+        if r and r[0] in people and (name := person_name(r[0])):
+            layout.person[f] = name
+        elif r and r[0] in doubtful:
+            layout.group[f] = r[0]
     if doubtful:
         n = sum(folders[f].images for f, r in rest.items() if r and r[0] in doubtful)
-        layout.warnings.append(f'{n:,} images in folders beside those of people, {_some(doubtful)}, which sound like collections: they are '
-                               'of unknown people, and stay together in the split; if each is a person, use --identity folder')
+        layout.warnings.append(
+            f'{n:,} images in folders beside those of people, {_some(doubtful)}, which sound like collections: they '
+            'are of unknown people, and stay together in the split; if each is a person, use --identity folder'
+        )
     large = [r[0] for f, r in rest.items() if f in layout.person and folders[f].images >= 600]
     if 2 * len(large) > len(people) > 0:
-        layout.warnings.append(f'folders taken as people hold 600 images and more, such as {_some(large)}; if they are collections, '
-                               'use --identity none')
+        layout.warnings.append(
+            f'folders taken as people hold 600 images and more, such as {_some(large)}; if they are collections, '
+            'use --identity none'
+        )
 
-def read_layout(folders: Mapping[str, Folder], # path inside a source: what it holds
-                certain: bool = False # whether folders are known to be people
-                ) -> Layout: # the person of each folder
+
+def read_layout(
+    folders: Mapping[str, Folder],  # path inside a source: what it holds
+    certain: bool = False,  # whether folders are known to be people
+) -> Layout:  # the person of each folder
     "Find the layer of folders that are people, by the rule above."
     rest = {f: PurePosixPath(f).parts for f in folders}
     layout = Layout()
     while True:
         heads, deep = {r[0] for r in rest.values() if r}, {r[0] for r in rest.values() if len(r) > 1}
-        if not deep: break
+        if not deep:
+            break
         indexed = all(r[1].casefold().startswith(r[0].casefold()) for r in rest.values() if len(r) > 1)
-        left_out = heads if len(heads) == 1 or (indexed and deep == heads) else {h for h in heads & deep if is_collection(h)}
+        left_out = (
+            heads if len(heads) == 1 or (indexed and deep == heads) else {h for h in heads & deep if is_collection(h)}
+        )
         if not left_out:
             left_out = deep if _are_groups(folders, rest, layout) else set()
-        if not left_out: break
+        if not left_out:
+            break
         rest = {f: r[1:] if r and r[0] in left_out else r for f, r in rest.items()}
     _people_layer(folders, rest, layout, certain)
     return layout
 
 # %% ../nbs/02h_people.ipynb #02h020
 KINDS = ('auto', 'folder', 'parent', 'top', 'file:PATTERN', 'csv:FILE', 'none')
-PATHS = ('path', 'file', 'filename', 'file_name', 'image', 'img', 'image_path', 'image_name', 'image_id') # heads of a column of paths
-PERSONS = ('person', 'identity', 'identity_id', 'person_id', 'subject', 'subject_id', 'label', 'id', 'name', 'class') # of people
+PATHS = (
+    'path',
+    'file',
+    'filename',
+    'file_name',
+    'image',
+    'img',
+    'image_path',
+    'image_name',
+    'image_id',
+)  # heads of a column of paths
+PERSONS = (
+    'person',
+    'identity',
+    'identity_id',
+    'person_id',
+    'subject',
+    'subject_id',
+    'label',
+    'id',
+    'name',
+    'class',
+)  # of people
 
-def plain_path(path: str # as somebody wrote it
-               ) -> str: # for comparing
+
+def plain_path(
+    path: str,  # as somebody wrote it
+) -> str:  # for comparing
     "A path with forward slashes, in one Unicode form."
     return unicodedata.normalize('NFC', path.strip().replace('\\', '/')).removeprefix('./')
+
 
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
     "Column of the path, column of the person, first line of data."
     head = [cell.strip().lower() for cell in rows[0]]
     path, person = (next((head.index(w) for w in words if w in head), None) for words in (PATHS, PERSONS))
-    if path is not None and person is not None and path != person: return path, person, 1
+    if path is not None and person is not None and path != person:
+        return path, person, 1
     return (0, 1, 0) if len(head) >= 2 and is_picture_name(rows[0][0].strip()) else None
 
-def read_people(file: str | Path # with a path and a person in each line, and commas, semicolons or tabs between
-                ) -> dict[str, str]: # path: person
+
+def read_people(
+    file: str | Path,  # with a path and a person in each line, and commas, semicolons or tabs between
+) -> dict[str, str]:  # path: person
     "Read a table of people; raises `FacegenError` for another layout, and where one path has two people."
-    try: text = user_path(file).read_text(encoding='utf-8-sig')
+    try:
+        text = user_path(file).read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as e:
-        raise FacegenError(f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); give a UTF-8 text "
-                           'with a path and a person in each line.') from None
+        raise FacegenError(
+            f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); "
+            "give a UTF-8 text "
+            'with a path and a person in each line.'
+        ) from None
     first = text.partition('\n')[0]
-    rows = [r for r in csv.reader(text.splitlines(), delimiter=max(',;\t', key=first.count)) if any(c.strip() for c in r)]
+    rows = [
+        r for r in csv.reader(text.splitlines(), delimiter=max(',;\t', key=first.count)) if any(c.strip() for c in r)
+    ]
     where = _columns(rows) if rows else None
     if where is None:
-        raise FacegenError(f"The table '{file}' has no columns of paths and people; give a head such as 'path,person', or lines such as "
-                           "'Ann/1.jpg,Ann'.")
+        raise FacegenError(
+            f"The table '{file}' has no columns of paths and people; give a head such as 'path,person', "
+            "or lines such as "
+            "'Ann/1.jpg,Ann'."
+        )
     table: dict[str, str] = {}
-    for row in rows[where[2]:]:
-        if len(row) <= max(where[:2]) or not (who := person_name(row[where[1]])): continue
+    for row in rows[where[2] :]:
+        if len(row) <= max(where[:2]) or not (who := person_name(row[where[1]])):
+            continue
         path = plain_path(row[where[0]])
         if table.setdefault(path, who) != who:
-            raise FacegenError(f"The table '{file}' gives '{path}' two people, '{table[path]}' and '{who}'; give each path one person.")
+            raise FacegenError(
+                f"The table '{file}' gives '{path}' two people, '{table[path]}' and '{who}'; give each path one person."
+            )
     return table
 
-def table_beside(folder: Path # a source
-                 ) -> Path | None: # a table of people, by its head
+
+def table_beside(
+    folder: Path,  # a source
+) -> Path | None:  # a table of people, by its head
     "A CSV or TSV file in a folder whose head names a path and a person."
     for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in ('.csv', '.tsv')) if folder.is_dir() else []:
         try:
-            with open(file, encoding='utf-8-sig') as f: head = f.readline(2000)
-        except (OSError, UnicodeDecodeError): continue
+            with open(file, encoding='utf-8-sig') as f:
+                head = f.readline(2000)
+        except (OSError, UnicodeDecodeError):
+            continue
         cells = re.split(r'[,;\t]', head)
-        if (where := _columns([cells])) and where[2]: return file
+        if (where := _columns([cells])) and where[2]:
+            return file
 
 # %% ../nbs/02h_people.ipynb #02h021
 @dataclass(frozen=True)
 class Rule:
     "How people are read off the names of a source."
-    text: str = 'auto' # as the user gave it
-    kind: str = 'auto' # its part before the colon
-    pattern: re.Pattern | None = None # of file names
-    table: Mapping[str, str] | None = None # path: person
-    content: str = '' # hash of the table
+
+    text: str = 'auto'  # as the user gave it
+    kind: str = 'auto'  # its part before the colon
+    pattern: re.Pattern | None = None  # of file names
+    table: Mapping[str, str] | None = None  # path: person
+    content: str = ''  # hash of the table
 
     @property
     def shown(self) -> str:
         "As it is written into a store, without a path of this machine."
         return f"csv:{Path(self.text.partition(':')[2]).name}" if self.kind == 'csv' else self.text
 
-def read_rule(text: str # one of `KINDS`
-              ) -> Rule: # taken apart
-    "Read the option `--identity`; raises `FacegenError` for an unknown rule, a bad pattern and a table that cannot be read."
+
+def read_rule(
+    text: str,  # one of `KINDS`
+) -> Rule:  # taken apart
+    "Read the option `--identity`; raises `FacegenError` for a rule that is unknown or cannot be read."
     kind, colon, value = str(text).partition(':')
     if kind in ('file', 'csv') and not value:
         example = r"'file:(.+)_\d+'" if kind == 'file' else 'csv:people.csv'
-        raise FacegenError(f"The identity rule '{text}' was given without a {'pattern' if kind == 'file' else 'file'}; give one, such as {example}.")
+        raise FacegenError(
+            f"The identity rule '{text}' was given without a {'pattern' if kind == 'file' else 'file'}; "
+            f'give one, such as {example}.'
+        )
     if kind == 'csv':
         table = read_people(value)
         return Rule(text, kind, table=table, content=sha256(repr(sorted(table.items())).encode()))
     if kind == 'file':
-        try: pattern = re.compile(value)
-        except re.error as e: raise FacegenError(f"The pattern '{value}' is no regular expression ({e}); give one such as '(.+)_\\d+'.") from None
-        if not pattern.groups: raise FacegenError(f"The pattern '{value}' has no group; put the person in brackets, such as '(.+)_\\d+'.")
+        try:
+            pattern = re.compile(value)
+        except re.error as e:
+            raise FacegenError(
+                f"The pattern '{value}' is no regular expression ({e}); give one such as '(.+)_\\d+'."
+            ) from None
+        if not pattern.groups:
+            raise FacegenError(f"The pattern '{value}' has no group; put the person in brackets, such as '(.+)_\\d+'.")
         return Rule(text, kind, pattern)
-    if colon or kind not in KINDS: raise FacegenError(f"Unknown identity rule '{text}'; use one of {', '.join(KINDS)}.")
+    if colon or kind not in KINDS:
+        raise FacegenError(f"Unknown identity rule '{text}'; use one of {', '.join(KINDS)}.")
     return Rule(text, kind)
 
-def name_by_file(rule: Rule, # with a pattern
-                 path: str # inside a source
-                 ) -> str | None: # None where the pattern does not fit
+
+def name_by_file(
+    rule: Rule,  # with a pattern
+    path: str,  # inside a source
+) -> str | None:  # None where the pattern does not fit
     "The person in a file's name."
     p = PurePosixPath(path)
-    found = rule.pattern.match((p.parent/p.stem).as_posix() if '/' in rule.pattern.pattern else p.stem)
+    found = rule.pattern.match((p.parent / p.stem).as_posix() if '/' in rule.pattern.pattern else p.stem)
     who = found and (found['person'] if 'person' in rule.pattern.groupindex else found[1])
     return person_name(who) if who else None
 
-def name_by_table(rule: Rule, # with a table
-                  source: str, # name of the source
-                  path: str # inside it
-                  ) -> tuple[str, str] | None: # person, and the line's path
+
+def name_by_table(
+    rule: Rule,  # with a table
+    source: str,  # name of the source
+    path: str,  # inside it
+) -> tuple[str, str] | None:  # person, and the line's path
     "The person that a table gives an image."
     name = PurePosixPath(path).name
     for key in map(plain_path, (path, f'{source}/{path}', name)):
-        if key in rule.table: return rule.table[key], key
+        if key in rule.table:
+            return rule.table[key], key
 
 # %% ../nbs/02h_people.ipynb #02h025
-def name_folders(folders: Mapping[str, Folder], # path inside a source: what it holds
-                 rule: Rule, # how people are read
-                 certain: bool = False # whether folders are known to be people
-                 ) -> Layout: # the person of each folder
+def name_folders(
+    folders: Mapping[str, Folder],  # path inside a source: what it holds
+    rule: Rule,  # how people are read
+    certain: bool = False,  # whether folders are known to be people
+) -> Layout:  # the person of each folder
     "The people of a source's folders, by a rule."
-    if rule.kind == 'auto': return read_layout(folders, certain)
+    if rule.kind == 'auto':
+        return read_layout(folders, certain)
     parts = {f: PurePosixPath(f).parts for f in folders}
     if rule.kind == 'top':
         while True:
             heads = {r[0] for r in parts.values() if len(r) > 1}
             alone = len({r[0] for r in parts.values() if r}) == 1
             left_out = heads if alone else {h for h in heads if is_collection(h)}
-            if not left_out: break
+            if not left_out:
+                break
             parts = {f: r[1:] if r and r[0] in left_out else r for f, r in parts.items()}
     at = dict(folder=-1, parent=-2, top=0).get(rule.kind)
-    if at is None: return Layout()
+    if at is None:
+        return Layout()
     named = {f: person_name(r[at]) for f, r in parts.items() if len(r) >= (2 if at == -2 else 1)}
     return Layout({f: name for f, name in named.items() if name})
 
-def name_image(layout: Layout, # of the source
-               rule: Rule, # how people are read
-               path: str # of an image inside the source
-               ) -> str | None: # None where it is unknown
+
+def name_image(
+    layout: Layout,  # of the source
+    rule: Rule,  # how people are read
+    path: str,  # of an image inside the source
+) -> str | None:  # None where it is unknown
     "The person on an image, by its folder."
     folder = PurePosixPath(path).parent
     who = layout.person.get('' if folder.name == '' else folder.as_posix())
@@ -295,21 +413,34 @@ def name_image(layout: Layout, # of the source
 # %% ../nbs/02h_people.ipynb #02h028
 class FileNames:
     "Watches the names of images of unknown people."
-    GENERIC = frozenset('img image images photo pic picture face frame dsc dscn dcim screenshot untitled crop file p n'.split())
+
+    GENERIC = frozenset(
+        'img image images photo pic picture face frame dsc dscn dcim screenshot untitled crop file p n'.split()
+    )
+
     def __init__(self):
         self.seen, self.fitting, self.names = 0, 0, Counter()
 
-    def add(self, path: str # of an image
-            ) -> None:
+    def add(
+        self,
+        path: str,  # of an image
+    ) -> None:
         "One more image."
         self.seen += 1
         found = re.fullmatch(r'([^\W\d].*?)[ _.-]*\d+', PurePosixPath(path).stem)
-        if found and found[1].lower().strip('_-') not in self.GENERIC and (len(self.names) < 10_000 or found[1] in self.names):
+        if (
+            found
+            and found[1].lower().strip('_-') not in self.GENERIC
+            and (len(self.names) < 10_000 or found[1] in self.names)
+        ):
             self.fitting += 1
             self.names[found[1]] += 1
 
     def hint(self) -> str | None:
         "A sentence, where names repeat as those of people do."
-        if len(self.names) < 2 or self.fitting < .8 * self.seen or self.fitting < 2 * len(self.names): return None
-        return (f'{self.seen:,} images of unknown people have names such as {_some(list(self.names))} and a number; '
-                r"if these are people, use --identity 'file:(.+?)[ _.-]*\d+$'")
+        if len(self.names) < 2 or self.fitting < 0.8 * self.seen or self.fitting < 2 * len(self.names):
+            return None
+        return (
+            f'{self.seen:,} images of unknown people have names such as {_some(list(self.names))} and a number; '
+            r"if these are people, use --identity 'file:(.+?)[ _.-]*\d+$'"
+        )

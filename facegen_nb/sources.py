@@ -94,62 +94,99 @@ class Entry:
         return len(self.data) if isinstance(self.data, bytes) else 0
 
 # %% ../nbs/02c_sources.ipynb #020014
-PICTURES = frozenset('.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .pnm .pbm .heic .heif .hif .avif'.split()) # endings of images
-ARCHIVES = tuple('.zip .tar .tgz .tar.gz .tbz2 .tar.bz2 .txz .tar.xz .tar.zst .tzst .7z .rar'.split()) # endings of archives
-SERVICE = frozenset(('__macosx', '@eadir', '@__thumb', '#recycle', '@recycle', '#snapshot', '$recycle.bin', 'lost+found',
-                     'system volume information')) # folders that programs make for themselves
-HIDDEN = 'hidden or made by a program' # what is counted under these words
+PICTURES = frozenset(
+    '.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .pnm .pbm .heic .heif .hif .avif'.split()
+)  # endings of images
+ARCHIVES = tuple(
+    '.zip .tar .tgz .tar.gz .tbz2 .tar.bz2 .txz .tar.xz .tar.zst .tzst .7z .rar'.split()
+)  # endings of archives
+SERVICE = frozenset(
+    (
+        '__macosx',
+        '@eadir',
+        '@__thumb',
+        '#recycle',
+        '@recycle',
+        '#snapshot',
+        '$recycle.bin',
+        'lost+found',
+        'system volume information',
+    )
+)  # folders that programs make for themselves
+HIDDEN = 'hidden or made by a program'  # what is counted under these words
 
-def is_service(folder: str # a folder's name
-               ) -> bool: # True where its files are passed over
+
+def is_service(
+    folder: str,  # a folder's name
+) -> bool:  # True where its files are passed over
     "Whether a folder is hidden, or was made by a program: thumbnails, checkpoints, a recycle bin."
     return folder.startswith('.') or folder.lower() in SERVICE
 
-def passed_over(name: str # a file name or a path inside a source
-                ) -> str | None: # what it is counted under; None for a candidate
+
+def passed_over(
+    name: str,  # a file name or a path inside a source
+) -> str | None:  # what it is counted under; None for a candidate
     "Why a file is not read: it is hidden, or has another ending than images have."
     *folders, last = PurePosixPath(name.replace('\\', '/')).parts or ('',)
-    if any(map(is_service, folders)) or last.startswith('.') or last.lower() in ('thumbs.db', 'desktop.ini'): return HIDDEN
+    if any(map(is_service, folders)) or last.startswith('.') or last.lower() in ('thumbs.db', 'desktop.ini'):
+        return HIDDEN
     ending = Path(last).suffix.lower()
     return None if ending in PICTURES else clean_name(ending)[:12] or 'no ending'
 
-def is_picture_name(name: str # a file name or a path
-                    ) -> bool: # True when the ending promises an image
+
+def is_picture_name(
+    name: str,  # a file name or a path
+) -> bool:  # True when the ending promises an image
     "Whether a file is a candidate at all; hidden files and the shadows that macOS leaves in archives are not."
     return passed_over(name) is None
 
-codecs.register_error('facegen_latin1', lambda e: (e.object[e.start:e.end].decode('latin-1'), e.end))
 
-def clean_name(name: str # a name as the file system or the archive gave it
-               ) -> str: # the same in valid Unicode, on one line
+codecs.register_error('facegen_latin1', lambda e: (e.object[e.start : e.end].decode('latin-1'), e.end))
+
+
+def clean_name(
+    name: str,  # a name as the file system or the archive gave it
+) -> str:  # the same in valid Unicode, on one line
     "A name that can be written to a table, whatever bytes it held: bytes that are no UTF-8 are read as Latin-1."
-    try: raw = name.encode('utf-8', 'surrogateescape')              # the bytes of the name, also where Python took them for ASCII
-    except UnicodeEncodeError: raw = name.encode('utf-8', 'replace')
+    try:
+        raw = name.encode('utf-8', 'surrogateescape')  # the bytes of the name, also where Python took them for ASCII
+    except UnicodeEncodeError:
+        raw = name.encode('utf-8', 'replace')
     text = raw.decode('utf-8', 'facegen_latin1')
     return ''.join(c if c.isprintable() else '�' for c in text)
 
-def inside_name(name: str # of a file, as the archive or the folder has it
-                ) -> str: # the same, with forward slashes between folders
+
+def inside_name(
+    name: str,  # of a file, as the archive or the folder has it
+) -> str:  # the same, with forward slashes between folders
     "A path inside a source. Archives of some programs on Windows have backslashes between their folders."
     return clean_name(name.replace('\\', '/'))
 
-def person_name(name: Any # as a folder, a table or a data set gives it
-                ) -> str | None: # None where nothing is left of it
+
+def person_name(
+    name: Any,  # as a folder, a table or a data set gives it
+) -> str | None:  # None where nothing is left of it
     "The name of a person, the same for both spellings of accents, without white space around it."
     return unicodedata.normalize('NFC', clean_name(str(name))).strip() or None
 
-def short_text(e: Exception | str, # an error, or its text
-               n: int = 160 # characters
-               ) -> str: # one line
+
+def short_text(
+    e: Exception | str,  # an error, or its text
+    n: int = 160,  # characters
+) -> str:  # one line
     "The text of an error: what is too long loses its middle, since long names come first and the cause comes last."
     text = re.sub(r'<[^>]*>', '', clean_name(str(e))).strip()
-    return text if len(text) <= n else f'{text[:n // 3]} ... {text[-n * 2 // 3 + 5:]}'
+    return text if len(text) <= n else f'{text[: n // 3]} ... {text[-n * 2 // 3 + 5 :]}'
 
-def size_reason(size: int # bytes
-                ) -> str | None: # why a file of this size is not read; None when it is
+
+def size_reason(
+    size: int,  # bytes
+) -> str | None:  # why a file of this size is not read; None when it is
     "Refuse empty and huge files before reading them."
-    if size <= 0: return 'empty file'
-    if size > FILE_LIMIT: return f'file of {size/2**20:.0f} MB; at most {FILE_LIMIT >> 20} MB are read'
+    if size <= 0:
+        return 'empty file'
+    if size > FILE_LIMIT:
+        return f'file of {size / 2**20:.0f} MB; at most {FILE_LIMIT >> 20} MB are read'
 
 # %% ../nbs/02c_sources.ipynb #020020
 class Source:
@@ -215,33 +252,39 @@ def shuffle_key(seed: int, # of the order
 # %% ../nbs/02c_sources.ipynb #020026
 class FolderSource(Source):
     "All images below a folder, in sorted order."
-    def __init__(self, path: str | Path, # the folder
-                 name: str # what it is called in the store
-                 ):
+
+    def __init__(
+        self,
+        path: str | Path,  # the folder
+        name: str,  # what it is called in the store
+    ):
         super().__init__(path, name)
         self.count = sum(1 for _ in self._files()) + self.others
 
     def _files(self) -> Iterator[str]:
         self.start_count()
         self.done = 0
-        self.shut: list[OSError] = []                              # folders that cannot be opened
-        self.seen: set[tuple[int, int]] = set()                    # folders that are read, by device and number
+        self.shut: list[OSError] = []  # folders that cannot be opened
+        self.seen: set[tuple[int, int]] = set()  # folders that are read, by device and number
         self._new_folder(self.path)
         for folder, dirs, files in os.walk(self.path, onerror=self.shut.append, followlinks=True):
             dirs[:] = [d for d in sorted(dirs) if self._enters(Path(folder), d)]
             below = Path(folder).relative_to(self.path).as_posix()
-            for f in sorted(files): yield f if below == '.' else f'{below}/{f}'
+            for f in sorted(files):
+                yield f if below == '.' else f'{below}/{f}'
 
     def _new_folder(self, folder: Path) -> bool:
-        try: st = folder.stat()
-        except OSError: return True                                # walking says why
+        try:
+            st = folder.stat()
+        except OSError:
+            return True  # walking says why
         new = not st.st_ino or (st.st_dev, st.st_ino) not in self.seen
         self.seen.add((st.st_dev, st.st_ino))
         return new
 
     def _enters(self, folder: Path, name: str) -> bool:
         "Whether a folder is walked; counts what is left out."
-        path = folder/name
+        path = folder / name
         if is_service(name):
             hidden = sum(len(files) for _, _, files in os.walk(path))
             self.passed[HIDDEN] += hidden
@@ -265,20 +308,23 @@ class FolderSource(Source):
             source, broken = f'{self.name}/{inside_name(f)}', False
             archive, other = f.lower().endswith(ARCHIVES), passed_over(f)
             if other and (other == HIDDEN or not archive):
-                broken = (self.path/f).is_symlink() and not (self.path/f).exists()
+                broken = (self.path / f).is_symlink() and not (self.path / f).exists()
                 if other == HIDDEN or not broken:
                     self.passed[other] += 1
                     continue
             if archive:
                 yield self._archive(source, 'a folder')
                 continue
-            try: st = (self.path/f).stat()
+            try:
+                st = (self.path / f).stat()
             except OSError as e:
                 yield Entry(source, reason='a link that leads nowhere' if broken else f'cannot be opened: {e.strerror}')
                 continue
-            self.bytes += st.st_size if self.seed is None else 0                # with a quota, what was read ahead of it does not count
+            self.bytes += (
+                st.st_size if self.seed is None else 0
+            )  # with a quota, what was read ahead of it does not count
             reason = 'not a file' if not stat.S_ISREG(st.st_mode) else size_reason(st.st_size)
-            yield Entry(source, None if reason else self.path/f, reason)
+            yield Entry(source, None if reason else self.path / f, reason)
         for e in self.shut:
             below = Path(e.filename).relative_to(self.path).as_posix()
             yield Entry(clean_name(f'{self.name}/{below}'), reason=f'folder cannot be opened: {e.strerror}')
@@ -467,80 +513,112 @@ def open_files(path: str | Path, # a folder or an archive
     raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
 
 # %% ../nbs/02c_sources.ipynb #020059
-PIXEL_LIMIT = (256 << 20) // 4 # pixels: a larger image is not decoded; Pillow takes 4 bytes for each
-JPEG_LIMIT = 170_000_000 # pixels of a JPEG, which is decoded at a half, a quarter or an eighth of its size
-FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM') # decoders that are tried; AVIF and HEIF where they are installed
-_BIG = threading.Semaphore(2) # at most two large images are in memory at once, however many cores there are
+PIXEL_LIMIT = (256 << 20) // 4  # pixels: a larger image is not decoded; Pillow takes 4 bytes for each
+JPEG_LIMIT = 170_000_000  # pixels of a JPEG, which is decoded at a half, a quarter or an eighth of its size
+FORMATS = (
+    'JPEG',
+    'PNG',
+    'BMP',
+    'WEBP',
+    'GIF',
+    'TIFF',
+    'PPM',
+)  # decoders that are tried; AVIF and HEIF where they are installed
+_BIG = threading.Semaphore(2)  # at most two large images are in memory at once, however many cores there are
+
 
 @dataclass(frozen=True)
 class Depth:
     "What a file declares about the values of its pixels."
-    white: float | None = None # the value of white; None: Pillow delivers 8 bits
-    inverted: bool = False # whether 0 is white and the largest value is black
-    reduced: bool = False # whether Pillow keeps the upper 8 of 16 bits
 
-def declared_depth(im: Image.Image # as it was opened
-                   ) -> Depth: # of its values
+    white: float | None = None  # the value of white; None: Pillow delivers 8 bits
+    inverted: bool = False  # whether 0 is white and the largest value is black
+    reduced: bool = False  # whether Pillow keeps the upper 8 of 16 bits
+
+
+def declared_depth(
+    im: Image.Image,  # as it was opened
+) -> Depth:  # of its values
     "The depth that an image declares; raises `Rejected`. A grey image of whole numbers in memory counts as 16 bits."
-    tags = getattr(im, 'tag_v2', {})                             # of a TIFF: bits, kind of numbers, what 0 stands for
+    tags = getattr(im, 'tag_v2', {})  # of a TIFF: bits, kind of numbers, what 0 stands for
     bits, inverted = max(tags.get(258, (8,))), tags.get(262) == 0
-    if im.mode == 'F': return Depth(1., inverted)
+    if im.mode == 'F':
+        return Depth(1.0, inverted)
     signed = 2 in tags.get(339, (1,))
     if not im.mode.startswith('I'):
-        if signed: raise Rejected('signed 8-bit pixel values, for which no white is declared')
+        if signed:
+            raise Rejected('signed 8-bit pixel values, for which no white is declared')
         return Depth(reduced=bits > 8 or ';16' in str(getattr(im, 'tile', '')))
-    return Depth(2**(bits - signed) - 1 if tags else 65535, inverted)
+    return Depth(2 ** (bits - signed) - 1 if tags else 65535, inverted)
 
-def to_8_bits(values: np.ndarray, # whole or floating-point numbers
-              white: float, # the value that becomes 255
-              inverted: bool = False # whether 0 is white
-              ) -> np.ndarray: # uint8, the same shape
+
+def to_8_bits(
+    values: np.ndarray,  # whole or floating-point numbers
+    white: float,  # the value that becomes 255
+    inverted: bool = False,  # whether 0 is white
+) -> np.ndarray:  # uint8, the same shape
     "Scale values of another depth; raises `Rejected` for values outside of it, and where all would come out black."
     low, high = values.min(), values.max()
-    if not (low >= 0 and high <= white):                         # also where a value is NaN
+    if not (low >= 0 and high <= white):  # also where a value is NaN
         raise Rejected(f'pixel values from {low:g} to {high:g}, where 0 is black and {white:g} is white')
-    if high < white / 16: raise Rejected(_dark_reason(high, white))
-    if values.dtype.kind == 'f': scaled = (values.astype(np.float32) * (255 / white) + .5).astype(np.uint8)
+    if high < white / 16:
+        raise Rejected(_dark_reason(high, white))
+    if values.dtype.kind == 'f':
+        scaled = (values.astype(np.float32) * (255 / white) + 0.5).astype(np.uint8)
     else:
         wide = values.astype(np.uint32 if white < 2**24 else np.uint64)
         scaled = (wide * 255 // int(white)).astype(np.uint8)
     return 255 - scaled if inverted else scaled
 
+
 def _dark_reason(high: float, white: float) -> str:
     return f'almost black: the brightest value is {high:g}, and {white:g} is white; save it with 8 bits, or scaled'
 
+
 def _from_array(x: np.ndarray) -> Image.Image:
-    if x.ndim == 3 and x.shape[2] == 1: x = x[..., 0]
+    if x.ndim == 3 and x.shape[2] == 1:
+        x = x[..., 0]
     if not x.size or not (x.ndim == 2 or (x.ndim == 3 and x.shape[2] in (3, 4))):
-        raise Rejected(f'an array of shape {x.shape}, where (height, width, 3), (height, width, 4) or (height, width) '
-                       'was expected')
-    whites = {'b': 1, 'f': 1.} | ({'u': 65535} if x.dtype.kind == 'u' and x.dtype.itemsize == 2 else {})
+        raise Rejected(
+            f'an array of shape {x.shape}, where (height, width, 3), (height, width, 4) or (height, width) was expected'
+        )
+    whites = {'b': 1, 'f': 1.0} | ({'u': 65535} if x.dtype.kind == 'u' and x.dtype.itemsize == 2 else {})
     if x.dtype != np.uint8:
         if x.dtype.kind not in whites:
-            raise Rejected(f'an array of {x.dtype}, where uint8, uint16 or floating-point numbers from 0 to 1 were expected')
+            raise Rejected(
+                f'an array of {x.dtype}, where uint8, uint16 or floating-point numbers from 0 to 1 were expected'
+            )
         white, colours = whites[x.dtype.kind], x if x.ndim == 2 else x[..., :3]
         alpha = [] if x.ndim == 2 or x.shape[2] == 3 else [(x[..., 3:] * (255 / white)).clip(0, 255).astype(np.uint8)]
         x = to_8_bits(colours, white)
-        if alpha: x = np.concatenate([x, *alpha], 2)
+        if alpha:
+            x = np.concatenate([x, *alpha], 2)
     return Image.fromarray(np.ascontiguousarray(x))
+
 
 def _wide_to_rgb(im: Image.Image, depth: Depth) -> Image.Image:
     values, key = np.asarray(im), im.info.get('transparency')
-    if depth.white == 2**32 - 1: values = values.view(np.uint32)
+    if depth.white == 2**32 - 1:
+        values = values.view(np.uint32)
     grey = to_8_bits(values, depth.white, depth.inverted)
-    if isinstance(key, int): grey = np.where(values == key, np.uint8(255), grey)
+    if isinstance(key, int):
+        grey = np.where(values == key, np.uint8(255), grey)
     return Image.fromarray(grey).convert('RGB')
 
-def to_rgb(x: Image.Image | np.ndarray, # any mode; uint8, uint16, or floating point from 0 to 1: (H,W), (H,W,3) or (H,W,4)
-           depth: Depth | None = None # what the file declared, where `x` does not say it any more
-           ) -> Image.Image: # mode RGB
+
+def to_rgb(
+    x: Image.Image | np.ndarray,  # any mode; uint8, uint16, or floating point from 0 to 1: (H,W), (H,W,3) or (H,W,4)
+    depth: Depth | None = None,  # what the file declared, where `x` does not say it any more
+) -> Image.Image:  # mode RGB
     "8-bit RGB from images of every depth, transparency composited on white; raises `Rejected` where white is unknown."
     im = _from_array(x) if isinstance(x, np.ndarray) else x
     depth = depth or declared_depth(im)
-    if depth.white is not None: return _wide_to_rgb(im, depth)
+    if depth.white is not None:
+        return _wide_to_rgb(im, depth)
     key = im.info.get('transparency')
-    if depth.reduced:                                            # Pillow delivers the upper 8 bits
-        if isinstance(key, tuple): im.info['transparency'] = tuple(v >> 8 for v in key)
+    if depth.reduced:  # Pillow delivers the upper 8 bits
+        if isinstance(key, tuple):
+            im.info['transparency'] = tuple(v >> 8 for v in key)
         colours = im.getextrema()[:3] if len(im.getbands()) > 2 else [im.getextrema()[0]] if im.mode == 'LA' else []
         if colours and im.mode != 'CMYK' and (high := max(h for _, h in colours)) < 16:
             raise Rejected(_dark_reason(high << 8, 65535))
@@ -555,10 +633,12 @@ def _formats() -> tuple[str, ...]:
     "The decoders that are tried: `FORMATS`, and those that plug-ins bring."
     Image.init()
     for name in ('pillow_heif', 'pillow_avif'):
-        with contextlib.suppress(Exception):                     # not installed, or for another Pillow
+        with contextlib.suppress(Exception):  # not installed, or for another Pillow
             module = importlib.import_module(name)
-            if name == 'pillow_heif': module.register_heif_opener()
+            if name == 'pillow_heif':
+                module.register_heif_opener()
     return FORMATS + tuple(f for f in ('AVIF', 'HEIF') if f in Image.OPEN)
+
 
 def _unknown_reason(head: bytes) -> str:
     "Why Pillow found no decoder, by a file's first bytes."
@@ -567,15 +647,27 @@ def _unknown_reason(head: bytes) -> str:
         return 'AVIF, which this Pillow cannot decode: install Pillow 11.3 or later, or the package pillow-avif-plugin'
     if brand in (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'):
         return 'HEIC' + (' that cannot be decoded' if 'HEIF' in _formats() else ', which needs the package pillow-heif')
-    if head[:4] in (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'): return 'TIFF of a kind that Pillow does not read, such as floating-point colour'
-    names = {b'\0\0\0\x0cjP  ': 'JPEG 2000', b'\xff\x0a': 'JPEG XL', b'\0\0\0\x0cJXL ': 'JPEG XL', b'8BPS': 'Photoshop',
-             b'\0\0\1\0': 'an icon', b'%PDF': 'PDF', b'<svg': 'SVG', b'<htm': 'a web page', b'<!DO': 'a web page'}
+    if head[:4] in (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'):
+        return 'TIFF of a kind that Pillow does not read, such as floating-point colour'
+    names = {
+        b'\0\0\0\x0cjP  ': 'JPEG 2000',
+        b'\xff\x0a': 'JPEG XL',
+        b'\0\0\0\x0cJXL ': 'JPEG XL',
+        b'8BPS': 'Photoshop',
+        b'\0\0\1\0': 'an icon',
+        b'%PDF': 'PDF',
+        b'<svg': 'SVG',
+        b'<htm': 'a web page',
+        b'<!DO': 'a web page',
+    }
     known = next((name for magic, name in names.items() if head.startswith(magic)), None)
     return 'not a picture in a known format' + (f': {known}' if known else '')
 
+
 def _upright(im: Image.Image) -> None:
-    with contextlib.suppress(Exception):                         # a damaged EXIF block: the image stays as it lies
+    with contextlib.suppress(Exception):  # a damaged EXIF block: the image stays as it lies
         ImageOps.exif_transpose(im, in_place=True)
+
 
 def _bare(im: Image.Image, depth: Depth) -> Image.Image:
     rgb = to_rgb(im, depth)
@@ -583,53 +675,77 @@ def _bare(im: Image.Image, depth: Depth) -> Image.Image:
     rgb.info = {}
     return rgb
 
+
 def _draft_scale(im: Image.Image, enough: Callable[[int, int], float] | None) -> float:
     "The scale at which a JPEG is decoded: what is asked for, or what fits into memory; raises `Rejected`."
     w, h = im.size
     jpeg = im.format in ('JPEG', 'MPO')
     limit = JPEG_LIMIT if jpeg else PIXEL_LIMIT
-    if w * h > limit: raise Rejected(f'{w}x{h} pixels; at most {limit // 10**6} megapixels are read')
+    if w * h > limit:
+        raise Rejected(f'{w}x{h} pixels; at most {limit // 10**6} megapixels are read')
     fits = 1 / next(n for n in (1, 2, 4, 8) if w * h <= n * n * PIXEL_LIMIT)
-    return min(enough(w, h) if enough else 1., fits) if jpeg else 1.
+    return min(enough(w, h) if enough else 1.0, fits) if jpeg else 1.0
 
-def decode(data: str | Path | bytes | Span | Member | Image.Image | np.ndarray, # a file, its bytes, or an image in memory
-           enough: Callable[[int, int], float] | None = None # from width and height, the smallest useful scale; None: full size
-           ) -> tuple[Image.Image, float]: # upright RGB image without metadata, and its scale to the original
+
+def decode(
+    data: str | Path | bytes | Span | Member | Image.Image | np.ndarray,  # a file, its bytes, or an image in memory
+    enough: Callable[[int, int], float]
+    | None = None,  # from width and height, the smallest useful scale; None: full size
+) -> tuple[Image.Image, float]:  # upright RGB image without metadata, and its scale to the original
     "Decode an image of unknown origin; raises `Rejected` with the reason, whatever is wrong with it."
     try:
-        if isinstance(data, np.ndarray): return to_rgb(data), 1.
+        if isinstance(data, np.ndarray):
+            return to_rgb(data), 1.0
         if isinstance(data, Image.Image):
             depth, im = declared_depth(data), data.copy()
             _upright(im)
-            return _bare(im, depth), 1.
-        data = user_path(data) if isinstance(data, (str, Path)) else io.BytesIO(data if isinstance(data, bytes) else data.read())
+            return _bare(im, depth), 1.0
+        data = (
+            user_path(data)
+            if isinstance(data, (str, Path))
+            else io.BytesIO(data if isinstance(data, bytes) else data.read())
+        )
         return _decode_file(data, enough)
-    except Rejected: raise
-    except Image.DecompressionBombError: raise Rejected(f'far more than {PIXEL_LIMIT // 10**6} megapixels') from None
-    except Exception as e: raise Rejected(broken_reason(e)) from None
+    except Rejected:
+        raise
+    except Image.DecompressionBombError:
+        raise Rejected(f'far more than {PIXEL_LIMIT // 10**6} megapixels') from None
+    except Exception as e:
+        raise Rejected(broken_reason(e)) from None
+
 
 def _decode_file(file: Path | io.BytesIO, enough: Callable[[int, int], float] | None) -> tuple[Image.Image, float]:
-    try: im = Image.open(file, formats=_formats())
+    try:
+        im = Image.open(file, formats=_formats())
     except Image.UnidentifiedImageError:
         if isinstance(file, Path):
-            with open(file, 'rb') as f: head = f.read(64)
-        else: head = file.getvalue()[:64]
+            with open(file, 'rb') as f:
+                head = f.read(64)
+        else:
+            head = file.getvalue()[:64]
         raise Rejected(_unknown_reason(head)) from None
     with im:
         (w, h), depth, asked = im.size, declared_depth(im), _draft_scale(im, enough)
-        if asked < 1: im.draft(None, (max(1, int(w*asked)), max(1, int(h*asked))))
-        if im.width * im.height > PIXEL_LIMIT: raise Rejected(f'{w}x{h} pixels, of a JPEG that is only read whole')
+        if asked < 1:
+            im.draft(None, (max(1, int(w * asked)), max(1, int(h * asked))))
+        if im.width * im.height > PIXEL_LIMIT:
+            raise Rejected(f'{w}x{h} pixels, of a JPEG that is only read whole')
         with _BIG if w * h > 8_000_000 else contextlib.nullcontext():
             im.load()
-            scale = 1 / min((1, 2, 4, 8), key=lambda n: abs(-(-w // n) - im.width) + abs(-(-h // n) - im.height))     # draft rounds each side up
+            scale = 1 / min(
+                (1, 2, 4, 8), key=lambda n: abs(-(-w // n) - im.width) + abs(-(-h // n) - im.height)
+            )  # draft rounds each side up
             _upright(im)
             return _bare(im, depth), scale
 
-def broken_reason(e: Exception # what a decoder raised
-                  ) -> str: # a short reason
+
+def broken_reason(
+    e: Exception,  # what a decoder raised
+) -> str:  # a short reason
     "Say in a few words what a decoder stumbled over."
     text = short_text(e)
-    if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I): return f'cut short: {text}'
+    if re.search('truncated|broken data stream|not enough|unexpected end', text, re.I):
+        return f'cut short: {text}'
     return f'cannot be decoded: {text or type(e).__name__}'
 
 # %% ../nbs/02c_sources.ipynb #020072
