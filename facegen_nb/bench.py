@@ -66,13 +66,17 @@ class Trainee:
 
 def train_step(trainee: Trainee, # what is trained
                images: Tensor, # (B,3,128,128) in [-1, 1]
-               dtype: torch.dtype = torch.float32 # for autocast; float32 means none
+               dtype: torch.dtype = torch.float32, # for autocast; float32 means none
+               scaler: torch.amp.GradScaler | None = None # for fp16, whose small gradients would vanish
                ) -> float: # the last phase's loss
     "One training step: for each phase zero the gradients, forward, backward, optimiser step."
+    scaler = scaler or torch.amp.GradScaler(images.device.type, enabled=False)
     for optimiser, loss_of in trainee.phases:
         optimiser.zero_grad(set_to_none=True)
         with autocast(images.device, dtype): loss = loss_of(images)
-        loss.backward(); optimiser.step()
+        scaler.scale(loss).backward()
+        scaler.step(optimiser)
+    scaler.update()
     return float(loss.detach())
 
 def time_steps(step: Callable[[], Any], # what to time
@@ -213,8 +217,9 @@ def run_job(job: dict[str, Any] # 'model' and 'mode'; also 'device', 'seconds', 
     trainee.net.to(memory_format=order)
     trainee.net.train()
     images = (torch.rand(batch, 3, 128, 128) * 2 - 1).to(device).contiguous(memory_format=order)
-    flops = count_flops(lambda: train_step(trainee, images[:1], dtype)); losses: list[float] = []
-    times = time_steps(lambda: losses.append(train_step(trainee, images, dtype)), job.get('seconds', 10.), device, warm=1 if device.type == 'cpu' else 3)
+    flops, losses = count_flops(lambda: train_step(trainee, images[:1], dtype)), []
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    times = time_steps(lambda: losses.append(train_step(trainee, images, dtype, scaler)), job.get('seconds', 10.), device, warm=1 if device.type == 'cpu' else 3)
     if not all(map(math.isfinite, losses)): raise FacegenError(f"The loss of {job['model']} in mode {job['mode']} became {losses[-1]}; a finite number was expected.")
     t = statistics.median(times)
     return dict(model=job['model'], mode=job['mode'], version=importlib.metadata.version(entry.package) if entry.package else None, device=device.type, dtype=str(dtype)[6:], channels_last=order == torch.channels_last,
