@@ -16,6 +16,7 @@ from torch import Tensor
 from .core import FacegenError, layout, pick_device, to_float
 from .curation import FaceStore, known_people
 from .encoders import Embeddings
+from .fingerprints import require_store
 
 # %% auto #0
 __all__ = ['BLOCK', 'Team', 'Batch', 'free_memory', 'fill', 'to_device', 'some_people', 'Another', 'Batches', 'thumbnails']
@@ -159,6 +160,7 @@ class Batches:
                  faces: int = 0, # learn from so many faces only, of whole people; 0 for all
                  each: int = 0 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
                  ):
+        require_store(embeddings, store)
         self.team = team or Team('cpu'); i = store.indices(split)
         if faces and not len(i := i[some_people(store.identity_codes[i], faces)]): raise FacegenError(f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.')
         if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")

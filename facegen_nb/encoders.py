@@ -618,6 +618,7 @@ def default_encoder(store: Any = None # the FaceStore that is to be embedded; No
 
 # %% ../nbs/03_encoders.ipynb #030053
 def _cache_folder(store: Any) -> Path | None: # where embeddings of a store lie that cannot be written; None where no cache can be had
+    if getattr(store, 'hash', None) is None: return None
     try: return cache_dir()/'embeddings'/store.hash
     except (OSError, FacegenError): return None
 

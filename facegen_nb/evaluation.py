@@ -15,6 +15,7 @@ from .core import FacegenError, check_writable, environment, home_dir, locked, o
 from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
+from .fingerprints import require_encoder, require_store
 from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
@@ -289,7 +290,8 @@ def without_folders(x: Any # a part of a result
     if isinstance(x, dict): return {k: without_folders(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)): return [without_folders(v) for v in x]
     if not isinstance(x, str): return x
-    w = weights_dir()
+    try: w = weights_dir()
+    except FacegenError: w = None                                             # a variable that names no folder costs no result
     for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (home_dir(), '~')):
         if folder and str(folder) != Path(folder).anchor: x = x.replace(str(folder), name)      # a home that is the root would be found in every link
     return x
@@ -317,6 +319,8 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              ) -> dict[str, Any]: # a result: plain values, as `reports.save_result` writes it
     "Measure a generator by the whole protocol; raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures."
     start, device, parts = time.monotonic(), pick_device(device), pick_parts(parts)
+    require_store(embeddings, store)
+    require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
     independent = check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None

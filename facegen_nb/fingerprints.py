@@ -130,7 +130,7 @@ def save_embeddings(file: str | Path, # NAME.npy
 def require_encoder(found: dict[str, Any] | None, # fingerprint of the embeddings; None: nothing is known
                     expected: dict[str, Any] | None, # that the model carries; None: nothing is known
                     what: str = 'The embeddings', # that were given, for the message
-                    whom: str = 'the model was trained on those of' # who expects others, for the message
+                    whom: str = 'the model was trained on embeddings of' # who expects others, for the message
                     ) -> bool: # whether something could be compared
     "Refuse embeddings of another encoder than a model's; raises `FacegenError` that names both sides."
     if not (is_fingerprint(found) and is_fingerprint(expected)): return False
@@ -149,7 +149,7 @@ def require_store(embeddings: Any, # Embeddings, or an array of which nothing is
     if made and now and made != now:
         raise FacegenError(f"{what} were made from the store with the hash {made}, and '{store.path}' has {now}; load those of this store with facegen_nb.encoders.load_embeddings.")
     n = len(getattr(embeddings, 'values', embeddings))
-    if n != len(store): raise FacegenError(f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row a face was expected.")
+    if hasattr(store, '__len__') and n != len(store): raise FacegenError(f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row a face was expected.")
 
 # %% ../nbs/02g_fingerprints.ipynb #02701b
 class UnknownEmbeddings(UserWarning):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from .core import FacegenError, layout, progress, to_float, to_uint8
+from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
 from .losses import LPIPS, lpips_missing
 from .metrics import Bootstrap, entry, interval, missing
 
@@ -32,7 +33,7 @@ def noise_of(generator: Any, # a model with `noise_shape`
     return torch.cat(blocks)[first - start*BLOCK:][:n] if blocks else torch.empty(0, *generator.noise_shape)
 
 def generate_faces(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
-                   embeddings: np.ndarray, # (n,D) unit norm
+                   embeddings: Embeddings | np.ndarray, # (n,D) unit norm; `Embeddings` are compared with the generator's fingerprint
                    seed: int = 0, # of the noise
                    batch_size: int = BLOCK, # faces at a time; changes the speed only
                    guidance: float | None = None, # passed on
@@ -42,6 +43,10 @@ def generate_faces(generator: Any, # anything with `generate(embeddings, *, nois
                    ) -> np.ndarray: # (n,H,W,3) uint8
     "A face for each embedding; raises `FacegenError` when the pictures hold NaN."
     if first % BLOCK: raise FacegenError(f'The stream was entered at face {first}; a multiple of {BLOCK} was expected.')
+    expected = getattr(generator, 'fingerprint', None)
+    if isinstance(embeddings, Embeddings): require_encoder(embeddings.fingerprint, expected)
+    if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(expected)
+    embeddings = getattr(embeddings, 'values', embeddings)
     told, out = getattr(generator, 'noise_shape', None) is not None, []
     step = batch_size if told else BLOCK
     for i in (progress if bar else iter)(range(0, len(embeddings), step)):

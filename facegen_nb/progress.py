@@ -18,6 +18,7 @@ from .crowds import crowd_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
 from .evaluation import pick_faces
+from .fingerprints import require_encoder, require_store
 from .identity import check_judge, cosines, same_recogniser, taught_by
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
@@ -97,9 +98,10 @@ def check_run(kept: list[Kept], # of a run
               ) -> None:
     "Refuse embeddings of another recogniser than the run's."
     about = json.loads((kept[-1].folder/'about.json').read_text(encoding='utf-8'))
-    mine = {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
-    if mine['encoder'] and not same_recogniser(mine, embeddings.fingerprint):
-        raise FacegenError(f"The run was trained on embeddings of '{mine['encoder']}' (weights {mine['weights']}), and those of '{embeddings.fingerprint.get('encoder')}' (weights {embeddings.fingerprint.get('weights')}) were given; embed the store with the run's encoder.")
+    config = json.loads((kept[-1].folder/'config.json').read_text(encoding='utf-8'))
+    mine = config.get('fingerprint') or {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
+    require_store(embeddings, store)
+    require_encoder(embeddings.fingerprint, mine, "The store's embeddings", 'the run was trained on embeddings of')
     if about.get('store') and about['store'] != store.hash: tell(f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have been seen in training under other names.")
 
 def check_run_judge(kept: list[Kept], # of a run

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, atomic, progress, to_float
-from .encoders import embed_images, embed_store, load_embeddings
+from .core import FacegenError, atomic, progress, say_once, to_float
+from .encoders import cached_names, embed_images, embed_store, load_embeddings
+from .fingerprints import Embeddings, require_encoder, require_store
 from .identity import cosines, same_recogniser
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import FlowModel
@@ -258,13 +259,19 @@ class Adapter:
     cosine: float # on the held-out tenth: mean cosine to the true embedding
     source: str = '' # name of the encoder it reads
     target: str = '' # name of the encoder it imitates
+    source_fingerprint: dict[str, Any] | None = None # of the embeddings it reads, where they had one
+    target_fingerprint: dict[str, Any] | None = None # of those it imitates
     def raw(self, x: np.ndarray # (n,D2) unit norm
             ) -> np.ndarray: # (n,D), any norm
         "The plain prediction."
         x = check_rows(x, None, f"embeddings of '{self.source or 'the other encoder'}'")
         if x.shape[1] != len(self.matrix): raise FacegenError(f'Embeddings of size {x.shape[1]} were given; this adapter reads size {len(self.matrix)}: use the encoder it was made for.')
         return x @ self.matrix + self.offset
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Embeddings | np.ndarray) -> Embeddings | np.ndarray: # `Embeddings` give `Embeddings`, which a model of the target's encoder takes
+        if isinstance(x, Embeddings):
+            require_encoder(x.fingerprint, self.source_fingerprint, 'The embeddings', 'the adapter reads those of')
+            known = self.target_fingerprint and dict(self.target_fingerprint, adapted_from=self.source)
+            return Embeddings(self(x.values), None, known)
         y = self.raw(x); return (y/np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     def save(self, path: str | Path # a .npz file
              ) -> None:
@@ -312,14 +319,20 @@ class Sums:
         left = self.yy + ((self.xx @ m)*m).sum() + self.n*(b @ b) - 2*(self.xy*m).sum() - 2*self.y @ b + 2*(self.x @ m) @ b
         return float(1 - left/max(self.yy - self.y @ self.y/self.n, 1e-12))
 
-def fit_adapter(source: np.ndarray, # (n,D2) embeddings of training faces by the encoder at hand, unit norm
-                target: np.ndarray, # (n,D) embeddings of the same faces by the encoder that the generator knows
+def fit_adapter(source: Embeddings | np.ndarray, # (n,D2) embeddings of training faces by the encoder at hand, unit norm
+                target: Embeddings | np.ndarray, # (n,D) embeddings of the same faces by the encoder that the generator knows
                 people: np.ndarray | None = None, # (n,) whose they are, so that no person stands on both sides; None: each face its own
                 ridges: Sequence[float] = RIDGES, # tried
                 seed: int = 0, # of the held-out tenth
                 names: tuple[str, str] = ('', '') # of the two encoders
                 ) -> Adapter:
     "Ridge regression from one encoder's embeddings to another's, its strength chosen on a tenth of the people."
+    prints = [getattr(e, 'fingerprint', None) or {} for e in (source, target)]
+    for key in ('store', 'order'):
+        a, b = (f.get(key) for f in prints)
+        if a and b and a != b: raise FacegenError(f"The source embeddings are of the {key} {a}, and the target embeddings of {b}; an adapter needs both of the same faces: embed one store with both encoders.")
+    names = tuple(n or f.get('encoder', '') for n, f in zip(names, prints))
+    source, target = (getattr(e, 'values', e) for e in (source, target))
     source, target = check_rows(source, None, 'source embeddings'), check_rows(target, len(source), 'target embeddings')
     people = np.arange(len(source)) if people is None else np.asarray(people)
     who, code = np.unique(people, return_inverse=True)
@@ -329,7 +342,7 @@ def fit_adapter(source: np.ndarray, # (n,D2) embeddings of training faces by the
     r2, ridge, m, b = max(((held.explained(m, b), r, m, b) for r, (m, b, _) in zip(ridges, known.ridge(ridges))), key=lambda v: v[0])
     cosine = float(cosines(source[out] @ m + b, target[out]).mean())
     m, b, alpha = next((known + held).ridge([ridge]))
-    return Adapter(m.astype(np.float32), b.astype(np.float32), alpha, len(source), r2, cosine, *names)
+    return Adapter(m.astype(np.float32), b.astype(np.float32), alpha, len(source), r2, cosine, *names, *(f or None for f in prints))
 
 # %% ../nbs/07e_robustness.ipynb #070057
 def adapter_curve(probe: Probe, # the question's subject
@@ -430,10 +443,12 @@ def other_encoders(store: Any, # a FaceStore
                    ) -> dict[str, Any]: # name: Embeddings
     "Cached embeddings by other encoders than the generator's own; the judge's only where there are no others."
     own, found = embeddings.fingerprint, {}
-    for f in sorted((Path(store.path)/'embeddings').glob('*.json')):
-        try: e = load_embeddings(store, f.stem)
-        except FacegenError: continue                                    # made from something else: not an encoder of this store
-        if not same_recogniser(e.fingerprint, own): found[f.stem] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
+    for name in cached_names(store):
+        try: e = load_embeddings(store, name)
+        except FacegenError as ex:                                       # made from something else: not an encoder of this store
+            say_once(f"No adapter is made from the cached embeddings of '{name}': {ex}")
+            continue
+        if not same_recogniser(e.fingerprint, own): found[name] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
     return {k: e for k, (e, judging) in found.items() if not judging} or {k: e for k, (e, _) in found.items()}
 
 def adapters_of(store: Any, # a FaceStore
@@ -449,7 +464,7 @@ def adapters_of(store: Any, # a FaceStore
     train = np.asarray(store.indices('train')); train = train[~np.isin(people[train], people[rows])]
     train = np.sort(np.random.default_rng(seed).permutation(train)[:most])
     own = embeddings.fingerprint.get('encoder', 'native')
-    return {k: (fit_adapter(e.values[train], embeddings.values[train], people[train], seed=seed, names=(k, own)), e.values[asked]) for k, e in others.items()}
+    return {k: (fit_adapter(e[train], embeddings[train], people[train], seed=seed, names=(k, own)), e.values[asked]) for k, e in others.items()}
 
 # %% ../nbs/07e_robustness.ipynb #070073
 def questions(generator: Any, store: Any, embeddings: Any, judge: Any, rows: np.ndarray, real: np.ndarray, others: dict[str, Any] | None, # as `robustness` takes them
@@ -502,6 +517,9 @@ def robustness(generator: Any, # anything with `generate(embeddings, *, noise, s
                ) -> dict[str, dict]: # name: curve, or its title and the reason why it could not be had
     "All questions of this notebook about one generator; raises `FacegenError` for fewer than two people."
     if (strange := set(only or ()) - set(TITLES)): raise FacegenError(f"Unknown curve '{min(strange)}'; use some of {', '.join(TITLES)}.")
+    require_store(embeddings, store)
+    require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
+    for name, other in (others or {}).items(): require_store(other, store, f"The embeddings of '{name}'")
     if rows is None:
         rows, table = store.indices('test'), getattr(store, 'faces', {})
         if 'duplicate_of' in table: rows = rows[table['duplicate_of'].isna().to_numpy()[rows]]     # a duplicate is not another picture

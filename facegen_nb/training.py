@@ -19,7 +19,8 @@ from .batches import Batches, Team, thumbnails
 from .core import Budget, FacegenError, atomic, environment, keep_memory, locked, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
-from .identity import same_recogniser, taught_by
+from .fingerprints import require_encoder
+from .identity import taught_by
 from .methods import Method, Moment, Recipe, method_of, read_recipe, recipe_file
 from .models import FaceModel, checkpoint_of, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
@@ -133,7 +134,8 @@ def trained_model(source: str | Path, # a run, a released model, or the name of 
     "A trained model to begin with, and what is kept of its past; raises `FacegenError` where there is none, or where it listens to another encoder."
     folder = checkpoint_of(source) if Path(source).is_dir() else None
     model = load_generator(folder or source); theirs, ours = model.fingerprint or {}, embeddings.fingerprint
-    if not same_recogniser(theirs, ours): raise FacegenError(f"The model '{source}' was trained on embeddings of '{theirs.get('encoder')}' (weights {theirs.get('weights')}), and those of '{ours.get('encoder')}' (weights {ours.get('weights')}) were given; embed the store with its encoder, or begin from scratch.")
+    if not require_encoder(ours, theirs, "The store's embeddings", f"the model '{source}' was trained on embeddings of"):
+        raise FacegenError(f"The model '{source}' does not say which encoder's embeddings it was trained on; begin from scratch, or with a model that says it.")
     if folder is None: return model, dict(start=str(source))
     past = json.loads((folder/'about.json').read_text(encoding='utf-8')) if (folder/'about.json').is_file() else {}
     known = {f'start_{k}': past[k] + past.get(f'start_{k}', 0) for k in ('minutes', 'images') if k in past} | ({'start_store': past['store']} if 'store' in past else {})
@@ -146,7 +148,6 @@ def begin_with(method: Method, # about to begin
     ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (method.model, model))
     if (other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]): raise FacegenError(f"The model to begin with is not the network of the recipe '{method.recipe.name}': {len(other)} of {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there, {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it.")
     for m in (method.model, method.ema.module): m.load_state_dict(model.state_dict())
-
 
 # %% ../nbs/06_training.ipynb #060014
 def never_failing(tell: Callable[[str], None] # gets what a user should know
