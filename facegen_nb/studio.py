@@ -130,10 +130,14 @@ def _open_path(path: Path, # where images are
         reason = size_reason(path.stat().st_size)
         yield Entry(name or path.name, None if reason else path, reason)
         return
-    for entry in open_files(path, 'images').entries():
+    source = open_files(path, 'images')
+    for entry in source.entries():
         inside = entry.source.removeprefix('images/')
         entry.source = f'{name}/{inside}' if name else inside
         yield entry
+    if source.damage:
+        raise FacegenError(f"The archive '{path.name}' cannot be read to its end ({source.damage}); get it anew, "
+                           'or unpack what can be read and give the folder.')
 
 def _is_archive(path: Path) -> bool:
     "Whether a file is a zip or tar archive by its first bytes, or by its name where these say nothing."
