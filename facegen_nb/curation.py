@@ -418,7 +418,10 @@ class People:
             if row[1] != last and not self.sources[row[0]].named:
                 count_image(folders[row[0]], self._inside(row))
             last = row[1]
-        return [name_folders(f, self.rule, s.certain) for f, s in zip(folders, self.sources)]
+        return [
+            name_folders(f, self.rule, s.certain, s.path.resolve().name if s.path and s.path.is_dir() else None)
+            for f, s in zip(folders, self.sources)
+        ]
 
     def _who(self, row: list) -> str | None:
         return row[3] if self.sources[row[0]].named else name_image(self.layouts[row[0]], self.rule, self._inside(row))
@@ -454,7 +457,24 @@ class People:
                 hint = None if r['faces'] else files[i].hint()
             if hint:
                 self.warnings.append(f'{s.name}: {hint}')
+        if self.rule.kind == 'auto':
+            self._look_for_siblings(report)
         return report
+
+    def _look_for_siblings(self, report: list[dict[str, Any]]) -> None:
+        "Warn where sources lie in one folder and each may be a person, as with `facegen curate people/*`."
+        flat = [
+            s.path.resolve()
+            for s, x, r in zip(self.sources, self.layouts, report)
+            if s.path and s.path.is_dir() and not s.named and not r['faces'] and x.reason == 'no image lies in a folder'
+        ]
+        around = Counter(p.parent for p in flat)
+        for folder in [f for f, n in around.items() if n > 1]:
+            mine = [p.name for p in flat if p.parent == folder]
+            self.warnings.append(
+                f"{len(mine):,} sources lie in '{folder.name}', such as '{mine[0]}': their images are of unknown people; "
+                'if each source is a person, use --identity folder, or give the folder that holds them'
+            )
 
     def _text(self, i: int, r: dict[str, Any]) -> str:
         "One line on a source."
@@ -925,6 +945,7 @@ def count_files(
         endings=dict(passed.most_common()),
         archives_such_as=names[:5],
         links=dict(links),
+        reasons=dict(w.reasons.most_common(3)),
     )
 
 
@@ -932,7 +953,9 @@ def found_text(
     files: dict[str, Any],  # as `count_files` gives them
 ) -> str:  # one line, or two
     "What became of the files that were found, in words."
-    parts = [f"{files['with_face']:,} images with a face", f"{files['without_face']:,} without"]
+    reasons = '; '.join(f'{n:,} {reason}' for reason, n in files['reasons'].items() if not reason.startswith('archive in a'))
+    without = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
+    parts = [f"{files['with_face']:,} images with a face", without]
     if files['archives']:
         parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
     if files['passed_over']:

@@ -259,7 +259,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
 
 
 def read_people(
-    file: str | Path,  # with a path and a person in each line, and commas, semicolons or tabs between
+    file: str | Path,  # a path and a person in each line; commas, semicolons, tabs or blanks between
 ) -> dict[str, str]:  # path: person
     "Read a table of people; raises `FacegenError` for another layout, and where one path has two people."
     try:
@@ -271,9 +271,9 @@ def read_people(
             'with a path and a person in each line.'
         ) from None
     first = text.partition('\n')[0]
-    rows = [
-        r for r in csv.reader(text.splitlines(), delimiter=max(',;\t', key=first.count)) if any(c.strip() for c in r)
-    ]
+    commas = max(',;\t', key=first.count)
+    lines = csv.reader(text.splitlines(), delimiter=commas) if commas in first else map(str.split, text.splitlines())
+    rows = [row for row in lines if any(cell.strip() for cell in row)]
     where = _columns(rows) if rows else None
     if where is None:
         raise FacegenError(
@@ -380,8 +380,9 @@ def name_folders(
     folders: Mapping[str, Folder],  # path inside a source: what it holds
     rule: Rule,  # how people are read
     certain: bool = False,  # whether folders are known to be people
+    root: str | None = None,  # name of the source, where it is a folder
 ) -> Layout:  # the person of each folder
-    "The people of a source's folders, by a rule."
+    "The people of a source's folders, by a rule. Images directly in a source are in the folder that the source is."
     if rule.kind == 'auto':
         return read_layout(folders, certain)
     parts = {f: PurePosixPath(f).parts for f in folders}
@@ -397,6 +398,8 @@ def name_folders(
     if at is None:
         return Layout()
     named = {f: person_name(r[at]) for f, r in parts.items() if len(r) >= (2 if at == -2 else 1)}
+    if rule.kind == 'folder' and root and '' in folders:
+        named[''] = person_name(root)
     return Layout({f: name for f, name in named.items() if name})
 
 

@@ -65,6 +65,7 @@ class Member:
         try:
             z = zip_file(self.path)
             with z.open(z.infolist()[self.index]) as f: return f.read(FILE_LIMIT)
+        except NotImplementedError: raise Rejected('packed with a method that is not read; make the archive again as a plain zip') from None
         except Exception as e: raise Rejected(f'{UNPACKED} {type(e).__name__}: {short_text(e)}') from None # a stranger's bytes: anything may go wrong
 
 # %% ../nbs/02c_sources.ipynb #020012
@@ -427,6 +428,7 @@ class TarSource(Source):
                 with tarfile.open(fileobj=self.meter, mode='r|' if self.packed else 'r:', bufsize=1 << 18, tarinfo=Header, encoding='utf-8') as tar:
                     yield from self._members(tar)
                     if damage := getattr(tar, 'damage', None): raise tarfile.ReadError(damage)
+                    if self._more(tar): raise tarfile.ReadError('there are data behind its end mark, as where two archives were joined')
             except Exception as e:                            # a stranger's bytes: anything may go wrong
                 if not self.count: raise FacegenError(f"'{self.path}' could not be read as a tar archive: {clean_name(str(e)) or type(e).__name__}; {HELP}.") from None
                 self.damage = f'the archive is damaged after {self.count} files, the rest was not read: {short_text(e) or type(e).__name__}'
@@ -440,6 +442,16 @@ class TarSource(Source):
             if m.isdir(): continue
             self.count += 1
             if (e := tar_entry(self, tar, m, bool(self.packed))) is not None: yield e
+
+    def _more(self, tar: tarfile.TarFile) -> bool:
+        "Whether anything but zeros follows the end mark."
+        if not self.packed: self.meter.seek(tar.offset)
+        try:
+            while True:
+                self.meter.allowed = 32 << 20
+                block = tar.fileobj.read(1 << 16)
+                if not block or block.strip(b'\0'): return bool(block)
+        except Exception: return False                        # what a packed file has behind its stream is no part of the archive
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
