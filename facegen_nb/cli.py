@@ -23,8 +23,8 @@ from . import __version__
 from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
 from .fingerprints import fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
-from .options import (ANY_PATH, CHANGED_FOLDER, ENCODER, FILE, FOLDER, JSON_OPTION, MODEL, NEW_FILE, NEW_FOLDER, RECIPE, SOURCE,
-                                OneSentenceGroup, PathKind, errors_as_sentences, flush_output, json_text,
+from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
+                                OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
 from .reports import compare_text, gather_seeds, html_report, load_runs, print_table, save_result
 from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
@@ -62,6 +62,7 @@ def command(f: Callable | None = None, # the function; None in `@command(name=..
         places = [kwargs[k] for k in written if kwargs.get(k) is not None]
         with errors_as_sentences([p for place in places for p in (place if isinstance(place, list) else [place])]):
             with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+                check_numbers(kwargs)
                 result = f(*args, **kwargs)
             if as_json: print(json_text(result))
     return (to or app).command(name=name or f.__name__.replace('_', '-'))(run)
@@ -110,10 +111,10 @@ def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', par
            out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the store to be made.')],
            detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
            faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
-           frame: Annotated[str, typer.Option(help='With a detector: where eyes, nose and mouth go; `face`, `arcface` or `ffhq`.')] = 'face',
+           frame: Annotated[str, typer.Option(parser=FRAME, help='With a detector: where eyes, nose and mouth go; `face`, `arcface` or `ffhq`.')] = 'face',
            filters: Annotated[str, typer.Option(help='What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs SqueezeNet, 5 MB, fetched once), with changes such as `strict,max_yaw=45`.')] = 'none',
            box: Annotated[Optional[str], typer.Option(metavar='L,T,R,B', help='The fixed box in pixels; without it, the largest centred square.')] = None,
-           min_side: Annotated[float, typer.Option(help='Reject faces whose shorter side has fewer pixels.')] = 0,
+           min_side: Annotated[float, typer.Option(min=0, help='Reject faces whose shorter side has fewer pixels.')] = 0,
            split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
            seed: Annotated[int, seed_option('Of the split, of quotas and of rendered faces.')] = 0,
            without: Annotated[Optional[Path], typer.Option(parser=FILE, help='A text file: names of people, folders or pictures to leave out, one a line.')] = None,
@@ -208,7 +209,7 @@ def pick_embeddings(store: FaceStore, # whose
 def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`.')],
           encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.')] = None,
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
-          device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
+          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
           engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
           force: Annotated[bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')] = False,
           as_json: Annotated[bool, JSON_OPTION] = False):
@@ -231,8 +232,8 @@ def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A sto
                 limits: Annotated[str, typer.Option(metavar='A,B,C', help='Three cosines to count above.')] = '0.7,0.8,0.9',
                 encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
                 weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Also write the audit to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the audit to this JSON file.')] = None,
+                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """How many held-out faces have a double, or nearly, among the training faces.
 
     Example: `facegen audit-split crops --split published --encoder edgeface_xs`
@@ -253,7 +254,7 @@ def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
           encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
           weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
           seed: Annotated[int, seed_option('Of the split.')] = 0,
-          device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """Split a store again so that no held-out face is near a training face.
 
     Example: `facegen split crops --limit 0.5 --drop --encoder edgeface_xs`
@@ -310,7 +311,7 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', parser=RECIPE,
           set: Annotated[Optional[list[str]], typer.Option('--set', metavar='KEY=VALUE', help='Change a setting of the recipe; repeatable.')] = None,
           init: Annotated[Optional[str], typer.Option(metavar='MODEL', parser=MODEL, help='Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.')] = None,
           resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
-          device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
+          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
           tracker: Annotated[str, typer.Option(help='`none`, or `wandb`: Weights & Biases, online with a key, offline without.')] = 'none',
           save_every: Annotated[float, typer.Option(help='Minutes between two checkpoints; one is written after each look, too.')] = 5.):
     """Train a recipe inside a time budget; stop and go on whenever you like.
@@ -336,9 +337,9 @@ app.add_typer(benches, name='bench')
 
 @command(to=benches, name='train')
 def bench_train(models: Annotated[Optional[list[str]], typer.Argument(metavar='[MODEL]...', help='Such as flow or diffusers (an unknown name lists them all); default: all.')] = None,
-                seconds: Annotated[float, typer.Option(help='For each model and each way to run it.')] = 6.,
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Also write the result to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+                seconds: Annotated[float, typer.Option(min=0, help='For each model and each way to run it.')] = 6.,
+                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')] = None,
+                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """FLOP, pictures a second, share of the machine's peak and memory of a training step, beside other libraries.
 
     Example: `pip install 'facegen_nb[bench]'; facegen bench train --out bench.json`
@@ -354,14 +355,14 @@ def bench_designs(store: Annotated[Path, typer.Option(parser=FOLDER, help='A sto
                   weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file.')] = None,
                   judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part.')] = 'arcface',
                   judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-                  split: Annotated[str, typer.Option(help='Who is judged: test, validation or heldout (both).')] = 'heldout',
+                  split: Annotated[str, typer.Option(parser=HELD_OUT, help='Who is judged: test, validation or heldout (both).')] = 'heldout',
                   seeds: Annotated[str, typer.Option(help='With commas: a run of each recipe for each.')] = '0',
                   out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='A run folder for each design is made here.')] = Path('bench-designs'),
                   keep: Annotated[Optional[Path], typer.Option(parser=NEW_FOLDER, help='Also copy results, recipes, logs and sheets of generated faces here, such as nbs/results/designs-lfw.')] = None,
                   parts: Annotated[Optional[str], typer.Option(help='As for `facegen evaluate`, with commas; default: all but robustness.')] = None,
-                  judge_minutes: Annotated[float, typer.Option(help='That drawing the faces of one design may take; a slow sampler is judged on fewer.')] = 10.,
-                  precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16, for all designs.')] = 'auto',
-                  device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+                  judge_minutes: Annotated[float, typer.Option(min=.01, help='That drawing the faces of one design may take; a slow sampler is judged on fewer.')] = 10.,
+                  precision: Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16, for all designs.')] = 'auto',
+                  device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """Train and judge the published designs alike, and print the table; goes on where it was stopped.
 
     Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20 --designs arcface-cgan,dino-diffusion`
@@ -376,10 +377,10 @@ def bench_designs(store: Annotated[Path, typer.Option(parser=FOLDER, help='A sto
 
 @command(to=benches, name='speed')
 def bench_speed(names: Annotated[Optional[list[str]], typer.Argument(metavar='[DESIGN]...', help='Such as tinyvit-gan; default: every repaired design.')] = None,
-                seconds: Annotated[float, typer.Option(help='For each measurement, at least two steps.')] = 10.,
-                precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Also write the result to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+                seconds: Annotated[float, typer.Option(min=0, help='For each measurement, at least two steps.')] = 10.,
+                precision: Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16.')] = 'auto',
+                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')] = None,
+                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """Training speed of the published designs, with stored embeddings and with their own recogniser in the loop.
 
     Example: `facegen bench speed consistency-cgan --out speed.json`
@@ -478,7 +479,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
              images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive, or a pattern in quotes, such as "photos/*.jpg". Their faces are found and cropped as in training.')] = None,
              faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
              cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
-             frame: Annotated[Optional[str], typer.Option(help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
+             frame: Annotated[Optional[str], typer.Option(parser=FRAME, help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
              weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="With --images: the encoder's weight file.")] = None,
              per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
              seed: Annotated[int, seed_option('Of the noise.')] = 0,
@@ -486,7 +487,7 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
              truncation: Annotated[Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')] = None,
              steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
              sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
-             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """Draw faces for embeddings, or for the people on images.
 
     Example: `facegen generate --run runs/lfw --embeddings people.npy --per-embedding 4 --out faces`
@@ -520,7 +521,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
              store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
              judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-             split: Annotated[str, typer.Option(help='Whose people: test, validation, heldout (both) or train.')] = 'test',
+             split: Annotated[str, typer.Option(parser=HELD_OUT, help='Whose people: test, validation, heldout (both) or train.')] = 'test',
              limit: Annotated[Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')] = None,
              parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, factors, robustness, with commas.')] = 'all',
              metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
@@ -528,7 +529,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
              seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
              beside: Annotated[Optional[list[Path]], typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
              force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
-             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None,
+             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
              as_json: Annotated[bool, JSON_OPTION] = False):
     """Judge a run on people never trained on; print the table, write results.json and evaluation.html; goes on where it was stopped.
 
@@ -573,13 +574,13 @@ def show_progress(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run
                   store: Annotated[Path, typer.Option(parser=FOLDER, help='The store it was trained on.')],
                   judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
                   judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-                  split: Annotated[str, typer.Option(help='Whose people: validation, test, heldout (both) or train.')] = 'validation',
+                  split: Annotated[str, typer.Option(parser=HELD_OUT, help='Whose people: validation, test, heldout (both) or train.')] = 'validation',
                   faces: Annotated[int, typer.Option(min=2, help='Faces that are measured after each epoch.')] = 256,
                   people: Annotated[int, typer.Option(min=1, help='People on the sheet.')] = 8,
                   out: Annotated[Optional[Path], typer.Option(parser=NEW_FOLDER, help='Folder to write; default: RUN/progress.')] = None,
                   seed: Annotated[int, seed_option('Of the noise and of the choice of faces.')] = 0,
                   force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
-                  device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+                  device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """What a run drew after epoch 1, 2, 5, 10, ...: sheet.png, film.gif (film.mp4 with ffmpeg), its pictures in epochs, progress.json, figure.png, page.html.
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
@@ -606,7 +607,7 @@ FORMS = {'.md': 'markdown', '.tex': 'latex', '.html': 'html', '.csv': 'csv'}
 def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', parser=ANY_PATH, help='Folders of runs that were evaluated, or their results.json.')],
             metrics: Annotated[Optional[str], typer.Option(help='Names, patterns such as `fd_*`, groups, or `all`; default: the short set.')] = None,
             format: Annotated[Optional[str], typer.Option(help='terminal, markdown, latex, html or csv; default: by the ending of --out, else terminal.')] = None,
-            out: Annotated[Optional[Path], typer.Option(parser=NEW_FILE, help='Write the table to this file instead.')] = None,
+            out: Annotated[Optional[Path], typer.Option(parser=NEW_TABLE, help='Write the table to this file instead.')] = None,
             wandb: Annotated[Optional[str], typer.Option(metavar='[ENTITY/]PROJECT', help='Also make a W&B report: sent with a key, else written beside the runs.')] = None,
             as_json: Annotated[bool, JSON_OPTION] = False):
     """Runs side by side, from their result files; the best is marked, and what cannot be told apart from it.
@@ -651,8 +652,8 @@ def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, hel
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
              frame: Annotated[Optional[str], typer.Option(help='Where eyes, nose and mouth of uploaded faces go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
              host: Annotated[str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')] = '127.0.0.1',
-             port: Annotated[int, typer.Option(help='Where.')] = 7860,
-             device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+             port: Annotated[int, typer.Option(min=1, max=65535, help='Where.')] = 7860,
+             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """A page in the browser: drop in a picture or take a rendered person, and see what the embedding gives away.
 
     Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
@@ -667,7 +668,7 @@ DEMO = dict(name='demo', lpips=0., l1=1., features=.5, identity=.2, adversarial=
 def demo(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for the store, the run, the pictures and report.html.')] = Path('facegen-demo'),
          minutes: Annotated[float, typer.Option(help='Time for everything, encoders and evaluation included.')] = 9.,
          seed: Annotated[int, seed_option('Of people, weights and noise.')] = 0,
-         device: Annotated[Optional[str], typer.Option(help='cuda, mps or cpu; default: the fastest.')] = None):
+         device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
     """Rendered people to generated faces of unseen people, with a report; offline, in under ten minutes.
 
     Example: `facegen demo --out demo --minutes 5`

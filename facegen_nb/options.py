@@ -24,9 +24,10 @@ from typer.core import TyperGroup
 from .core import FacegenError, home_dir, user_path
 
 # %% auto #0
-__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_FILE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE', 'SOURCE',
-           'ENCODER', 'JSON_OPTION', 'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences',
-           'OneSentenceGroup', 'PathKind', 'NameKind', 'prepare_process', 'seed_option', 'json_text']
+__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE',
+           'SOURCE', 'ENCODER', 'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'LARGEST_COUNT', 'JSON_OPTION',
+           'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup', 'PathKind',
+           'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option', 'json_text']
 
 # %% ../nbs/09e_options.ipynb #095007
 _REASONS = {'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
@@ -143,6 +144,7 @@ class PathKind:
     "What the text of a path option must be; give it to `typer.Option` or `typer.Argument` as `parser`."
     expected: str = 'path' # 'folder', 'file', or 'path' for either
     written: bool = False # whether the command writes it
+    endings: tuple[str, ...] = () # a file that is there already and has another ending is not written over
 
     @property
     def __name__(self) -> str:
@@ -162,8 +164,10 @@ class PathKind:
             raise FacegenError(error_sentence(ex)) from None
         if found and self.expected not in (found, 'path'):
             raise FacegenError(f"'{text}' is a {found}; a {self.expected} was expected: give another path.")
-        if self.written and not found:
-            _refuse_file_above(path)
+        if self.written and not found: _refuse_file_above(path)
+        if found == 'file' and self.endings and path.suffix.lower() not in self.endings:
+            raise FacegenError(f"'{text}' is there already and is not called {' or '.join(self.endings)}, so it would be lost; "
+                               'choose another name for what is written.')
         return path
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +188,8 @@ class NameKind:
         return prefix + str(user_path(path)) if path.startswith('~') else text
 
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
-NEW_FOLDER, NEW_FILE = PathKind('folder', written=True), PathKind('file', written=True)
+NEW_FOLDER, NEW_JSON = PathKind('folder', written=True), PathKind('file', written=True, endings=('.json',))
+NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
 CHANGED_FOLDER = PathKind('folder', written=True)         # it is there already, and something is written into it
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
 
@@ -200,6 +205,41 @@ def _refuse_file_above(path: Path) -> None:
         if parent.is_dir(): return
         if parent.exists():
             raise FacegenError(f"'{path}' cannot be made: '{parent}' is a file, not a folder; give another path.")
+
+# %% ../nbs/09e_options.ipynb #095101
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    "A text that must be one of a few words."
+    words: tuple[str, ...] # those
+    pattern: str = '' # a regular expression of further words
+
+    @property
+    def __name__(self) -> str:
+        "What it is called in the help."
+        return 'word'
+
+    def __call__(self, text: str # as typed, or the default
+                 ) -> str: # the same
+        "The text; raises `FacegenError` for any other word."
+        if text in self.words or (self.pattern and re.fullmatch(self.pattern, text)): return text
+        raise FacegenError(f"'{text}' was given where one of {', '.join(self.words)} was expected.")
+
+DEVICE = Choice(('cuda', 'mps', 'cpu', 'auto'), r'cuda:\d{1,3}')
+PRECISION = Choice(('auto', 'fp32', 'bf16', 'fp16'))
+HELD_OUT = Choice(('test', 'validation', 'heldout', 'train'))
+FRAME = Choice(('face', 'arcface', 'ffhq'))
+LARGEST_COUNT = 2**53               # every whole number up to here is a floating-point number, too
+
+def check_numbers(values: dict[str, Any] # what was typed for the parameters of a command
+                  ) -> None:
+    "Raises `FacegenError` for a number that no option means."
+    for name, value in values.items():
+        for x in value if isinstance(value, (list, tuple)) else [value]:
+            option = '--' + name.replace('_', '-')
+            if isinstance(x, float) and not math.isfinite(x):
+                raise FacegenError(f'{option} was given as {x:g}; a finite number was expected.')
+            if isinstance(x, int) and abs(x) > LARGEST_COUNT:
+                raise FacegenError(f'{option} was given as {x}; a smaller number was expected.')
 
 # %% ../nbs/09e_options.ipynb #095016
 _PLAIN = str.maketrans({'–': '-', '—': '-', '−': '-', '×': 'x', '±': '~', '→': '>', '…': '.', '≤': '<', '≥': '>', '·': '.',
