@@ -22,7 +22,7 @@ from PIL import Image
 from . import __version__
 from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
 from .curation import FaceStore, curate as make_store, found_text
-from .fingerprints import fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
+from .fingerprints import crop_difference, fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
 from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
@@ -410,7 +410,7 @@ def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are
     if not known and is_fingerprint(g.fingerprint):
         told = unknown_text(g.fingerprint, f"the embeddings in '{file}'")
         print(f"{told} (no fingerprint {fingerprint_file(file).name} lies beside them).", file=sys.stderr)
-    if other_crop := studio.crop_difference(found.fingerprint, g.fingerprint): print(other_crop, file=sys.stderr)
+    if other_crop := crop_difference(found.fingerprint, g.fingerprint): print(other_crop, file=sys.stderr)
     return e
 
 # %% ../nbs/10_cli.ipynb #100227

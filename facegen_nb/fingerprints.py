@@ -15,9 +15,10 @@ import numpy as np
 from .core import FacegenError, atomic, sha256, write_json, user_path
 
 # %% auto #0
-__all__ = ['PREPROCESSING', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings', 'rows_hash',
-           'fingerprint_file', 'read_fingerprint', 'check_rows_hash', 'read_embeddings', 'save_embeddings',
-           'require_encoder', 'require_store', 'UnknownEmbeddings', 'unknown_text', 'called_by_user', 'note_unknown']
+__all__ = ['PREPROCESSING', 'MEASURED_BOXES', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings',
+           'rows_hash', 'fingerprint_file', 'read_fingerprint', 'check_rows_hash', 'read_embeddings', 'save_embeddings',
+           'require_encoder', 'require_store', 'measured_frame', 'crop_text', 'crop_difference', 'UnknownEmbeddings',
+           'unknown_text', 'called_by_user', 'note_crop', 'note_unknown']
 
 # %% ../nbs/02g_fingerprints.ipynb #027007
 PREPROCESSING = 1  # raised when the library's own resizing or scaling of an encoder's input changes; absent means 1
@@ -151,6 +152,42 @@ def require_store(embeddings: Any, # Embeddings, or an array of which nothing is
     n = len(getattr(embeddings, 'values', embeddings))
     if hasattr(store, '__len__') and n != len(store): raise FacegenError(f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row a face was expected.")
 
+# %% ../nbs/02g_fingerprints.ipynb #02701e
+MEASURED_BOXES = {(55., 50., 195., 190.): 'face'} # fixed boxes whose faces were found to lie as in a frame
+
+def measured_frame(crop: dict[str, Any] # of a fingerprint
+                   ) -> str | None: # None where it is not known
+    "The frame in which the faces of a crop lie."
+    box = crop.get('box')
+    if crop.get('detector') == 'mtcnn':
+        return crop.get('frame') or 'face'
+    return MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
+
+def crop_text(crop: dict[str, Any] # of a fingerprint
+              ) -> str: # such as "the fixed box 55,50,195,190 of each image"
+    "A crop in words."
+    box = crop.get('box')
+    if crop.get('detector') == 'mtcnn':
+        return f"faces that MTCNN found, in the frame '{measured_frame(crop)}'"
+    if isinstance(box, (list, tuple)):
+        return f"the fixed box {','.join(f'{float(side):g}' for side in box)} of each image"
+    return 'the centre of each image, or the boxes that came with it' if box else 'an unknown crop of each image'
+
+def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
+                    expected: dict[str, Any] | None # that the model carries
+                    ) -> str: # a warning; empty where the crops agree, or where one is not known
+    "Whether embeddings were made of faces that were cropped otherwise than in training."
+    crops = [(fingerprint or {}).get('crop') for fingerprint in (found, expected)]
+    if not all(isinstance(crop, dict) for crop in crops):
+        return ''
+    keys = [(crop.get('detector'), crop.get('frame'), str(crop.get('box'))) for crop in crops]
+    frames = [measured_frame(crop) for crop in crops]
+    if keys[0] == keys[1] or frames[0] == frames[1] is not None:
+        return ''
+    return (f'The embeddings were made of {crop_text(crops[0])}, and the model was trained on {crop_text(crops[1])}: '
+            'the generated faces may be those of strangers; crop the images as in training, '
+            'which `facegen generate --images` does.')
+
 # %% ../nbs/02g_fingerprints.ipynb #02701b
 class UnknownEmbeddings(UserWarning):
     "Embeddings of unknown origin were given to a model."
@@ -171,6 +208,14 @@ def called_by_user() -> bool:
     names = frame.f_globals if frame else {}
     module = getattr(names.get('__spec__'), 'name', None) or names.get('__name__', '')                    # a module that was run has no name of its own
     return module.split('.')[0] != 'facegen_nb'
+
+def note_crop(found: dict[str, Any] | None, # fingerprint of embeddings
+              expected: dict[str, Any] | None # that the model carries
+              ) -> None:
+    "Warn once for each pair of crops that embeddings are of faces that were cropped otherwise than in training."
+    if (text := crop_difference(found, expected)) and text not in _noted:
+        _noted.add(text)
+        warnings.warn(text, UnknownEmbeddings, stacklevel=4)
 
 def note_unknown(expected: dict[str, Any] | None # fingerprint that the model carries; None: nothing can be compared
                  ) -> None:

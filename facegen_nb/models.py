@@ -29,7 +29,7 @@ from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
 from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_dtype, randn, weight_file, user_path
 from .diffusion import Path as NoisePath, estimates, guide, sample
-from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
+from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
 
 # %% auto #0
 __all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating', 'find_model',
@@ -303,6 +303,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         no_half(p.device, p.dtype)
         e = check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint).to(p.device)
         if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(self.fingerprint)
+        if isinstance(embeddings, Embeddings) and called_by_user(): note_crop(embeddings.fingerprint, self.fingerprint)
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
         kind = torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)       # weights in half precision are used as they are

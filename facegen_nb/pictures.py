@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from .core import FacegenError, layout, progress, to_float, to_uint8
-from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_unknown, require_encoder
+from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
 from .losses import LPIPS, lpips_missing
 from .metrics import Bootstrap, entry, interval, missing
 
@@ -46,6 +46,7 @@ def generate_faces(generator: Any, # anything with `generate(embeddings, *, nois
     expected = getattr(generator, 'fingerprint', None)
     if isinstance(embeddings, Embeddings): require_encoder(embeddings.fingerprint, expected)
     if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(expected)
+    if isinstance(embeddings, Embeddings) and called_by_user(): note_crop(embeddings.fingerprint, expected)
     embeddings = getattr(embeddings, 'values', embeddings)
     told, out = getattr(generator, 'noise_shape', None) is not None, []
     step = batch_size if told else BLOCK

@@ -20,18 +20,16 @@ from .curation import cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
-from .fingerprints import Embeddings
+from .fingerprints import Embeddings, crop_difference, crop_text, measured_frame
 from .models import FaceModel, checkpoint_of, load_generator
 from .sources import Entry, Rejected, open_files, size_reason
 
 # %% auto #0
-__all__ = ['MEASURED_BOXES', 'SMALLEST_CROP', 'ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop',
-           'crop_difference', 'Faces', 'open_images', 'decode_image', 'crop_faces', 'photograph_score',
-           'photograph_reason', 'embed_faces', 'check_number', 'draw_faces', 'Studio', 'model_of', 'encoder_for']
+__all__ = ['SMALLEST_CROP', 'ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images',
+           'decode_image', 'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number',
+           'draw_faces', 'Studio', 'model_of', 'encoder_for']
 
 # %% ../nbs/04b_studio.ipynb #040208
-MEASURED_BOXES = {(55., 50., 195., 190.): 'face'} # fixed boxes whose faces were found to lie as in a frame
-
 @dataclass(frozen=True)
 class TrainingCrop:
     "How an image has to be cropped for a model."
@@ -49,42 +47,16 @@ def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder,
     crop = fingerprint.get('crop')
     crop = crop if isinstance(crop, dict) else {}
     if crop.get('detector') == 'mtcnn':
-        return TrainingCrop(True, frame or crop.get('frame') or 'face')
+        return TrainingCrop(True, frame or measured_frame(crop))
     if fingerprint.get('encoder') in RENDERED and frame is None:
         assumed = ('The model knows rendered faces only, so each image is taken whole, as a rendered face; '
                    'for a photograph of a person it would draw a face of nobody.')
         return TrainingCrop(False, assumed=assumed)
-    box = crop.get('box')
-    known = MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
-    if frame or known:
-        return TrainingCrop(True, frame or known)
-    assumed = (f'The model was trained on {_crop_text(crop)}; faces are found by MTCNN and brought to the frame '
+    if frame or measured_frame(crop):
+        return TrainingCrop(True, frame or measured_frame(crop))
+    assumed = (f'The model was trained on {crop_text(crop)}; faces are found by MTCNN and brought to the frame '
                "'face', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).")
     return TrainingCrop(True, assumed=assumed)
-
-def _crop_text(crop: dict[str, Any]) -> str:
-    "A crop in words."
-    box = crop.get('box')
-    if crop.get('detector') == 'mtcnn':
-        return f"faces that MTCNN found, in the frame '{crop.get('frame', 'face')}'"
-    if isinstance(box, (list, tuple)):
-        return f"the fixed box {','.join(f'{float(side):g}' for side in box)} of each image"
-    return 'the centre of each image, or the boxes that came with it' if box else 'an unknown crop of each image'
-
-def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
-                    expected: dict[str, Any] | None # that the model carries
-                    ) -> str: # a warning; empty where the crops agree, or where one is not known
-    "Whether embeddings were made of faces that were cropped otherwise than in training."
-    crops = [(fingerprint or {}).get('crop') for fingerprint in (found, expected)]
-    if not all(isinstance(crop, dict) for crop in crops):
-        return ''
-    keys = [(crop.get('detector'), crop.get('frame'), str(crop.get('box'))) for crop in crops]
-    frames = [training_crop(dict(crop=crop)) for crop in crops]
-    if keys[0] == keys[1] or (not frames[0].assumed and not frames[1].assumed and frames[0].frame == frames[1].frame):
-        return ''
-    return (f'The embeddings were made of {_crop_text(crops[0])}, and the model was trained on {_crop_text(crops[1])}: '
-            'the generated faces may be those of strangers; crop the images as in training, '
-            'which `facegen generate --images` does.')
 
 # %% ../nbs/04b_studio.ipynb #040211
 @dataclass
