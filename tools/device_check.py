@@ -179,7 +179,7 @@ def encoder_cases(only: str) -> "Iterator[tuple[str, Case]]":
                 net = make()
             encoder, name = Encoder(without_zeros(net), name, 512, side), f"{name} with random weights"
         if encoder.differentiable:
-            yield f"encoder {name}", Case(encoder, (images(),), half=name in RENDERED or "facenet" in name)
+            yield f"encoder {name}", Case(encoder, (images(),), half=name in RENDERED)
         else:
             yield f"encoder {name}", Case(encoder, (images(),), backward=False, half=False, double=False)
 
