@@ -135,7 +135,7 @@ def _check(values: Tensor, factors: tuple[Factor, ...], what: str) -> None:
 
 def _decode(values: Tensor, factors: tuple[Factor, ...]) -> dict[str, Tensor]:
     "Natural units (float64) or choice numbers (int64), a `(B,)` tensor for each factor, on the CPU."
-    values = values.detach().to("cpu", torch.float64)
+    values = values.detach().cpu().to(torch.float64) # in this order: MPS has no float64
     return {f.name: (v * len(f.choices)).long().clamp(max=len(f.choices) - 1) if f.kind == "discrete"
             else f.range[0] + v * (f.range[1] - f.range[0]) for f, v in zip(factors, values.T)}
 
