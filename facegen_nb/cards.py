@@ -46,9 +46,14 @@ class RunFiles:
 
 def read_file(path: Path, # a JSON or YAML file
               read: Callable[[str], Any] # turns its text into plain values
-              ) -> Any: # None where there is no file
-    "A file's content; raises `FacegenError` for one that is broken."
-    try: return read(path.read_text(encoding='utf-8')) if path.is_file() else None
+              ) -> dict[str, Any] | None: # None where there is no file
+    "A file's content, names with values; raises `FacegenError` for one that is broken."
+    if path.is_dir(): raise FacegenError(f"'{path}' is a folder, and a file was expected; restore the file.")
+    if not path.is_file(): return None
+    try:
+        content = read(path.read_text(encoding='utf-8'))
+        if not isinstance(content, dict): raise ValueError(f'it holds {type(content).__name__}, and names with values were expected')
+        return content
     except (ValueError, RecursionError, yaml.YAMLError) as ex: raise FacegenError(f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and changed since: restore it.") from None
 
 def read_run(run: str | Path, # a run folder, or a released model
@@ -60,7 +65,7 @@ def read_run(run: str | Path, # a run folder, or a released model
     if not run.is_dir() or not (run/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{run}' holds no run (recipe.yaml); give the folder that was named with `facegen train --run`.")
     if result is None: result = load_result(run) if (run/'results.json').is_file() else None
     else: result = check_result(result) if isinstance(result, dict) else load_result(result)
-    rows = list(csv.DictReader((run/'log.csv').read_text(encoding='utf-8').splitlines())) if (run/'log.csv').is_file() else []
+    rows = list(csv.DictReader((run/'log.csv').read_text(encoding='utf-8', errors='replace').splitlines())) if (run/'log.csv').is_file() else []
     meta = None
     if store is not None:
         folder = Path(getattr(store, 'path', store)); meta = read_file(folder/'store.json', json.loads)
@@ -239,13 +244,13 @@ def save_card(run: str | Path, # a run folder
 
 # %% ../nbs/09a_cards.ipynb #090051
 def release(run: str | Path, # a run folder
-            out: str | Path, # the folder to make, such as checkpoints/lfw; refused where it exists
+            out: str | Path, # the folder to make, such as checkpoints/lfw; refused where it holds anything
             store: Any = None, # the store it was trained on, for the card
             license: str = 'apache-2.0' # of the weights, as the hub spells it; what encoder and pictures allow goes before it
             ) -> Path: # the same
     "Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run. Measure that folder next, as halves are what others will load."
     run, out = Path(run), Path(out)
-    if out.exists(): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
     r, last = read_run(run, store=store), checkpoint_of(run)                            # refuses what does not belong together before anything is written
     if r.at is None or r.config is None or r.environment is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
     with locked(out, 'The folder'):

@@ -674,7 +674,7 @@ def load_embeddings(store: FaceStore, # whose
         have = ', '.join(cached_names(store)) or 'none'
         raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
     try: found = json.loads(card.read_text(encoding='utf-8')); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
-    except (ValueError, OSError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
+    except (ValueError, OSError, EOFError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
     if not is_fingerprint(found) or not isinstance(found.get('dim'), int): raise FacegenError(f"The file '{card}' is no fingerprint of embeddings; delete the embeddings of '{name}' and run facegen embed again.")
     if (diff := _differences(found, _card(store, encoder), 'in the cache')): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
     if v.shape != (len(store), found['dim']) or m.shape != v.shape:

@@ -367,6 +367,7 @@ def about_run(run: Path, # a run folder, or a released model
     "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
     try:
         about, environment = (json.loads(f.read_text(encoding='utf-8')) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
+        if not (isinstance(about, dict) and isinstance(environment, dict)): raise ValueError('about.json or environment.json holds a list')
         name = find_recipe(run/'recipe.yaml').name
     except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
     if (made := about.get('store')) != store.hash:

@@ -16,6 +16,7 @@ import re
 import select
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def error_sentence(ex: BaseException, # what was raised
         detail = ' '.join(str(ex).split())[:160]
         return ('There is not enough memory' + (f' ({detail})' if detail else '') +
                 '; give fewer images at once or a smaller batch, or take a machine with more.')
+    if isinstance(ex, (EOFError, json.JSONDecodeError, zipfile.BadZipFile)):
+        return f'A file is damaged or was cut short ({" ".join(str(ex).split())[:160]}); restore it, or make it again.'
     if isinstance(ex, UnicodeEncodeError):
         return f'The text {ex.object[:80]!a} cannot be written as {ex.encoding}; rename the file, in plain letters.'
     if isinstance(ex, UnicodeDecodeError):

@@ -87,7 +87,8 @@ def replace_table(store: FaceStore, # which
         faces.to_parquet(new/'faces.parquet', index=False)
         write_json(new/'store.json', meta)
         for card in (new/'embeddings').glob('*.json'):
-            told = json.loads(card.read_text(encoding='utf-8'))
+            try: told = json.loads(card.read_text(encoding='utf-8'))
+            except ValueError: continue                            # damaged: these embeddings have to be made again in any case
             if isinstance(told, dict) and told.get('store') == store.hash: card.unlink(); write_json(card, told | dict(store=meta['hash']))
         (new/'datasheet.md').unlink(missing_ok=True); write_datasheet(new)
     return FaceStore(store.path)
