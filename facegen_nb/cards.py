@@ -121,7 +121,7 @@ def use_text(r: RunFiles # a run
     return f"""```python
 import torch
 from facegen_nb.models import load_generator
-generator = load_generator('{where}')              # this folder, or the name of this model on the hub
+generator = load_generator('{where}')              # the path of this folder, or OWNER/NAME of this model on the hub
 embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)   # put embeddings of {r.encoder.get('encoder', 'its encoder')} here: unit vectors, shape (n, {dim})
 faces = generator.generate(embeddings, seed=0)              # (n, 3, 128, 128), RGB in [-1, 1]
 ```

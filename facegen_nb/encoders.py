@@ -216,8 +216,10 @@ def find_weights(file: str, # its name
     "A weight file, fetched first if need be; raises `FacegenError` when it cannot be had."
     use_torch_home(); hub = Path(torch.hub.get_dir())/'checkpoints'/file
     try: return weight_file(file, given, hint)
-    except FacegenError:
+    except FacegenError as ex:
         if given is None and hub.is_file(): return hub
+        if given is None and url and os.environ.get('FACEGEN_OFFLINE'):
+            raise FacegenError(f"{str(ex).rstrip('.')}; it is not fetched from {url}, since FACEGEN_OFFLINE is set.") from None
         if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'): raise
     try: hub.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(url, str(hub), progress=False)
     except Exception as ex:

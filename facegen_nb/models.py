@@ -98,6 +98,8 @@ def check_embeddings(embeddings: Any, # what a user gave
     if isinstance(embeddings, Embeddings):
         require_encoder(embeddings.fingerprint, fingerprint or (dict(encoder=encoder) if encoder else None))
         embeddings = np.array(embeddings.values)
+    if isinstance(embeddings, np.ndarray) and embeddings.dtype.kind == 'f': # of another byte order, longer than double, or turned round
+        embeddings = np.array(embeddings, np.float32 if embeddings.dtype.itemsize <= 4 else np.float64)
     whose = f" of the encoder '{encoder}'" if encoder else ''
     try: e = torch.as_tensor(embeddings)
     except (TypeError, ValueError, RuntimeError): raise FacegenError(f'What was given as embeddings ({type(embeddings).__name__}) is no table of numbers; this model expects (B, {dim}), unit vectors{whose}: give a tensor, an array or rows of equal length.') from None
