@@ -729,6 +729,17 @@ class BlockEmbedder:
 def _read_ahead(work: BlockEmbedder, todo: Iterable[int]) -> Iterator: # the next block is read while one is embedded
     with ThreadPoolExecutor(1) as pool: yield from map(work, in_order(pool, work.read, todo, 1))
 
+def _bring_home(store: FaceStore, name: str) -> None:
+    "Copy what the cache folder has of a store that can be written now into the store."
+    found, own = _files(store, name), Path(store.path)/'embeddings'
+    if found[2].parent == own or not found[2].is_file(): return
+    try:
+        own.mkdir(exist_ok=True)
+        for file in found:                                             # the card is the last: it makes the embeddings whole
+            with atomic(own/file.name) as part: shutil.copyfile(file, part)
+    except OSError as ex:
+        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM): raise
+
 def embed_store(store: FaceStore, # whose pictures
                 encoder: Encoder, # with which
                 batch_size: int | None = None, # pictures at once; default as for `embed_images`
@@ -742,6 +753,7 @@ def embed_store(store: FaceStore, # whose pictures
     if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
     if not force and not _files(store, encoder.name)[2].is_file(): require_rendered(store, encoder.name)
     with locked(store.path, 'The store', wait=True):                   # a second process waits, and finds the cache
+        _bring_home(store, encoder.name)
         if not _files(store, encoder.name)[2].is_file(): _make_cache(store, encoder, batch_size, block, engine, workers, force, tell)
     return load_embeddings(store, encoder.name, encoder)
 
