@@ -81,7 +81,7 @@ class Tracker:
             while (job := self.box.get()) is not None: tracker.log(job[0](), step=job[1])
             tracker.finish()
         except BaseException as ex:
-            self.dead = f'{type(ex).__name__}: {str(ex)[:120]}'
+            self.dead = f"{type(ex).__name__}: {' '.join(str(ex).split())[:120]}"                 # one line
             print(f'The tracker failed and is left out from here on ({self.dead}).', file=sys.stderr)
     def send(self, make: Callable[[], dict[str, Any]], # makes what is sent, in the tracker's thread
              step: int # of the run
