@@ -615,7 +615,7 @@ def default_encoder(store: Any = None # the FaceStore that is to be embedded; No
     found = next((name for name, fs in files.items() if any((d/f).is_file() for d in folders for f in fs)), None)
     if found: return found
     w = weights_dir()
-    raise FacegenError(f"No recogniser of photographs is on this machine ({f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS is not set'} holds neither facenet nor EdgeFace); "
+    raise FacegenError(f"No recogniser of photographs is on this machine ({f'the folder {w} that FACEGEN_WEIGHTS names holds neither facenet nor EdgeFace' if w else 'FACEGEN_WEIGHTS is not set'}); "
                        "name one that is fetched on first use, such as --encoder edgeface_xs, or set FACEGEN_WEIGHTS to the folder with its file.")
 
 # %% ../nbs/03_encoders.ipynb #030053

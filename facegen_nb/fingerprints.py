@@ -136,7 +136,9 @@ def require_encoder(found: dict[str, Any] | None, # fingerprint of the embedding
     "Refuse embeddings of another encoder than a model's; raises `FacegenError` that names both sides."
     if not (is_fingerprint(found) and is_fingerprint(expected)): return False
     if (different := encoder_differences(found, expected)):
-        raise FacegenError(f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)} ({different}); the faces would be those of strangers: "
+        others = [d for d in different.split('; ') if not d.startswith(('weights:', 'encoder:'))]         # those two are named anyhow
+        more = f" ({'; '.join(others)})" if others else ''
+        raise FacegenError(f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be those of strangers: "
                            f"embed the images with '{expected['encoder']}', or fit an adapter (facegen_nb.robustness.fit_adapter).")
     return True
 
