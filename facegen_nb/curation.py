@@ -953,7 +953,7 @@ def found_text(
     files: dict[str, Any],  # as `count_files` gives them
 ) -> str:  # one line, or two
     "What became of the files that were found, in words."
-    reasons = '; '.join(f'{n:,} {reason}' for reason, n in files['reasons'].items() if not reason.startswith('archive in a'))
+    reasons = '; '.join(f'{n:,} x {reason}' for reason, n in files['reasons'].items() if not reason.startswith('archive in a'))
     without = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
     parts = [f"{files['with_face']:,} images with a face", without]
     if files['archives']:
