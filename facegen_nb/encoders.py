@@ -604,7 +604,7 @@ def require_rendered(store: Any, # a FaceStore
     "Refuse the encoders for rendered faces on other faces, of which they know nothing; raises `FacegenError`."
     if base_name(name) in RENDERED and not is_rendered(store):
         raise FacegenError(f"The encoder '{name}' was trained on rendered faces alone, and the store '{store.path}' holds others, which it takes for one another; "
-                           "name a recogniser of photographs, such as edgeface_xs, or force it for an experiment (--force).")
+                           "name a recogniser of photographs, such as edgeface_xs, or force it for an experiment (facegen embed --force).")
 
 def default_encoder(store: Any = None # the FaceStore that is to be embedded; None for photographs
                     ) -> str: # its name
@@ -673,6 +673,7 @@ def load_embeddings(store: FaceStore, # whose
     "Cached embeddings; raises `FacegenError` when they are missing or were made from something else."
     values, mirrored, card = _files(store, name)
     if not (values.is_file() and mirrored.is_file() and card.is_file()):
+        require_rendered(store, name)                                  # else the advice would be to make what is refused
         have = ', '.join(cached_names(store)) or 'none'
         raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
     try: found = json.loads(card.read_text(encoding='utf-8')); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
