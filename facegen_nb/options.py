@@ -64,9 +64,11 @@ def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
     "One sentence for an error of the operating system, with the path where it is known."
     reason, advice = REASONS.get(ex.errno, (ex.strerror or str(ex) or type(ex).__name__, 'see what the system says'))
     reason = ' '.join(reason.split())[:300]
-    if isinstance(ex.filename, (str, bytes, os.PathLike)):
+    full = ex.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None), errno.EROFS)
+    file = ex.filename2 if full and ex.filename2 is not None else ex.filename          # a copy names its source first
+    if isinstance(file, (str, bytes, os.PathLike)):
         # files are written under a temporary name first; the user knows the other one
-        name = re.sub(r'\.([^/\\]+)\.part-\d+|[/\\]\.part-\d+', r'\1', os.fsdecode(ex.filename))
+        name = re.sub(r'\.([^/\\]+)\.part-\d+|[/\\]\.part-\d+', r'\1', os.fsdecode(file))
         return f"'{name}' cannot be used: {reason}; {advice}."
     if not written: return f'A file cannot be used: {reason}; {advice}.'
     places = ' or '.join(f"'{place}'" for place in written)
