@@ -20,7 +20,7 @@ from .curation import cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
-from .fingerprints import Embeddings, crop_difference, crop_text, measured_frame
+from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown
 from .models import FaceModel, checkpoint_of, load_generator
 from .sources import Entry, Rejected, open_files, size_reason
 
@@ -393,6 +393,8 @@ class Studio:
              **options: Any # of the model, such as `steps`
              ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
+        if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
+            note_unknown(self.generator.fingerprint)
         values = embeddings if isinstance(embeddings, Embeddings) else np.asarray(embeddings, np.float32)
         options |= dict(n=n, seed=seed, truncation=truncation, guidance=guidance, same=same)
         return np.concatenate(list(draw_faces(self.generator, values, **options)))
