@@ -931,6 +931,7 @@ def count_files(
 ) -> dict[str, Any]:  # numbers of files
     "Numbers of files: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
     told = w.at['told']
+    lost = Counter({r: n for r, n in w.reasons.items() if not r.startswith('archive in a')})
     unread = sum(n for r, n in w.reasons.items() if r.startswith(UNREAD))
     archives = sum(n for r, n in w.reasons.items() if r.startswith('archive in a'))
     passed = sum((Counter(t.get('passed_over', {})) for t in told), Counter())
@@ -945,7 +946,7 @@ def count_files(
         endings=dict(passed.most_common()),
         archives_such_as=names[:5],
         links=dict(links),
-        reasons=dict(w.reasons.most_common(3)),
+        reasons=dict(lost.most_common(3)),
     )
 
 
@@ -953,7 +954,7 @@ def found_text(
     files: dict[str, Any],  # as `count_files` gives them
 ) -> str:  # one line, or two
     "What became of the files that were found, in words."
-    reasons = '; '.join(f'{n:,} x {reason}' for reason, n in files['reasons'].items() if not reason.startswith('archive in a'))
+    reasons = '; '.join(f'{n:,} x {reason}' for reason, n in files['reasons'].items())
     without = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
     parts = [f"{files['with_face']:,} images with a face", without]
     if files['archives']:
