@@ -137,7 +137,7 @@ class Recipe(Settings):
         if not self.name.strip() or not self.name.isprintable() or set(self.name) & set('/\\'):
             raise FacegenError(f"The setting 'name' was given as {self.name!r:.100}; a word without / and \\ was expected.")
         kind = method_of(self.method)[0]
-        if type(self) is not kind:
+        if type(self).__name__ != kind.__name__:                       # by name: a page that defines the class again, run in the same process, is no other kind
             raise FacegenError(f"The setting 'method' was given as '{self.method}', which takes the settings of {kind.__name__}, and these are {type(self).__name__}; "
                                'start from a recipe of that method.')
 
