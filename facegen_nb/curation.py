@@ -27,12 +27,12 @@ from .workers import in_order, on_ray, watched_share
 __all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH', 'FAR_BATCH',
            'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
            'cut_aligned', 'small_reason', 'cut_marked', 'check_fractions', 'person_key', 'split_keys', 'split_people',
-           'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name', 'StoreWriter', 'making',
-           'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People', 'table', 'finish_store', 'StoreFolder',
-           'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected', 'refuse',
-           'worker', 'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage', 'curate_source',
-           'count_files', 'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors', 'known_people',
-           'plot_funnel']
+           'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name', 'path_names', 'StoreWriter',
+           'making', 'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People', 'table', 'finish_store',
+           'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected',
+           'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage',
+           'curate_source', 'count_files', 'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors',
+           'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -275,7 +275,13 @@ def csv_line(values: Sequence[str] # cells
 def plain_name(name: str # of a person, a folder or a picture
                ) -> str: # the same for all ways of writing it
     "A name as it is compared: without accents' two spellings, case, and the difference of blank and underline."
-    return unicodedata.normalize('NFC', name).casefold().replace('_', ' ').strip()
+    return unicodedata.normalize('NFC', name).casefold().replace('_', ' ').replace('\\', '/').strip(' /').removeprefix('./')
+
+def path_names(path: PurePosixPath # of an image, the source's name first
+               ) -> set[str]: # the image, its folders, and their paths with and without the source's name
+    "What somebody may call an image who asks for it to be left out."
+    n = len(path.parts)
+    return {path.stem, *path.parts, *('/'.join(path.parts[a:b]) for a in (0, 1) for b in range(a + 1, n + 1))}
 
 # %% ../nbs/02_curation.ipynb #020192
 class StoreWriter(StoreFiles):
@@ -299,7 +305,7 @@ class StoreWriter(StoreFiles):
     def spared(self, c: Cropped) -> Cropped:
         "What became of an entry, without its faces where somebody asked to be left out, who is counted and named nowhere."
         path, who = PurePosixPath(c.source), c.identity or ''      # a source of the hub puts its name before a person's
-        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), c.source, path.name, path.stem, *path.parts)}):
+        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), *path_names(path))}):
             self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         return c
 
@@ -430,10 +436,12 @@ class People:
         "What was recognised in each source."
         faces, unknown, people = Counter(), Counter(), [set() for _ in self.sources]
         folders, files, lines = [set() for _ in self.sources], [FileNames() for _ in self.sources], {}
+        named = 0  # faces on images that the rule gives a person
         for row in self.w.read():
             i, who, path = row[0], self._who(row), self._inside(row)
             if self.rule.kind == 'csv':
                 self._meet_line(row, lines)
+            named += who is not None
             if who is None or row[2] != row[1]:
                 unknown[i] += 1
                 files[i].add(path)
@@ -442,7 +450,7 @@ class People:
             people[i].add(who)
             folders[i].add(PurePosixPath(path).parent)
             self.spaces.setdefault(who, set()).add(self.sources[i].people)
-        self._check_rule(faces, lines)
+        self._check_rule(named, faces, [len(p) for p in people], lines)
         report = [
             dict(source=s.name, people=len(people[i]), folders=len(folders[i]), faces=faces[i], unknown=unknown[i])
             for i, s in enumerate(self.sources)
@@ -504,19 +512,23 @@ class People:
                 'give paths.'
             )
 
-    def _check_rule(self, faces: Counter, lines: dict[str, str]) -> None:
-        "Refuse a pattern or a table that fits nothing; say which lines of a table gave no face."
-        if self.rule.kind not in ('file', 'csv'):
+    def _check_rule(self, named: int, faces: Counter, people: Sequence[int], lines: dict[str, str]) -> None:
+        "Refuse a rule that fits nothing; say which lines of a table gave no face, and where each face has its own person."
+        if self.rule.kind in ('auto', 'none'):
             return
-        if not faces.total():
+        if not named:
             example = next((self._inside(row) for row in self.w.read()), '')
-            what = (
-                f"The pattern '{self.rule.text[5:]}'"
-                if self.rule.kind == 'file'
-                else f'The table {self.rule.shown[4:]}'
-            )
+            what = {
+                'file': f"The pattern '{self.rule.text[5:]}'",
+                'csv': f"The table {self.rule.shown[4:]}, with lines such as '{next(iter(self.rule.table or ()), '')}',",
+            }.get(self.rule.kind, f"The identity rule '{self.rule.text}'")
             raise FacegenError(
                 f"{what} fits none of the images, such as '{example}'; give one that does, or --identity none."
+            )
+        if self.rule.kind in ('file', 'csv') and faces.total() == sum(people) > 4:
+            self.warnings.append(
+                f'each of {faces.total():,} faces has a person of its own by {self.rule.shown}; if that is the number '
+                'of the image and not of its person, give another column or pattern'
             )
         if self.rule.kind == 'csv' and (missing := self.rule.table.keys() - lines.keys()):
             self.warnings.append(
@@ -1006,7 +1018,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
     with output_errors(out), making(out, request, overwrite) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL')
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.without = frozenset(map(plain_name, without))
+        w.without = frozenset(map(plain_name, without)) - {''}
         w.met = {n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())}     # places, not names: what is written names nobody
         if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
@@ -1052,7 +1064,8 @@ def nothing_text(sources: Sequence, # as given
     what = ', '.join(f"'{s}'" for s in sources)
     if not counts['pictures']:
         met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'
-        return f'No picture was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files.'
+        hub = ', or hf: and the folder for parquet files' if '.parquet' in files['endings'] else ''
+        return f'No picture was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files{hub}.'
     why = '; '.join(f'{n} x {r}' for r, n in reasons.most_common(3))
     return f"None of the {counts['pictures']} pictures in {what} could be used ({why}); give other pictures or another box."
 

@@ -6,16 +6,17 @@
 from __future__ import annotations
 import csv, re, unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from .core import FacegenError, sha256, user_path
-from .sources import is_picture_name, person_name
+from .sources import ARCHIVES, is_picture_name, person_name
 
 # %% auto #0
-__all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'is_collection', 'is_session', 'Folder', 'called_after',
-           'count_image', 'Layout', 'read_layout', 'plain_path', 'read_people', 'table_beside', 'Rule', 'read_rule',
-           'name_by_file', 'name_by_table', 'name_folders', 'name_image', 'FileNames']
+__all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'UNNAMED', 'is_collection', 'is_session', 'Folder',
+           'called_after', 'count_image', 'Layout', 'read_layout', 'plain_path', 'known_person', 'read_people',
+           'table_beside', 'Rule', 'read_rule', 'name_by_file', 'name_by_table', 'name_folders', 'name_image',
+           'FileNames']
 
 # %% ../nbs/02h_people.ipynb #02h008
 COLLECTIONS = frozenset(
@@ -138,7 +139,8 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
     called = sum(f.named for f in leaves) >= 0.9 * max(1, sum(f.images for f in leaves))
     if called and leaves and not (sessions and repeated):
         return True
-    if sessions:
+    numbered = sessions and not repeated and all(name.isdecimal() and len(name) < 8 for _, name in pairs)
+    if sessions and not (numbered and len(pairs) > len(heads)):
         return False
     groups = not repeated and _guess_groups(pairs)
     taken, left = ('inner', 'outer') if groups else ('outer', 'inner')
@@ -236,17 +238,33 @@ PERSONS = (
     'subject',
     'subject_id',
     'label',
-    'id',
     'name',
     'class',
-)  # of people
+    'id',
+)  # of people, the best first
+UNNAMED = frozenset('-1 -1.0 nan none null n/a ? unknown unidentified'.split())  # words for no person
 
 
 def plain_path(
     path: str,  # as somebody wrote it
 ) -> str:  # for comparing
     "A path with forward slashes, in one Unicode form."
-    return unicodedata.normalize('NFC', path.strip().replace('\\', '/')).removeprefix('./')
+    return unicodedata.normalize('NFC', path.strip().replace('\\', '/')).removeprefix('./').lstrip('/')
+
+
+def known_person(
+    name: str,  # as a table or a file's name has it
+) -> str | None:  # None for a word that stands for no person
+    "The person that a name means: many tables write `-1` or `unknown` where nobody was recognised."
+    who = person_name(name)
+    return None if who is None or who.lower() in UNNAMED else who
+
+
+def _table_text(file: str | Path) -> str:
+    "The text of a table, without what Excel puts in front of it."
+    data = user_path(file).read_bytes()
+    text = data.decode('utf-16' if data[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig')
+    return re.sub(r'\Asep=.[\r\n]+', '', text)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
@@ -263,14 +281,14 @@ def read_people(
 ) -> dict[str, str]:  # path: person
     "Read a table of people; raises `FacegenError` for another layout, and where one path has two people."
     try:
-        text = user_path(file).read_text(encoding='utf-8-sig')
+        text = _table_text(file)
     except (OSError, UnicodeDecodeError) as e:
         raise FacegenError(
             f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); "
             "give a UTF-8 text "
             'with a path and a person in each line.'
         ) from None
-    first = text.partition('\n')[0]
+    first = next(iter(text.splitlines()), '')
     commas = max(',;\t', key=first.count)
     lines = csv.reader(text.splitlines(), delimiter=commas) if commas in first else map(str.split, text.splitlines())
     rows = [row for row in lines if any(cell.strip() for cell in row)]
@@ -283,7 +301,7 @@ def read_people(
         )
     table: dict[str, str] = {}
     for row in rows[where[2] :]:
-        if len(row) <= max(where[:2]) or not (who := person_name(row[where[1]])):
+        if len(row) <= max(where[:2]) or not (who := known_person(row[where[1]])):
             continue
         path = plain_path(row[where[0]])
         if table.setdefault(path, who) != who:
@@ -317,11 +335,23 @@ class Rule:
     pattern: re.Pattern | None = None  # of file names
     table: Mapping[str, str] | None = None  # path: person
     content: str = ''  # hash of the table
+    ends: Mapping[str, str] = field(default_factory=dict)  # last parts of a path in the table: that path; '' where two have them
 
     @property
     def shown(self) -> str:
         "As it is written into a store, without a path of this machine."
         return f"csv:{Path(self.text.partition(':')[2]).name}" if self.kind == 'csv' else self.text
+
+
+def _ends(paths: Iterable[str]) -> dict[str, str]:
+    "The ends of paths that have more than one part: of `C:/faces/Ann/1.jpg`, `faces/Ann/1.jpg` and `Ann/1.jpg`."
+    ends: dict[str, str] = {}
+    for path in paths:
+        parts = path.split('/')
+        for i in range(1, len(parts) - 1):
+            end = '/'.join(parts[i:])
+            ends[end] = '' if end in ends else path
+    return ends
 
 
 def read_rule(
@@ -337,7 +367,9 @@ def read_rule(
         )
     if kind == 'csv':
         table = read_people(value)
-        return Rule(text, kind, table=table, content=sha256(repr(sorted(table.items())).encode()))
+        return Rule(
+            text, kind, table=table, content=sha256(repr(sorted(table.items())).encode()), ends=_ends(table)
+        )
     if kind == 'file':
         try:
             pattern = re.compile(value)
@@ -361,7 +393,7 @@ def name_by_file(
     p = PurePosixPath(path)
     found = rule.pattern.match((p.parent / p.stem).as_posix() if '/' in rule.pattern.pattern else p.stem)
     who = found and (found['person'] if 'person' in rule.pattern.groupindex else found[1])
-    return person_name(who) if who else None
+    return known_person(who) if who else None
 
 
 def name_by_table(
@@ -371,7 +403,9 @@ def name_by_table(
 ) -> tuple[str, str] | None:  # person, and the line's path
     "The person that a table gives an image."
     name = PurePosixPath(path).name
-    for key in map(plain_path, (path, f'{source}/{path}', name)):
+    stem = source[: -len(end)] if (end := next((a for a in ARCHIVES if source.lower().endswith(a)), '')) else source
+    inside, *called = map(plain_path, (path, f'{source}/{path}', f'{stem}/{path}'))
+    for key in (inside, *called, *(rule.ends.get(c) for c in called), plain_path(name)):
         if key in rule.table:
             return rule.table[key], key
 

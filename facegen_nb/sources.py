@@ -451,7 +451,9 @@ class TarSource(Source):
                 self.meter.allowed = 32 << 20
                 block = tar.fileobj.read(1 << 16)
                 if not block or block.strip(b'\0'): return bool(block)
-        except Exception: return False                        # what a packed file has behind its stream is no part of the archive
+        except gzip.BadGzipFile as e:                         # what a packed file has behind its stream is no part of the archive
+            if 'Not a gzipped file' in str(e): return False
+            raise                                             # a wrong sum: a byte before it is not what it was
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
@@ -471,6 +473,13 @@ class ZipSource(Source):
         self.count = sum(not self._is_dir(m) for m in self.zip.infolist())
 
     @staticmethod
+    def _name(m: zipfile.ZipInfo) -> str:
+        "A member's name. Programs such as macOS's write UTF-8 and do not say so; Python then reads code page 437."
+        if m.flag_bits & 0x800: return m.filename
+        try: return m.filename.encode('cp437').decode('utf-8')
+        except UnicodeError: return m.filename
+
+    @staticmethod
     def _is_dir(m: zipfile.ZipInfo) -> bool: return m.filename.endswith(('/', '\\')) and not m.file_size
 
     def entries(self) -> Iterator[Entry]:
@@ -480,7 +489,7 @@ class ZipSource(Source):
     def _walk(self) -> Iterator[Entry]:
         left = unpacked_limit(self.bytes)
         self.start_count()
-        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (x[1].filename.replace('\\', '/'), x[0])):
+        for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (self._name(x[1]).replace('\\', '/'), x[0])):
             if self._is_dir(m): continue
             self.done += 1; left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
             if left < 0:
@@ -490,11 +499,12 @@ class ZipSource(Source):
             if (e := self._entry(i, m)) is not None: yield e
 
     def _entry(self, i: int, m: zipfile.ZipInfo) -> Entry | None:
-        source = f'{self.name}/{inside_name(m.filename)}'
+        name = self._name(m)
+        source = f'{self.name}/{inside_name(name)}'
         link = stat.S_ISLNK(m.external_attr >> 16)
-        if reason := unsafe_reason(m.filename) or ('link in an archive' if link else None): return Entry(source, reason=reason)
-        other = passed_over(m.filename)
-        if other != HIDDEN and m.filename.lower().endswith(ARCHIVES): return self._archive(source, 'an archive')
+        if reason := unsafe_reason(name) or ('link in an archive' if link else None): return Entry(source, reason=reason)
+        other = passed_over(name)
+        if other != HIDDEN and name.lower().endswith(ARCHIVES): return self._archive(source, 'an archive')
         if other:
             self.passed[other] += 1
             return None
