@@ -20,7 +20,7 @@ from .core import FacegenError, Later, atomic, locked, progress, user_path, writ
 from .datasheets import write_datasheet
 from .people import FileNames, Folder, Layout, Rule, count_image, name_by_file, name_by_table, name_folders, name_image, read_rule, table_beside
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
-from .sources import UNPACKED, Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, open_source, parse_source, source_names
+from .sources import UNPACKED, Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, find_file, open_source, parse_source, source_names
 from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
@@ -457,9 +457,17 @@ class People:
         ]
         for i, (r, s) in enumerate(zip(report, self.sources)):
             r['text'] = self._text(i, r)
+            if not r['faces'] + r['unknown']:
+                store = s.path and (s.path / 'store.json').is_file()
+                self.warnings.append(
+                    f'{s.name}: not one face came from this source'
+                    + ('; it is a store, whose faces `facegen export` writes as images' if store else '')
+                )
             if self.rule.kind != 'auto' or s.named or not r['unknown'] or r['faces'] > r['unknown']:
                 continue
-            if s.path and (table := table_beside(s.path)):
+            if s.path and find_file(s.path, 'identity_CelebA.txt'):
+                hint = 'identity_CelebA.txt beside the images names people: give the source as celeba: and its path'
+            elif s.path and (table := table_beside(s.path)):
                 hint = f"'{table.name}' beside the images names people: use --identity 'csv:{table.name}' with its path"
             else:
                 hint = None if r['faces'] else files[i].hint()
@@ -495,6 +503,8 @@ class People:
         elif r['people']:
             people = 'people' if r['people'] == r['folders'] else f"{r['people']:,} people"
             told.append(f"{counted(r['folders'], 'folder')} taken as {people} ({counted(r['faces'], 'face')})")
+        elif not r['unknown']:
+            told.append('no face')
         elif not s.named:
             told.append('no folder was taken as a person' + (f': {x}' if (x := self.layouts[i].reason) else ''))
         if r['unknown']:
@@ -830,7 +840,7 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
     if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES: raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
     if crop.filters.min_recognisable is not None: raise FacegenError('The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask quality.reasons of an embedded store.')
     if box is not None and crop.detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
-    if box is not None and (len(box) != 4 or min(box) < 0 or box[2] <= box[0] or abs((box[2] - box[0]) - (box[3] - box[1])) > 1e-6):
+    if box is not None and not (len(box) == 4 and min(box) >= 0 and box[2] > box[0] and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6):   # also where a number is NaN
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out/'store.json').is_file(): raise FacegenError(f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store.")
@@ -1061,6 +1071,9 @@ def nothing_text(sources: Sequence, # as given
                  files: dict[str, Any] # as `count_files` gives them
                  ) -> str: # one sentence
     "The sentence for sources without a single usable face."
+    for s in sources:
+        if (user_path(s) / 'store.json').is_file():
+            return f"'{s}' is a store already; `facegen export {s} --out FOLDER` writes its faces as images, which can be curated."
     what = ', '.join(f"'{s}'" for s in sources)
     if not counts['pictures']:
         met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'

@@ -10,20 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from .core import FacegenError, sha256, user_path
-from .sources import ARCHIVES, is_picture_name, person_name
+from .sources import ARCHIVES, is_picture_name, known_person, person_name
 
 # %% auto #0
-__all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'UNNAMED', 'is_collection', 'is_session', 'Folder',
-           'called_after', 'count_image', 'Layout', 'read_layout', 'plain_path', 'known_person', 'read_people',
-           'table_beside', 'Rule', 'read_rule', 'name_by_file', 'name_by_table', 'name_folders', 'name_image',
-           'FileNames']
+__all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'is_collection', 'is_session', 'Folder', 'called_after',
+           'count_image', 'Layout', 'read_layout', 'plain_path', 'read_people', 'table_beside', 'Rule', 'read_rule',
+           'name_by_file', 'name_by_table', 'name_folders', 'name_image', 'FileNames']
 
 # %% ../nbs/02h_people.ipynb #02h008
 COLLECTIONS = frozenset(
     '''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other
     others unsorted male female man woman men women boys girls a b unknown unlabeled unlabelled unidentified
-    distractors'''.split()
+    distractors -1 noise outliers unclustered unassigned'''.split()
 )  # folders that are no people
 PART = re.compile(r'\d+--.*|(batch|part|set|fold|split|chunk|shard|subset|group|disk|vol|volume)[-_ ]?\d+', re.I)
 SESSION = re.compile(
@@ -242,7 +241,6 @@ PERSONS = (
     'class',
     'id',
 )  # of people, the best first
-UNNAMED = frozenset('-1 -1.0 nan none null n/a ? unknown unidentified'.split())  # words for no person
 
 
 def plain_path(
@@ -250,14 +248,6 @@ def plain_path(
 ) -> str:  # for comparing
     "A path with forward slashes, in one Unicode form."
     return unicodedata.normalize('NFC', path.strip().replace('\\', '/')).removeprefix('./').lstrip('/')
-
-
-def known_person(
-    name: str,  # as a table or a file's name has it
-) -> str | None:  # None for a word that stands for no person
-    "The person that a name means: many tables write `-1` or `unknown` where nobody was recognised."
-    who = person_name(name)
-    return None if who is None or who.lower() in UNNAMED else who
 
 
 def _table_text(file: str | Path) -> str:

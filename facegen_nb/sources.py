@@ -18,16 +18,16 @@ from .core import FacegenError, atomic, sha256, user_path
 from .workers import need, portions
 
 # %% auto #0
-__all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT', 'JPEG_LIMIT',
-           'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS',
-           'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member', 'Mark', 'Entry', 'is_service', 'passed_over',
-           'is_picture_name', 'clean_name', 'inside_name', 'person_name', 'short_text', 'size_reason', 'Source',
-           'shuffle_key', 'FolderSource', 'unsafe_reason', 'Metered', 'Header', 'unpacked_limit', 'tar_entry',
-           'TarSource', 'ZipSource', 'open_files', 'Depth', 'declared_depth', 'to_8_bits', 'to_rgb', 'decode',
-           'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined', 'open_lfw', 'find_file',
-           'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'hub_columns', 'hub_data',
-           'hub_licence', 'HubSource', 'find_kaggle', 'Spec', 'parse_source', 'source_names', 'open_source', 'batches',
-           'Remote', 'digest', 'download']
+__all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'UNNAMED', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT',
+           'JPEG_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN',
+           'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member', 'Mark', 'Entry', 'is_service',
+           'passed_over', 'is_picture_name', 'clean_name', 'inside_name', 'person_name', 'known_person', 'short_text',
+           'size_reason', 'Source', 'shuffle_key', 'FolderSource', 'unsafe_reason', 'Metered', 'Header',
+           'unpacked_limit', 'tar_entry', 'TarSource', 'ZipSource', 'open_files', 'Depth', 'declared_depth',
+           'to_8_bits', 'to_rgb', 'decode', 'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined',
+           'open_lfw', 'find_file', 'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'hub_columns',
+           'hub_data', 'hub_licence', 'HubSource', 'find_kaggle', 'Spec', 'parse_source', 'source_names', 'open_source',
+           'batches', 'Remote', 'digest', 'download']
 
 # %% ../nbs/02c_sources.ipynb #020010
 FILE_LIMIT = 64 << 20 # bytes: a larger file is not read
@@ -114,6 +114,7 @@ SERVICE = frozenset(
         'system volume information',
     )
 )  # folders that programs make for themselves
+UNNAMED = frozenset('-1 -1.0 nan none null n/a ? unknown unidentified'.split())  # words for no person
 HIDDEN = 'hidden or made by a program'  # what is counted under these words
 
 
@@ -169,6 +170,14 @@ def person_name(
 ) -> str | None:  # None where nothing is left of it
     "The name of a person, the same for both spellings of accents, without white space around it."
     return unicodedata.normalize('NFC', clean_name(str(name))).strip() or None
+
+
+def known_person(
+    name: Any,  # as a table, a file's name or a data set has it
+) -> str | None:  # None for a word that stands for no person
+    "The person that a name means: many tables write `-1` or `unknown` where nobody was recognised."
+    who = person_name(name)
+    return None if who is None or who.lower() in UNNAMED else who
 
 
 def short_text(
@@ -251,6 +260,9 @@ def shuffle_key(seed: int, # of the order
     return hashlib.blake2b(f'{seed}:{name}'.encode('utf-8', 'replace'), digest_size=8).digest(), name
 
 # %% ../nbs/02c_sources.ipynb #020026
+_OWN_WORK = re.compile(r'\..+\.(part|lock|lock\.json)')  # a store that is being made in the folder that is read
+
+
 class FolderSource(Source):
     "All images below a folder, in sorted order."
 
@@ -271,7 +283,7 @@ class FolderSource(Source):
         for folder, dirs, files in os.walk(self.path, onerror=self.shut.append, followlinks=True):
             dirs[:] = [d for d in sorted(dirs) if self._enters(Path(folder), d)]
             below = Path(folder).relative_to(self.path).as_posix()
-            for f in sorted(files):
+            for f in sorted(f for f in files if not _OWN_WORK.fullmatch(f)):
                 yield f if below == '.' else f'{below}/{f}'
 
     def _new_folder(self, folder: Path) -> bool:
@@ -286,6 +298,8 @@ class FolderSource(Source):
     def _enters(self, folder: Path, name: str) -> bool:
         "Whether a folder is walked; counts what is left out."
         path = folder / name
+        if _OWN_WORK.fullmatch(name):
+            return False
         if is_service(name):
             hidden = sum(len(files) for _, _, files in os.walk(path))
             self.passed[HIDDEN] += hidden
@@ -1087,7 +1101,7 @@ class HubSource(Source):
                 except Exception as e: raise FacegenError(f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done} ({type(e).__name__}: {short_text(e)}); run the same command again to go on, or get the data anew.") from None
                 self.done += 1
                 who = row[person] if person else None
-                who = None if who is None or who == -1 else person_name(names[who] if names else who)
+                who = None if who is None or who == -1 else known_person(names[who] if names else who)
                 yield Entry(f'{self.name}/{split}/{i:08d}', data, reason, None if who is None else f'{self.label}-{who}', None, PARTS_GIVEN.get(split))
         self.count = self.done
 
