@@ -22,7 +22,8 @@ COLLECTIONS = frozenset(
     '''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other
     others unsorted male female man woman men women boys girls a b unknown unlabeled unlabelled unidentified
-    distractors -1 noise outliers unclustered unassigned'''.split()
+    distractors -1 noise outliers unclustered unassigned
+    gallery probe query enrolment enrollment raw aligned cropped original originals hr lr hq lq'''.split()
 )  # folders that are no people
 PART = re.compile(r'\d+--.*|(batch|part|set|fold|split|chunk|shard|subset|group|disk|vol|volume)[-_ ]?\d+', re.I)
 SESSION = re.compile(
@@ -122,12 +123,27 @@ def _guess_groups(pairs: Sequence[tuple[str, str]]) -> bool:
     return len(inner) > len(outer) ** 2
 
 
+def _doubtful_heads(inner: Mapping[str, Sequence[str]], empty: set[str]) -> list[str]:
+    "A sentence where a folder without images of its own holds several folders, and lies among people."
+    held = {h: sorted({r[1] for r in inner.values() if r[0] == h and not is_session(r[1])}) for h in sorted(empty)}
+    doubtful = [f'{h}/{names[0]}' for h, names in held.items() if len(names) > 1]
+    if not doubtful:
+        return []
+    return [
+        f'folders such as {_some(doubtful)} lie deeper than those of other people: the outer folder was taken as one '
+        'person; if each folder with images is a person, use --identity folder'
+    ]
+
+
 def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout) -> bool:
     "Whether the folders of the outer layer hold people, and are no people themselves."
     inner = {f: r for f, r in rest.items() if len(r) > 1 and not is_collection(r[1])}
     heads = {r[0] for r in rest.values() if r}
     holding = {r[0] for r in rest.values() if len(r) == 1}
-    if not inner or 2 * len(holding) > len(heads):
+    if not inner:
+        return False
+    if 2 * len(holding) > len(heads):
+        layout.warnings += _doubtful_heads(inner, heads - holding)
         return False
     pairs = sorted({(r[0], r[1]) for r in inner.values()})
     repeated = max(Counter(name for _, name in pairs).values()) > 1
@@ -140,6 +156,12 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
         return True
     numbered = sessions and not repeated and all(name.isdecimal() and len(name) < 8 for _, name in pairs)
     if sessions and not (numbered and len(pairs) > len(heads)):
+        names = {name for _, name in pairs}
+        if all(map(str.isdecimal, names)) and len(names) > 2 * len(heads) and not _sound_like_people(sorted(heads)):
+            layout.warnings.append(
+                f"numbered folders lie in few folders, such as '{pairs[0][0]}/{pairs[0][1]}': the outer ones were taken "
+                'as people; if the inner ones are, use --identity folder'
+            )
         return False
     groups = not repeated and _guess_groups(pairs)
     taken, left = ('inner', 'outer') if groups else ('outer', 'inner')
