@@ -237,8 +237,10 @@ def save_card(run: str | Path, # a run folder
               store: Any = None, # as for `model_card`
               license: str = 'apache-2.0' # of the weights
               ) -> Path: # RUN/README.md
-    "Write the card of a run beside it, whole or not at all."
-    text = model_card(run, result, store, license); path = Path(run)/'README.md'
+    "Write the card of a run beside it, whole or not at all; a README.md that is no card of facegen_nb is refused."
+    text, path = model_card(run, result, store, license), Path(run)/'README.md'
+    if path.is_file() and b'\nlibrary_name: facegen_nb' not in path.read_bytes()[:4096]:
+        raise FacegenError(f"'{path}' is no model card of facegen_nb, so it is not written over; move it away or rename it.")
     with atomic(path) as f: f.write_text(text, encoding='utf-8')
     return path
 

@@ -4,7 +4,7 @@
 
 # %% ../nbs/02_curation.ipynb #020004
 from __future__ import annotations
-import contextlib, csv, hashlib, io, json, os, pickle, re, shutil, struct, unicodedata, warnings
+import contextlib, csv, errno, hashlib, io, json, os, pickle, re, shutil, struct, unicodedata, warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -1087,7 +1087,10 @@ def output_errors(out: Path # the store's folder
                   ) -> Iterator[None]:
     "Turn a full disk or a folder without permission into one sentence."
     try: yield
-    except OSError as e: raise FacegenError(f"The store could not be written to '{out}': {e.strerror or e}; free some space and start again (it goes on where it stood), or choose another folder.") from None
+    except OSError as ex:
+        full = ex.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = 'free some space and start again (it goes on where it stood), or choose' if full else 'choose'
+        raise FacegenError(f"The store could not be written to '{out}': {ex.strerror or ex}; {what} another folder.") from None
 
 # %% ../nbs/02_curation.ipynb #020194
 def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 import typer
 from typer.core import TyperGroup
-from .core import FacegenError, home_dir, user_path
+from .core import FacegenError, check_writable, home_dir, user_path
 
 # %% auto #0
 __all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE',
@@ -170,6 +170,7 @@ class PathKind:
         if found and self.expected not in (found, 'path'):
             raise FacegenError(f"'{text}' is a {found}; a {self.expected} was expected: give another path.")
         if self.written and not found: _refuse_file_above(path)
+        if self.written and self.expected == 'file': check_writable(path.parent)      # it is written after the work
         if found == 'file' and self.endings and path.suffix.lower() not in self.endings:
             raise FacegenError(f"'{text}' is there already and is not called {' or '.join(self.endings)}, so it would be lost; "
                                'choose another name for what is written.')
