@@ -540,11 +540,17 @@ class People:
                 f'each of {faces.total():,} faces has a person of its own by {self.rule.shown}; if that is the number '
                 'of the image and not of its person, give another column or pattern'
             )
-        if self.rule.kind == 'csv' and (missing := self.rule.table.keys() - lines.keys()):
+        missing = self.rule.table.keys() - lines.keys() if self.rule.kind == 'csv' else set()
+        if missing := {line for line in missing if not self._is_spared(line)}:
             self.warnings.append(
                 f'{len(missing):,} lines of {self.rule.shown[4:]} name images that gave no face, '
                 f"such as '{min(missing)}'"
             )
+
+    def _is_spared(self, line: str) -> bool:
+        "Whether a line of the table is of somebody who asked to be left out, and is named nowhere."
+        names = {self.rule.table[line], *path_names(PurePosixPath(line)), *(f'{s.name}/{line}' for s in self.sources)}
+        return bool(self.w.without & set(map(plain_name, names)))
 
     def rows(self) -> Iterator[tuple[list, str | None, str]]:
         "Every row with its identity and with its key: faces with equal keys stand on one side of the split."
