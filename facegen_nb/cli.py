@@ -408,8 +408,12 @@ def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are
     known = require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{file}'")
     e = models.check_embeddings(found.values, g.embed_dim, g.encoder)
     if not known and is_fingerprint(g.fingerprint):
-        told = unknown_text(g.fingerprint, f"the embeddings in '{file}'")
-        print(f"{told} (no fingerprint {fingerprint_file(file).name} lies beside them).", file=sys.stderr)
+        told, beside = unknown_text(g.fingerprint, f"the embeddings in '{file}'"), fingerprint_file(file)
+        why = f'{beside.name} beside them does not name an encoder and its weights' if beside.is_file() else f'no fingerprint {beside.name} lies beside them'
+        print(f'{told} ({why}).', file=sys.stderr)
+    elif not known:
+        print(f"The model does not say which encoder it was trained with, so whether the embeddings in '{file}' are right for it "
+              'cannot be checked; those of another encoder give faces of strangers.', file=sys.stderr)
     if other_crop := crop_difference(found.fingerprint, g.fingerprint): print(other_crop, file=sys.stderr)
     return e
 

@@ -140,7 +140,7 @@ def require_encoder(found: dict[str, Any] | None, # fingerprint of the embedding
         more = f" ({'; '.join(others)})" if others else ''
         raise FacegenError(f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be those of strangers: "
                            f"embed the images with '{expected['encoder']}', or fit an adapter (facegen_nb.robustness.fit_adapter).")
-    return True
+    return bool(found.get('weights') or not expected.get('weights'))        # a name alone does not tell which weights
 
 def require_store(embeddings: Any, # Embeddings, or an array of which nothing is known
                   store: Any, # a FaceStore

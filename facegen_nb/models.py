@@ -184,6 +184,11 @@ def fill_network(net: nn.Module, # changed in place
     if fault: raise FacegenError(f"The file '{file}' {fault}; {what} was expected: get it anew, or name another one.")
     broken = next((k for k, v in found.items() if v.is_floating_point() and not v.isfinite().all()), None)
     if broken: raise FacegenError(f"The file '{file}' holds NaN or infinite numbers ('{broken}'); {what} was expected: get it anew.")
+    kinds = net.state_dict()
+    whole = next((k for k, v in found.items() if kinds[k].is_floating_point() and not v.is_floating_point()), None)
+    if whole:
+        raise FacegenError(f"The file '{file}' holds whole numbers ({str(found[whole].dtype).removeprefix('torch.')}) in '{whole}', "
+                           f"where floating-point numbers were expected; {what} was expected: get it in half precision or float32.")
     net.load_state_dict(found)
     return net.eval()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 import glob
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,7 +23,7 @@ from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
 from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown
 from .models import FaceModel, checkpoint_of, load_generator
-from .sources import Entry, Rejected, open_files, size_reason
+from .sources import HIDDEN, Entry, Rejected, open_files, size_reason
 
 # %% auto #0
 __all__ = ['SMALLEST_CROP', 'ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images',
@@ -107,9 +108,18 @@ def _open_path(path: Path, # where images are
         inside = entry.source.removeprefix('images/')
         entry.source = f'{name}/{inside}' if name else inside
         yield entry
+    _say_passed(path, source.passed)
     if source.damage:
         raise FacegenError(f"The archive '{path.name}' cannot be read to its end ({source.damage}); get it anew, "
                            'or unpack what can be read and give the folder.')
+
+def _say_passed(path: Path, passed: Counter) -> None:
+    "Log how many files of a folder or an archive were taken for no images."
+    passed = Counter(dict(passed, **{HIDDEN: 0}))
+    if passed.total():
+        kinds = ', '.join(f'{n:,} {ending}' for ending, n in passed.most_common(6) if n)
+        logging.getLogger('facegen_nb').warning(
+            f"Files in '{path}' that were not read, since their names do not end as those of images: {kinds}.")
 
 def _is_archive(path: Path) -> bool:
     "Whether a file is a zip or tar archive by its first bytes, or by its name where these say nothing."
@@ -143,9 +153,29 @@ def decode_image(entry: Entry # as `open_images` gives it
     return decoded
 
 # %% ../nbs/04b_studio.ipynb #040213
+_SURE = .998 # confidence of MTCNN in a face that is upright
+_TURNS = {1: 'lies on its side; turn the image by 90 degrees, counter-clockwise', 2: 'is upside down; turn the image',
+         3: 'lies on its side; turn the image by 90 degrees, clockwise'} # by quarter turns to the left
+
+def _turned_reason(image: np.ndarray, # uint8 (H,W,3)
+                  found: Found, # its faces
+                  detector: Callable # gives `detection.Found` for a list of arrays
+                  ) -> str: # empty where the image is upright
+    "Why a face is not taken that a detector is much surer of after turning the image."
+    doubt = 1 - float(found.confidences.max()) if len(found) else 1.
+    if doubt <= 1 - _SURE:
+        return ''
+    others = {turn: detector([np.ascontiguousarray(np.rot90(image, turn))])[0] for turn in _TURNS}
+    doubts = {turn: 1 - float(f.confidences.max()) for turn, f in others.items() if len(f)}
+    best = min(doubts, key=doubts.get, default=None)
+    sure = best is not None and doubts[best] < min(1 - _SURE, doubt / 5)
+    return f'the face {_TURNS[best]}' if sure else ''
+
 def _detected(image: np.ndarray, scale: float, detector: Callable, frame: str, faces: str) -> tuple[list[tuple], bool]:
     "Crop and box of the wanted faces of one image, the largest first, and whether others were left out."
     found: Found = detector([image])[0]
+    if turned := _turned_reason(image, found, detector):
+        raise Rejected(turned)
     if not len(found):
         raise Rejected(NO_FACE)
     order = np.argsort(-(found.boxes[:, 2:] - found.boxes[:, :2]).prod(1), kind='stable')
@@ -213,7 +243,8 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
     if reason == NO_FACE:
         return (f'No face was found {where}; give an image with a face that looks at the camera, or say that '
                 'an image is a face crop already (cropped, or --cropped of the command).')
-    advice = '' if reason.endswith(_OTHER_MODEL) else '; give another image'
+    advised = reason.endswith(_OTHER_MODEL) or 'turn the image' in reason
+    advice = '' if advised else '; give another image'
     return f'No face could be taken from {where.removeprefix("in ")}: {reason}{advice}.'
 
 _OTHER_MODEL = ('the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, '
