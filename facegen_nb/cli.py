@@ -244,6 +244,10 @@ def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A sto
     if out is not None: write_json(out, audit)
 
 # %% ../nbs/10_cli.ipynb #100019
+def _parts_text(store: FaceStore) -> str: # such as "38 train, 1 validation, 1 test (content 90cf46d54b1a0766)"
+    "How many faces each part of a store has, and its content hash."
+    return ', '.join(f'{len(store.indices(part)):,} {part}' for part in ('train', 'validation', 'test')) + f' (content {store.hash})'
+
 @command
 def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`; its split is replaced.')],
           limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = .5,
@@ -261,13 +265,15 @@ def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
     """
     finite_option(limit, '--limit')
     s, shares = FaceStore(store), numbers(fractions, 3, '--fractions')
+    before = _parts_text(s)                 # the table is replaced below
     if restore is not None: new = splits.restore_split(s, restore)
     else: new = splits.split_store(s, pick_embeddings(s, encoder, weights, device), limit, shares, seed, drop, most_dropped=most_dropped)
     report, number = new.meta.get('split_by'), max(splits.earlier_splits(new))
     if report:
         print(f"{report['clusters']:,} clusters; " + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items()) + '; copies: ' + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored')))
         print('largest cosine between two parts: ' + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items()))
-    for words, which in (('now', new), ('before', s)): print(f"{words}: {', '.join(f'{len(which.indices(k)):,} {k}' for k in ('train', 'validation', 'test'))} (content {which.hash})")
+    print(f'now: {_parts_text(new)}')
+    print(f'before: {before}')
     print(f'the split before is kept; it comes back with: facegen split {store} --restore {number}')
 
 # %% ../nbs/10_cli.ipynb #1000h4
