@@ -941,6 +941,7 @@ def curate_source(
                 archives=len(src.archives),
                 archives_such_as=src.archives[:5],
                 links=dict(src.links),
+                damage=src.damage,
             ).items()
             if v
         }
@@ -1049,6 +1050,7 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
             w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], told])
         if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons, count_files(w)))
         people = People(w, [source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))], rule, same_people)
+        people.warnings += [f"{t['name']}: {t['damage']}" for t in w.at['told'] if 'damage' in t]
         if lost := [n for n in without if plain_name(n) not in w.met]:
             people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
         finish_store(w, people, split, seed, dict(
