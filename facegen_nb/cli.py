@@ -404,7 +404,7 @@ def pick_generator(run: Path | None, # a run folder
     if run is not None:
         if not (found := models.checkpoint_of(run)).is_dir(): raise FacegenError(f"The folder '{run}' holds no finished checkpoint (checkpoints/last); train first, or give --checkpoint.")
         checkpoint = str(found)
-    return models.load_generator(checkpoint, pick_device(device))
+    return models.load_generator(studio.model_of(checkpoint), pick_device(device))
 
 def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are the right ones
                    file: Path # a .npy file

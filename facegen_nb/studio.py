@@ -21,7 +21,7 @@ from .curation import cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
-from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown
+from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown, require_encoder
 from .models import FaceModel, checkpoint_of, load_generator
 from .sources import HIDDEN, Entry, Rejected, open_files, size_reason
 
@@ -305,7 +305,7 @@ def check_number(value: Any, # what was given
                  ) -> int: # the same
     "A whole number in a range; raises `FacegenError` for anything else."
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    whole = number and np.isfinite(value) and int(value) == value
+    whole = number and (isinstance(value, int) or np.isfinite(value) and int(value) == value)
     if not whole or not least <= value <= most:
         raise FacegenError(f'{name}={value} was given; a whole number from {least} to {most:,} was expected.')
     return int(value)
@@ -352,6 +352,7 @@ class Studio:
         if generator.encoder != encoder.name:
             raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' "
                                "was given; give that encoder.")
+        require_encoder(encoder.fingerprint, generator.fingerprint, "The studio's embeddings")
         self.generator, self.encoder = generator, encoder
         self.crop_of_training = training_crop(generator.fingerprint, frame)
         self._detectors: dict[str, FaceDetector] = {}
@@ -426,7 +427,7 @@ class Studio:
         "Faces of embeddings."
         if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
             note_unknown(self.generator.fingerprint)
-        values = embeddings if isinstance(embeddings, Embeddings) else np.asarray(embeddings, np.float32)
+        values = embeddings if isinstance(embeddings, Embeddings) else np.atleast_2d(np.asarray(embeddings, np.float32))
         options |= dict(n=n, seed=seed, truncation=truncation, guidance=guidance, same=same)
         return np.concatenate(list(draw_faces(self.generator, values, **options)))
 
