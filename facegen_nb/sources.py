@@ -838,10 +838,25 @@ class Labelled(Source):
         self.base.shuffle(seed)
         return super().shuffle(seed)
 
-    passed = property(lambda self: self.base.passed, doc='Files met that are no candidates, by their ending.')
-    archives = property(lambda self: self.base.archives, doc='Archives inside the source.')
-    links = property(lambda self: self.base.links, doc='Links to folders, by what became of them.')
-    damage = property(lambda self: self.base.damage, doc='Why reading stopped before the end.')
+    @property
+    def passed(self) -> Counter:
+        "Files met that are no candidates, by their ending."
+        return self.base.passed
+
+    @property
+    def archives(self) -> list[str]:
+        "Archives inside the source."
+        return self.base.archives
+
+    @property
+    def links(self) -> Counter:
+        "Links to folders, by what became of them."
+        return self.base.links
+
+    @property
+    def damage(self) -> str | None:
+        "Why reading stopped before the end."
+        return self.base.damage
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
