@@ -364,7 +364,9 @@ def every_part(s: Subject, # what is measured
 def about_run(run: Path, # a run folder, or a released model
               store: Any # the FaceStore that it should have been trained on
               ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
-    "What a run says of itself; raises `FacegenError` where it is not whole, or was trained on another store."
+    "What a run says of itself; raises `FacegenError` where it is missing or not whole, or was trained on another store."
+    if not run.is_dir():
+        raise FacegenError(f"There is no run '{run}'; give the folder of a run that was trained, or of a released model.")
     try:
         about, environment = (json.loads(f.read_text(encoding='utf-8')) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
         if not (isinstance(about, dict) and isinstance(environment, dict)): raise ValueError('about.json or environment.json holds a list')
