@@ -173,11 +173,15 @@ def reading_loss(raw: Tensor, # (B,OUTPUTS) as `Reader.raw` gives it
     return total / len(IDENTITY_FACTORS)
 
 # %% ../nbs/07d_factors.ipynb #070022
+def _reader_dtype(device: torch.device) -> torch.dtype:
+    "On a CPU always float32: a reader is an instrument, and what it reads must not depend on which number type is fast there."
+    return torch.float32 if device.type == 'cpu' else pick_dtype(device)
+
 def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings, epochs: int, rng: torch.Generator, device: torch.device, name: str, tell: Callable[[str], None]) -> None:
     batch = min(s.batch, s.faces); steps = max(1, s.faces // batch)
     opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=.03)
     plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=.2)
-    scaler = torch.amp.GradScaler(device.type, enabled=pick_dtype(device) == torch.float16)          # gradients in fp16 would vanish
+    scaler = torch.amp.GradScaler(device.type, enabled=_reader_dtype(device) == torch.float16)          # gradients in fp16 would vanish
     for epoch in range(epochs):
         total = 0.
         for i in progress(torch.randperm(s.faces, generator=rng)[:steps * batch].view(steps, batch)):
@@ -195,7 +199,7 @@ def train_reader(settings: ReaderSettings, # how
                  tell: Callable[[str], None] = lambda s: None # gets one line an epoch
                  ) -> Reader: # trained, in eval mode
     "Draw people, find their pose, straighten them, and learn to read."
-    s, device = settings, torch.device(device); rng = torch.Generator().manual_seed(s.seed); dtype = pick_dtype(device)
+    s, device = settings, torch.device(device); rng = torch.Generator().manual_seed(s.seed); dtype = _reader_dtype(device)
     if s.faces < 2: raise FacegenError(f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.')
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():
