@@ -14,10 +14,11 @@ from PIL import Image
 # %% auto #0
 __all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir', 'weights_dir',
            'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda',
-           'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype', 'autocast',
-           'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory', 'peak_memory', 'atomic', 'write_json',
-           'FolderInUse', 'locked', 'check_writable', 'optional', 'earlier_output', 'output_folder', 'sha256',
-           'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
+           'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype',
+           'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory',
+           'peak_memory', 'atomic', 'write_json', 'FolderInUse', 'locked', 'check_writable', 'optional',
+           'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
+           'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -272,6 +273,14 @@ def pick_dtype(device: torch.device | str, # where the work is done
     if precision != 'auto': raise FacegenError(f"Unknown precision '{precision}'; use one of auto, {', '.join(names)}.")
     if kind == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
     return _cpu_half() if kind == 'cpu' else torch.float32
+
+def exact_dtype(device: torch.device | str # where the work is done
+                ) -> torch.dtype: # the type for autocast; float32 means no autocast
+    """The number type in which a measuring network learns: float32 on every CPU, else as `pick_dtype`.
+
+    What it measures must not depend on which number type is fast on a machine.
+    """
+    return torch.float32 if torch.device(device).type == 'cpu' else pick_dtype(device)
 
 # %% ../nbs/00_core.ipynb #000027
 def autocast(device: torch.device | str, # where the work is done

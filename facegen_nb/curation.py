@@ -755,10 +755,12 @@ def gathered(items: Iterable[tuple[int, Any]], # decoded pictures and reasons
 def cut_found(e: Entry, # the picture's
               decoded: Any, # (picture, scale), or the reason why there is none
               found: Any, # `detection.Found`, or None without a picture
-              crop: Crop # what is wanted
+              crop: Crop, # what is wanted
+              turned: str = '' # why the image is not upright, as `detection.turned_reason` says it
               ) -> Cropped:
     "The wanted ones of a picture's faces."
     if isinstance(decoded, str): return Cropped(e.source, [], [(e.source, decoded)], False)
+    if turned: return Cropped(e.source, [], [(e.source, turned)])
     (im, k), n = decoded, len(found)
     if not n: return Cropped(e.source, [], [(e.source, 'no face found')])
     which = range(n) if crop.faces == 'all' else [detection.main_face(found, im.shape)]
@@ -781,8 +783,12 @@ def crop_detected(entries: Sequence[Entry], # a batch
     out: list[Any] = [None] * len(entries)
     for batch in gathered(in_order(pool, decode_entry, enumerate(entries), ahead, lambda x: x[1].held)):
         pictures = [d for _, d in batch if not isinstance(d, str)]; found = iter(detector([im for im, _ in pictures]))
-        todo = [(i, d, None if isinstance(d, str) else next(found)) for i, d in batch]
-        for (i, _, _), c in zip(todo, pool.map(lambda x: cut_found(entries[x[0]], x[1], x[2], crop), todo)): out[i] = c
+        todo = []
+        for i, d in batch:
+            faces = None if isinstance(d, str) else next(found)
+            turned = '' if faces is None else detection.turned_reason(d[0], faces, detector)
+            todo.append((entries[i], d, faces, crop, turned))
+        for (i, _), c in zip(batch, pool.map(lambda x: cut_found(*x), todo)): out[i] = c
     return out
 
 # %% ../nbs/02_curation.ipynb #020066

@@ -5,7 +5,7 @@
 # %% ../nbs/02a_detection.ipynb #020004
 from __future__ import annotations
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -19,8 +19,8 @@ from .sources import Rejected, decode
 # %% auto #0
 __all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'nobody', 'main_face', 'mtcnn_nets',
            'search_sizes', 'Work', 'shrunk', 'work_batches', 'octaves_of', 'levels_of', 'to_net', 'squares', 'propose',
-           'look', 'in_chunks', 'refined', 'distinct', 'FaceDetector', 'draw_found', 'similarity', 'frames', 'warp',
-           'align']
+           'look', 'in_chunks', 'refined', 'distinct', 'FaceDetector', 'draw_found', 'turned_reason', 'similarity',
+           'frames', 'warp', 'align']
 
 # %% ../nbs/02a_detection.ipynb #020012
 def picture(
@@ -284,6 +284,25 @@ def draw_found(image: np.ndarray, # uint8 (H,W,3)
         d.rectangle(box, outline=(255, 210, 0), width=2); r = max(1.5, (box[2] - box[0]) / 40)
         for x, y in points.tolist(): d.ellipse((x - r, y - r, x + r, y + r), fill=(255, 60, 60))
     return im
+
+# %% ../nbs/02a_detection.ipynb #020081
+_SURE = .998 # confidence of MTCNN in a face that is upright
+_TURNS = {1: 'lies on its side; turn the image by 90 degrees, counter-clockwise', 2: 'is upside down; turn the image',
+         3: 'lies on its side; turn the image by 90 degrees, clockwise'} # by quarter turns to the left
+
+def turned_reason(image: np.ndarray, # uint8 (H,W,3)
+                  found: Found, # its faces
+                  detector: Callable # a `FaceDetector`
+                  ) -> str: # empty where the image is upright
+    "Why a face is not taken that a detector is much surer of after turning the image."
+    doubt = 1 - float(found.confidences.max()) if len(found) else 1.
+    if doubt <= 1 - _SURE:
+        return ''
+    others = {turn: detector([np.ascontiguousarray(np.rot90(image, turn))])[0] for turn in _TURNS}
+    doubts = {turn: 1 - float(f.confidences.max()) for turn, f in others.items() if len(f)}
+    best = min(doubts, key=doubts.get, default=None)
+    sure = best is not None and doubts[best] < min(1 - _SURE, doubt / 5)
+    return f'the face {_TURNS[best]}' if sure else ''
 
 # %% ../nbs/02a_detection.ipynb #020051
 TEMPLATES = dict( # left eye, right eye, nose, left and right corner of the mouth, in sides of the crop

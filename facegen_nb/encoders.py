@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, pick_device, pick_dtype, progress, say_once, seed_everything,
+from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, exact_dtype, pick_device, progress, say_once, seed_everything,
                              sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
@@ -453,7 +453,7 @@ def train_small_encoder(settings: RenderedSettings, # how
     rng = torch.Generator().manual_seed(s.seed)
     with torch.random.fork_rng():
         torch.manual_seed(s.seed); net = SmallEncoder(s.dim, s.width).to(device, memory_format=layout(device)); w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
-    batch, dtype = 128, pick_dtype(device); steps = s.epochs * (n // batch)
+    batch, dtype = 128, exact_dtype(device); steps = s.epochs * (n // batch)
     opt = torch.optim.AdamW([*net.parameters(), w], lr=2e-3, weight_decay=1e-2)
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps)
     scaler = torch.amp.GradScaler(torch.device(device).type, enabled=dtype == torch.float16)         # gradients in fp16 would vanish

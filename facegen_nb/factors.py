@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, layout, own_file, pick_device, pick_dtype, progress, sha256, to_float, to_uint8, locked
+from .core import FacegenError, atomic, autocast, layout, own_file, exact_dtype, pick_device, progress, sha256, to_float, to_uint8, locked
 from .curation import FaceStore
 from .encoders import read_weights
 from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
@@ -173,15 +173,11 @@ def reading_loss(raw: Tensor, # (B,OUTPUTS) as `Reader.raw` gives it
     return total / len(IDENTITY_FACTORS)
 
 # %% ../nbs/07d_factors.ipynb #070022
-def _reader_dtype(device: torch.device) -> torch.dtype:
-    "On a CPU always float32: a reader is an instrument, and what it reads must not depend on which number type is fast there."
-    return torch.float32 if device.type == 'cpu' else pick_dtype(device)
-
 def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings, epochs: int, rng: torch.Generator, device: torch.device, name: str, tell: Callable[[str], None]) -> None:
     batch = min(s.batch, s.faces); steps = max(1, s.faces // batch)
     opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=.03)
     plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=.2)
-    scaler = torch.amp.GradScaler(device.type, enabled=_reader_dtype(device) == torch.float16)          # gradients in fp16 would vanish
+    scaler = torch.amp.GradScaler(device.type, enabled=exact_dtype(device) == torch.float16)          # gradients in fp16 would vanish
     for epoch in range(epochs):
         total = 0.
         for i in progress(torch.randperm(s.faces, generator=rng)[:steps * batch].view(steps, batch)):
@@ -199,7 +195,7 @@ def train_reader(settings: ReaderSettings, # how
                  tell: Callable[[str], None] = lambda s: None # gets one line an epoch
                  ) -> Reader: # trained, in eval mode
     "Draw people, find their pose, straighten them, and learn to read."
-    s, device = settings, torch.device(device); rng = torch.Generator().manual_seed(s.seed); dtype = _reader_dtype(device)
+    s, device = settings, torch.device(device); rng = torch.Generator().manual_seed(s.seed); dtype = exact_dtype(device)
     if s.faces < 2: raise FacegenError(f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.')
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():

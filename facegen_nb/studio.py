@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from .core import FacegenError, pick_device, to_float, to_uint8, user_path
 from .curation import cut_aligned, cut_box, decode_entry
-from .detection import FRAMES, FaceDetector, Found
+from .detection import FRAMES, FaceDetector, Found, turned_reason
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
 from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown, require_encoder
@@ -153,28 +153,11 @@ def decode_image(entry: Entry # as `open_images` gives it
     return decoded
 
 # %% ../nbs/04b_studio.ipynb #040213
-_SURE = .998 # confidence of MTCNN in a face that is upright
-_TURNS = {1: 'lies on its side; turn the image by 90 degrees, counter-clockwise', 2: 'is upside down; turn the image',
-         3: 'lies on its side; turn the image by 90 degrees, clockwise'} # by quarter turns to the left
-
-def _turned_reason(image: np.ndarray, # uint8 (H,W,3)
-                  found: Found, # its faces
-                  detector: Callable # gives `detection.Found` for a list of arrays
-                  ) -> str: # empty where the image is upright
-    "Why a face is not taken that a detector is much surer of after turning the image."
-    doubt = 1 - float(found.confidences.max()) if len(found) else 1.
-    if doubt <= 1 - _SURE:
-        return ''
-    others = {turn: detector([np.ascontiguousarray(np.rot90(image, turn))])[0] for turn in _TURNS}
-    doubts = {turn: 1 - float(f.confidences.max()) for turn, f in others.items() if len(f)}
-    best = min(doubts, key=doubts.get, default=None)
-    sure = best is not None and doubts[best] < min(1 - _SURE, doubt / 5)
-    return f'the face {_TURNS[best]}' if sure else ''
-
 def _detected(image: np.ndarray, scale: float, detector: Callable, frame: str, faces: str) -> tuple[list[tuple], bool]:
     "Crop and box of the wanted faces of one image, the largest first, and whether others were left out."
     found: Found = detector([image])[0]
-    if turned := _turned_reason(image, found, detector):
+    turned = turned_reason(image, found, detector)
+    if turned:
         raise Rejected(turned)
     if not len(found):
         raise Rejected(NO_FACE)
