@@ -26,7 +26,7 @@ from .fingerprints import crop_difference, fingerprint_file, is_fingerprint, rea
 from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
                                 prepare_process, seed_option)
-from .reports import compare_text, gather_seeds, html_report, load_runs, print_table, save_result
+from .reports import check_metrics, compare_text, gather_seeds, html_report, load_runs, print_table, save_result
 from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 
 # %% ../nbs/10_cli.ipynb #100008
@@ -545,7 +545,12 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
 
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    finite_option(guidance, '--guidance'); asked, s, j, results = read_parts(parts), FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
+    finite_option(guidance, '--guidance')
+    asked = read_parts(parts)
+    if Path(judge).suffix.lower() not in encoders.WEIGHT_FILES:             # a file is named after its weights
+        check_metrics(metrics, evaluation.metric_names(judge, asked))
+    s, j, results = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
+    check_metrics(metrics, evaluation.metric_names(j.name, asked))
     runs = [run, *(beside or [])]
     for r in runs: evaluation.check_run(r, s, j, split, force)              # all of them, before the first is measured
     for r in runs:

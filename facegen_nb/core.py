@@ -48,8 +48,13 @@ class FacegenError(Exception):
 # %% ../nbs/00_core.ipynb #000150
 def user_path(path: str | Path # as a user gave it; `~` and `~name` at its beginning stand for a home folder
               ) -> Path: # a relative path stays relative
-    "A path with its home folder filled in; raises `FacegenError` where there is no such home folder."
-    text = os.fspath(path)
+    "A path with its home folder filled in; raises `FacegenError` for what is no path, and where there is no such home folder."
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or not text:
+        plain = path is None or isinstance(path, (str, bool, int, float))
+        found = repr(path) if plain else f'a value of the type {type(path).__name__}'
+        raise FacegenError(f'Found {found} where the path of a file or folder was expected; '
+                           'give it as text or as pathlib.Path.')
     full = os.path.expanduser(text)
     if text.startswith('~') and full.startswith('~'):
         user = Path(text).parts[0]

@@ -24,15 +24,15 @@ from .sources import UNPACKED, Entry, Mark, Member, Rejected, Source, Span, Spec
 from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
-__all__ = ['SIDE', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH', 'FAR_BATCH',
-           'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text', 'cut_around',
-           'cut_aligned', 'small_reason', 'cut_marked', 'check_fractions', 'person_key', 'split_keys', 'split_people',
-           'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name', 'path_names', 'StoreWriter',
-           'making', 'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People', 'table', 'finish_store',
-           'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered', 'cut_found', 'crop_detected',
-           'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'name_entry', 'refuse_damage',
-           'curate_source', 'count_files', 'found_text', 'curate', 'source_people', 'nothing_text', 'output_errors',
-           'known_people', 'plot_funnel']
+__all__ = ['SIDE', 'SMALLEST_CROP', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH',
+           'FAR_BATCH', 'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text',
+           'cut_around', 'cut_aligned', 'small_reason', 'size_objection', 'cut_marked', 'check_fractions', 'person_key',
+           'split_keys', 'split_people', 'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name',
+           'path_names', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People',
+           'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered',
+           'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'name_entry',
+           'refuse_damage', 'curate_source', 'count_files', 'found_text', 'curate', 'source_people', 'nothing_text',
+           'output_errors', 'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING: import pandas as pd
@@ -40,6 +40,7 @@ else: pd = Later('pandas')
 
 # %% ../nbs/02_curation.ipynb #020016
 SIDE = 128 # pixels: side of a face in a store
+SMALLEST_CROP = 16 # pixels: side of the smallest crop that is taken; less shows no face
 
 def crop_square(im: Image.Image, # RGB picture
                 box: Sequence[float], # left, top, right, bottom in pixels; may reach over the edge
@@ -125,6 +126,15 @@ def small_reason(side: float, # of the face in pixels
     "The reason that a face which is too small gets."
     return f'face of {side:.0f} pixels; at least {min_side:g} were asked for'
 
+def size_objection(face: Face, # a crop
+                   min_side: float = 0 # what was asked for
+                   ) -> str: # the reason for rejecting it; empty where it is large enough
+    "Why a face is too small: less than was asked for, or so few pixels that they show no face."
+    if face.side < min_side:
+        return small_reason(face.side, min_side)
+    side = face.box[2] - face.box[0]
+    return f'crop of {side:.3g} pixels; at least {SMALLEST_CROP} are needed' if side < SMALLEST_CROP else ''
+
 def cut_marked(e: Entry, # with marks
                min_side: float = 0 # faces with a smaller shorter side are not cut
                ) -> tuple[list[tuple[str, Face]], list[tuple[str, str]]]: # faces and rejects, each with its name
@@ -140,7 +150,7 @@ def cut_marked(e: Entry, # with marks
         elif not np.isfinite(m.box).all() or max(m.box[2] - m.box[0], m.box[3] - m.box[1]) > 2 * max(im.size) / k: rejects.append((name(m), 'the marked box does not fit the picture')); continue
         elif m.box[0] >= im.width / k or m.box[1] >= im.height / k or min(m.box[2:]) <= 0: rejects.append((name(m), 'the marked box lies outside of the picture')); continue
         else: f = cut_around(im, k, np.array(m.box) * k, None if m.landmarks is None else np.array(m.landmarks) * k)
-        if f.side < min_side: rejects.append((name(m), small_reason(f.side, min_side)))
+        if (why := size_objection(f, min_side)): rejects.append((name(m), why))
         else: faces.append((name(m), f))
     return faces, rejects
 
@@ -708,7 +718,8 @@ def crop_fixed(entries: Sequence[Entry], # a batch
             if e.marks is not None: faces, rejects = cut_marked(e, min_side)
             else:
                 f = cut_fixed(e.data, box)
-                faces, rejects = ([], [(e.source, small_reason(f.side, min_side))]) if f.side < min_side else ([(e.source, f)], [])
+                why = size_objection(f, min_side)
+                faces, rejects = ([], [(e.source, why)]) if why else ([(e.source, f)], [])
             return Cropped(e.source, faces, rejects, True, len(faces) + len(rejects), e.identity, e.part)
         except Rejected as r: return Cropped(e.source, [], [(e.source, str(r))], 'smaller than the box' in str(r), 0)
     return [one(e) for e in entries]
@@ -769,8 +780,10 @@ def cut_found(e: Entry, # the picture's
         name, side = e.source if len(which) == 1 else f'{e.source}#{j}', float(found.sides[j]) / k
         if side < crop.min_side: rejects.append((name, small_reason(side, crop.min_side)))
         else:
-            try: faces.append((name, cut_aligned(im, k, found, j, crop.frame)))
-            except FacegenError: rejects.append((name, 'the landmarks fix no crop'))
+            try: f = cut_aligned(im, k, found, j, crop.frame)
+            except FacegenError: rejects.append((name, 'the landmarks fix no crop')); continue
+            if (why := size_objection(f)): rejects.append((name, why))
+            else: faces.append((name, f))
     return Cropped(e.source, faces, rejects, True, len(which), e.identity, e.part)
 
 def crop_detected(entries: Sequence[Entry], # a batch
@@ -854,6 +867,9 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
     if box is not None and crop.detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
     if box is not None and not (len(box) == 4 and min(box) >= 0 and box[2] > box[0] and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6):   # also where a number is NaN
         raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
+    if box is not None and box[2] - box[0] < SMALLEST_CROP:
+        raise FacegenError(f'The box {box_text(box)} has a side of {box[2] - box[0]:g} pixels, which shows no face; '
+                           f'give one of at least {SMALLEST_CROP}.')
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out/'store.json').is_file(): raise FacegenError(f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store.")
         if not overwrite: raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder (from Python, overwrite=True replaces it).")

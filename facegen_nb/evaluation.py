@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 import torch
-from .core import FacegenError, check_writable, environment, home_dir, locked, optional, pick_device, progress, sha256, sheet, weights_dir, write_json
-from .crowds import crowd_metrics, crowd_missing, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
+from .core import FacegenError, check_writable, environment, home_dir, locked, optional, pick_device, progress, sha256, sheet, user_path, weights_dir, write_json
+from .crowds import crowd_metrics, crowd_missing, crowd_names, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
 from .fingerprints import require_encoder, require_store
 from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
-from .factors import OUTPUTS, embedding_factors, factor_metrics, factors_of, read_factors, reader
+from .factors import MIN_PEOPLE, OUTPUTS, embedding_factors, factor_metrics, factors_missing, factors_of, read_factors, reader
 from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
 from .methods import find_recipe
 from .models import checkpoint_of, load_generator
@@ -29,8 +29,8 @@ from .workers import Blocks
 # %% auto #0
 __all__ = ['STEP', 'NOBODY_ELSE', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
            'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
-           'robustness_part', 'rendered_rows', 'model_hash', 'pick_parts', 'without_folders', 'evaluate', 'every_part',
-           'about_run', 'run_model', 'check_run', 'judge_run']
+           'robustness_part', 'rendered_people', 'model_hash', 'pick_parts', 'metric_names', 'without_folders',
+           'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def pick_faces(store: Any, # a FaceStore
@@ -249,7 +249,8 @@ def factor_part(s: Subject, # what is measured
     "How well each identity factor can be read off the generated faces; beside it, how well off the embedding itself, by a linear probe."
     e, train = s.embeddings.values, np.asarray(s.store.indices('train'))
     train = train[np.isfinite(factors_of(s.store, train)).all(1)]
-    probe = embedding_factors(np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)) if len(train) >= 200 else None
+    enough = len(train) >= 200 and len(np.unique(factors_of(s.store, train), axis=0)) >= MIN_PEOPLE
+    probe = embedding_factors(np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)) if enough else None
     return factor_metrics(arrays['factors'][back], arrays['source_factors'][back], factors_of(s.store, s.rows), s.people[s.rows], s.n_boot, s.seed, probe)
 
 def robustness_part(s: Subject, # what is measured
@@ -263,9 +264,11 @@ def robustness_part(s: Subject, # what is measured
     return robustness(s.generator, s.store, s.embeddings, s.judge, s.rows, real=s.judge_values, faces=people, seed=s.seed, batch_size=s.batch_size, guidance=s.guidance, n_boot=s.n_boot,
                       perceptual=next((x for x in networks if x.kind == 'squeeze'), 'squeeze'), done=dict(done), each=keep)
 
-def rendered_rows(s: Subject) -> bool:
-    "Whether the truth is known of some evaluated face."
-    return bool(np.isfinite(factors_of(s.store, s.rows)).all(1).any())
+def rendered_people(s: Subject # what is measured
+                    ) -> int: # 0 where nothing was rendered
+    "How many of the evaluated people were rendered, so that their factors are known."
+    known = np.isfinite(factors_of(s.store, s.rows)).all(1)
+    return len(np.unique(s.people[s.rows[known]]))
 
 # %% ../nbs/08_evaluation.ipynb #080035
 PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
@@ -282,6 +285,21 @@ def pick_parts(parts: Sequence[str] | None # names; None: all
     parts = PARTS if parts is None else tuple(parts)
     if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
+
+def metric_names(judge: str, # its name
+                 parts: Sequence[str] | None = None # some of `PARTS`; None: all
+                 ) -> list[str]: # such as `judge_source_mean`; which of them are measured depends on the store and the weights
+    "The metrics that an evaluation may give."
+    stats = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'auc', 'rank1')
+    identity = [f'{who}_{to}_{stat}' for who in ('judge', 'encoder') for to in ('source', 'other') for stat in stats]
+    spaces = [name for space in (judge, 'squeezenet', 'inception') for name in crowd_names(space)]
+    names = dict(pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
+                 crowds=[*spaces, 'inception_score'],
+                 memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
+                 seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
+                 diversity=['diversity_judge', 'diversity_squeeze'],
+                 factors=list(factors_missing(0)))
+    return [*identity, *(name for part in pick_parts(parts) for name in names.get(part, ()))]
 
 # %% ../nbs/08_evaluation.ipynb #080039
 def without_folders(x: Any # a part of a result
@@ -348,7 +366,12 @@ def every_part(s: Subject, # what is measured
     "Draw, look, and compute what was asked for."
     networks, why = networks_at_hand(perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device)
     spaces, looks, no_space = spaces_at_hand(s, networks) if 'crowds' in parts else ([], {}, {})
-    if 'factors' in parts and rendered_rows(s): r = reader(device=s.device, tell=s.tell); looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
+    rendered = rendered_people(s) if 'factors' in parts else 0
+    if rendered >= MIN_PEOPLE:                                         # else the reader would be trained in vain
+        r = reader(device=s.device, tell=s.tell)
+        looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
+    elif rendered:
+        s.tell(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
     arrays, back = face_pass(s, partner, networks, looks, sheet_path); judged = arrays['judge'][back]
     metrics, limit = identity_part(s, judged, s.judge_values, 'judge')
     metrics |= identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0] if s.encoder else {'encoder_source_mean': missing(no_encoder)}
@@ -357,7 +380,7 @@ def every_part(s: Subject, # what is measured
     if 'diversity' in parts: metrics |= diversity_part(s, networks, why)
     if 'crowds' in parts: metrics |= crowd_part(s, arrays, back, spaces, no_space)
     if 'memorisation' in parts: metrics |= memory_part(s, judged)
-    if 'factors' in looks: metrics |= factor_part(s, arrays, back)
+    if rendered: metrics |= factor_part(s, arrays, back) if 'factors' in looks else factors_missing(rendered)
     return without_folders((metrics, robustness_part(s, networks) if 'robustness' in parts else {}))
 
 # %% ../nbs/08_evaluation.ipynb #080045
@@ -365,6 +388,7 @@ def about_run(run: Path, # a run folder, or a released model
               store: Any # the FaceStore that it should have been trained on
               ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
     "What a run says of itself; raises `FacegenError` where it is missing or not whole, or was trained on another store."
+    run = user_path(run)
     if not run.is_dir():
         raise FacegenError(f"There is no run '{run}'; give the folder of a run that was trained, or of a released model.")
     try:
@@ -382,9 +406,12 @@ def run_model(run: Path, # a run folder, or a released model
               ) -> tuple[Any, Any, dict[str, Any]]: # the model, the store's embeddings by its encoder, and what is kept in the result about the run
     "The last checkpoint of a run, or a released model, with all that judging needs; raises `FacegenError` where it does not belong to the store."
     about, environment, name = about_run(run, store)
-    g = load_generator(checkpoint_of(run), pick_device(device)); emb = load_embeddings(store, g.encoder)
-    if (a := emb.fingerprint.get('weights')) != (b := g.fingerprint.get('weights')):
-        raise FacegenError(f"The store's embeddings of '{g.encoder}' come from weights {a}, the model was trained with {b}; embed the store again with those weights.")
+    g = load_generator(checkpoint_of(run), pick_device(device))
+    if g.encoder is None:
+        raise FacegenError(f"The model of '{run}' does not say which encoder it was trained with, so no embeddings of the store "
+                           "can be chosen for it; train it again, or call `evaluate` with the embeddings it was trained on.")
+    emb = load_embeddings(store, g.encoder)
+    require_encoder(emb.fingerprint, g.fingerprint, f"The embeddings of the store '{store.path}'")
     trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment, **{k: v for k, v in about.items() if k.startswith('start')})
     return g, emb, trained
 

@@ -23,8 +23,8 @@ from .metrics import Bootstrap, derangement, entry, interval, missing
 # %% auto #0
 __all__ = ['OUTPUTS', 'POSE', 'BALL', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of',
            'perfect_reading', 'blur', 'blocky', 'soften', 'straighten', 'Reader', 'ReaderSettings', 'even_identities',
-           'reading_loss', 'train_reader', 'reader_file', 'reader', 'read_factors', 'factor_scores', 'factor_metrics',
-           'factors_of', 'embedding_factors', 'factor_pairs', 'factor_figure']
+           'reading_loss', 'train_reader', 'reader_file', 'reader', 'read_factors', 'factor_scores', 'factors_missing',
+           'factor_metrics', 'factors_of', 'embedding_factors', 'factor_pairs', 'factor_figure']
 
 # %% ../nbs/07d_factors.ipynb #070008
 def columns() -> dict[str, slice]: # factor name to its columns
@@ -313,6 +313,13 @@ def _checked(read: dict[str, np.ndarray], truth: np.ndarray, identities: np.ndar
     if ((truth < 0) | (truth > 1)).any(): raise FacegenError('Found factors outside [0, 1], expected every factor between 0 and 1, as the store keeps them.')
     return {k: np.asarray(r)[known] for k, r in read.items()}, truth, identities[known]
 
+def factors_missing(people: int # rendered people that are evaluated, fewer than `MIN_PEOPLE`
+                    ) -> dict[str, dict]: # factor_<name> for each identity factor and factors_mean
+    "Entries without a value, where there are too few people to measure the factors."
+    advice = 'evaluate more people' if people else 'only rendered faces have known factors'
+    why = f'{people} rendered people were evaluated and at least {MIN_PEOPLE} are needed; {advice}'
+    return {f'factor_{factor.name}': missing(why) for factor in IDENTITY_FACTORS} | dict(factors_mean=missing(why))
+
 def factor_metrics(read_generated: np.ndarray, # (n,OUTPUTS) of generated faces, as `read_factors` gives it
                    read_real: np.ndarray, # (n,OUTPUTS) of the real pictures: the ceiling
                    truth: np.ndarray, # (n,F) in [0, 1]; NaN in rows of faces that were not rendered
@@ -325,9 +332,7 @@ def factor_metrics(read_generated: np.ndarray, # (n,OUTPUTS) of generated faces,
     given = dict(generated=read_generated, real=read_real) | ({} if read_embedding is None else dict(embedding=read_embedding))
     read, truth, who = _checked(given, truth, identities); names = [f.name for f in IDENTITY_FACTORS]
     people, code = np.unique(who, return_inverse=True)
-    if len(people) < MIN_PEOPLE:
-        why = f'{len(people)} rendered people were evaluated and at least {MIN_PEOPLE} are needed; ' + ('only rendered faces have known factors' if not len(people) else 'evaluate more people')
-        return {f'factor_{k}': missing(why) for k in names} | dict(factors_mean=missing(why))
+    if len(people) < MIN_PEOPLE: return factors_missing(len(people))
     sums = {k: _sums(r, truth, code, len(people)) for k, r in read.items()}
     (value, plain), (ceiling, ceiling_plain) = (_scores(sums[k].sum(0)) for k in ('generated', 'real'))
     floor = np.mean([_scores(_sums(read['generated'][derangement(who, seed + k)], truth, np.zeros(len(who), int), 1)[0])[0] for k in range(SHUFFLES)], 0)

@@ -686,7 +686,7 @@ def model_class(config: dict[str, Any] # what config.json says
 def checkpoint_of(folder: str | Path # a run folder, or a released model
                   ) -> Path: # with config.json and model.safetensors, where there is one
     "Where the model of a run lies: the folder itself for a released model, checkpoints/last in a run."
-    folder = Path(folder)
+    folder = user_path(folder)
     return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
 
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 import yaml
 from PIL import Image
-from .core import FacegenError, atomic, sha256, write_json
+from .core import FacegenError, atomic, sha256, user_path, write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS',
            'TEX', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot',
            'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number', 'pick_metrics',
-           'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike', 'same_encoder', 'span', 'table_lines', 'parts',
-           'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table', 'tex', 'tex_number', 'tex_cell',
-           'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows',
-           'curve_table', 'curve_picture', 'picture_data', 'plain_table', 'html_table', 'html_curves', 'html_page',
-           'html_report', 'compare_text']
+           'wanted_metrics', 'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike',
+           'same_encoder', 'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown',
+           'result_table', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds',
+           'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table',
+           'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
@@ -101,7 +101,8 @@ def save_result(result: dict[str, Any], # as `evaluation.evaluate` gave it
 def load_result(path: str | Path # a results.json, or the folder of a run
                 ) -> dict[str, Any]: # a checked result
     "Read a result file; raises `FacegenError` when it is absent, broken or of another form."
-    path = Path(path); path = path/'results.json' if path.is_dir() else path
+    path = user_path(path)
+    path = path/'results.json' if path.is_dir() else path
     if not path.is_file(): raise FacegenError(f"The result file '{path}' does not exist; run `facegen evaluate` first.")
     try: result = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
@@ -160,14 +161,37 @@ def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
         for p in SHORT: out += those(p) if isinstance(p, str) else those(p[0]) if measured(those(p[0])) else those(p[0]) + measured(those(p[1]))
         return list(dict.fromkeys(out)) or have
     if metrics is None: return short()
-    wanted, out = [w.strip() for w in metrics.split(',')] if isinstance(metrics, str) else list(metrics), []
-    for w in wanted:
+    out = []
+    for w in wanted_metrics(metrics):
         found = have if w == 'all' else short() if w == 'short' else those(*GROUPS[w]) if w in GROUPS else those(w)
         if not found and w not in GROUPS:
-            near = difflib.get_close_matches(w, have, 3, .5)
-            raise FacegenError(f"No result has a metric '{w}'" + (f" (did you mean {' or '.join(near)}?)" if near else '') + f"; give names, patterns such as 'fd_*', all, short, or groups: {', '.join(GROUPS)}.")
+            raise FacegenError(f"No result has a metric '{w}'{_metric_advice(w, have)}")
         out += found
     return list(dict.fromkeys(out))
+
+def wanted_metrics(metrics: str | Sequence[str] # as for `pick_metrics`
+                   ) -> list[str]: # names, groups and patterns
+    "What was asked for, one by one; raises `FacegenError` for what is no text."
+    wanted = metrics.split(',') if isinstance(metrics, str) else metrics
+    if not isinstance(wanted, (list, tuple)) or not all(isinstance(w, str) for w in wanted):
+        raise FacegenError(f"Found {metrics!r} for the metrics, where names were expected; give them in a list, "
+                           "or in one text with commas.")
+    return [w.strip() for w in wanted]
+
+def _metric_advice(wanted: str, names: Sequence[str]) -> str:
+    "The end of a message about a metric that is not among some names."
+    near = difflib.get_close_matches(wanted, names, 3, .5)
+    meant = f" (did you mean {' or '.join(near)}?)" if near else ''
+    return f"{meant}; give names, patterns such as 'fd_*', all, short, or groups: {', '.join(GROUPS)}."
+
+def check_metrics(metrics: str | Sequence[str] | None, # as for `pick_metrics`
+                  names: Sequence[str] # of the metrics that an evaluation may give, see `evaluation.metric_names`
+                  ) -> None:
+    "Refuse metrics that an evaluation will not give, before it is begun; raises `FacegenError`."
+    for wanted in [] if metrics is None else wanted_metrics(metrics):
+        known = wanted in ('all', 'short', *GROUPS) or any(fnmatchcase(name, wanted) for name in names)
+        if not known:
+            raise FacegenError(f"This evaluation would not measure '{wanted}'{_metric_advice(wanted, names)}")
 
 # %% ../nbs/09_reports.ipynb #090029
 @dataclasses.dataclass
@@ -403,7 +427,8 @@ def load_runs(paths: Sequence[str | Path] # folders of runs, or their results.js
               ) -> dict[str, dict[str, Any]]: # name: result
     "Results of several runs, by the names of their folders; `about` tells recipes apart but for their seed."
     out: dict[str, dict[str, Any]] = {}
-    for p in map(Path, paths):
+    paths = [paths] if isinstance(paths, (str, Path)) or paths is None else paths
+    for p in map(user_path, paths):
         r, folder = load_result(p), p if p.is_dir() else p.parent
         name = next(n for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000))) if n not in out)
         if (folder/'recipe.yaml').is_file():

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from .core import FacegenError, pick_device, to_float, to_uint8, user_path
-from .curation import cut_aligned, cut_box, decode_entry
+from .curation import SMALLEST_CROP, cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found, turned_reason
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
@@ -26,9 +26,9 @@ from .models import FaceModel, checkpoint_of, load_generator
 from .sources import HIDDEN, Entry, Rejected, open_files, size_reason
 
 # %% auto #0
-__all__ = ['SMALLEST_CROP', 'ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images',
-           'decode_image', 'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number',
-           'draw_faces', 'Studio', 'model_of', 'encoder_for']
+__all__ = ['ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images', 'decode_image',
+           'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number', 'draw_faces', 'Studio',
+           'model_of', 'encoder_for']
 
 # %% ../nbs/04b_studio.ipynb #040208
 @dataclass(frozen=True)
@@ -214,7 +214,6 @@ def crop_faces(images: Any, # a path (image, folder, archive, pattern), bytes, a
     out.images, out.boxes = np.stack(crops), np.stack(rows).astype(np.float64)
     return out
 
-SMALLEST_CROP = 16 # pixels: less shows no face
 ALL_FACES = 20 # pixels: the smallest face where all are wanted; MTCNN sees little in smaller ones
 
 def _no_face(missed: list[tuple[str, str]]) -> str:
@@ -431,7 +430,7 @@ class Studio:
 def model_of(checkpoint: str | Path # a model's folder, a run's folder, or the name of a model on the hub
              ) -> str | Path: # as `load_generator` takes it
     "The model in a run's folder; anything else as it is."
-    folder = Path(checkpoint)
+    folder = user_path(checkpoint)
     return checkpoint_of(folder) if (folder/'checkpoints'/'last').is_dir() else checkpoint
 
 def encoder_for(generator: FaceModel, # a loaded model
