@@ -200,7 +200,7 @@ def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu',
                                 "see pytorch.org.")
         return torch.device('cpu')
     try: device = torch.device(device)
-    except RuntimeError: raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
+    except (RuntimeError, TypeError): raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
     if not has.get(device.type, False):
         why = missing_cuda() if device.type == 'cuda' else ''
         raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}"

@@ -1040,7 +1040,11 @@ def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or 
            tell: Callable[[str], None] | None = None # is given sentences for the user; without it, warnings are Python's
            ) -> FaceStore: # the store, opened
     "Make a `FaceStore` of images; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
-    sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    single = isinstance(sources, (str, Path)) or not isinstance(sources, Iterable)
+    sources = [sources] if single else list(sources)
+    if wrong := [s for s in sources if not isinstance(s, (str, Path))]:
+        raise FacegenError(f'Found {wrong[0]!r} among the sources, where folders, archives or words such as rendered:2000 were '
+                           'expected; give one, or a list of them.')
     out = user_path(out)
     out = out.resolve() if out.is_symlink() else out
     crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))

@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, exact_dtype, pick_device, progress, say_once, seed_everything,
-                             sha256, to_float, use_torch_home, weight_file, weights_dir, write_json)
+                             sha256, to_float, use_torch_home, user_path, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
 from .faces import rendered_faces
 from .fingerprints import PREPROCESSING, Embeddings, check_rows_hash, entry_of, is_fingerprint, rows_hash
@@ -161,7 +161,7 @@ def encoder_names() -> list[str]:
 def base_name(name: str # of an encoder, such as arcface-1a2b3c4d
               ) -> str: # such as arcface; the name itself where it has no hash
     "The encoder that a name with the hash of a file stands for."
-    base, hashed = re.fullmatch(r'(.+?)(-[0-9a-f]{8})?', name, re.DOTALL).groups()
+    base, hashed = re.fullmatch(r'(.*?)(-[0-9a-f]{8})?', name, re.DOTALL).groups()
     return base if hashed and base in ENCODERS else name
 
 def _plugin(name: str, point: Any, weights: Any) -> Encoder:
@@ -194,6 +194,7 @@ def load_encoder(name: str, # one of `encoder_names`, or the path of a weight fi
                  ) -> Encoder: # frozen
     "An encoder by name or file; raises `FacegenError` for an unknown name or missing weights."
     name = str(name)
+    if weights is not None: user_path(weights)                           # refuses what is no path
     weights_dir()                                                        # a mistyped FACEGEN_WEIGHTS is an error for every encoder
     if name in ENCODERS: e = ENCODERS[name](weights)
     elif (point := plugins().get(name)): e = _plugin(name, point, weights)

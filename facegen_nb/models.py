@@ -27,7 +27,7 @@ from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_dtype, randn, weight_file, user_path
+from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_device, pick_dtype, randn, weight_file, user_path
 from .diffusion import Path as NoisePath, estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
 
@@ -690,9 +690,10 @@ def checkpoint_of(folder: str | Path # a run folder, or a released model
     return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
 
 def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
-                   device: torch.device | str = 'cpu' # where to put it
+                   device: torch.device | str | None = 'cpu' # where to put it; None for the fastest device
                    ) -> FaceModel: # in eval mode
     "Load a model from a folder or the hub; raises `FacegenError` with one sentence when it cannot."
+    if str(device) != 'meta': device = pick_device(device)
     g = FaceModel.from_pretrained(path)
     keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
     return g.eval().to(device, memory_format=layout(device))
