@@ -19,7 +19,8 @@ from .encoders import Embeddings
 from .fingerprints import require_store
 
 # %% auto #0
-__all__ = ['BLOCK', 'Team', 'Batch', 'free_memory', 'fill', 'to_device', 'some_people', 'Another', 'Batches', 'thumbnails']
+__all__ = ['BLOCK', 'Team', 'generator_seed', 'Batch', 'free_memory', 'fill', 'to_device', 'some_people', 'Another', 'Batches',
+           'thumbnails']
 
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
@@ -69,6 +70,14 @@ class Team:
         for t, mean in zip(tensors, flat.split([t.numel() for t in tensors])): t.copy_(mean.view_as(t))
 
 # %% ../nbs/05b_batches.ipynb #050010
+def generator_seed(seed: int, # of any size, not negative
+                   device: torch.device | str # of the generator
+                   ) -> int: # for `torch.Generator.manual_seed`
+    "A seed of which the whole counts: PyTorch's generator on a CPU takes the lowest 32 bits and ignores the others."
+    if torch.device(device).type != 'cpu' or seed < 2**32:
+        return seed % 2**62
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
+
 @dataclass
 class Batch:
     "This process's share of a training step's faces, with the random numbers of the step."
@@ -85,7 +94,8 @@ class Batch:
     def rng(self) -> torch.Generator:
         "A generator on the device; another one at each call, the same ones in the same step of any run."
         self.drawn += 1
-        return torch.Generator(self.images.device).manual_seed((self.seed * 64 + self.drawn) % 2**62)
+        device = self.images.device
+        return torch.Generator(device).manual_seed(generator_seed(self.seed * 64 + self.drawn, device))
     def _share(self, draw: object, shape: tuple[int, ...]) -> Tensor:
         return draw(len(self) * self.world, *shape, generator=self.rng(), device=self.images.device)[self.rank::self.world]
     def uniform(self, *shape: int) -> Tensor:
@@ -184,7 +194,7 @@ class Batches:
         return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
     def others(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
         "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
-        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(((self.seed << 40) + step + 2**61) % 2**62))[self.team.rank::self.team.world]
+        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu')))[self.team.rank::self.team.world]
         both = self.embeddings[:, self.another(i, u).to(self.device)]; return torch.where(flip[:, None], both[1], both[0])
     def __call__(self, step: int # counted from 0
                  ) -> Batch: # this process's share

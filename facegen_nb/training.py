@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from .batches import Batches, Team, thumbnails
+from .batches import Batches, Team, generator_seed, thumbnails
 from .core import Budget, FacegenError, atomic, environment, keep_memory, locked, peak_memory, seed_everything, sha256, sheet, to_float, write_json
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
@@ -370,7 +370,9 @@ def train_run(run: Run # made, perhaps half done
             patient = not run.recipe.patience or run.at.since < run.recipe.patience
             share, stop, due = run.team.agree(run.share, float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest), float(budget.elapsed - saved > run.save_every))
             if share >= 1 or stop: break
-            begun = budget.elapsed; torch.manual_seed((run.recipe.seed << 32) + run.at.step * run.team.world + run.team.rank)    # for dropout
+            begun = budget.elapsed
+            dropout_seed = (run.recipe.seed << 32) + run.at.step * run.team.world + run.team.rank
+            torch.manual_seed(generator_seed(dropout_seed, run.team.device))
             values = run.method.step(run.batches(run.at.step), Moment(run.at.step, share, run.at.factor)); run.at.step += 1
             run.ok &= torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')]).sum().isfinite()   # fp16 skips steps of infinite gradient by itself
             longest = max(longest, budget.elapsed - begun)
