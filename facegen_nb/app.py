@@ -23,7 +23,8 @@ from .studio import Studio as ImageStudio, check_number, crop_faces, decode_imag
 from .workers import need
 
 # %% auto #0
-__all__ = ['GUIDANCE', 'BUNDLED', 'ABOUT', 'crop_face', 'Studio', 'find_checkpoint', 'open_studio', 'build_app', 'start_app']
+__all__ = ['GUIDANCE', 'MOST_REFINE', 'BUNDLED', 'ABOUT', 'crop_face', 'Studio', 'find_checkpoint', 'open_studio', 'build_app',
+           'start_app']
 
 # %% ../nbs/09c_app.ipynb #090108
 def crop_face(image: np.ndarray | Image.Image | str | Path, # any size
@@ -36,6 +37,8 @@ def crop_face(image: np.ndarray | Image.Image | str | Path, # any size
 # %% ../nbs/09c_app.ipynb #090121
 # the slider of models of many steps, and of one
 GUIDANCE = {True: ('Guidance: how much the embedding is stressed', 4.), False: ('Truncation: 0 draws the most typical face', 1.5)}
+
+MOST_REFINE = 16 # gradient steps of refinement on the page
 
 class Studio(ImageStudio):
     "A studio for a page: it also knows rendered people, walks from one person to another, and says what a judge thinks."
@@ -56,6 +59,11 @@ class Studio(ImageStudio):
         if not isinstance(value, (int, float)) or not 0 <= value <= most:
             raise FacegenError(f'{name}={value} was given; a number from 0 to {most:g} was expected.')
         return {name: float(value)}
+
+    @property
+    def can_refine(self) -> bool:
+        "Whether faces can be refined: a model of one step, and an encoder with a gradient."
+        return not self.many_steps and self.encoder.differentiable
 
     def crop_of(self, file: str | Path # an image
                 ) -> np.ndarray: # uint8 (128,128,3)
@@ -132,17 +140,18 @@ def build_app(studio: Studio # what does the work
         if crops.several: gr.Info('There are more faces on this image; the largest was taken.')
         return crops.images[0]
     def again(file, cropped): return gr.skip() if file is None else take(file, cropped)                  # ticked before there is an image: the person stays
+    def refinement(steps): return {'refine': steps} if check_number(steps, 'refine', 0, MOST_REFINE) else {}
     def seed_of(seed): return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
     @safely
-    def draw(file, n, factor, seed):
+    def draw(file, n, factor, seed, refine=0):
         if file is None: return []
-        face, options = studio.crop_of(file), studio.factor(factor)
+        face, options = studio.crop_of(file), studio.factor(factor) | refinement(refine)
         faces = studio.draw(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
         return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judged(faces, face))]
     @safely
-    def walk(a, b, factor, seed, share):
+    def walk(a, b, factor, seed, share, refine=0):
         if a is None or b is None: return [], None
-        u, v, options = studio.embed(studio.crop_of(a)), studio.embed(studio.crop_of(b)), studio.factor(factor)
+        u, v, options = studio.embed(studio.crop_of(a)), studio.embed(studio.crop_of(b)), studio.factor(factor) | refinement(refine)
         between = slerp(u[None], v[None], min(1., max(0., float(share))))
         return list(studio.walk(u, v, 8, seed=seed_of(seed), **options)), studio.draw(between, seed_of(seed), **options)[0]
     def file_input(*args, **options):
@@ -166,12 +175,13 @@ def build_app(studio: Studio # what does the work
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face)
         with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
+        refine = [gr.Slider(0, MOST_REFINE, 0, step=1, label='Refinement: gradient steps towards the embedding')] if studio.can_refine else []
         gr.Markdown('**Drawn from the embedding**'); gallery = gr.Gallery(show_label=False, format='png', columns=6, height='fit-content', object_fit='contain')
         with gr.Row():
             share = gr.Slider(0, 1, .5, step=.01, label='From the person (0) to somebody else (1)'); between = gr.Image(label='On the way', format='png', interactive=False, height=180)
         gr.Markdown('**The whole way**'); strip = gr.Gallery(show_label=False, format='png', columns=8, height='fit-content', object_fit='contain')
-        gr.on([page.load, faces[0].change, n.change, guidance.change, seed.change], draw, [faces[0], n, guidance, seed], gallery)
-        gr.on([page.load, *(f.change for f in faces), guidance.change, seed.change, share.change], walk, [*faces, guidance, seed, share], [strip, between])
+        gr.on([page.load, faces[0].change, n.change, guidance.change, seed.change, *(r.change for r in refine)], draw, [faces[0], n, guidance, seed, *refine], gallery)
+        gr.on([page.load, *(f.change for f in faces), guidance.change, seed.change, share.change, *(r.change for r in refine)], walk, [*faces, guidance, seed, share, *refine], [strip, between])
         gr.Markdown(MISUSE)
     return page
 

@@ -196,7 +196,7 @@ def again_text(r: RunFiles # a run
     else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
     init = f' --init MODEL     # weights {s}' if (s := (r.at or {}).get('start', 'scratch')) != 'scratch' else ''
     lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '') + init]
-    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}" + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '') + ('' if r.result['judge'].get('independent', True) else ' --force'))
+    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}" + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '') + (f' --refine {k}' if (k := r.result.get('refine')) else '') + ('' if r.result['judge'].get('independent', True) else ' --force'))
     return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
 
 # %% ../nbs/09a_cards.ipynb #090024

@@ -25,15 +25,15 @@ from .curation import FaceStore, curate as make_store, found_text
 from .fingerprints import crop_difference, fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
 from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
                                 OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
-                                prepare_process, seed_option)
+                                prepare_process, refine_option, seed_option)
 from .reports import check_metrics, compare_text, gather_seeds, html_report, load_runs, print_table, save_result
 from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, progress as story, splits, studio, training
-else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, story, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'export', 'factors', 'methods', 'models', 'progress', 'splits', 'studio', 'training'))))
+    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, progress as story, refinement, splits, studio, training
+else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, story, refinement, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'export', 'factors', 'methods', 'models', 'progress', 'refinement', 'splits', 'studio', 'training'))))
 
 # %% ../nbs/10_cli.ipynb #100011
 app = typer.Typer(cls=OneSentenceGroup, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
@@ -454,14 +454,14 @@ def embed_folder(folder: Path, # images, as `crop_images` takes them
     return room.embed(crops), crops.sources
 
 def drawing_options(g: 'models.FaceModel', # that will draw
-                    **given: Any # truncation, guidance, steps, sampler; None: not given
+                    **given: Any # truncation, refine, guidance, steps, sampler; None: not given
                     ) -> dict[str, Any]: # those that were given
     "Options for a model that draws in one step, or in many; raises `FacegenError` for one of the other kind."
     options = {name: value for name, value in given.items() if value is not None}
     for name, value in options.items():
-        if (name == 'truncation') == g.many_steps:
+        if (name in ('truncation', 'refine')) == g.many_steps:
             many, one = 'draw in many steps', 'draw in one step'
-            kind, this = (many, 'in one') if name != 'truncation' else (one, 'in many')
+            kind, this = (one, 'in many') if g.many_steps else (many, 'in one')
             advice = {'truncation': 'give --guidance', 'guidance': f'give --truncation {value}, a factor on the noise'}.get(name, 'leave it out')
             raise FacegenError(f'--{name} is for models that {kind}; this one, {type(g).__name__}, draws {this}: {advice}.')
     return options
@@ -490,11 +490,12 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
              faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
              cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
              frame: Annotated[Optional[str], typer.Option(parser=FRAME, help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
-             weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="With --images: the encoder's weight file.")] = None,
+             weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="With --images or --refine: the encoder's weight file.")] = None,
              per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
              seed: Annotated[int, seed_option('Of the noise.')] = 0,
              guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: 1 as trained, above 1 stresses the embedding.')] = None,
              truncation: Annotated[Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')] = None,
+             refine: Annotated[int, refine_option()] = 0,
              steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
              sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
              device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
@@ -510,10 +511,12 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     finite_option(guidance, '--guidance')
     finite_option(truncation, '--truncation')
     g = pick_generator(run, checkpoint, device)
-    options, crops = drawing_options(g, truncation=truncation, guidance=guidance, steps=steps, sampler=sampler), None
+    options, crops = drawing_options(g, truncation=truncation, refine=refine or None, guidance=guidance, steps=steps, sampler=sampler), None
+    encoder = studio.encoder_for(g, weights, device) if images is not None or refine else None
+    if refine: options['refine_encoder'] = refinement.refining_encoder(g, encoder)
     if embeddings is not None: e = embeddings_for(g, embeddings)
     else:
-        room = studio.Studio(g, studio.encoder_for(g, weights, device), frame=frame, tell=print)
+        room = studio.Studio(g, encoder, frame=frame, tell=print)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
@@ -536,6 +539,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
              parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, factors, robustness, with commas.')] = 'all',
              metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
              guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which `facegen generate` calls --truncation.')] = None,
+             refine: Annotated[int, refine_option()] = 0,
              seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
              beside: Annotated[Optional[list[Path]], typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
              force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
@@ -554,7 +558,7 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
     runs = [run, *(beside or [])]
     for r in runs: evaluation.check_run(r, s, j, split, force)              # all of them, before the first is measured
     for r in runs:
-        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, force=force, folder=r/'evaluation')
+        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, refine=refine, force=force, folder=r/'evaluation')
         save_result(result, r/'results.json')
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result

@@ -25,6 +25,7 @@ from .methods import find_recipe
 from .models import checkpoint_of, load_generator
 from .robustness import robustness, spread
 from .workers import Blocks
+from .refinement import Refined
 
 # %% auto #0
 __all__ = ['STEP', 'NOBODY_ELSE', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
@@ -329,6 +330,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              *, parts: Sequence[str] | None = None, # some of `PARTS`; None: all
              encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
              guidance: float | None = None, # passed to the generator
+             refine: int = 0, # one-step models: gradient steps of `refinement` for every face
              about: dict[str, Any] | None = None, # recipe hash, training minutes, images seen, ...: kept in the result as given
              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
              folder: str | Path | None = None, # where unfinished work is kept and resumed; None: it is lost
@@ -345,14 +347,17 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     partner = derangement(people[rows], seed)
     values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
     if folder is not None: check_writable(folder)
+    hashed = model_hash(generator)
+    if refine: generator = Refined(generator, refine, encoder)
     with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
-        key = [model_hash(generator), store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze'))]
+        key = [hashed, store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze')), *([f'refine {refine}'] if refine else [])]
         s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell)
         metrics, curves = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
         shutil.rmtree(s.folder, ignore_errors=True)                         # finished: the result holds what matters
     result = dict(format=1, kind='evaluation', split=split, n_faces=len(rows), n_people=len(np.unique(people[rows])), seed=seed, guidance=guidance,
                   judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint),
                   store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
+    if refine: result['refine'] = refine
     return result | (dict(curves=curves) if curves else {})
 
 # %% ../nbs/08_evaluation.ipynb #080043

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 import numpy as np
@@ -30,6 +30,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_device, pick_dtype, randn, weight_file, user_path
 from .diffusion import Path as NoisePath, estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
+if TYPE_CHECKING: from facegen_nb.encoders import Encoder
 
 # %% auto #0
 __all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating', 'find_model',
@@ -262,6 +263,20 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         "Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in one step; `guidance` is truncation here: noise times this, 0 for the most typical face."
         return self(embeddings, noise * (1. if guidance is None else guidance))
 
+    def latent(self, embeddings: Tensor, # (B,embed_dim), unit norm
+               noise: Tensor # (B,*noise_shape)
+               ) -> Tensor: # (B,latent_dim), each number of about unit variance
+        "What refinement changes in a one-step model: here what goes in, the embedding and the noise."
+        return torch.cat([embeddings * math.sqrt(self.embed_dim), noise.flatten(1)], 1)
+
+    def from_latent(self, latent: Tensor, # (B,latent_dim), as `latent` gave it, or changed
+                    embeddings: Tensor, # (B,embed_dim)
+                    noise: Tensor # (B,*noise_shape)
+                    ) -> Tensor: # (B,3,128,128), not clipped
+        "The faces of latents; `from_latent(latent(e, z), e, z)` is what the model draws."
+        e, z = latent.split([self.embed_dim, latent.shape[1] - self.embed_dim], 1)
+        return self(e / math.sqrt(self.embed_dim), z.view_as(noise))
+
     def make_noise(self, n: int, # faces
                    seed: int | None = None # the same seed, the same noise on every device
                    ) -> Tensor: # (n,*noise_shape), standard normal, on the CPU
@@ -296,6 +311,8 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                  guidance: float | None = None, # many-step models: above 1 stresses the embedding, 0 ignores it; one-step models: as `truncation`
                  truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
                  precision: str = 'auto', # on CUDA: 'auto' is bf16 where the card has it, else fp32; also 'fp32', 'bf16', 'fp16'
+                 refine: int = 0, # one-step models: gradient steps towards the embedding, 8 serve well; see `facegen_nb.refinement`
+                 refine_encoder: Encoder | None = None, # the encoder of the embeddings; None: found by the model's fingerprint
                  **options: Any # of the model
                  ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
@@ -306,6 +323,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
             if self.many_steps: raise FacegenError(f'truncation={truncation:g} was given; {type(self).__name__} draws in many steps and has guidance: give guidance.')
             if guidance is not None: raise FacegenError('Both truncation and guidance were given; they are the same factor in a one-step model: give truncation alone.')
             guidance = truncation
+        if refine: refine_encoder = self._can_refine(refine, refine_encoder)
         p = next(self.parameters())
         no_half(p.device, p.dtype)
         e = check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint).to(p.device)
@@ -314,8 +332,24 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         if noise is None: noise = self.make_noise(len(e), seed)
         if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
         kind = torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)       # weights in half precision are used as they are
-        with evaluating(self), autocast(p.device, kind):
-            return self.draw(e.to(p.dtype), noise.to(p.device, p.dtype), guidance, **options).float().clamp(-1, 1)
+        e, noise = e.to(p.dtype), noise.to(p.device, p.dtype)
+        with evaluating(self):
+            if refine:
+                from facegen_nb.refinement import refine_faces
+                noise = noise * (1. if guidance is None else guidance)
+                latent = refine_faces(self, refine_encoder, e, noise, refine)
+            with autocast(p.device, kind):
+                faces = self.from_latent(latent, e, noise) if refine else self.draw(e, noise, guidance, **options)
+        return faces.float().clamp(-1, 1)
+
+    def _can_refine(self, steps: int, encoder: Encoder | None) -> Encoder:
+        "The encoder that refines; raises `FacegenError` where this model cannot be refined."
+        from facegen_nb.refinement import MOST_STEPS, refining_encoder
+        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
+            raise FacegenError(f'refine={steps} was given; a whole number of steps from 0 to {MOST_STEPS} was expected.')
+        if self.many_steps:
+            raise FacegenError(f'refine={steps} was given; {type(self).__name__} draws in many steps and cannot be refined: leave it out.')
+        return refining_encoder(self, encoder)
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
@@ -412,6 +446,19 @@ class Generator(FaceModel):
                 ) -> Tensor: # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
         return self.paint(self.style(embeddings, noise), self.canvas(embeddings, noise), side)
+
+    def latent(self, embeddings: Tensor, # (B,embed_dim), unit norm
+               noise: Tensor # (B,noise_dim)
+               ) -> Tensor: # (B,style_dim): w
+        "The vector w, which the mapping network makes of embedding and noise."
+        return self.style(embeddings, noise)
+
+    def from_latent(self, latent: Tensor, # (B,style_dim): w
+                    embeddings: Tensor, # (B,embed_dim)
+                    noise: Tensor # (B,noise_dim)
+                    ) -> Tensor: # (B,3,128,128), not clipped
+        "The faces that the synthesis network draws from w; embedding and noise give the linear prior below them."
+        return self.paint(latent, self.canvas(embeddings, noise))
 
     def start_from(self, faces: Tensor, # (N,3,32,32) in [-1, 1]
                    embeddings: Tensor # (N,embed_dim), unit norm: of these faces

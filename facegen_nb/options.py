@@ -28,7 +28,7 @@ from .core import FacegenError, check_writable, home_dir, user_path
 __all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE',
            'SOURCE', 'ENCODER', 'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'LARGEST_COUNT', 'JSON_OPTION',
            'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup', 'PathKind',
-           'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option', 'json_text']
+           'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option', 'refine_option', 'json_text']
 
 # %% ../nbs/09e_options.ipynb #095007
 _REASONS = {'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
@@ -277,6 +277,10 @@ def seed_option(help: str # what it is the seed of
                 ) -> Any: # for the annotation of a command
     "The option `--seed`."
     return typer.Option(min=0, max=LARGEST_SEED, help=help)
+
+def refine_option() -> Any: # for the annotation of a command
+    "The option `--refine`."
+    return typer.Option(min=0, max=100, help='Models of one step: gradient steps that bring each face nearer to its embedding, by the encoder itself; 8 serve well.')
 
 def _plain(x: Any) -> Any:
     "The same in values that JSON has."

@@ -444,7 +444,7 @@ def gather_seeds(results: dict[str, dict[str, Any]] # as `load_runs` gives them
     groups: dict[Any, list[str]] = {}
     for name, r in results.items():
         family = r['about'].get('family'); alone = not family
-        groups.setdefault(name if alone else (family, r['about'].get('start', 'scratch'), r.get('guidance'), r['store_hash'], r['split'], r['n_faces'], r['n_people'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
+        groups.setdefault(name if alone else (family, r['about'].get('start', 'scratch'), r.get('guidance'), r.get('refine'), r['store_hash'], r['split'], r['n_faces'], r['n_people'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
     out: dict[str, dict[str, Any]] = {}
     for names in groups.values():
         rs = [results[n] for n in names]; hashes = {r['about'].get('recipe_hash') for r in rs}

@@ -404,13 +404,15 @@ class Studio:
              truncation: float | None = None, # one-step models: factor on the noise
              guidance: float | None = None, # many-step models: above 1 stresses the embedding
              same: bool = False, # the same noise for all of them
-             **options: Any # of the model, such as `steps`
+             **options: Any # of the model, such as `steps` or `refine`
              ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
         if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
             note_unknown(self.generator.fingerprint)
         values = embeddings if isinstance(embeddings, Embeddings) else np.atleast_2d(np.asarray(embeddings, np.float32))
         options |= dict(n=n, seed=seed, truncation=truncation, guidance=guidance, same=same)
+        if options.get('refine'):
+            options.setdefault('refine_encoder', self.encoder)
         return np.concatenate(list(draw_faces(self.generator, values, **options)))
 
     def generate(self, images: Any, # crops (`Faces`), or images as `crop_faces` takes them
