@@ -257,7 +257,12 @@ def conv_rate(dtype: torch.dtype, # element type of pictures and weights
 # %% ../nbs/00_core.ipynb #000025
 @lru_cache
 def _cpu_half() -> torch.dtype:
-    return torch.bfloat16 if conv_rate(torch.bfloat16, batch=8) > 1.25 * conv_rate(torch.float32, batch=8) else torch.float32     # few pictures: without matrix units bfloat16 can be a hundred times slower
+    "The faster type of a CPU; measured three times in turn, since another program may take the time of one measurement."
+    rates = {dtype: 0. for dtype in (torch.bfloat16, torch.float32)}
+    for _ in range(3):
+        for dtype in rates:
+            rates[dtype] = max(rates[dtype], conv_rate(dtype, batch=8)) # few images: without matrix units bfloat16 can be a hundred times slower
+    return torch.bfloat16 if rates[torch.bfloat16] > 1.25 * rates[torch.float32] else torch.float32
 
 def no_half(device: torch.device | str, # where the work is done
             dtype: torch.dtype # that was asked for

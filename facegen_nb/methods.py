@@ -524,7 +524,8 @@ class Method(Learner):
                  e: Tensor, # (B,D) the embeddings asked for
                  u: Tensor | None = None, # (B,14) uniform numbers: the encoder sees each fake moved, tinted, perhaps partly covered
                  centre: bool = False, # whether the distances to the pictures weigh the middle more than the corners
-                 all_of_it: bool = False # also what has no weight in the loss, where it can be had
+                 all_of_it: bool = False, # also what has no weight in the loss, where it can be had
+                 identity: bool = True # also the distance of embeddings; False where the caller measures it
                  ) -> dict[str, Tensor]: # l1, mse, lpips, features, identity, each (B,)
         "The distances of fakes to their pictures and embeddings; those of weight 0 are left out."
         r, parts, near, weight = self.recipe, {}, fake, 1.
@@ -536,7 +537,7 @@ class Method(Learner):
         if getattr(r, 'features', 0.):
             with torch.no_grad(): wanted = self.encoder.features(x)
             parts['features'] = feature_distance(self.encoder.features(near), wanted)
-        if on('identity'): parts['identity'] = identity_loss(self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e)
+        if identity and on('identity'): parts['identity'] = identity_loss(self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e)
         return parts
 
     @property

@@ -33,11 +33,11 @@ from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop,
 if TYPE_CHECKING: from facegen_nb.encoders import Encoder
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating', 'find_model',
-           'hub_unreachable', 'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator',
-           'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention',
-           'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class',
-           'checkpoint_of', 'load_generator']
+__all__ = ['loud', 'dcgan_init', 'Style', 'modulated_group_norm', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating',
+           'find_model', 'hub_unreachable', 'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas',
+           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
+           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
+           'model_class', 'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -73,6 +73,59 @@ class Style(nn.Module):
         return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
 
 # %% ../nbs/04_models.ipynb #040017
+def _sum_per_channel(x: Tensor) -> Tensor: # (B,C,H,W) to (B,C), in float32 or better
+    "Sums over the image, along the memory."
+    kind = torch.promote_types(x.dtype, torch.float32)
+    if x.stride(1) == 1:  # channels last
+        return x.permute(0, 2, 3, 1).flatten(1, 2).sum(1, dtype=kind)
+    return x.sum((2, 3), dtype=kind)
+
+def _group_mean(x: Tensor, groups: int, size: int) -> Tensor: # (B,C) to (B,C), the same within a group
+    "Means over groups of channels with `size` numbers each."
+    return (x.unflatten(1, (groups, -1)).sum(2) / size).repeat_interleave(x.shape[1] // groups, 1)
+
+class _ModulatedGroupNorm(torch.autograd.Function):
+    "Group normalisation, scale and shift in few passes over memory; PyTorch's own backward pass on a CPU takes several times as long."
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, groups: int, eps: float) -> Tensor:
+        size = x[0].numel() // groups
+        mean = _group_mean(_sum_per_channel(x), groups, size)
+        variance = _group_mean(_sum_per_channel(x * x), groups, size) - mean.square()
+        rstd = variance.clamp_(min=0).add_(eps).rsqrt_()
+        gain = scale.to(rstd.dtype) * rstd
+        ctx.save_for_backward(x, scale, mean, rstd)
+        ctx.groups = groups
+        return _affine(x, gain, shift - mean * gain)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale, mean, rstd = ctx.saved_tensors
+        size = x[0].numel() // ctx.groups
+        d_shift = _sum_per_channel(grad)
+        d_scale = rstd * (_sum_per_channel(grad * x) - mean * d_shift)
+        scale = scale.to(rstd.dtype)
+        along = rstd * _group_mean(scale * d_scale, ctx.groups, size)  # the part of the gradient that would change the variance
+        level = rstd * _group_mean(scale * d_shift, ctx.groups, size)  # and the part that would change the mean
+        d_x = _affine(x, -rstd * along, rstd * along * mean - level)
+        d_x.addcmul_(grad, (scale * rstd)[:, :, None, None].to(x.dtype))
+        return d_x, d_scale.to(ctx.saved_tensors[1].dtype), d_shift.to(ctx.saved_tensors[1].dtype), None, None
+
+def _affine(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    "x times gain plus shift, each (B,C), in the number type of x."
+    return torch.addcmul(shift[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype))
+
+def modulated_group_norm(x: Tensor, # (B,C,H,W)
+                         scale: Tensor, # (B,C)
+                         shift: Tensor, # (B,C)
+                         groups: int, # of channels
+                         eps: float = 1e-5 # added to the variance
+                         ) -> Tensor: # (B,C,H,W)
+    "Group normalisation (Wu and He 2018), then a scale and a shift of each channel of each image."
+    if x.device.type == 'cpu' and torch.is_grad_enabled() and x.requires_grad:
+        return _ModulatedGroupNorm.apply(x, scale, shift, groups, eps)
+    return torch.addcmul(shift[:, :, None, None], F.group_norm(x, groups, eps=eps), scale[:, :, None, None])
+
 class AdaGN(nn.Module):
     "3x3 convolution, group normalisation, scale and shift by the style: (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
     def __init__(self, cin: int, # input channels
@@ -86,8 +139,8 @@ class AdaGN(nn.Module):
         self.style = loud(nn.Linear(style_dim, 2 * cout)); self.style.weight.data.mul_(.3)
         self.style.bias.data[:cout] = 1                                               # scales start around one, shifts around nought
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
-        return torch.addcmul(shift, self.norm(self.conv(x)), scale)
+        scale, shift = self.style(style).chunk(2, 1)
+        return modulated_group_norm(self.conv(x), scale, shift, self.norm.num_groups, self.norm.eps)
 
 # %% ../nbs/04_models.ipynb #040021
 def check_embeddings(embeddings: Any, # what a user gave
@@ -483,7 +536,10 @@ def with_spread(x: Tensor # (B,C,H,W) maps of a batch
                 ) -> Tensor: # (B,C+1,H,W)
     "Add a map that says how much groups of four faces differ (of three or two, where four do not divide the batch; 1e-4 where none does), the same everywhere (minibatch standard deviation; Karras et al. 2018)."
     group = next(g for g in (4, 3, 2, 1) if len(x) % g == 0)
-    std = (x.view(group, -1, *x.shape[1:]).float().var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
+    members = x.float().unflatten(0, (group, -1)).unbind(0)                          # a variance over the first dimension would read the memory in leaps
+    mean = sum(members) / group
+    variance = sum((member - mean).square() for member in members) / group
+    std = (variance + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
     return torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
 
 def pair_logits(h: Tensor, # (B,C) features of faces

@@ -7,24 +7,34 @@ from __future__ import annotations
 from collections.abc import Callable
 import torch
 from torch import nn, Tensor
+from .core import pick_dtype
 
 # %% auto #0
 __all__ = ['orthogonalise', 'Muon']
 
 # %% ../nbs/05a_optim.ipynb #050007
 def orthogonalise(matrix: Tensor, # (m,n)
-                  steps: int = 5 # of the iteration
+                  steps: int = 5, # of the iteration
+                  dtype: torch.dtype = torch.float32 # of the products: float32 or bfloat16
                   ) -> Tensor: # (m,n), singular values between about 0.7 and 1.2
     "Roughly the nearest matrix with orthonormal rows or columns, by Newton-Schulz (quintic of Jordan et al. 2024)."
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.float(); x = x / (x.norm() + 1e-7)
-    if (tall := x.shape[0] > x.shape[1]): x = x.T
-    gram, one, p = x @ x.T, torch.eye(len(x), device=x.device), None
-    for k in range(steps):
-        q = a * one + b * gram + c * gram @ gram
-        p = q if p is None else q @ p
-        if k < steps - 1: gram = q @ gram @ q
-    x = p @ x
+    x = matrix.float()
+    x = x / (x.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    if tall: x = x.T
+    x = x.to(dtype)
+    if dtype == torch.float32:
+        gram, one, p = x @ x.T, torch.eye(len(x), device=x.device), None
+        for k in range(steps):
+            q = a * one + b * gram + c * gram @ gram
+            p = q if p is None else q @ p
+            if k < steps - 1: gram = q @ gram @ q
+        x = p @ x
+    else:
+        for _ in range(steps):
+            gram = x @ x.T
+            x = a * x + (b * gram + c * gram @ gram) @ x
     return (x.T if tall else x).to(matrix.dtype)
 
 # %% ../nbs/05a_optim.ipynb #050011
@@ -56,7 +66,8 @@ class Muon(torch.optim.Optimizer):
         if not state: state['mean'] = torch.zeros_like(p)
         m = state['mean'].lerp_(p.grad, 1 - g['momentum'])
         u = p.grad.lerp(m, g['momentum']).flatten(1)
-        p.add_(orthogonalise(u).view(p.shape), alpha=-g['lr'] * .2 * max(u.shape)**.5)
+        dtype = torch.bfloat16 if pick_dtype(p.device) == torch.bfloat16 else torch.float32
+        p.add_(orthogonalise(u, dtype=dtype).view(p.shape), alpha=-g['lr'] * .2 * max(u.shape)**.5)
 
     @staticmethod
     def _adam(p: Tensor, state: dict, g: dict) -> None:

@@ -109,11 +109,11 @@ class CanvasGAN(OnCanvas):
         r = self.recipe; self.nets['d'].requires_grad_(False)
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             a, views = x[rows], seen[rows]; fake, asked = self.kept if self.kept and self.parts == 1 else self.fakes(a, e[rows], z[rows], side); n = self.told(len(a))
-            values = {k: v.mean() for k, v in self.likeness(fake[:n], a[:n], asked[:n], views[:n]).items()}
-            loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values and k != 'identity')
+            values = {k: v.mean() for k, v in self.likeness(fake[:n], a[:n], asked[:n], identity=False).items()}
+            loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values)
             if r.identity:
-                if n < len(a): values['identity'] = (values['identity'] + identity_loss(self.encoder(glimpse(fake[n:], self.encoder.input_size, views[n:])), asked[n:]).mean()) / 2
-                taken = values['identity']
+                distance = identity_loss(self.encoder(glimpse(fake, self.encoder.input_size, views)), asked)     # of all faces in one pass
+                values['identity'] = taken = torch.stack([part.mean() for part in (distance[:n], distance[n:]) if len(part)]).mean()
                 if self.second:
                     with torch.no_grad(): wanted = self.blended(self.second(a))
                     values['second'] = identity_loss(self.second(glimpse(fake, self.second.input_size, views)), wanted).mean(); taken = (taken + values['second']) / 2
