@@ -4,16 +4,54 @@
 
 # %% ../nbs/04c_refinement.ipynb #040304
 from __future__ import annotations
+import warnings
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from .core import FacegenError, autocast, pick_dtype
-from .encoders import Encoder, encoder_of
+from .encoders import Encoder, OnnxNet, encoder_of
 from .fingerprints import require_encoder
 from .losses import glimpse
+from .workers import need
 
 # %% auto #0
-__all__ = ['MOST_STEPS', 'RATE', 'BETAS', 'AVERAGE', 'BLOCK', 'refining_encoder', 'refine_faces', 'Refined']
+__all__ = ['SAME_EMBEDDING', 'MOST_STEPS', 'RATE', 'BETAS', 'AVERAGE', 'BLOCK', 'with_gradient', 'refining_encoder',
+           'refine_faces', 'Refined']
+
+# %% ../nbs/04c_refinement.ipynb #040312
+SAME_EMBEDDING = .9999 # least cosine of the embeddings of a PyTorch copy and of its ONNX file
+
+@lru_cache(maxsize=2)
+def _onnx_to_torch(file: Path, modified: int) -> nn.Module:
+    "The network of an ONNX file as a PyTorch module."
+    onnx, onnx2torch = need('onnx', 'onnx'), need('onnx2torch', 'onnx')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            return onnx2torch.convert(onnx.load(str(file))).eval().requires_grad_(False)
+        except Exception as ex:
+            raise FacegenError(f"The network in '{file}' could not be made differentiable by onnx2torch "
+                               f"({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); leave out refine.") from None
+
+def with_gradient(encoder: Encoder # any
+                  ) -> Encoder: # the same, or a differentiable copy of one that runs an ONNX file
+    "An encoder with a gradient; raises `FacegenError` where there is none, or where the copy gives other embeddings."
+    if encoder.differentiable:
+        return encoder
+    if not isinstance(encoder.net, OnnxNet):
+        raise FacegenError(f"The encoder '{encoder.name}' has no gradient, which refinement needs; leave out refine.")
+    file = Path(encoder.net.file)
+    copy = Encoder(_onnx_to_torch(file, file.stat().st_mtime_ns), encoder.name, encoder.dim, encoder.input_size, weights=file)
+    copy.fingerprint = dict(encoder.fingerprint)
+    faces = torch.rand(4, 3, encoder.input_size, encoder.input_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        cosine = (copy(faces) * encoder(faces.to(encoder.gain.device)).cpu()).sum(1).min().item()
+    if not cosine >= SAME_EMBEDDING:
+        raise FacegenError(f"The PyTorch copy of '{file}' gives other embeddings than the file (cosine {cosine:.4f}, at least "
+                           f'{SAME_EMBEDDING} was expected); leave out refine.')
+    return copy
 
 # %% ../nbs/04c_refinement.ipynb #040311
 def refining_encoder(model: Any, # a `FaceModel`
@@ -33,9 +71,7 @@ def refining_encoder(model: Any, # a `FaceModel`
     if encoder.dim != model.embed_dim:
         raise FacegenError(f"The encoder '{encoder.name}' gives {encoder.dim} numbers, and the model takes {model.embed_dim}; "
                            'give the encoder that it was trained with.')
-    if not encoder.differentiable:
-        raise FacegenError(f"The encoder '{encoder.name}' has no gradient, which refinement needs; leave out refine.")
-    return encoder.to(device)
+    return with_gradient(encoder).to(device)
 
 # %% ../nbs/04c_refinement.ipynb #040321
 MOST_STEPS = 100 # of refinement: more of them please the encoder and nobody else
