@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['IDENTITY_FACTORS', 'NUISANCE_FACTORS', 'SKIN_TONES', 'HAIR_COLOURS', 'EYE_COLOURS', 'ZOOM', 'DROP', 'NECK',
-           'HAIR_CUTS', 'Factor', 'sample_identities', 'sample_nuisances', 'describe', 'render', 'rendered_faces']
+           'HAIR_CUTS', 'POSE', 'BALL', 'Factor', 'sample_identities', 'sample_nuisances', 'describe', 'render',
+           'rendered_faces', 'straighten']
 
 # %% ../nbs/01_faces.ipynb #010003
 import math
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .core import FacegenError
@@ -705,3 +707,35 @@ def rendered_faces(
     identities, nuisances = sample_identities(-(-n // per_person), seed)[person], sample_nuisances(n, seed)
     images = render(identities, nuisances, size, device)
     return images.permute(0, 2, 3, 1).contiguous().cpu().numpy(), person.numpy(), identities, nuisances
+
+# %% ../nbs/01_faces.ipynb #010101
+_NUISANCES = [f.name for f in NUISANCE_FACTORS]
+POSE = tuple(_NUISANCES.index(name) for name in ("yaw", "tilt", "scale", "shift_x", "shift_y")) # columns of the pose
+BALL = 1.22 * .425 # radius of the ball that features lie on, of a head of middling width
+
+def straighten(
+    images: Tensor, # (B,3,S,S)
+    pose: Tensor, # (B,5) in [0, 1]: yaw, tilt, scale, shift_x, shift_y
+) -> tuple[Tensor, Tensor]: # (B,3,72,64) the face, turned to the front; (B,3,64,64) the head, upright
+    "Undo the pose of rendered faces; differentiable."
+    dtype = torch.float64 if images.dtype == torch.float64 else torch.float32     # coordinates are never rounded to 16 bits
+    images, pose = images.to(dtype), pose.to(dtype)
+    low, high = torch.tensor([NUISANCE_FACTORS[j].range for j in POSE], dtype=dtype, device=images.device).T
+    natural = low + pose.clamp(-.2, 1.2) * (high - low)
+    yaw, tilt, scale, right, down = (v[:, None, None] for v in natural.T)
+
+    def line(a: float, b: float, n: int) -> Tensor:
+        return a + (b - a) * (torch.arange(n, dtype=dtype, device=images.device) + .5) / n
+
+    def window(x: Tensor, y: Tensor) -> Tensor: # from the head's own coordinates to the picture's
+        y, zoom = y - NECK, scale * ZOOM
+        across = (x * tilt.cos() - y * tilt.sin()) * zoom + right
+        along = (x * tilt.sin() + y * tilt.cos() + NECK + DROP) * zoom + down
+        where = torch.stack([across, along], 3)
+        return F.grid_sample(images, where, mode="bilinear", padding_mode="border", align_corners=False)
+
+    flat = line(-.42, .42, 64).expand(len(images), 72, 64)
+    turned = BALL * torch.sin(torch.asin(flat / BALL) + yaw)
+    face = window(turned, line(-.44, .52, 72)[:, None].expand_as(flat))
+    head = window(*torch.meshgrid(line(-.82, .82, 64), line(-1.02, .76, 64), indexing="xy"))
+    return face, head

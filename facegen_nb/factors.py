@@ -17,14 +17,14 @@ from torch import nn, Tensor
 from .core import FacegenError, atomic, autocast, layout, own_file, exact_dtype, pick_device, progress, sha256, to_float, to_uint8, locked
 from .curation import FaceStore
 from .encoders import read_weights
-from .faces import DROP, IDENTITY_FACTORS, NECK, NUISANCE_FACTORS, ZOOM, Factor, render, sample_identities, sample_nuisances
+from .faces import IDENTITY_FACTORS, NUISANCE_FACTORS, POSE, Factor, render, sample_identities, sample_nuisances, straighten
 from .metrics import Bootstrap, derangement, entry, interval, missing
 
 # %% auto #0
-__all__ = ['OUTPUTS', 'POSE', 'BALL', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of',
-           'perfect_reading', 'blur', 'blocky', 'soften', 'straighten', 'Reader', 'ReaderSettings', 'even_identities',
-           'reading_loss', 'train_reader', 'reader_file', 'reader', 'read_factors', 'factor_scores', 'factors_missing',
-           'factor_metrics', 'factors_of', 'embedding_factors', 'factor_pairs', 'factor_figure']
+__all__ = ['OUTPUTS', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading',
+           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'even_identities', 'reading_loss', 'train_reader',
+           'reader_file', 'reader', 'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of',
+           'embedding_factors', 'factor_pairs', 'factor_figure']
 
 # %% ../nbs/07d_factors.ipynb #070008
 def columns() -> dict[str, slice]: # factor name to its columns
@@ -83,25 +83,6 @@ def soften(x: Tensor, # (B,3,S,S) in [-1, 1]
         k = some.nonzero()[:, 0]; s = r[k, 3]
         if len(k): x[k.to(x.device)] = change(x[k.to(x.device)], s)
     return x
-
-# %% ../nbs/07d_factors.ipynb #070014
-POSE = tuple(f.name for f in NUISANCE_FACTORS).index('yaw'), *(tuple(f.name for f in NUISANCE_FACTORS).index(k) for k in ('tilt', 'scale', 'shift_x', 'shift_y'))
-BALL = 1.22 * .425 # radius of the ball that features lie on, of a head of middling width
-
-def straighten(images: Tensor, # (B,3,S,S)
-               pose: Tensor # (B,5) in [0, 1]: yaw, tilt, scale, shift_x, shift_y
-               ) -> tuple[Tensor, Tensor]: # (B,3,72,64) the face, turned to the front; (B,3,64,64) the head, upright
-    "Undo the pose of rendered faces."
-    low, high = torch.tensor([NUISANCE_FACTORS[j].range for j in POSE], device=images.device).T
-    yaw, tilt, scale, right, down = (v[:, None, None] for v in (low + pose.float().clamp(-.2, 1.2) * (high - low)).T)
-    def line(a: float, b: float, n: int) -> Tensor: return a + (b - a) * (torch.arange(n, device=images.device) + .5) / n
-    def window(x: Tensor, y: Tensor) -> Tensor:                             # from the head's own coordinates to the picture's
-        y, zoom = y - NECK, scale * ZOOM
-        where = torch.stack([(x * tilt.cos() - y * tilt.sin()) * zoom + right, (x * tilt.sin() + y * tilt.cos() + NECK + DROP) * zoom + down], 3)
-        return F.grid_sample(images, where, mode='bilinear', padding_mode='border', align_corners=False)
-    flat = line(-.42, .42, 64).expand(len(images), 72, 64)
-    return (window(BALL * torch.sin(torch.asin(flat / BALL) + yaw), line(-.44, .52, 72)[:, None].expand_as(flat)),
-            window(*torch.meshgrid(line(-.82, .82, 64), line(-1.02, .76, 64), indexing='xy')))
 
 # %% ../nbs/07d_factors.ipynb #070018
 def _conv(a: int, b: int, stride: int = 2) -> nn.Sequential:
