@@ -36,7 +36,7 @@ setup(
     include_package_data=True,
     python_requires=">=" + cfg["min_python"],
     install_requires=words("requirements"),
-    extras_require={extra: words(f"{extra}_requirements") for extra in ("dev", "ray", "hf", "bench", "reports", "app", "onnx")},
+    extras_require={extra: words(f"{extra}_requirements") for extra in ("dev", "ray", "hf", "bench", "reports", "app", "onnx", "judges")},
     entry_points={
         "console_scripts": words("console_scripts"),
         "nbdev": [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"],
