@@ -27,6 +27,7 @@ from torch import nn, Tensor
 from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, exact_dtype, pick_device, progress, say_once, seed_everything,
                              sha256, to_float, use_torch_home, user_path, weight_file, weights_dir, write_json)
 from .curation import FaceStore, known_people
+from .dlib_resnet import DlibFace, dlib_files
 from .faces import rendered_faces
 from .fingerprints import PREPROCESSING, Embeddings, check_rows_hash, entry_of, is_fingerprint, rows_hash
 from .workers import Blocks, in_order, on_ray
@@ -35,10 +36,10 @@ from .workers import Blocks, in_order, on_ray
 __all__ = ['ENCODERS', 'WEIGHT_FILES', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'RENDERED', 'external_files', 'file_hash',
            'Encoder', 'register', 'plugins', 'encoder_names', 'base_name', 'load_encoder', 'find_weights',
            'read_weights', 'edgeface', 'tinyvit', 'facenet', 'OnnxNet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
-           'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'encoder_of_file', 'embed_images',
-           'verification', 'compare_encoders', 'at_hand', 'is_rendered', 'require_rendered', 'default_encoder',
-           'embedding_folders', 'cached_names', 'load_embeddings', 'Part', 'BlockEmbedder', 'embed_store', 'encoder_of',
-           'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
+           'dlib_resnet', 'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'encoder_of_file',
+           'embed_images', 'verification', 'compare_encoders', 'at_hand', 'is_rendered', 'require_rendered',
+           'default_encoder', 'embedding_folders', 'cached_names', 'load_embeddings', 'Part', 'BlockEmbedder',
+           'embed_store', 'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
 
 # %% ../nbs/03_encoders.ipynb #03100a
 def _protobuf(data: memoryview) -> Iterator[tuple[int, Any]]:
@@ -409,6 +410,17 @@ def _tuned(file: Path) -> dict[str, Any]:
     try:
         with safe_open(file, 'pt') as f: return json.loads((f.metadata() or {}).get('tuned', '{}'))
     except Exception: return {}                              # damaged: `read_weights` says so
+
+# %% ../nbs/03_encoders.ipynb #0311d1
+@register('dlib')
+def dlib_resnet(weights: str | Path | None = None # the network's .dat file, with the landmarks' file beside it; default: found by itself
+                ) -> Encoder: # 128-d
+    "dlib's face recognition network with its own five-point alignment; takes crops of 128 px, which the chip makes 150; not differentiable."
+    network, landmarks = dlib_files(weights)
+    both = sha256(f'{sha256(network, 64)} {sha256(landmarks, 64)}'.encode())
+    e = Encoder(DlibFace(network, landmarks), 'dlib', 128, 128, gain=127.5, shift=127.5, weights_hash=both, differentiable=False)
+    e.fingerprint['file'] = network.name
+    return e
 
 # %% ../nbs/03_encoders.ipynb #030035
 class SmallEncoder(nn.Module):
