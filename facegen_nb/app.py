@@ -23,8 +23,7 @@ from .studio import Studio as ImageStudio, check_number, crop_faces, decode_imag
 from .workers import need
 
 # %% auto #0
-__all__ = ['GUIDANCE', 'MOST_REFINE', 'BUNDLED', 'ABOUT', 'crop_face', 'Studio', 'find_checkpoint', 'open_studio', 'build_app',
-           'start_app']
+__all__ = ['GUIDANCE', 'MOST_REFINE', 'ABOUT', 'crop_face', 'Studio', 'open_studio', 'build_app', 'start_app']
 
 # %% ../nbs/09c_app.ipynb #090108
 def crop_face(image: np.ndarray | Image.Image | str | Path, # any size
@@ -95,18 +94,7 @@ class Studio(ImageStudio):
         return (e[1:] @ e[0]).tolist()
 
 # %% ../nbs/09c_app.ipynb #090114
-BUNDLED = Path('checkpoints') # where a checkout keeps its released models
-
-def find_checkpoint(asked: str | None = None, # a folder or a name on the hub
-                    folder: Path = BUNDLED # where to look when nothing was asked for
-                    ) -> str: # a folder or a name on the hub
-    "The model that the app shows: what was asked for, else the one for rendered faces, else any released one; raises `FacegenError` where there is none."
-    if asked: return asked
-    found = sorted((p.parent for p in folder.glob('*/config.json')), key=lambda p: ('rendered' not in p.name, p.name))
-    if not found: raise FacegenError(f"No released model was found in '{folder.absolute()}'; start this in a checkout of facegen_nb, or give --checkpoint with a folder or a name on the hub.")
-    return str(found[0])
-
-def open_studio(checkpoint: str | None = None, # a folder, or a name on the hub; None: as `find_checkpoint` finds it
+def open_studio(checkpoint: str | None = None, # a folder, a released model's name, or a name on the hub; None: `rendered`
                 weights: str | Path | None = None, # of its encoder
                 judge: str | None = None, # a recogniser; None: the one for rendered faces where the model's encoder is, else nobody
                 judge_weights: str | Path | None = None, # its file
@@ -114,7 +102,7 @@ def open_studio(checkpoint: str | None = None, # a folder, or a name on the hub;
                 frame: str | None = None # where eyes, nose and mouth go; None: as in training
                 ) -> Studio: # ready
     "A studio for a checkpoint; raises `FacegenError` where model, encoder or judge cannot be had."
-    g = load_generator(model_of(find_checkpoint(checkpoint)), pick_device(device))
+    g = load_generator(model_of(checkpoint or 'rendered'), pick_device(device))
     encoder = encoder_for(g, weights, device)
     if judge is None and g.encoder == 'rendered': judge = 'rendered_judge'
     return Studio(g, encoder, load_encoder(judge, judge_weights, device) if judge else None, frame=frame)

@@ -484,7 +484,7 @@ def write_faces(folder: Path, # where
 @command
 def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`.')],
              run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
-             checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, or the name of a model on the hub.')] = None,
+             checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub.')] = None,
              embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a store.')] = None,
              images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive, or a pattern in quotes, such as "photos/*.jpg". Their faces are found and cropped as in training.')] = None,
              faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
@@ -665,7 +665,7 @@ def card(run: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A run 
 
 # %% ../nbs/10_cli.ipynb #100150
 @command(name='app')
-def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A released model, or the name of one on the hub; default: the one for rendered faces in ./checkpoints.')] = None,
+def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub; default: `rendered`.')] = None,
              weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
              judge: Annotated[Optional[str], typer.Option(parser=ENCODER, help='A recogniser whose cosine stands under each face; default: the one for rendered faces, else none.')] = None,
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,

@@ -18,7 +18,7 @@ from .sources import is_service
 
 # %% auto #0
 __all__ = ['FORMATS', 'folder_name', 'folder_names', 'Exported', 'exported_faces', 'png_bytes', 'table_text', 'readme_text',
-           'export_store']
+           'image_schema', 'export_store']
 
 # %% ../nbs/02i_export.ipynb #02i009
 _RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.I)
@@ -161,20 +161,24 @@ def _write_zip(store: FaceStore, faces: Sequence[Exported], out: Path) -> None:
         _write_folders(store, faces, z.writestr)
 
 
+def image_schema(
+    **columns: str,  # name and type of each column beside the image, such as identity='string'
+) -> Any:  # a pyarrow Schema
+    "The columns of a parquet file of images, as the Hugging Face hub reads them: `image`, then the others."
+    import pyarrow as pa
+
+    features = dict(image=dict(_type='Image')) | {k: dict(dtype=kind, _type='Value') for k, kind in columns.items()}
+    image = pa.struct([('bytes', pa.binary()), ('path', pa.string())])
+    others = [(name, pa.type_for_alias(kind)) for name, kind in columns.items()]
+    return pa.schema(
+        [('image', image), *others], metadata={'huggingface': json.dumps(dict(info=dict(features=features)))}
+    )
+
+
 def _write_parquet(store: FaceStore, faces: Sequence[Exported], folder: Path, rows: int) -> None:
     import pyarrow as pa, pyarrow.parquet as pq
 
-    features = dict(image=dict(_type='Image')) | {
-        k: dict(dtype='string', _type='Value') for k in ('identity', 'source')
-    }
-    schema = pa.schema(
-        [
-            ('image', pa.struct([('bytes', pa.binary()), ('path', pa.string())])),
-            ('identity', pa.string()),
-            ('source', pa.string()),
-        ],
-        metadata={'huggingface': json.dumps(dict(info=dict(features=features)))},
-    )
+    schema = image_schema(identity='string', source='string')
     (folder / 'data').mkdir()
     for part in PARTS:
         mine = [f for f in faces if f.part == part]

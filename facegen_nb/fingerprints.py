@@ -98,12 +98,13 @@ def check_rows_hash(values: np.ndarray, # as read
                            "it was exchanged or damaged: make the embeddings again, or move it to another name.")
 
 # %% ../nbs/02g_fingerprints.ipynb #02701a
-def read_embeddings(file: str | Path # a .npy file
+def read_embeddings(file: str | Path, # a .npy file
+                    mapped: bool = False # leave the numbers on the disk, as a memory map
                     ) -> Embeddings: # as stored, with the fingerprint that lies beside it
     "Numbers of a .npy file, never a pickle, and what is known of them; raises `FacegenError` for anything else."
     file = user_path(file)
     if not file.is_file(): raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
-    try: values = np.load(file, allow_pickle=False)
+    try: values = np.load(file, mmap_mode='r' if mapped else None, allow_pickle=False)
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile):
         raise FacegenError(f"The file '{file}' could not be read as a .npy array of numbers (pickled objects are refused); "
                            "save one with numpy.save, shape (N, dim).") from None

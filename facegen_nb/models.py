@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -27,17 +28,19 @@ from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
 from torch import nn, Tensor
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import FacegenError, autocast, keep_memory, layout, misfit, no_half, pick_device, pick_dtype, randn, weight_file, user_path
+from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, layout, misfit, no_half, pick_device, pick_dtype, randn, sha256,
+                             weight_file, user_path)
 from .diffusion import Path as NoisePath, estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
 if TYPE_CHECKING: from facegen_nb.encoders import Encoder
 
 # %% auto #0
-__all__ = ['loud', 'dcgan_init', 'Style', 'modulated_group_norm', 'AdaGN', 'check_embeddings', 'drawing_dtype', 'evaluating',
-           'find_model', 'hub_unreachable', 'model_file', 'fill_network', 'StrictHub', 'FaceModel', 'Painter', 'Canvas',
-           'Generator', 'with_spread', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
-           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
-           'model_class', 'checkpoint_of', 'load_generator']
+__all__ = ['RELEASED', 'RELEASED_URL', 'loud', 'dcgan_init', 'Style', 'modulated_group_norm', 'AdaGN', 'check_embeddings',
+           'drawing_dtype', 'evaluating', 'find_model', 'hub_unreachable', 'model_file', 'fill_network',
+           'released_model', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator', 'with_spread', 'pair_logits',
+           'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention', 'UNet', 'FlowModel',
+           'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class', 'checkpoint_of',
+           'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
 def loud(layer: nn.Linear # a layer whose input has components of size about 1
@@ -187,17 +190,18 @@ def evaluating(net: nn.Module # any
 # %% ../nbs/04_models.ipynb #04002b
 _USUAL_FOLDERS = {'checkpoints', 'data', 'models', 'nbs', 'out', 'output', 'outputs', 'results', 'runs', 'weights'}
 
-def find_model(path: str | Path # a folder, or OWNER/NAME of a model on the hub
-               ) -> Path | str: # the folder, or the name
-    "Tell a folder from a name on the hub; raises `FacegenError` for a path that leads nowhere."
+def find_model(path: str | Path # a folder, a name of `RELEASED`, or OWNER/NAME of a model on the hub
+               ) -> Path | str: # the folder, or the name on the hub
+    "Where a model is; raises `FacegenError` for a path that leads nowhere and for an unknown name."
     folder = user_path(path)
+    if path in RELEASED and not (folder/'config.json').is_file(): return released_model(path)
     if folder.is_dir(): return folder
     text, first = str(path), folder.parts[0] if folder.parts else ''
     looks_like_name = re.fullmatch(r'[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*', text) and isinstance(path, str)
     if folder.is_file() or not looks_like_name or first in _USUAL_FOLDERS or Path(first).exists():
         what = 'is a file' if folder.is_file() else 'leads to no folder'
         raise FacegenError(f"No model could be loaded from '{text}', which {what}; give a checkpoint folder (config.json and model.safetensors), "
-                           "or a model on the hub as OWNER/NAME.")
+                           f"one of the names {', '.join(RELEASED)}, or a model on the hub as OWNER/NAME.")
     return text
 
 def hub_unreachable() -> str: # empty where it can be reached
@@ -246,6 +250,77 @@ def fill_network(net: nn.Module, # changed in place
     net.load_state_dict(found)
     return net.eval()
 
+# %% ../nbs/04_models.ipynb #04002e
+RELEASED = {  # name: a commit of the project that has the model, and the SHA-256 of its files there
+    'rendered': (
+        'd9e9aef1b282a8cd62476e26e9e53bce80ad6ec4',
+        {
+            'config.json': '31a2ea555e1ce0fbbe4a624eab2c55585ff0359ba8b58e8a6b97b11b82ab3e3a',
+            'model.safetensors': 'c9a4cdcfd5d8042eb31c81caee247b6aaee1962d5514e5aa19a17942feb1d4ca',
+        },
+    ),
+    'lfw': (
+        '5534e94527c06f2d28bdaf2bab8ecbc6dc8010c7',
+        {
+            'config.json': 'a3a2acad947749d3920b599e78fda48af90de9832c67b0210726c9cbc83a7168',
+            'model.safetensors': 'ea273af272657b184d381cb1174469838a0d59f99ecb41287247b89eca800b63',
+        },
+    ),
+}
+RELEASED_URL = 'https://raw.githubusercontent.com/facegen-nb/facegen_nb'
+
+
+def _released_folders(name: str) -> list[Path]:
+    "Where a released model may lie on this machine; only the last folder is written by this library."
+    commit, files = RELEASED[name]
+    package = Path(importlib.util.find_spec('facegen_nb').origin).parent
+    cached = cache_dir() / 'models' / f"{name}-{files['model.safetensors'][:8]}"
+    return [Path('checkpoints') / name, package.parent / 'checkpoints' / name, package / 'own' / name, cached]
+
+
+def _fetch(
+    url: str,  # of a file
+    to: Path,  # where it goes
+    want: str,  # its SHA-256
+) -> str:  # empty where the file is there now
+    "Why a file cannot be had from an address."
+    for variable in ('FACEGEN_OFFLINE', 'HF_HUB_OFFLINE'):
+        if os.environ.get(variable):
+            return f'{variable} is set'
+    try:
+        with atomic(to) as part:
+            with urllib.request.urlopen(url, timeout=10) as source, open(part, 'wb') as out:
+                shutil.copyfileobj(source, out)
+            got = sha256(part, 64)
+            if got != want:
+                raise ValueError(f'its SHA-256 is {got[:16]}..., and {want[:16]}... was expected')
+    except (OSError, ValueError, http.client.HTTPException) as ex:
+        return f'{type(ex).__name__}: {" ".join(str(getattr(ex, "reason", None) or ex).split())[:160]}'
+    return ''
+
+
+def released_model(
+    name: str,  # one of `RELEASED`
+) -> Path:  # a folder with config.json and model.safetensors
+    "A released model of the project, fetched first if need be; raises `FacegenError` that says where it was looked for."
+    commit, files = RELEASED[name]
+    *folders, cached = _released_folders(name)
+    for folder in folders:
+        if all((folder / file).is_file() for file in files):
+            return folder
+    for file, want in files.items():
+        there = cached / file
+        if there.is_file() and sha256(there, 64) == want:
+            continue
+        url = f'{RELEASED_URL}/{commit}/checkpoints/{name}/{file}'
+        if why := _fetch(url, there, want):
+            places = ', '.join(f"'{folder}'" for folder in (*folders, cached))
+            raise FacegenError(
+                f"The released model '{name}' was found neither in {places} nor at {url} ({why}); "
+                'work in a checkout of facegen_nb, or give the path of a checkpoint folder.'
+            )
+    return cached
+
 # %% ../nbs/04_models.ipynb #04002c
 class StrictHub(PyTorchModelHubMixin):
     "Saves a model with the name of its class; loads the class that was saved, and all of it, or raises `FacegenError`."
@@ -260,7 +335,7 @@ class StrictHub(PyTorchModelHubMixin):
         try: config = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
         except ValueError as ex: raise FacegenError(f"No model could be loaded from '{source}': its config.json is damaged ({ex}); get it anew.") from ex
         found = _class_to_load(cls, config, source)
-        if found is not cls: return found.from_pretrained(pretrained_model_name_or_path, **how)
+        if found is not cls: return found.from_pretrained(source, **how)
         try:
             with contextlib.redirect_stdout(io.StringIO()): return super().from_pretrained(str(source), **how)     # the mixin prints
         except FacegenError: raise
@@ -338,14 +413,17 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
 
     def noise_blocks(self, n: int, # faces
                      seed: int | None = None, # the same seed, the same noise on every device
-                     block: int = 32 # faces in a block, a multiple of 16
+                     block: int = 32, # faces in a block, a multiple of 16
+                     state: Tensor | None = None # of the random numbers, where a stream is entered in the middle; instead of a seed
                      ) -> Iterator[Tensor]: # (block,*noise_shape), on the CPU; the last block has what is left
         "The rows of `make_noise(n, seed)`, block after block, in constant memory."
         if block < 16 or block % 16: raise FacegenError(f'Blocks of {block} faces were asked for; a multiple of 16 was expected.')
         if type(self).make_noise is not FaceModel.make_noise: # noise of its own kind: drawn at once
+            if state is not None: raise FacegenError(f'{type(self).__name__} draws noise of its own kind, all at once; its faces cannot be drawn in parts.')
             yield from self.make_noise(n, seed).split(block)
             return
         source, size = None if seed is None else torch.Generator().manual_seed(seed), math.prod(self.noise_shape)
+        if state is not None: source = torch.Generator().set_state(state)
         while n > 0:
             # torch draws normal numbers in groups of 16, and fewer than 16 in another way: a rest of that kind joins the block
             rows = n if 0 <= (n - block) * size < 16 else min(block, n)
@@ -366,6 +444,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                  precision: str = 'auto', # on CUDA: 'auto' is bf16 where the card has it, else fp32; also 'fp32', 'bf16', 'fp16'
                  refine: int = 0, # one-step models: gradient steps towards the embedding, 8 serve well; see `facegen_nb.refinement`
                  refine_encoder: Encoder | None = None, # the encoder of the embeddings; None: found by the model's fingerprint
+                 refine_precision: str = 'auto', # of the gradient steps: 'auto' is the faster type of this machine; also 'fp32', 'bf16', 'fp16'
                  **options: Any # of the model
                  ) -> Tensor: # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
@@ -390,7 +469,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
             if refine:
                 from facegen_nb.refinement import refine_faces
                 noise = noise * (1. if guidance is None else guidance)
-                latent = refine_faces(self, refine_encoder, e, noise, refine)
+                latent = refine_faces(self, refine_encoder, e, noise, refine, refine_precision)
             with autocast(p.device, kind):
                 faces = self.from_latent(latent, e, noise) if refine else self.draw(e, noise, guidance, **options)
         return faces.float().clamp(-1, 1)
@@ -792,10 +871,10 @@ def checkpoint_of(folder: str | Path # a run folder, or a released model
     folder = user_path(folder)
     return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
 
-def load_generator(path: str | Path, # a folder written by `save_pretrained`, or the name of a model on the hub
+def load_generator(path: str | Path, # a folder written by `save_pretrained`, a name of `RELEASED` such as 'rendered', or OWNER/NAME on the hub
                    device: torch.device | str | None = 'cpu' # where to put it; None for the fastest device
                    ) -> FaceModel: # in eval mode
-    "Load a model from a folder or the hub; raises `FacegenError` with one sentence when it cannot."
+    "Load a model from a folder, by its name or from the hub; raises `FacegenError` with one sentence when it cannot."
     if str(device) != 'meta': device = pick_device(device)
     g = FaceModel.from_pretrained(path)
     keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it

@@ -84,12 +84,13 @@ def refine_faces(model: Any, # a one-step `FaceModel` in evaluation mode
                  encoder: Encoder, # as `refining_encoder` gives it
                  embeddings: Tensor, # (B,embed_dim), unit norm
                  noise: Tensor, # (B,*noise_shape)
-                 steps: int # gradient steps
+                 steps: int, # gradient steps
+                 precision: str = 'auto' # number type of the steps: 'auto', 'fp32', 'bf16' or 'fp16'
                  ) -> Tensor: # (B,latent_dim): what `model.from_latent` draws
     "Latents whose faces have embeddings nearer to those that were asked for; the model's weights are not changed."
     device = embeddings.device
     views = torch.rand(steps, 14, generator=torch.Generator().manual_seed(0)).to(device)
-    dtype = pick_dtype(device)
+    dtype = pick_dtype(device, precision)
     blocks = zip(embeddings.split(BLOCK), noise.split(BLOCK))
     return torch.cat([_refine_block(model, encoder, e, z, views, dtype) for e, z in blocks])
 

@@ -300,6 +300,8 @@ def draw_faces(generator: FaceModel, # any model of this library
                guidance: float | None = None, # many-step models: above 1 stresses the embedding
                same: bool = False, # the same noise for all of them
                block: int = 32, # faces computed together
+               state: torch.Tensor | None = None, # of the random numbers, where a stream of faces is entered in the middle; instead of the seed
+               first: int = 0, # number of the first face in that stream, for messages
                **options: Any # of the model, such as `steps`
                ) -> Iterator[np.ndarray]: # uint8 (block,128,128,3): n of the first embedding, n of the second, ...
     "Faces for embeddings, block by block; raises `FacegenError` for bad options and for pixels that are not finite."
@@ -311,14 +313,14 @@ def draw_faces(generator: FaceModel, # any model of this library
     if warning:
         logging.getLogger('facegen_nb').warning(warning)
     start = 0
-    for noise in generator.noise_blocks(len(embeddings) * n, seed, block):
+    for noise in generator.noise_blocks(len(embeddings) * n, seed, block, state):
         if same:
             noise = generator.make_noise(1, seed).expand_as(noise)
         rows = torch.arange(start, start + len(noise)) // n
         faces = generator.generate(embeddings[rows], noise=noise, guidance=guidance, truncation=truncation, **options)
         if not faces.isfinite().all():
             factor = 'truncation' if not generator.many_steps else 'guidance'
-            raise FacegenError(f'NaN or infinite pixels were drawn for faces {start} to {start + len(noise) - 1}; '
+            raise FacegenError(f'NaN or infinite pixels were drawn for faces {first + start} to {first + start + len(noise) - 1}; '
                                f'give a smaller {factor}, or another model.')
         yield to_uint8(faces).permute(0, 2, 3, 1).cpu().numpy()
         start += len(noise)

@@ -22,7 +22,7 @@ from .encoders import Embeddings, Encoder, load_embeddings
 from .fingerprints import require_encoder
 from .identity import taught_by
 from .methods import Method, Moment, Recipe, method_of, read_recipe, recipe_file
-from .models import FaceModel, checkpoint_of, load_generator
+from .models import FaceModel, checkpoint_of, find_model, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
@@ -132,7 +132,8 @@ def trained_model(source: str | Path, # a run, a released model, or the name of 
                   embeddings: Embeddings # that the new run will see
                   ) -> tuple[FaceModel, dict[str, Any]]: # the model; start, and start_minutes, start_images, start_store as far as they are known
     "A trained model to begin with, and what is kept of its past; raises `FacegenError` where there is none, or where it listens to another encoder."
-    folder = checkpoint_of(source) if Path(source).is_dir() else None
+    found = find_model(source)
+    folder = checkpoint_of(found) if isinstance(found, Path) else None
     model = load_generator(folder or source); theirs, ours = model.fingerprint or {}, embeddings.fingerprint
     if not require_encoder(ours, theirs, "The store's embeddings", f"the model '{source}' was trained on embeddings of"):
         raise FacegenError(f"The model '{source}' does not say which encoder's embeddings it was trained on; begin from scratch, or with a model that says it.")
