@@ -73,7 +73,7 @@ class EmbeddingRows:
         if len(self.shape) != 2 or self.shape[1] != generator.embed_dim or not len(self):
             raise FacegenError(
                 f'Embeddings of shape {tuple(self.shape)} were given; this model expects (N, {generator.embed_dim}), unit vectors'
-                f"{f' of the encoder {generator.encoder!r}' if generator.encoder else ''}: give at least one row."
+                f"{f' of the encoder {generator.encoder!r}' if generator.encoder else ''}: give at least one row of that size."
             )
         total = hashlib.sha256()
         for first in range(0, len(self), block):
