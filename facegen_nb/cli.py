@@ -27,7 +27,7 @@ from .fingerprints import Embeddings, crop_difference, fingerprint_file, is_fing
 from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
                                 Choice, OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
                                 prepare_process, refine_option, seed_option)
-from .reports import check_metrics, compare_text, gather_seeds, html_report, load_runs, print_table, save_result
+from .reports import check_metrics, compare_text, gather_seeds, html_report, judge_text, load_runs, print_table, save_result
 from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
 
 # %% ../nbs/10_cli.ipynb #100008
@@ -582,9 +582,10 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
              store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
              judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
              judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
+             also_judge: Annotated[Optional[list[str]], typer.Option(parser=ENCODER, help='A further judge, best of another family, such as `dlib`; repeatable.')] = None,
              split: Annotated[str, typer.Option(parser=HELD_OUT, help='Whose people: test, validation, heldout (both) or train.')] = 'test',
              limit: Annotated[Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')] = None,
-             parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, factors, robustness, with commas.')] = 'all',
+             parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, regression, factors, robustness, with commas.')] = 'all',
              metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
              guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which `facegen generate` calls --truncation.')] = None,
              refine: Annotated[int, refine_option()] = 0,
@@ -600,18 +601,21 @@ def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A ru
     finite_option(guidance, '--guidance')
     asked = read_parts(parts)
     if Path(judge).suffix.lower() not in encoders.WEIGHT_FILES:             # a file is named after its weights
-        check_metrics(metrics, evaluation.metric_names(judge, asked))
+        check_metrics(metrics, evaluation.metric_names(judge, asked, also_judge or ()))
     s, j, results = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
-    check_metrics(metrics, evaluation.metric_names(j.name, asked))
+    also = [encoders.load_encoder(name, None, device) for name in also_judge or ()]
+    check_metrics(metrics, evaluation.metric_names(j.name, asked, [e.name for e in also]))
     runs = [run, *(beside or [])]
-    for r in runs: evaluation.check_run(r, s, j, split, force)              # all of them, before the first is measured
+    for r in runs: evaluation.check_run(r, s, j, split, force, also)              # all of them, before the first is measured
     for r in runs:
-        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, refine=refine, force=force, folder=r/'evaluation')
+        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, refine=refine, force=force, also=also, folder=r/'evaluation')
         save_result(result, r/'results.json')
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result
         with optional(f"The page '{r/'evaluation.html'}'"): evaluation_page(r, name, result)
-    try: print_table(results, metrics)
+    try:
+        print_table(results, metrics)
+        if (text := judge_text(results)): print(f'\n{text}')
     finally: print(f"written: {', '.join(str(f) for r in runs for f in (r/'results.json', r/'evaluation.html') if f.is_file())}")
     return results
 

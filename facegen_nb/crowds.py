@@ -246,7 +246,9 @@ def crowd_distances(generated: np.ndarray, # (n,D) features of generated faces
     out = _entries({kd: (v[:k].mean(), c[:k].mean(), np.stack([v[k:], c[k:]], 1), 'low')}, n, dim=dim)
     if min(n, m) < dim: return out | {fd: missing(f'{min(n, m)} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as many faces as dimensions, so evaluate more or read {kd}.', 'low')}
     reps = [[_between(_quick_factor(x[i]), b, _quick_values) for x in (generated, real)] for i, j in zip(mine, other) if min(i.sum(), j.sum()) > 1 for b in [_quick_factor(reference[j])]]
-    return out | _entries({fd: (frechet_by_svd(generated, reference), frechet_by_svd(real, reference), reps, 'low')}, n, dim=dim)
+    frechet = _entries({fd: (frechet_by_svd(generated, reference), frechet_by_svd(real, reference), reps, 'low')}, n, dim=dim)
+    frechet[fd].pop('ratio', None)                                     # both are mostly the bias of N: their ratio says nothing
+    return out | frechet
 
 # %% ../nbs/07c_crowds.ipynb #070048
 def ball_radii(x: np.ndarray, # (n,D) features

@@ -16,22 +16,27 @@ from .crowds import crowd_metrics, crowd_missing, crowd_names, inception, incept
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
 from .fingerprints import require_encoder, require_store
-from .identity import check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
+from .identity import IDENTITY_STATS, check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .factors import MIN_PEOPLE, OUTPUTS, embedding_factors, factor_metrics, factors_missing, factors_of, read_factors, reader
 from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
 from .methods import find_recipe
-from .models import checkpoint_of, load_generator
+from .realism import (AUTOENCODER_DIM, autoencoder_features, radial_power, realism_metrics, realism_names, spectrum_metrics,
+                                spectrum_missing)
+from .regression import regression_reference
+from .models import autoencoder_for, checkpoint_of, load_generator
 from .robustness import robustness, spread
 from .workers import Blocks
 from .refinement import Refined
 
 # %% auto #0
-__all__ = ['STEP', 'NOBODY_ELSE', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'face_pass', 'identity_part',
-           'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'crowd_part', 'memory_part', 'factor_part',
-           'robustness_part', 'rendered_people', 'model_hash', 'pick_parts', 'metric_names', 'without_folders',
-           'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
+__all__ = ['STEP', 'NOBODY_ELSE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'looked_at',
+           'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'rows_of_space',
+           'missing_space', 'crowd_part', 'spectrum_part', 'memory_part', 'factor_part', 'robustness_part',
+           'rendered_people', 'regression_rows', 'regression_part', 'model_hash', 'pick_parts', 'metric_names',
+           'without_folders', 'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model', 'check_run',
+           'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def pick_faces(store: Any, # a FaceStore
@@ -67,6 +72,7 @@ class Subject:
     guidance: float | None = None # passed to the generator
     n_boot: int = 1000 # resamples
     tell: Callable[[str], None] = print # told what is going on
+    also: Sequence[tuple[Any, np.ndarray]] = () # further judges: (Encoder, its embeddings of the store)
     def draw(self, rows: np.ndarray, # whose embeddings
              first: int = 0, # position in the stream, a multiple of 64
              stream: int = 0 # each stream has its own noise
@@ -106,15 +112,28 @@ def measured(s: Subject, # what is measured
     return blocks.arrays
 
 # %% ../nbs/08_evaluation.ipynb #080023
+def looked_at(images: np.ndarray, # (k,H,W,3) uint8
+              wanted: np.ndarray, # (k,) bool
+              dim: int, # numbers a picture
+              f: Callable # uint8 pictures to features
+              ) -> np.ndarray: # (k,dim) float32; NaN where a picture was not wanted
+    "Features of some pictures."
+    if wanted.all(): return f(images)
+    out = np.full((len(images), dim), np.nan, np.float32)
+    if wanted.any(): out[wanted] = f(images[wanted])
+    return out
+
 def face_pass(s: Subject, # what is measured
               partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
               networks: Sequence, # for LPIPS
               looks: dict[str, tuple[int, Callable]], # name: (numbers, function of uint8 pictures); taken of generated faces and of their sources
-              sheet_path: str | Path | None = None # where to save a sheet of 40 generated faces
-              ) -> tuple[dict[str, np.ndarray], np.ndarray]: # arrays (n,...) on the disk: `judge`, `encoder`, picture scores, looks; and where each of `rows` stands in them
+              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
+              only: dict[str, np.ndarray] | None = None # name of a look: (n,) which of the rows it is taken of; all others are NaN
+              ) -> tuple[dict[str, np.ndarray], np.ndarray]: # arrays (n,...) on the disk: `judge`, `judge_1`..., `encoder`, picture scores, looks; and where each of `rows` stands in them
     "Draw every face once and keep what everybody saw."
     rows, order = s.rows, cycle_order(partner)
     shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
+    shapes |= {f'judge_{k}': (e.dim,) for k, (e, _) in enumerate(s.also, 1)}
     names = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
     shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | ({k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {})
     shapes |= {k: (dim,) for name, (dim, _) in looks.items() for k in (name, f'source_{name}')}
@@ -126,7 +145,10 @@ def face_pass(s: Subject, # what is measured
         mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
         out = dict(judge=s.judged(faces)) | (dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {})
         out |= picture_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
-        for name, (_, f) in looks.items(): out |= {name: f(faces), f'source_{name}': f(pictures[mine])}
+        out |= {f'judge_{j}': embed_images(e, faces, s.batch_size, bar=False) for j, (e, _) in enumerate(s.also, 1)}
+        for name, (dim, f) in looks.items():
+            wanted = (only or {}).get(name, np.ones(len(rows), bool))[at]
+            for key, seen in ((name, faces), (f'source_{name}', pictures[mine])): out[key] = looked_at(seen, wanted, dim, f)
         return out
     return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
@@ -193,6 +215,8 @@ class Space:
     dim: int # of the features
     scale: float = 1. # brings components to a size of about 1
     classes: np.ndarray | None = None # (C,dim) of a classifier: its logits give the Inception Score
+    most: int = 5000 # faces at most
+    standard: bool = False # features are standardised by those of the reference faces
 
 def spaces_at_hand(s: Subject, # what is measured
                    networks: Sequence # LPIPS: its squeeze network walks through SqueezeNet already
@@ -209,29 +233,74 @@ def spaces_at_hand(s: Subject, # what is measured
         deep = inception(s.device); look = lambda x: inception_features(x, deep)[0]; looks['inception'] = 2048, look
         found.append(Space('inception', 'inception', 'source_inception', look, 2048, 1., deep.fc.weight.detach().cpu().numpy()))
     except FacegenError as ex: why['inception'] = str(ex)
+    try:
+        autoencoder_for(s.device)
+        looks['autoencoder'] = AUTOENCODER_DIM, lambda x: autoencoder_features(x, s.device)
+        found.append(Space('autoencoder', 'autoencoder', 'source_autoencoder', looks['autoencoder'][1], AUTOENCODER_DIM,
+                           most=AUTOENCODER_FACES, standard=True))
+    except FacegenError as ex: why['autoencoder'] = str(ex)
     return found, looks, why
+
+AUTOENCODER_FACES = 500 # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
+
+def rows_of_space(s: Subject, # what is measured
+                  space: Space # with its limit
+                  ) -> tuple[np.ndarray, np.ndarray]: # positions in `s.rows`, and rows of the reference; a part of those of a larger limit
+    "Which faces are compared in a space."
+    return reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, space.most)
+
+def missing_space(name: str, # of the space
+                  reason: str # one sentence
+                  ) -> dict[str, dict]: # entries without a value
+    "All metrics of a space that cannot be had."
+    return crowd_missing(name, reason) | {k: missing(reason, better) for k, better in realism_names(name).items()}
 
 def crowd_part(s: Subject, # what is measured
                arrays: dict[str, np.ndarray], # as `face_pass` left them
                back: np.ndarray, # where each row stands in them
                spaces: list[Space], # beside the judge's
-               why: dict[str, str], # space: why it is missing
-               most: int = 5000 # faces at most
+               why: dict[str, str] # space: why it is missing
                ) -> dict[str, dict]: # metrics
-    "Crowd metrics in each space, against as many training faces of other people."
-    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, most); n = len(mine)
-    if n == 0: return {k: d for name, reason in {s.judge.name: NOBODY_ELSE, **{x.name: NOBODY_ELSE for x in spaces}, **why}.items() for k, d in crowd_missing(name, reason).items()}
-    who, others = s.people[s.rows[mine]], s.people[reference]
-    loud = np.float32(s.judge.dim**.5); judged = lambda r: s.judge_values[r].astype(np.float32)*loud
-    out = crowd_metrics(arrays['judge'][back[mine]]*loud, judged(s.rows[mine]), judged(reference), who, others, s.judge.name, s.seed)
-    look = lambda i, k: {x.name: x.f(s.store.images[reference[i:i+k]]) for x in spaces}
-    there = measured(s, 'reference', n, {x.name: (x.dim,) for x in spaces}, look) if spaces else {}
-    for x in spaces:
-        a, b, c = arrays[x.mine][back[mine]]*x.scale, arrays[x.real][back[mine]]*x.scale, there[x.name]*x.scale
-        out |= crowd_metrics(a, b, c, who, others, x.name, s.seed)
-        if x.classes is not None: out |= score_metric(a @ x.classes.T, b @ x.classes.T, who, seed=s.seed)
-    for name, reason in why.items(): out |= crowd_missing(name, reason)
+    "Distribution metrics and realism in each space, against as many training faces of other people."
+    reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)[1]
+    if len(reference) == 0: why = why | {x.name: NOBODY_ELSE for x in spaces} | {s.judge.name: NOBODY_ELSE}
+    out = {k: d for name, reason in why.items() for k, d in missing_space(name, reason).items()}
+    if len(reference) == 0: return out
+    length = np.float32(s.judge.dim**.5)
+    own = Space(s.judge.name, 'judge', '', lambda x: x, s.judge.dim, length)
+    chosen = {x.name: rows_of_space(s, x) for x in (own, *spaces)}
+
+    def look(i: int, k: int) -> dict[str, np.ndarray]:
+        rows = reference[i:i+k]
+        images = s.store.images[rows]
+        return {x.name: looked_at(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
+
+    there = measured(s, 'reference', len(reference), {x.name: (x.dim,) for x in spaces}, look) if spaces else {}
+    for x in (own, *spaces):
+        mine, rows = chosen[x.name]
+        sources, others = s.rows[mine], np.searchsorted(reference, rows)
+        a = arrays[x.mine][back[mine]]
+        if x is own: b, c = (s.judge_values[r].astype(np.float32) for r in (sources, rows))
+        else: b, c = arrays[x.real][back[mine]], there[x.name][others]
+        if x.standard: a, b, c = ((v - c.mean(0))/np.maximum(c.std(0), 1e-6) for v in (a, b, c))
+        a, b, c = (v*np.float32(x.scale) for v in (a, b, c))
+        people = s.people[sources], s.people[rows]
+        out |= crowd_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(a, b, c, *people, x.name, s.seed, s.n_boot)
+        if x.classes is not None: out |= score_metric(a @ x.classes.T, b @ x.classes.T, people[0], seed=s.seed)
     return out
+
+def spectrum_part(s: Subject, # what is measured
+                  arrays: dict[str, np.ndarray], # with the look `spectrum`
+                  back: np.ndarray # where each row stands in them
+                  ) -> tuple[dict[str, dict], dict[str, Any]]: # metrics, and the curve; an empty one where it is missing
+    "Power of generated faces by frequency."
+    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)
+    if len(mine) == 0: return spectrum_missing(NOBODY_ELSE), {}
+    bands = arrays['spectrum'].shape[1]
+    look = measured(s, 'reference-spectrum', len(reference), dict(spectrum=(bands,)),
+                    lambda i, k: dict(spectrum=radial_power(s.store.images[reference[i:i+k]])))
+    a, b = (arrays[k][back[mine]] for k in ('spectrum', 'source_spectrum'))
+    return spectrum_metrics(a, b, look['spectrum'], s.people[s.rows[mine]], s.people[reference], s.n_boot, s.seed)
 
 # %% ../nbs/08_evaluation.ipynb #080033
 def memory_part(s: Subject, # what is measured
@@ -271,8 +340,49 @@ def rendered_people(s: Subject # what is measured
     known = np.isfinite(factors_of(s.store, s.rows)).all(1)
     return len(np.unique(s.people[s.rows[known]]))
 
+# %% ../nbs/08_evaluation.ipynb #080171
+def regression_rows(s: Subject, # what is measured
+                    least: int = 50 # faces that may choose
+                    ) -> tuple[np.ndarray, np.ndarray]: # rows to fit, rows that choose the settings: three sets of people
+    "Training people, and validation people or a tenth of the training people."
+    rows = (np.asarray(s.store.indices(k), np.int64) for k in ('train', 'validation'))
+    fit, choose = (r[~np.isin(s.people[r], s.people[s.rows])] for r in rows)
+    choose = choose[~np.isin(s.people[choose], s.people[fit])]
+    if len(choose) >= least: return fit, choose
+    people = np.unique(s.people[fit])
+    tenth = np.random.default_rng(s.seed).permutation(people)[:len(people)//10]
+    theirs = np.isin(s.people[fit], tenth)
+    return fit[~theirs], fit[theirs]
+
+def _keep_regressed(metrics: dict[str, dict], values: dict[str, float | None]) -> None:
+    for k, value in values.items():
+        if metrics.get(k, {}).get('value') is not None and value is not None: metrics[k]['regressed'] = value
+
+def regression_part(s: Subject, # what is measured
+                    metrics: dict[str, dict] # identity metrics of the judges: those get `regressed`
+                    ) -> tuple[dict[str, dict], dict[str, Any]]: # metrics, and what was chosen for each judge
+    "The regression reference for every judge."
+    judges = {'judge': (s.judge, s.judge_values)} | {f'judge:{e.name}': (e, values) for e, values in s.also}
+    out, settings = {}, {}
+    fit, choose = regression_rows(s)
+    x = np.asarray(s.embeddings.values)
+    for who, (judge, values) in judges.items():
+        end = who.removeprefix('judge')
+        names = [f'{k}{end}_{to}_mean' for k in ('ridge', 'kernel_ridge') for to in ('source', 'other')]
+        try: guesses, chosen = regression_reference(x[fit], values[fit], x[choose], values[choose], x[s.rows], seed=s.seed)
+        except FacegenError as ex:
+            out |= {k: missing(str(ex)) for k in names}
+            continue
+        settings[judge.name] = chosen
+        best = max(guesses, key=lambda k: chosen[k]['cosine'])
+        for kind, guess in guesses.items():
+            found = identity_part(s, guess, values, f'{kind}{end}')[0]
+            out |= {k: d for k, d in found.items() if k in names}
+            if kind == best: _keep_regressed(metrics, {k.replace(f'{kind}{end}', who, 1): d['value'] for k, d in found.items()})
+    return out, settings
+
 # %% ../nbs/08_evaluation.ipynb #080035
-PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'factors', 'robustness') # beside identity
+PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'regression', 'factors', 'robustness') # beside identity
 
 def model_hash(generator: Any # any
                ) -> str: # hash of its weights; of its type, where it has none
@@ -288,17 +398,20 @@ def pick_parts(parts: Sequence[str] | None # names; None: all
     return parts
 
 def metric_names(judge: str, # its name
-                 parts: Sequence[str] | None = None # some of `PARTS`; None: all
+                 parts: Sequence[str] | None = None, # some of `PARTS`; None: all
+                 also: Sequence[str] = () # names of further judges
                  ) -> list[str]: # such as `judge_source_mean`; which of them are measured depends on the store and the weights
     "The metrics that an evaluation may give."
-    stats = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'auc', 'rank1')
-    identity = [f'{who}_{to}_{stat}' for who in ('judge', 'encoder') for to in ('source', 'other') for stat in stats]
-    spaces = [name for space in (judge, 'squeezenet', 'inception') for name in crowd_names(space)]
+    ends = ['', *(f':{name}' for name in also)]
+    scored = ['judge', 'encoder', *(f'judge:{name}' for name in also)]
+    identity = [f'{who}_{to}_{stat}' for who in scored for to in ('source', 'other') for stat in IDENTITY_STATS]
+    spaces = [name for space in (judge, 'squeezenet', 'inception', 'autoencoder') for name in (*crowd_names(space), *realism_names(space))]
     names = dict(pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
-                 crowds=[*spaces, 'inception_score'],
+                 crowds=[*spaces, 'inception_score', *spectrum_missing('')],
                  memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
                  seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
                  diversity=['diversity_judge', 'diversity_squeeze'],
+                 regression=[f'{kind}{end}_{to}_mean' for end in ends for kind in ('ridge', 'kernel_ridge') for to in ('source', 'other')],
                  factors=list(factors_missing(0)))
     return [*identity, *(name for part in pick_parts(parts) for name in names.get(part, ()))]
 
@@ -316,6 +429,18 @@ def without_folders(x: Any # a part of a result
     return x
 
 # %% ../nbs/08_evaluation.ipynb #080042
+def check_judges(judge: Any, # the first Encoder that judges
+                 also: Sequence[Any], # further ones
+                 encoder: dict[str, Any], # fingerprint of the conditioning encoder
+                 force: bool, # go on although one of them took part
+                 others: Sequence[dict[str, Any]] # fingerprints of further recognisers that a loss asked
+                 ) -> list[dict[str, Any]]: # name, independence and fingerprint of each further judge
+    "Refuse further judges that took part, or that are named twice."
+    names = [judge.name, *(e.name for e in also)]
+    if (twice := next((n for n in names if names.count(n) > 1), None)):
+        raise FacegenError(f"The judge '{twice}' was named twice; name each judge once.")
+    return [dict(name=e.name, independent=check_judge(e.fingerprint, encoder, force, others), fingerprint=e.fingerprint) for e in also]
+
 def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
              store: Any, # the FaceStore
              embeddings: Any, # the conditioning Embeddings of the store
@@ -330,6 +455,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
              *, parts: Sequence[str] | None = None, # some of `PARTS`; None: all
              encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
              guidance: float | None = None, # passed to the generator
+             also: Sequence[Any] = (), # further Encoders that judge identity, best of other families
              refine: int = 0, # one-step models: gradient steps of `refinement` for every face
              about: dict[str, Any] | None = None, # recipe hash, training minutes, images seen, ...: kept in the result as given
              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
@@ -342,6 +468,7 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
     independent = check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
+    others = check_judges(judge, also, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
     unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
     partner = derangement(people[rows], seed)
@@ -350,14 +477,17 @@ def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, see
     hashed = model_hash(generator)
     if refine: generator = Refined(generator, refine, encoder)
     with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
-        key = [hashed, store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze')), *([f'refine {refine}'] if refine else [])]
-        s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell)
-        metrics, curves = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
+        key = [hashed, store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze')), *([f'refine {refine}'] if refine else []), *(e.fingerprint for e in also), AUTOENCODER_FACES]
+        s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell,
+                    [(e, embed_store(store, e).values) for e in also])
+        metrics, curves, settings = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
         shutil.rmtree(s.folder, ignore_errors=True)                         # finished: the result holds what matters
     result = dict(format=1, kind='evaluation', split=split, n_faces=len(rows), n_people=len(np.unique(people[rows])), seed=seed, guidance=guidance,
                   judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint),
                   store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
     if refine: result['refine'] = refine
+    if others: result['judges'] = others
+    if settings: result['regression'] = settings
     return result | (dict(curves=curves) if curves else {})
 
 # %% ../nbs/08_evaluation.ipynb #080043
@@ -367,7 +497,7 @@ def every_part(s: Subject, # what is measured
                perceptual: Sequence[str], # LPIPS's networks
                no_encoder: str | None, # why there is no conditioning encoder
                sheet_path: str | Path | None # where to save a sheet
-               ) -> tuple[dict[str, dict], dict[str, dict]]: # metrics and curves
+               ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]: # metrics, curves, what the regression chose
     "Draw, look, and compute what was asked for."
     networks, why = networks_at_hand(perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device)
     spaces, looks, no_space = spaces_at_hand(s, networks) if 'crowds' in parts else ([], {}, {})
@@ -377,16 +507,28 @@ def every_part(s: Subject, # what is measured
         looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
     elif rendered:
         s.tell(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
-    arrays, back = face_pass(s, partner, networks, looks, sheet_path); judged = arrays['judge'][back]
+    if 'crowds' in parts: looks['spectrum'] = s.store.images.shape[1]//2, radial_power
+    only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}
+    arrays, back = face_pass(s, partner, networks, looks, sheet_path, only)
+    judged, curves, settings = arrays['judge'][back], {}, {}
     metrics, limit = identity_part(s, judged, s.judge_values, 'judge')
     metrics |= identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0] if s.encoder else {'encoder_source_mean': missing(no_encoder)}
+    for k, (e, values) in enumerate(s.also, 1): metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
+    if 'regression' in parts:
+        found, settings = regression_part(s, metrics)
+        metrics |= found
     if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any(): metrics |= seen_part(s, judged, limit)
     if 'pictures' in parts: metrics |= picture_metrics({k: v[back] for k, v in arrays.items() if v.ndim == 1}, Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed), s.people[s.rows], why)
     if 'diversity' in parts: metrics |= diversity_part(s, networks, why)
-    if 'crowds' in parts: metrics |= crowd_part(s, arrays, back, spaces, no_space)
+    if 'crowds' in parts:
+        metrics |= crowd_part(s, arrays, back, spaces, no_space)
+        found, curve = spectrum_part(s, arrays, back)
+        metrics |= found
+        if curve: curves['spectrum'] = curve
     if 'memorisation' in parts: metrics |= memory_part(s, judged)
     if rendered: metrics |= factor_part(s, arrays, back) if 'factors' in looks else factors_missing(rendered)
-    return without_folders((metrics, robustness_part(s, networks) if 'robustness' in parts else {}))
+    if 'robustness' in parts: curves |= robustness_part(s, networks)
+    return *without_folders((metrics, curves)), settings
 
 # %% ../nbs/08_evaluation.ipynb #080045
 def about_run(run: Path, # a run folder, or a released model
@@ -424,11 +566,13 @@ def check_run(run: Path, # a run folder, or a released model
               store: Any, # the FaceStore that it was trained on
               judge: Any, # an encoder
               split: str = 'test', # whose people
-              force: bool = False # accept the conditioning encoder as the judge
+              force: bool = False, # accept the conditioning encoder as the judge
+              also: Sequence[Any] = () # further judges
               ) -> None:
     "Everything for which judging a run can be refused, before anything is measured: of several runs, the last one is refused as early as the first."
     g, emb, _ = run_model(run, store, 'cpu')
     check_judge(judge.fingerprint, emb.fingerprint, force, taught_by(g.fingerprint))
+    check_judges(judge, also, emb.fingerprint, force, taught_by(g.fingerprint))
     rows = pick_faces(store, split)
     derangement(known_people(store.identity_codes)[rows])
     check_writable(run)

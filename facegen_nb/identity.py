@@ -12,8 +12,9 @@ from .core import FacegenError
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures, weighted_mean, weighted_quantile
 
 # %% auto #0
-__all__ = ['same_recogniser', 'taught_by', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs', 'threshold',
-           'identity_scores', 'identity_summary', 'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap']
+__all__ = ['FARS', 'IDENTITY_STATS', 'same_recogniser', 'taught_by', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs',
+           'threshold', 'identity_scores', 'identity_summary', 'resampled_thresholds', 'identity_metrics', 'zero_shot',
+           'seen_gap']
 
 # %% ../nbs/07a_identity.ipynb #070010
 def same_recogniser(a: dict[str, Any], # a fingerprint
@@ -108,12 +109,15 @@ def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
     return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
 
 # %% ../nbs/07a_identity.ipynb #070027
+FARS = (1e-2, 1e-3, 1e-4) # false match rates of the thresholds
+IDENTITY_STATS = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'tar_1e-4', 'auc', 'rank1') # of each identity metric
+
 def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
                      boot: Bootstrap, # resamples of people
                      people: np.ndarray, # (n,) who each face was made from
                      limits: dict[float, tuple[float | None, np.ndarray]] # FAR: (threshold, (B,) resampled thresholds)
                      ) -> dict[str, tuple]: # name: (value, (B,) resampled values)
-    "The six identity numbers and their resamples."
+    "The identity numbers, as in `IDENTITY_STATS`, and their resamples."
     c, p05, known = s['cosine'], np.empty(boot.n), {far: v for far, v in limits.items() if v[0] is not None}
     tar = {far: np.empty(boot.n) for far in known}
     for part, w in boot.parts(people):
@@ -126,9 +130,9 @@ def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
 def resampled_thresholds(imp: Impostors, # real pairs of different people
                          boot: Bootstrap # resamples that know the people in `imp`
                          ) -> dict[float, tuple[float | None, np.ndarray | None]]:
-    "Thresholds at FAR 1e-2 and 1e-3, with one for each resample: a TAR's interval contains that uncertainty too."
+    "A threshold for each of `FARS`, with one for each resample: a TAR's interval contains that uncertainty too."
     w, out = boot.weights(imp.people), {}
-    for far in (1e-2, 1e-3):
+    for far in FARS:
         t = threshold(imp, far)
         out[far] = (t, None if t is None else np.array([threshold(imp, far, x) for x in w]))
     return out
@@ -150,12 +154,12 @@ def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated 
     shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_pictures(identities, seed)
     for which, target, rows in (('source', np.arange(len(source)), np.arange(len(source))), ('other', other, np.flatnonzero(other >= 0))):
         def scores(probe, to): return identity_summary(identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people), boot, identities[rows], limits)
-        names = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'auc', 'rank1')
+        names = IDENTITY_STATS
         if len(rows) == 0:
             out |= {f'{who}_{which}_{k}': missing('No person among these faces has two pictures of known identity.') for k in names}; continue
         mine, ceiling, lost = scores(generated, target), scores(source, target), [scores(generated, s) for s in shuffles]
         for k in names:
-            far = {'tar_1e-2': 1e-2, 'tar_1e-3': 1e-3}.get(k)
+            far = float(k[4:]) if k.startswith('tar_') else None
             more = dict(threshold=limits[far][0], impostor_pairs=impostors.n) if far else dict(gallery=len(gallery)) if k == 'rank1' else {}
             if mine[k][0] is None:
                 out[f'{who}_{which}_{k}'] = missing(f'{impostors.n} impostor pairs of known people were found; FAR {far:.0e} needs {10/far:.0f}, so use a larger store.', **more); continue

@@ -18,8 +18,9 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS',
            'TEX', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot',
            'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number', 'pick_metrics',
            'wanted_metrics', 'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike',
-           'same_encoder', 'span', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown',
-           'result_table', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds',
+           'same_encoder', 'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells', 'table_lines',
+           'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table', 'judge_matrix',
+           'judge_text', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds',
            'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table',
            'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text']
 
@@ -27,7 +28,7 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS',
 RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
                    store_hash=str, about=dict, metrics=dict, environment=dict)
 METRIC_KEYS = ('value', 'n', 'low', 'high', 'floor', 'ceiling', 'better')
-MAY_HAVE = ('ratio', 'sd', 'seeds', 'ceiling_high') # numbers of a metric that not every metric has
+MAY_HAVE = ('ratio', 'sd', 'seeds', 'ceiling_high', 'regressed', 'best') # numbers of a metric that not every metric has
 
 def finite(x: Any # anything
            ) -> bool: # a truth value is no number
@@ -86,6 +87,9 @@ def check_result(result: Any, # what should be a result
         if not isinstance(result[k], t): bad(f"'{k}' is {type(result[k]).__name__} and not {t.__name__}")
     curves = result.get('curves', {})
     if not isinstance(curves, dict): bad(f"'curves' is {type(curves).__name__} and not dict")
+    judges = result.get('judges', [])
+    if not isinstance(judges, list) or not all(isinstance(j, dict) and isinstance(j.get('name'), str) for j in judges):
+        bad("'judges' is not a list of objects with a name")
     for kind, parts, wrong in (('metric', result['metrics'], wrong_metric), ('curve', curves, wrong_curve), ('part', dict(zero_shot=result.get('zero_shot')), wrong_zero_shot)):
         for m, d in parts.items():
             if found := wrong(d): bad(f"the {kind} '{m}' {found}")
@@ -114,20 +118,26 @@ def effort(about: dict[str, Any] # of a result
     return tuple(about[k] + about.get(f'start_{k}', 0) for k in ('minutes', 'images'))
 
 # %% ../nbs/09_reports.ipynb #090021
-STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'auc': 'AUC', 'rank1': 'rank-1'}
-WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)', factors_mean='recovery of the identity factors, mean')
-STARTS = dict(fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
+STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'tar_1e-4': 'TAR at FAR 1e-4', 'auc': 'AUC', 'rank1': 'rank-1'}
+WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)', factors_mean='recovery of the identity factors, mean',
+             spectrum_ratio='power above 32 cycles, generated over real (1 is best)', spectrum_gap='difference of power above 32 cycles, dB')
+STARTS = dict(c2st='two-sample test, AUC, 0.5 is best ({})', fdinf='Fréchet distance at infinite N ({})', fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
               nearest_ratio='distance to the nearest training face, generated over real ({})', copies='copies: nearer to a training face than 99 % of real faces ({})',
               lpips='LPIPS ({})', diversity='diversity among draws of one embedding, LPIPS ({})', factor='recovery of the factor “{}”')
-GROUPS = dict(identity=('judge_*',), encoder=('encoder_*',), seen=('seen_*', 'gap_*'), pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
-              crowd=('fid', 'kid', 'inception_score', 'fd_*', 'kd_*', 'precision_*', 'recall_*', 'density_*', 'coverage_*'), memory=('nearest_ratio_*', 'copies_*'), factors=('factors_mean', 'factor_*'))
-SHORT = ('judge_source_mean', 'judge_other_mean', 'judge_other_tar_1e-3', 'judge_other_rank1', 'encoder_other_mean', 'gap_source_mean', 'lpips_squeeze', 'diversity_squeeze',
-         'fid', ('fd_squeezenet', 'fd_*'), ('kd_squeezenet', 'kd_*'), ('coverage_squeezenet', 'coverage_*'), 'copies_*', 'factors_mean')
+GROUPS = dict(identity=('judge_*', 'judge:*'), regression=('ridge_*', 'ridge:*', 'kernel_ridge_*', 'kernel_ridge:*'), encoder=('encoder_*',), seen=('seen_*', 'gap_*'), pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
+              crowd=('fid', 'kid', 'inception_score', 'kd_*', 'c2st_*', 'fdinf_*', 'spectrum_*', 'fd_*', 'precision_*', 'recall_*', 'density_*', 'coverage_*'), memory=('nearest_ratio_*', 'copies_*'), factors=('factors_mean', 'factor_*'))
+SHORT = ('judge_source_mean', 'judge_other_mean', 'judge_other_tar_1e-3', 'judge_other_rank1', 'judge:*_other_mean', 'judge:*_other_tar_1e-3', 'encoder_other_mean', 'gap_source_mean', 'lpips_squeeze', 'diversity_squeeze',
+         'fid', ('kd_squeezenet', 'kd_*'), ('c2st_squeezenet', 'c2st_*'), 'c2st_autoencoder', 'spectrum_gap', ('fd_squeezenet', 'fd_*'), ('coverage_squeezenet', 'coverage_*'), 'copies_*', 'factors_mean')
 
 def label(metric: str # a metric's name in a result file
           ) -> str: # words
     "A metric's name in words; a name that is not known stays as it is."
     if metric in WORDS: return WORDS[metric]
+    if (found := re.fullmatch(r'(judge|ridge|kernel_ridge)(?::(.+))?_(source|other)_(\w+(?:-\d)?)', metric)) and (found[2] or found[1] != 'judge'):
+        kind, judge, to, stat = found.groups()
+        target, by = 'the source' if to == 'source' else 'another picture', f'judge {judge}' if judge else 'judge'
+        how = {'judge': '', 'ridge': ', regressed by a linear map', 'kernel_ridge': ', regressed by a kernel map'}[kind]
+        return f'{STATS.get(stat, stat)} to {target} ({by}{how})'
     who, _, rest = metric.partition('_'); target, _, stat = rest.partition('_')
     to = dict(source='the source', other='another picture').get(target, target)
     if who in ('judge', 'encoder'): return f"{STATS.get(stat, stat)} to {to} ({'judge' if who == 'judge' else 'conditioning encoder'})"
@@ -202,6 +212,7 @@ class Line:
     marks: list[str] # for each run: 'best', 'near' (not told apart from the best) or ''
     floor: str # of all runs: one number, or from the lowest to the highest
     ceiling: str # likewise
+    regressed: str = '' # what a regression without images reaches, likewise; empty where nobody has it
 
 def overlap(a: dict[str, Any], # a metric
             b: dict[str, Any] # the same of another run
@@ -254,6 +265,30 @@ def span(values: Sequence[float] # of several runs
     ends = [number(v) for v in ((min(values), max(values)) if values else (None,))]
     return ends[0] if ends[0] == ends[-1] else ' to '.join(ends)
 
+def without_ratio(metric: str, # its name
+                  d: dict[str, Any] | None # the metric of a result, or None
+                  ) -> dict[str, Any] | None: # the same
+    "Older results hold the ratio of Fréchet distances to those of real faces, which says how many faces there were: it is not shown."
+    return {k: v for k, v in d.items() if k != 'ratio'} if d and metric.startswith(('fd_', 'fid')) else d
+
+def is_independent(result: dict[str, Any], # a result
+                   metric: str # its name
+                   ) -> bool: # of the judge that gave this metric
+    "Whether the judge of a metric took no part."
+    further = next((j for j in result.get('judges', ()) if metric.startswith(f"judge:{j['name']}_")), None)
+    return (further or result['judge']).get('independent', True)
+
+def side_heads(lines: Sequence[Line] # of a table
+               ) -> list[str]: # heads of the columns at the end
+    "Floor and real; between them what was regressed, where some line has it."
+    return ['floor', *(['regressed'] if any(l.regressed for l in lines) else []), 'real']
+
+def side_cells(line: Line, # of a table
+               lines: Sequence[Line] # all of them
+               ) -> list[str]: # cells below `side_heads`
+    "The last cells of a row."
+    return [line.floor, *([line.regressed or '–'] if len(side_heads(lines)) == 3 else []), line.ceiling]
+
 def table_lines(results: dict[str, dict[str, Any]], # a result for each run
                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
                 ) -> tuple[list[Line], list[str]]: # lines, notes about what is missing or cannot be compared
@@ -261,13 +296,14 @@ def table_lines(results: dict[str, dict[str, Any]], # a result for each run
     for name, r in results.items(): check_result(r, f"the result of '{name}'")
     lines, notes, lost, differ, encoders = [], [], {}, unlike(results), same_encoder(results)
     for m in pick_metrics(results, metrics):
-        ds, group = [r['metrics'].get(m) for r in results.values()], group_of(m)
+        ds, group = [without_ratio(m, r['metrics'].get(m)) for r in results.values()], group_of(m)
         have = [d for d in ds if d and d['value'] is not None]
-        fair = [d if r['judge'].get('independent', True) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
+        fair = [d if is_independent(r, m) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
         asked = lifted(fair) if group in ('identity', 'encoder') else fair
-        marks = [''] * len(ds) if differ or (group == 'encoder' and not encoders) else mark(asked)
+        marks = [''] * len(ds) if differ or any('best' in d for d in have) or (group == 'encoder' and not encoders) else mark(asked)
         if any(marks) and asked != fair and LIFTED not in notes: notes.append(LIFTED)
-        lines.append(Line(m, ds, marks, *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling'))))
+        lines.append(Line(m, ds, marks, *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling')),
+                          span(found) if (found := [d['regressed'] for d in have if d.get('regressed') is not None]) else ''))
         for reason in {d['reason'] for d in ds if d and d['value'] is None}: lost.setdefault(reason, []).append(label(m))
     notes += [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}" for reason, names in sorted(lost.items())]     # one sentence for all that one file lacks
     if any('near' in l.marks for l in lines): notes.insert(0, NEAR)
@@ -308,8 +344,8 @@ def text_table(results: dict[str, dict[str, Any]], # a result for each run
                ) -> str: # lines of text
     "Runs side by side for a terminal (* best, † not told apart from it), with what they were measured on."
     lines, notes = table_lines(results, metrics)
-    head = ['metric', *results, 'floor', 'real']
-    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), l.floor, l.ceiling] for l in lines]
+    head = ['metric', *results, *side_heads(lines)]
+    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), *side_cells(l, lines)] for l in lines]
     wide = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     line = lambda r: '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
     return '\n'.join([line(head), '  '.join('-'*w for w in wide), *map(line, rows), *(f'{name}: {about(r)}' for name, r in results.items()), *(f'note: {n}' for n in notes)])
@@ -332,11 +368,32 @@ def result_table(results: dict[str, dict[str, Any]], # a result for each run
     "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
     lines, notes = table_lines(results, metrics)
     show = lambda d, m: f'**{markdown(cell(d))}**' if m == 'best' else markdown(cell(d)) + (' †' if m == 'near' else '')
-    columns = [[markdown(label(l.name)), *map(show, l.entries, l.marks), l.floor, l.ceiling] for l in lines]
-    head = ['metric' if rows == 'metrics' else 'run', *map(markdown, results), 'floor', 'real']
+    columns = [[markdown(label(l.name)), *map(show, l.entries, l.marks), *side_cells(l, lines)] for l in lines]
+    head = ['metric' if rows == 'metrics' else 'run', *map(markdown, results), *side_heads(lines)]
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
     table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
     return '\n'.join(table + [''] + [f'- {html.escape(n, quote=False)}' for n in notes]).strip() + '\n'
+
+# %% ../nbs/09_reports.ipynb #0900a1
+def judge_matrix(results: dict[str, dict[str, Any]] # a result for each run
+                 ) -> list[list[str]]: # head and rows, as text
+    "True accept rates of every judge of every run at each false accept rate."
+    rows = [['run', 'judge', 'FAR', 'to the source', 'real', 'to another picture', 'real']]
+    for run, r in results.items():
+        for judge, start in [(r['judge'].get('name') or 'judge', 'judge'), *((j['name'], f"judge:{j['name']}") for j in r.get('judges', ()))]:
+            for far in ('1e-2', '1e-3', '1e-4'):
+                found = [r['metrics'].get(f'{start}_{to}_tar_{far}') for to in ('source', 'other')]
+                if any(d and d['value'] is not None for d in found):
+                    rows.append([run, judge, far, *(t for d in found for t in (cell(d), number((d or {}).get('ceiling'))))])
+    return rows
+
+def judge_text(results: dict[str, dict[str, Any]] # a result for each run
+               ) -> str: # lines of text; empty where no run has more than one judge
+    "The matrix of judges for a terminal."
+    if not any(r.get('judges') for r in results.values()): return ''
+    rows = judge_matrix(results)
+    wide = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(t.ljust(w) for t, w in zip(row, wide)).rstrip() for row in rows)
 
 # %% ../nbs/09_reports.ipynb #090044
 TEX = {'\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
@@ -370,14 +427,14 @@ def latex_table(results: dict[str, dict[str, Any]], # a result for each run
     lines, notes = table_lines(results, metrics); rows, last = [], None
     for l in lines:
         if last not in (None, group_of(l.name)): rows.append(r'\addlinespace')
-        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), *(' to '.join(map(tex_number, t.split(' to '))) for t in (l.floor, l.ceiling))]) + r' \\'); last = group_of(l.name)
+        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), *(' to '.join(map(tex_number, t.split(' to '))) for t in side_cells(l, lines))]) + r' \\'); last = group_of(l.name)
     below = [f'{n}: {about(r)}' for n, r in results.items()] + notes
     return '\n'.join(['% needs \\usepackage{booktabs}', r'\begin{table}', r'\centering', rf'\caption{{{tex(caption)}}}', rf'\label{{{name}}}',
-                      rf"\begin{{tabular}}{{l{'r'*(len(results) + 2)}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, 'floor', 'real'])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
+                      rf"\begin{{tabular}}{{l{'r'*(len(results) + len(side_heads(lines)))}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, *side_heads(lines)])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
                       r'\par\smallskip\begin{minipage}{\linewidth}\footnotesize', *(tex(b) + r'\par' for b in below), r'\end{minipage}', r'\end{table}']) + '\n'
 
 # %% ../nbs/09_reports.ipynb #090049
-COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', 'seeds', 'sd', 'reason')
+COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', 'seeds', 'sd', 'reason', 'regressed')
 
 def result_frame(results: dict[str, dict[str, Any]], # a result for each run
                  metrics: str | Sequence[str] | None = 'all' # as for `pick_metrics`
@@ -528,8 +585,8 @@ def html_table(results: dict[str, dict[str, Any]], # a result for each run
                ) -> str: # an HTML fragment
     "Runs side by side as an accessible HTML table with its notes."
     lines, said = table_lines(results, metrics)
-    rows = [[label(l.name), *map(cell, l.entries), l.floor, l.ceiling] for l in lines]
-    table = plain_table(caption, ['metric', *results, 'floor', 'real'], rows, [[*l.marks, 'dim', 'dim'] for l in lines], 'Table of metrics')
+    rows = [[label(l.name), *map(cell, l.entries), *side_cells(l, lines)] for l in lines]
+    table = plain_table(caption, ['metric', *results, *side_heads(lines)], rows, [[*l.marks, *['dim']*len(side_heads(lines))] for l in lines], 'Table of metrics')
     items = [*(f'{name}: {about(r)}' for name, r in results.items()), *said]
     return table + ('<ul>' + ''.join(f'<li>{html.escape(i)}</li>' for i in items) + '</ul>\n' if notes else '')
 
