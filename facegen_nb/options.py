@@ -258,10 +258,12 @@ def _in_plain_letters(ex: UnicodeError) -> tuple[str, int]:
     return shown.encode('ascii', 'backslashreplace').decode('ascii'), ex.end
 
 def prepare_process() -> None:
-    "Make this process ready for names outside the terminal's alphabet and for a user without a home folder."
+    "Make this process ready for names outside the terminal's alphabet, a user without a home folder, and figures as files."
     codecs.register_error('plain-letters', _in_plain_letters)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='plain-letters')
+    os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
+    os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
     try: getpass.getuser()
     except (KeyError, OSError, ImportError): os.environ['LOGNAME'] = 'nobody'     # a container's user without a name
     if home_dir() is not None: return
