@@ -13,7 +13,7 @@ from PIL import Image
 from .cards import MISUSE
 from .core import FacegenError, pick_device
 from .detection import FaceDetector
-from .encoders import Encoder, embed_images, load_encoder
+from .encoders import RENDERED, Encoder, embed_images, load_encoder
 from .faces import rendered_faces
 from .identity import same_recogniser, taught_by
 from .models import FaceModel, load_generator
@@ -104,7 +104,7 @@ def open_studio(checkpoint: str | None = None, # a folder, a released model's na
     "A studio for a checkpoint; raises `FacegenError` where model, encoder or judge cannot be had."
     g = load_generator(model_of(checkpoint or 'rendered'), pick_device(device))
     encoder = encoder_for(g, weights, device)
-    if judge is None and g.encoder == 'rendered': judge = 'rendered_judge'
+    if judge is None and f'{g.encoder}_judge' in RENDERED: judge = f'{g.encoder}_judge'
     return Studio(g, encoder, load_encoder(judge, judge_weights, device) if judge else None, frame=frame)
 
 # %% ../nbs/09c_app.ipynb #090117

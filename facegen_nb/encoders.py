@@ -30,6 +30,7 @@ from .curation import FaceStore, known_people
 from .dlib_resnet import DlibFace, dlib_files
 from .faces import rendered_faces
 from .fingerprints import PREPROCESSING, Embeddings, check_rows_hash, entry_of, is_fingerprint, rows_hash
+from .siblings import SiblingEncoder, SiblingSettings, train_sibling_encoder
 from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
@@ -453,7 +454,10 @@ class RenderedSettings:
     dim: int = 128 # size of the embedding
     version: int = 1 # raised when the training or the renderer changes
 
-RENDERED = dict(rendered=RenderedSettings(), rendered_judge=RenderedSettings(width=24, seed=2_000_003))
+RENDERED: dict[str, RenderedSettings | SiblingSettings] = dict(
+    rendered=RenderedSettings(),
+    rendered_judge=RenderedSettings(width=24, seed=2_000_003),
+    rendered2=SiblingSettings())
 
 def train_small_encoder(settings: RenderedSettings, # how
                         device: torch.device | str = 'cpu', # where
@@ -489,22 +493,36 @@ def train_small_encoder(settings: RenderedSettings, # how
     return net.eval()
 
 # %% ../nbs/03_encoders.ipynb #030038
-def rendered(name: str = 'rendered', # 'rendered' or 'rendered_judge'
-             settings: RenderedSettings | None = None, # another encoder than the default one
+def _untrained(s: RenderedSettings | SiblingSettings) -> SmallEncoder | SiblingEncoder:
+    return SiblingEncoder(s.dim, s.width, s.hidden) if isinstance(s, SiblingSettings) else SmallEncoder(s.dim, s.width)
+
+def _train_rendered(name: str, s: RenderedSettings | SiblingSettings, tell: Callable[[str], None]) -> nn.Module:
+    siblings = isinstance(s, SiblingSettings)
+    people = s.families * (1 + s.siblings) if siblings else s.people
+    tell(f"Training the encoder '{name}' on {people} rendered people; this happens once, "
+         f"{'up to eight' if siblings else 'one to two'} minutes on two cores.")
+    return (train_sibling_encoder if siblings else train_small_encoder)(s, pick_device())
+
+def rendered(name: str = 'rendered', # one of `RENDERED`
+             settings: RenderedSettings | SiblingSettings | None = None, # another encoder than the default one
              tell: Callable[[str], None] = print, # gets a line when it must be trained first
              weights: str | Path | None = None # the file that another machine made; default: the cache
              ) -> Encoder: # 128-d
-    "The encoder for rendered faces: those of the default settings come with the package; others are read from the cache, or trained first (one to two minutes on two cores)."
+    """The encoder for rendered faces, from the package, from the cache, or trained first.
+
+    Those of the default settings come with the package. Training takes minutes on two cores.
+    """
     from safetensors.torch import save_file
-    s = settings or RENDERED[name]; made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
+    s = settings or RENDERED[name]
+    made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
     file = weight_file(made, weights) if weights else own_file(made)
     if not file.is_file():
         with locked(file, 'The encoder', wait=True):
             if not file.is_file():                                  # another process may have trained it while this one waited
-                tell(f"Training the encoder '{name}' on {s.people} rendered people; this happens once, one to two minutes on two cores.")
-                net = train_small_encoder(s, pick_device())
-                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
-    return Encoder(_fit(SmallEncoder(s.dim, s.width), read_weights(file), file), name, s.dim, 64, weights=file)
+                state = _train_rendered(name, s, tell).state_dict()
+                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in state.items()}, tmp)
+    side = 128 if isinstance(s, SiblingSettings) else 64
+    return Encoder(_fit(_untrained(s), read_weights(file), file), name, s.dim, side, weights=file)
 
 def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)
 for _n in RENDERED: register(_n)(partial(_rendered, _n))
