@@ -16,8 +16,8 @@ from .models import autoencoder_for
 
 # %% auto #0
 __all__ = ['AUTOENCODER_DIM', 'SPECTRUM_FROM', 'autoencoder_features', 'folds_of_people', 'weighted_auc', 'classifier_scores',
-           'two_sample_auc', 'frechet_infinity', 'realism_names', 'realism_metrics', 'radial_power', 'spectrum_bands',
-           'spectrum_metrics', 'spectrum_missing']
+           'two_sample_auc', 'frechet_infinity', 'realism_names', 'one_a_person', 'realism_metrics', 'radial_power',
+           'spectrum_bands', 'spectrum_metrics', 'spectrum_missing']
 
 # %% ../nbs/07f_realism.ipynb #07f011
 AUTOENCODER_DIM = 64 # numbers a face in the space of the tiny autoencoder
@@ -149,16 +149,30 @@ def _spread(generated, real, reference, halves_a, halves_b) -> np.ndarray:
             reps.append([_between(_quick_factor(x[i]), other, _quick_values) for x in (generated, real)])
     return 1.96*np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
 
+def one_a_person(identities: np.ndarray, # (n,) people
+                 seed: int = 0 # of the choice
+                 ) -> np.ndarray: # positions, in order
+    "A random face of each person."
+    order = np.random.default_rng(seed).permutation(len(identities))
+    return np.sort(order[np.unique(identities[order], return_index=True)[1]])
+
 def _infinite_distance(generated, real, reference, identities, reference_people, seed, halves) -> dict[str, Any]:
     n, dim = generated.shape
     if n < 2*dim:
         return missing(f'{n} faces were evaluated in a space of {dim} dimensions; the extrapolation needs at least {2*dim}, '
                        'so evaluate more.', 'low')
+    i, j = one_a_person(identities, seed), one_a_person(reference_people, seed)
+    people = min(len(i), len(j))
+    alone = people >= 2*dim                                            # enough people: then one face of each
+    if alone:
+        i, j = i[:people], j[:people]
+        generated, real, reference, identities, reference_people = generated[i], real[i], reference[j], identities[i], reference_people[j]
     (value, error), (ceiling, real_error) = (frechet_infinity(x, reference, seed=seed) for x in (generated, real))
     rng = np.random.default_rng(seed)
     marks = [halves_of_people(p, rng, halves) for p in (identities, reference_people)]
     spread = np.hypot(_spread(generated, real, reference, *marks), 1.96*np.array([error, real_error]))
-    return entry(value, n, value - spread[0], value + spread[0], None, ceiling, 'low', dim=dim, ceiling_high=float(ceiling + spread[1]))
+    return entry(value, len(generated), value - spread[0], value + spread[0], None, ceiling, 'low', dim=dim, one_a_person=alone,
+                 ceiling_high=float(ceiling + spread[1]))
 
 def realism_metrics(generated: np.ndarray, # (n,D) features of generated faces
                     real: np.ndarray, # (n,D) features of the real pictures they were made from
