@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from .core import (FacegenError, LITTER, atomic, keep_memory, layout, locked, pick_device, pick_dtype, progress, sha256, sheet, user_path,
+from .core import (FacegenError, LITTER, atomic, keep_memory, locked, pick_device, pick_dtype, progress, sha256, sheet, user_path,
                              write_json)
 from .export import image_schema, png_bytes
 from .fingerprints import (Embeddings, called_by_user, entry_of, is_fingerprint, note_crop, note_unknown, read_embeddings,
@@ -143,11 +144,10 @@ class PortionDrawer:
         generator: FaceModel,  # which
         options: dict[str, Any],  # of `draw_faces`
         batch_size: int = 32,  # faces computed together
-        device: str | None = None,  # where to draw; None: where the generator is
+        device: str | None = None,  # where to draw, or 'fastest'; None: where the generator is
     ):
         if device is not None:
-            where = pick_device(None if device == 'fastest' else device)
-            generator = generator.to(where, memory_format=layout(where))
+            generator = generator.to(pick_device(None if device == 'fastest' else device))
             keep_memory()
         self.generator, self.options, self.batch_size = generator, options, batch_size
 
@@ -390,8 +390,10 @@ def _finish_shard(out: Path, name: str, first: int, faces: int) -> None:
     "Add a shard to the record."
     about = dict(shard=name, first_face=first, faces=faces, sha256=content_hash(out / name))
     with open(out / RECORD, 'a+b') as file:
-        if file.tell() and (file.seek(-1, 2) or file.read(1)) != b'\n':  # a line that a kill cut short
-            file.write(b'\n')
+        if file.tell():
+            file.seek(-1, 2)
+            if file.read(1) != b'\n':  # a line that a kill cut short
+                file.write(b'\n')
         file.write(json.dumps(about).encode() + b'\n')
 
 
@@ -440,6 +442,8 @@ def generate_shards(
     )
     with locked(out, 'The folder'):
         request = claim_folder(out, request)
+        for left in (*out.glob('.*.part-*'), *out.glob('data/.*.part-*')):  # of a process that was killed
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         plan = list(spans(0, len(rows) * n, shard_faces, int(np.prod(generator.noise_shape))))
         drawn, kept = _draw_shards(generator, rows, out, request, plan, options, engine, workers, tell)
     seconds = time.monotonic() - start
