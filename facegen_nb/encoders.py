@@ -457,7 +457,8 @@ class RenderedSettings:
 RENDERED: dict[str, RenderedSettings | SiblingSettings] = dict(
     rendered=RenderedSettings(),
     rendered_judge=RenderedSettings(width=24, seed=2_000_003),
-    rendered2=SiblingSettings())
+    rendered2=SiblingSettings(),
+    rendered2_judge=SiblingSettings(families=5000, epochs=3, width=20, hidden=160, seed=6_000_011))
 
 def train_small_encoder(settings: RenderedSettings, # how
                         device: torch.device | str = 'cpu', # where
