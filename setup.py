@@ -1,4 +1,5 @@
 "Build script. Every setting is in settings.ini: edit there, not here."
+
 import shlex
 from configparser import ConfigParser
 from pathlib import Path
@@ -24,7 +25,8 @@ setup(
     version=cfg["version"],
     description=cfg["description"],
     long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8")
-    if (Path(__file__).parent / "README.md").exists() else cfg["description"],
+    if (Path(__file__).parent / "README.md").exists()
+    else cfg["description"],
     long_description_content_type="text/markdown",
     author=cfg["author"],
     author_email=cfg["author_email"],
@@ -36,7 +38,10 @@ setup(
     include_package_data=True,
     python_requires=">=" + cfg["min_python"],
     install_requires=words("requirements"),
-    extras_require={extra: words(f"{extra}_requirements") for extra in ("dev", "ray", "hf", "bench", "reports", "app", "onnx", "judges")},
+    extras_require={
+        extra: words(f"{extra}_requirements")
+        for extra in ("dev", "ray", "hf", "bench", "reports", "app", "onnx", "judges")
+    },
     entry_points={
         "console_scripts": words("console_scripts"),
         "nbdev": [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"],

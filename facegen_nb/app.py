@@ -4,12 +4,15 @@
 
 # %% ../nbs/09c_app.ipynb #090104
 from __future__ import annotations
+
 import os
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 from PIL import Image
+
 from .cards import MISUSE
 from .core import FacegenError, pick_device
 from .detection import FaceDetector
@@ -19,41 +22,66 @@ from .identity import same_recogniser, taught_by
 from .models import FaceModel, load_generator
 from .robustness import slerp
 from .sources import Entry, Rejected
-from .studio import Studio as ImageStudio, check_number, crop_faces, decode_image, encoder_for, model_of
+from .studio import Studio as ImageStudio
+from .studio import check_number, crop_faces, decode_image, encoder_for, model_of
 from .workers import need
 
 # %% auto #0
 __all__ = ['GUIDANCE', 'MOST_REFINE', 'ABOUT', 'crop_face', 'Studio', 'open_studio', 'build_app', 'start_app']
 
 # %% ../nbs/09c_app.ipynb #090108
-def crop_face(image: np.ndarray | Image.Image | str | Path, # any size
-              detector: FaceDetector | None, # None takes the largest centred square
-              frame: str = 'face' # where eyes, nose and mouth go: that of the model's training images
-              ) -> np.ndarray: # uint8 (128,128,3)
+def crop_face(
+    image: np.ndarray | Image.Image | str | Path,  # any size
+    detector: FaceDetector | None,  # None takes the largest centred square
+    frame: str = 'face',  # where eyes, nose and mouth go: that of the model's training images
+) -> np.ndarray:  # uint8 (128,128,3)
     "The largest face on an image, cropped like those of training; raises `FacegenError` where none is found."
     return crop_faces(image, detector=detector, frame=frame, cropped=detector is None).images[0]
 
 # %% ../nbs/09c_app.ipynb #090121
 # the slider of models of many steps, and of one
-GUIDANCE = {True: ('Guidance: how much the embedding is stressed', 4.), False: ('Truncation: 0 draws the most typical face', 1.5)}
+GUIDANCE = {
+    True: ('Guidance: how much the embedding is stressed', 4.0),
+    False: ('Truncation: 0 draws the most typical face', 1.5),
+}
 
-MOST_REFINE = 16 # gradient steps of refinement on the page
+MOST_REFINE = 16  # gradient steps of refinement on the page
+
 
 class Studio(ImageStudio):
-    "A studio for a page: it also knows rendered people, walks from one person to another, and says what a judge thinks."
-    def __init__(self, generator: FaceModel, # any model of this library
-                 encoder: Encoder, # the one it was trained with
-                 judge: Encoder | None = None, # took no part in training; None: nobody judges
-                 *, frame: str | None = None # where eyes, nose and mouth go; None: as in training
-                 ):
-        super().__init__(generator, encoder, frame=frame, tell=lambda text: None) # the page shows it
-        if judge and same_recogniser(judge.fingerprint, encoder.fingerprint): raise FacegenError(f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give another recogniser, or none.")
-        if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)): raise FacegenError(f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give another recogniser, or none.")
+    """A studio for a page: it also knows rendered people, walks from one person to another, and says what a judge
+    thinks.
+    """
+
+    def __init__(
+        self,
+        generator: FaceModel,  # any model of this library
+        encoder: Encoder,  # the one it was trained with
+        judge: Encoder | None = None,  # took no part in training; None: nobody judges
+        *,
+        frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
+    ):
+        super().__init__(generator, encoder, frame=frame, tell=lambda text: None)  # the page shows it
+        if judge and same_recogniser(judge.fingerprint, encoder.fingerprint):
+            raise FacegenError(
+                f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give"
+                " another recogniser, or none."
+            )
+        if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)):
+            raise FacegenError(
+                f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give"
+                " another recogniser, or none."
+            )
         self.judge = judge
 
-    def factor(self, value: float # as the slider of the page gives it
-               ) -> dict[str, float]: # an option of `draw`
-        "Guidance for a model of many steps, truncation for one of one step; raises `FacegenError` outside of the slider."
+    def factor(
+        self,
+        value: float,  # as the slider of the page gives it
+    ) -> dict[str, float]:  # an option of `draw`
+        """Guidance for a model of many steps, truncation for one of one step.
+
+        Raises `FacegenError` outside of the slider.
+        """
         name, (_, most) = 'guidance' if self.many_steps else 'truncation', GUIDANCE[self.many_steps]
         if not isinstance(value, (int, float)) or not 0 <= value <= most:
             raise FacegenError(f'{name}={value} was given; a number from 0 to {most:g} was expected.')
@@ -64,8 +92,10 @@ class Studio(ImageStudio):
         "Whether faces can be refined: a model of one step, and an encoder with a gradient."
         return not self.many_steps and self.encoder.differentiable
 
-    def crop_of(self, file: str | Path # an image
-                ) -> np.ndarray: # uint8 (128,128,3)
+    def crop_of(
+        self,
+        file: str | Path,  # an image
+    ) -> np.ndarray:  # uint8 (128,128,3)
         "The crop that a file of 128x128 pixels holds; any other image is cropped as in training."
         try:
             image, _ = decode_image(Entry(Path(file).name, Path(file)))
@@ -73,117 +103,217 @@ class Studio(ImageStudio):
             raise FacegenError(f"The image '{Path(file).name}' could not be used ({reason}); give another.") from None
         return image if image.shape == (128, 128, 3) else self.crop(file).images[0]
 
-    def person(self, seed: int = 0) -> np.ndarray: # uint8 (128,128,3)
+    def person(self, seed: int = 0) -> np.ndarray:  # uint8 (128,128,3)
         "A rendered person, who does not exist."
         return rendered_faces(1, per_person=1, seed=seed)[0][0]
 
-    def walk(self, a: np.ndarray, # (D,), unit norm
-             b: np.ndarray, # (D,), unit norm
-             n: int = 8, # pictures, the first of a, the last of b
-             **how: Any # as `draw` takes it
-             ) -> np.ndarray: # uint8 (n,128,128,3)
+    def walk(
+        self,
+        a: np.ndarray,  # (D,), unit norm
+        b: np.ndarray,  # (D,), unit norm
+        n: int = 8,  # pictures, the first of a, the last of b
+        **how: Any,  # as `draw` takes it
+    ) -> np.ndarray:  # uint8 (n,128,128,3)
         "The way from one person to another along the arc between their embeddings, with the same noise."
         return self.draw(np.concatenate([slerp(a[None], b[None], t) for t in np.linspace(0, 1, n)]), same=True, **how)
 
-    def judged(self, faces: np.ndarray, # uint8 (n,128,128,3)
-               source: np.ndarray # uint8 (128,128,3)
-               ) -> list[float | None]: # cosines
+    def judged(
+        self,
+        faces: np.ndarray,  # uint8 (n,128,128,3)
+        source: np.ndarray,  # uint8 (128,128,3)
+    ) -> list[float | None]:  # cosines
         "How like the source the judge finds each face; None without a judge."
-        if self.judge is None: return [None] * len(faces)
+        if self.judge is None:
+            return [None] * len(faces)
         e = embed_images(self.judge, np.concatenate([source[None], faces]), bar=False)
         return (e[1:] @ e[0]).tolist()
 
 # %% ../nbs/09c_app.ipynb #090114
-def open_studio(checkpoint: str | None = None, # a folder, a released model's name, or a name on the hub; None: `rendered`
-                weights: str | Path | None = None, # of its encoder
-                judge: str | None = None, # a recogniser; None: the one for rendered faces where the model's encoder is, else nobody
-                judge_weights: str | Path | None = None, # its file
-                device: str | None = None, # None for the fastest
-                frame: str | None = None # where eyes, nose and mouth go; None: as in training
-                ) -> Studio: # ready
+def open_studio(
+    checkpoint: str | None = None,  # a folder, a released model's name, or a name on the hub; None: `rendered`
+    weights: str | Path | None = None,  # of its encoder
+    judge: str | None = None,  # a recogniser; None: that of rendered faces for a model of them, else none
+    judge_weights: str | Path | None = None,  # its file
+    device: str | None = None,  # None for the fastest
+    frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
+) -> Studio:  # ready
     "A studio for a checkpoint; raises `FacegenError` where model, encoder or judge cannot be had."
     g = load_generator(model_of(checkpoint or 'rendered'), pick_device(device))
     encoder = encoder_for(g, weights, device)
-    if judge is None and f'{g.encoder}_judge' in RENDERED: judge = f'{g.encoder}_judge'
+    if judge is None and f'{g.encoder}_judge' in RENDERED:
+        judge = f'{g.encoder}_judge'
     return Studio(g, encoder, load_encoder(judge, judge_weights, device) if judge else None, frame=frame)
 
 # %% ../nbs/09c_app.ipynb #090117
 ABOUT = """# A face from its embedding
 A recogniser turned the picture into a few hundred numbers. The faces below were drawn from these numbers alone."""
 
-def build_app(studio: Studio # what does the work
-              ) -> Any: # a gradio Blocks; `launch` starts it
+
+def build_app(
+    studio: Studio,  # what does the work
+) -> Any:  # a gradio Blocks; `launch` starts it
     "The page of a studio; raises `FacegenError` without gradio."
-    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False'); gr = need('gradio', 'app')
+    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
+    gr = need('gradio', 'app')
+
     def safely(work: Any) -> Any:
         @wraps(work)
         def call(*args):
-            try: return work(*args)
-            except FacegenError as ex: raise gr.Error(str(ex)) from None
+            try:
+                return work(*args)
+            except FacegenError as ex:
+                raise gr.Error(str(ex)) from None
+
         return call
+
     @safely
     def take(file, cropped):
-        if file is None: return None
+        if file is None:
+            return None
         crops = studio.crop(file, cropped=cropped)
-        if crops.several: gr.Info('There are more faces on this image; the largest was taken.')
+        if crops.several:
+            gr.Info('There are more faces on this image; the largest was taken.')
         return crops.images[0]
-    def again(file, cropped): return gr.skip() if file is None else take(file, cropped)                  # ticked before there is an image: the person stays
-    def refinement(steps): return {'refine': steps} if check_number(steps, 'refine', 0, MOST_REFINE) else {}
-    def seed_of(seed): return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
+
+    def again(file, cropped):
+        return gr.skip() if file is None else take(file, cropped)  # ticked before there is an image: the person stays
+
+    def refinement(steps):
+        return {'refine': steps} if check_number(steps, 'refine', 0, MOST_REFINE) else {}
+
+    def seed_of(seed):
+        return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
+
     @safely
     def draw(file, n, factor, seed, refine=0):
-        if file is None: return []
+        if file is None:
+            return []
         face, options = studio.crop_of(file), studio.factor(factor) | refinement(refine)
         faces = studio.draw(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
         return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judged(faces, face))]
+
     @safely
     def walk(a, b, factor, seed, share, refine=0):
-        if a is None or b is None: return [], None
-        u, v, options = studio.embed(studio.crop_of(a)), studio.embed(studio.crop_of(b)), studio.factor(factor) | refinement(refine)
-        between = slerp(u[None], v[None], min(1., max(0., float(share))))
-        return list(studio.walk(u, v, 8, seed=seed_of(seed), **options)), studio.draw(between, seed_of(seed), **options)[0]
+        if a is None or b is None:
+            return [], None
+        u, v, options = (
+            studio.embed(studio.crop_of(a)),
+            studio.embed(studio.crop_of(b)),
+            studio.factor(factor) | refinement(refine),
+        )
+        between = slerp(u[None], v[None], min(1.0, max(0.0, float(share))))
+        return (
+            list(studio.walk(u, v, 8, seed=seed_of(seed), **options)),
+            studio.draw(between, seed_of(seed), **options)[0],
+        )
+
     def file_input(*args, **options):
         "An image as the file that was given, decoded by nothing but the studio."
         image = gr.Image(*args, type='filepath', image_mode=None, **options)
         decoded = image.preprocess
         image.preprocess = lambda payload: payload.path if payload is not None and payload.path else decoded(payload)
         return image
+
     label, most = GUIDANCE[studio.many_steps]
     with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(60, 540)) as page:
-        gr.Markdown(ABOUT + (f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is the same picture, about 0 another person." if studio.judge else ''))
-        if studio.crop_of_training.assumed: gr.Markdown(studio.crop_of_training.assumed)
+        gr.Markdown(
+            ABOUT
+            + (
+                f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is"
+                " the same picture, about 0 another person."
+                if studio.judge
+                else ''
+            )
+        )
+        if studio.crop_of_training.assumed:
+            gr.Markdown(studio.crop_of_training.assumed)
         faces = []
         with gr.Row():
             for k, name in enumerate(('The person', 'Somebody else, for the walk')):
                 with gr.Column():
-                    upload = file_input(label=f'{name}: an image', sources=['upload', 'clipboard', 'webcam'], height=220)
-                    with gr.Row(): cropped = gr.Checkbox(label='It is cropped already'); other = gr.Button('A rendered person')
-                    face = file_input(studio.person(k), label='What the recogniser sees', format='png', interactive=False, height=180); number = gr.State(k)
-                    upload.change(take, [upload, cropped], face); cropped.change(again, [upload, cropped], face)
+                    upload = file_input(
+                        label=f'{name}: an image', sources=['upload', 'clipboard', 'webcam'], height=220
+                    )
+                    with gr.Row():
+                        cropped = gr.Checkbox(label='It is cropped already')
+                        other = gr.Button('A rendered person')
+                    face = file_input(
+                        studio.person(k), label='What the recogniser sees', format='png', interactive=False, height=180
+                    )
+                    number = gr.State(k)
+                    upload.change(take, [upload, cropped], face)
+                    cropped.change(again, [upload, cropped], face)
                     other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
                     faces.append(face)
-        with gr.Row(): n, guidance, seed = gr.Slider(1, 12, 6, step=1, label='Faces'), gr.Slider(0, most, 1., step=.05, label=label), gr.Number(0, label='Seed of the noise', precision=0)
-        refine = [gr.Slider(0, MOST_REFINE, 0, step=1, label='Refinement: gradient steps towards the embedding')] if studio.can_refine else []
-        gr.Markdown('**Drawn from the embedding**'); gallery = gr.Gallery(show_label=False, format='png', columns=6, height='fit-content', object_fit='contain')
         with gr.Row():
-            share = gr.Slider(0, 1, .5, step=.01, label='From the person (0) to somebody else (1)'); between = gr.Image(label='On the way', format='png', interactive=False, height=180)
-        gr.Markdown('**The whole way**'); strip = gr.Gallery(show_label=False, format='png', columns=8, height='fit-content', object_fit='contain')
-        gr.on([page.load, faces[0].change, n.change, guidance.change, seed.change, *(r.change for r in refine)], draw, [faces[0], n, guidance, seed, *refine], gallery)
-        gr.on([page.load, *(f.change for f in faces), guidance.change, seed.change, share.change, *(r.change for r in refine)], walk, [*faces, guidance, seed, share, *refine], [strip, between])
+            n, guidance, seed = (
+                gr.Slider(1, 12, 6, step=1, label='Faces'),
+                gr.Slider(0, most, 1.0, step=0.05, label=label),
+                gr.Number(0, label='Seed of the noise', precision=0),
+            )
+        refine = (
+            [gr.Slider(0, MOST_REFINE, 0, step=1, label='Refinement: gradient steps towards the embedding')]
+            if studio.can_refine
+            else []
+        )
+        gr.Markdown('**Drawn from the embedding**')
+        gallery = gr.Gallery(show_label=False, format='png', columns=6, height='fit-content', object_fit='contain')
+        with gr.Row():
+            share = gr.Slider(0, 1, 0.5, step=0.01, label='From the person (0) to somebody else (1)')
+            between = gr.Image(label='On the way', format='png', interactive=False, height=180)
+        gr.Markdown('**The whole way**')
+        strip = gr.Gallery(show_label=False, format='png', columns=8, height='fit-content', object_fit='contain')
+        gr.on(
+            [page.load, faces[0].change, n.change, guidance.change, seed.change, *(r.change for r in refine)],
+            draw,
+            [faces[0], n, guidance, seed, *refine],
+            gallery,
+        )
+        gr.on(
+            [
+                page.load,
+                *(f.change for f in faces),
+                guidance.change,
+                seed.change,
+                share.change,
+                *(r.change for r in refine),
+            ],
+            walk,
+            [*faces, guidance, seed, share, *refine],
+            [strip, between],
+        )
         gr.Markdown(MISUSE)
     return page
 
 # %% ../nbs/09c_app.ipynb #090120
-def start_app(studio: Studio, # what does the work
-              host: str = '127.0.0.1', # who may reach it: this machine; 0.0.0.0 for everybody
-              port: int = 7860, # where
-              wait: bool = True # until it is stopped
-              ) -> str: # its address
-    "Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes. Raises `FacegenError` where the port is taken."
-    gr = need('gradio', 'app'); page = build_app(studio)
-    try: _, address, _ = page.launch(server_name=host, server_port=port, share=False, quiet=True, prevent_thread_lock=True, footer_links=[],
-                                     theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace']))
-    except OSError: raise FacegenError(f'The page could not be started at {host}:{port}, which another program may be using, or which is no address of this machine; give another --port or --host.') from None
+def start_app(
+    studio: Studio,  # what does the work
+    host: str = '127.0.0.1',  # who may reach it: this machine; 0.0.0.0 for everybody
+    port: int = 7860,  # where
+    wait: bool = True,  # until it is stopped
+) -> str:  # its address
+    """Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes.
+
+    Raises `FacegenError` where the port is taken.
+    """
+    gr = need('gradio', 'app')
+    page = build_app(studio)
+    try:
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            footer_links=[],
+            theme=gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace']),
+        )
+    except OSError:
+        raise FacegenError(
+            f'The page could not be started at {host}:{port}, which another program may be using, or which is no'
+            ' address of this machine; give another --port or --host.'
+        ) from None
     print(f'The app is at {address}; Ctrl-C stops it.')
-    if wait: page.block_thread()
+    if wait:
+        page.block_thread()
     return address

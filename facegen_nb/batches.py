@@ -4,15 +4,19 @@
 
 # %% ../nbs/05b_batches.ipynb #050004
 from __future__ import annotations
-import atexit, os
+
+import atexit
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+
 import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
 from .core import FacegenError, layout, pick_device, to_float
 from .curation import FaceStore, known_people
 from .encoders import Embeddings
@@ -25,197 +29,323 @@ __all__ = ['BLOCK', 'Team', 'generator_seed', 'Batch', 'free_memory', 'fill', 't
 # %% ../nbs/05b_batches.ipynb #050007
 class Team:
     "The processes that train one model together; alone unless started by `accelerate launch`."
-    def __init__(self, device: str | torch.device | None = None # cuda, mps, cpu or None for the fastest
-                 ):
+
+    def __init__(
+        self,
+        device: str | torch.device | None = None,  # cuda, mps, cpu or None for the fastest
+    ):
         self.rank, self.world = 0, int(os.environ.get('WORLD_SIZE', 1))
-        if self.world == 1: self.device = pick_device(device); return
+        if self.world == 1:
+            self.device = pick_device(device)
+            return
         import torch.distributed as dist
         from accelerate import PartialState
+
         state = PartialState(cpu=str(device) == 'cpu')
         self.rank, self.world, self.device = state.process_index, state.num_processes, state.device
         self.words = dist.new_group(backend='gloo')
-        atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())    # else its threads may outlive the interpreter, and end a finished process with SIGABRT
+        atexit.register(
+            lambda: dist.is_initialized() and dist.destroy_process_group()
+        )  # else its threads may outlive the interpreter, and end a finished process with SIGABRT
 
     @property
     def first(self) -> bool:
         "True in the process that writes files and talks."
         return self.rank == 0
 
-    def agree(self, *numbers: float # as this process sees them
-              ) -> tuple[float, ...]: # as the first process sees them
+    def agree(
+        self,
+        *numbers: float,  # as this process sees them
+    ) -> tuple[float, ...]:  # as the first process sees them
         "Everybody takes the first process's numbers."
-        if self.world == 1: return numbers
-        t = torch.tensor(numbers, dtype=torch.float64); torch.distributed.broadcast(t, 0, group=self.words)
+        if self.world == 1:
+            return numbers
+        t = torch.tensor(numbers, dtype=torch.float64)
+        torch.distributed.broadcast(t, 0, group=self.words)
         return tuple(t.tolist())
 
-    def share(self, obj: object # in the first process: what to give
-              ) -> object: # in every process: the same
+    def share(
+        self,
+        obj: object,  # in the first process: what to give
+    ) -> object:  # in every process: the same
         "Give an object of the first process to all."
-        if self.world == 1: return obj
-        box = [obj]; torch.distributed.broadcast_object_list(box, 0, group=self.words); return box[0]
+        if self.world == 1:
+            return obj
+        box = [obj]
+        torch.distributed.broadcast_object_list(box, 0, group=self.words)
+        return box[0]
 
-    def all_true(self, value: bool # as this process sees it
-                 ) -> bool: # whether it is so in every process
+    def all_true(
+        self,
+        value: bool,  # as this process sees it
+    ) -> bool:  # whether it is so in every process
         "Whether something holds in every process; all of them must ask."
-        if self.world == 1: return value
+        if self.world == 1:
+            return value
         answer = torch.tensor(float(value))
         torch.distributed.all_reduce(answer, op=torch.distributed.ReduceOp.MIN, group=self.words)
         return bool(answer)
 
-    def average(self, tensors: list[Tensor] # of the same shapes in every process; overwritten
-                ) -> None:
+    def average(
+        self,
+        tensors: list[Tensor],  # of the same shapes in every process; overwritten
+    ) -> None:
         "Replace each tensor by its mean over the processes."
-        if self.world == 1 or not tensors: return
-        flat = torch.cat([t.flatten() for t in tensors]); torch.distributed.all_reduce(flat); flat /= self.world
-        for t, mean in zip(tensors, flat.split([t.numel() for t in tensors])): t.copy_(mean.view_as(t))
+        if self.world == 1 or not tensors:
+            return
+        flat = torch.cat([t.flatten() for t in tensors])
+        torch.distributed.all_reduce(flat)
+        flat /= self.world
+        for t, mean in zip(tensors, flat.split([t.numel() for t in tensors])):
+            t.copy_(mean.view_as(t))
 
 # %% ../nbs/05b_batches.ipynb #050010
-def generator_seed(seed: int, # of any size, not negative
-                   device: torch.device | str # of the generator
-                   ) -> int: # for `torch.Generator.manual_seed`
+def generator_seed(
+    seed: int,  # of any size, not negative
+    device: torch.device | str,  # of the generator
+) -> int:  # for `torch.Generator.manual_seed`
     "A seed of which the whole counts: PyTorch's generator on a CPU takes the lowest 32 bits and ignores the others."
     if torch.device(device).type != 'cpu' or seed < 2**32:
         return seed % 2**62
     return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
+
 @dataclass
 class Batch:
     "This process's share of a training step's faces, with the random numbers of the step."
-    images: Tensor # (B,3,128,128) in [-1, 1], in the memory format of the device
-    embeddings: Tensor # (B,D), unit norm
-    seed: int # of the step
-    rank: int = 0 # which share
-    world: int = 1 # of how many
-    drawn: int = field(default=0, repr=False) # how often something was drawn
-    find_others: Callable[[], Tensor] | None = field(default=None, repr=False) # what `others` asks, once
+
+    images: Tensor  # (B,3,128,128) in [-1, 1], in the memory format of the device
+    embeddings: Tensor  # (B,D), unit norm
+    seed: int  # of the step
+    rank: int = 0  # which share
+    world: int = 1  # of how many
+    drawn: int = field(default=0, repr=False)  # how often something was drawn
+    find_others: Callable[[], Tensor] | None = field(default=None, repr=False)  # what `others` asks, once
+
     @cached_property
-    def others(self) -> Tensor: "Embeddings (B,D) of another picture of the same people, their own where there is none."; return self.find_others()
-    def __len__(self) -> int: return len(self.images)
+    def others(self) -> Tensor:
+        "Embeddings (B,D) of another picture of the same people, their own where there is none."
+        return self.find_others()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
     def rng(self) -> torch.Generator:
         "A generator on the device; another one at each call, the same ones in the same step of any run."
         self.drawn += 1
         device = self.images.device
         return torch.Generator(device).manual_seed(generator_seed(self.seed * 64 + self.drawn, device))
+
     def _share(self, draw: object, shape: tuple[int, ...]) -> Tensor:
-        return draw(len(self) * self.world, *shape, generator=self.rng(), device=self.images.device)[self.rank::self.world]
+        return draw(len(self) * self.world, *shape, generator=self.rng(), device=self.images.device)[
+            self.rank :: self.world
+        ]
+
     def uniform(self, *shape: int) -> Tensor:
         "Numbers in [0, 1), (B,*shape)."
         return self._share(torch.rand, shape)
+
     def normal(self, *shape: int) -> Tensor:
         "Standard normal numbers, (B,*shape)."
         return self._share(torch.randn, shape)
 
 # %% ../nbs/05b_batches.ipynb #050013
-def free_memory(device: torch.device # where
-                ) -> int: # bytes
+def free_memory(
+    device: torch.device,  # where
+) -> int:  # bytes
     "Bytes that can still be had on a device; the machine's own for CPU and MPS."
     return torch.cuda.mem_get_info(device)[0] if device.type == 'cuda' else psutil.virtual_memory().available
 
-BLOCK = 4096 # rows that are in the host's memory at once while a device is filled
 
-def fill(out: Tensor, # (n,...), on any device; overwritten
-         source: np.ndarray, # (N,...), perhaps a memory map
-         rows: np.ndarray # (n,) which of them
-         ) -> Tensor: # out
+BLOCK = 4096  # rows that are in the host's memory at once while a device is filled
+
+
+def fill(
+    out: Tensor,  # (n,...), on any device; overwritten
+    source: np.ndarray,  # (N,...), perhaps a memory map
+    rows: np.ndarray,  # (n,) which of them
+) -> Tensor:  # out
     "Copy rows of an array to a device, block by block: the host holds one block at a time."
     for k in range(0, len(rows), BLOCK):
-        block = np.array(source[rows[k:k+BLOCK]])
-        out[k:k+len(block)].copy_(torch.from_numpy(block))
+        block = np.array(source[rows[k : k + BLOCK]])
+        out[k : k + len(block)].copy_(torch.from_numpy(block))
     return out
 
-def to_device(x: Tensor, # on the CPU
-              device: torch.device | str # where it is wanted
-              ) -> Tensor: # there
-    "Move a tensor; without waiting only from pinned memory to CUDA, since elsewhere the source may be freed before it is read."
-    if torch.device(device).type != 'cuda': return x.to(device)
+
+def to_device(
+    x: Tensor,  # on the CPU
+    device: torch.device | str,  # where it is wanted
+) -> Tensor:  # there
+    """Move a tensor; without waiting only from pinned memory to CUDA, since elsewhere the source may be freed before it
+    is read.
+    """
+    if torch.device(device).type != 'cuda':
+        return x.to(device)
     return x.pin_memory().to(device, non_blocking=True)
 
-def some_people(codes: np.ndarray, # (n,) the person of each face, below 0 where unknown
-                faces: int # at most so many
-                ) -> np.ndarray: # positions, in order
-    "All faces of as many people as give so many faces; the same people whenever it is asked, and more of them for more faces."
+
+def some_people(
+    codes: np.ndarray,  # (n,) the person of each face, below 0 where unknown
+    faces: int,  # at most so many
+) -> np.ndarray:  # positions, in order
+    """All faces of as many people as give so many faces.
+
+    The same people whenever it is asked, and more of them for more faces.
+    """
     people, back, counts = np.unique(known_people(codes), return_inverse=True, return_counts=True)
-    order = np.random.default_rng(0).permutation(len(people)); inside = np.zeros(len(people), bool); inside[order[np.cumsum(counts[order]) <= faces]] = True
+    order = np.random.default_rng(0).permutation(len(people))
+    inside = np.zeros(len(people), bool)
+    inside[order[np.cumsum(counts[order]) <= faces]] = True
     return np.flatnonzero(inside[back])
+
 
 class Another:
     "Another picture of the same person, chosen evenly among them."
-    def __init__(self, codes: np.ndarray # (n,) the person of each face, below 0 where unknown
-                 ):
-        who = known_people(codes); _, back, counts = np.unique(who, return_inverse=True, return_counts=True)
-        self.order = torch.from_numpy(np.argsort(who, kind='stable')); self.place = torch.empty(len(codes), dtype=torch.long); self.place[self.order] = torch.arange(len(codes))
+
+    def __init__(
+        self,
+        codes: np.ndarray,  # (n,) the person of each face, below 0 where unknown
+    ):
+        who = known_people(codes)
+        _, back, counts = np.unique(who, return_inverse=True, return_counts=True)
+        self.order = torch.from_numpy(np.argsort(who, kind='stable'))
+        self.place = torch.empty(len(codes), dtype=torch.long)
+        self.place[self.order] = torch.arange(len(codes))
         self.many, self.first = torch.from_numpy(counts[back]), torch.from_numpy((np.cumsum(counts) - counts)[back])
-    def __call__(self, i: Tensor, # (B,) faces
-                 u: Tensor # (B,) in [0, 1)
-                 ) -> Tensor: # (B,) faces; the same where there is no other
-        n, first = self.many[i], self.first[i]; far = 1 + (u * (n - 1).clamp(min=1)).long()
+
+    def __call__(
+        self,
+        i: Tensor,  # (B,) faces
+        u: Tensor,  # (B,) in [0, 1)
+    ) -> Tensor:  # (B,) faces; the same where there is no other
+        n, first = self.many[i], self.first[i]
+        far = 1 + (u * (n - 1).clamp(min=1)).long()
         return torch.where(n > 1, self.order[first + (self.place[i] - first + far) % n], i)
-    def at_most(self, each: int, # faces of one person
-                order: Tensor # (n,) faces, all of them
-                ) -> Tensor: # (m,) faces
+
+    def at_most(
+        self,
+        each: int,  # faces of one person
+        order: Tensor,  # (n,) faces, all of them
+    ) -> Tensor:  # (m,) faces
         "The first faces of everybody, in the same order."
-        who = self.first[order]; by_person = torch.argsort(who, stable=True); starts = torch.searchsorted(who[by_person], who)
-        rank = torch.empty_like(order); rank[by_person] = torch.arange(len(order)); return order[rank - starts < each]      # a face's rank among those of its person
+        who = self.first[order]
+        by_person = torch.argsort(who, stable=True)
+        starts = torch.searchsorted(who[by_person], who)
+        rank = torch.empty_like(order)
+        rank[by_person] = torch.arange(len(order))
+        return order[rank - starts < each]  # a face's rank among those of its person
 
 # %% ../nbs/05b_batches.ipynb #050113
 class Batches:
     "Faces of one split with their embeddings, on the device; batch `step` depends on (seed, step) alone."
-    def __init__(self, store: FaceStore, # where the faces are
-                 embeddings: Embeddings, # of that store
-                 split: str = 'train', # which faces
-                 batch_size: int = 32, # faces a batch, of all processes together
-                 seed: int = 0, # of order, mirroring and all that is drawn in a step
-                 team: Team | None = None, # the processes that share a batch, and their device
-                 limit: int | None = None, # bytes that the pictures may take on the device; None for half of what is free
-                 faces: int = 0, # learn from so many faces only, of whole people; 0 for all
-                 each: int = 0 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
-                 ):
+
+    def __init__(
+        self,
+        store: FaceStore,  # where the faces are
+        embeddings: Embeddings,  # of that store
+        split: str = 'train',  # which faces
+        batch_size: int = 32,  # faces a batch, of all processes together
+        seed: int = 0,  # of order, mirroring and all that is drawn in a step
+        team: Team | None = None,  # the processes that share a batch, and their device
+        limit: int | None = None,  # bytes that the pictures may take on the device; None for half of what is free
+        faces: int = 0,  # learn from so many faces only, of whole people; 0 for all
+        each: int = 0,  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
+    ):
         require_store(embeddings, store)
-        self.team = team or Team('cpu'); i = store.indices(split)
-        if faces and not len(i := i[some_people(store.identity_codes[i], faces)]): raise FacegenError(f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.')
-        if not len(i): raise FacegenError(f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a share.")
-        self.n, self.seed, self.device, self.another, self.each = len(i), seed, self.team.device, Another(store.identity_codes[i]), each or len(i)
-        self.size = len(self.another.at_most(self.each, torch.arange(self.n))); self.batch_size = min(batch_size, self.size)     # faces an epoch, and a batch
-        if self.batch_size % self.team.world: raise FacegenError(f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch size that they divide.')
-        bytes_ = len(i) * int(np.prod(store.images.shape[1:])); self.rows = i
-        self.on_device, self.source = bytes_ <= (free_memory(self.device) // 2 if limit is None else limit), store.images
-        if self.on_device:                                                                  # (n,128,128,3) seen as (n,3,128,128)
-            self.images = fill(torch.empty(len(i), *store.images.shape[1:], dtype=torch.uint8, device=self.device), store.images, i).permute(0, 3, 1, 2)
+        self.team = team or Team('cpu')
+        i = store.indices(split)
+        if faces and not len(i := i[some_people(store.identity_codes[i], faces)]):
+            raise FacegenError(
+                f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.'
+            )
+        if not len(i):
+            raise FacegenError(
+                f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a"
+                " share."
+            )
+        self.n, self.seed, self.device, self.another, self.each = (
+            len(i),
+            seed,
+            self.team.device,
+            Another(store.identity_codes[i]),
+            each or len(i),
+        )
+        self.size = len(self.another.at_most(self.each, torch.arange(self.n)))
+        self.batch_size = min(batch_size, self.size)  # faces an epoch, and a batch
+        if self.batch_size % self.team.world:
+            raise FacegenError(
+                f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch'
+                ' size that they divide.'
+            )
+        bytes_ = len(i) * int(np.prod(store.images.shape[1:]))
+        self.rows = i
+        self.on_device, self.source = (
+            bytes_ <= (free_memory(self.device) // 2 if limit is None else limit),
+            store.images,
+        )
+        if self.on_device:  # (n,128,128,3) seen as (n,3,128,128)
+            self.images = fill(
+                torch.empty(len(i), *store.images.shape[1:], dtype=torch.uint8, device=self.device), store.images, i
+            ).permute(0, 3, 1, 2)
         self.embeddings = torch.empty(2, len(i), embeddings.values.shape[1], device=self.device)
-        for k, values in enumerate((embeddings.values, embeddings.mirrored)): fill(self.embeddings[k], values, i)
-        self.order = (-1, torch.empty(0))                                                   # epoch, its order
+        for k, values in enumerate((embeddings.values, embeddings.mirrored)):
+            fill(self.embeddings[k], values, i)
+        self.order = (-1, torch.empty(0))  # epoch, its order
+
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."
         return self.size // self.batch_size
-    def pick(self, i: Tensor # positions in the split, on the CPU
-             ) -> Tensor: # uint8 (B,3,128,128) on the device
+
+    def pick(
+        self,
+        i: Tensor,  # positions in the split, on the CPU
+    ) -> Tensor:  # uint8 (B,3,128,128) on the device
         "Faces by their position."
-        if self.on_device: return self.images[i.to(self.device)]
+        if self.on_device:
+            return self.images[i.to(self.device)]
         return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
+
     def others(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
         "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
-        u = torch.rand(self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu')))[self.team.rank::self.team.world]
-        both = self.embeddings[:, self.another(i, u).to(self.device)]; return torch.where(flip[:, None], both[1], both[0])
-    def __call__(self, step: int # counted from 0
-                 ) -> Batch: # this process's share
+        u = torch.rand(
+            self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu'))
+        )[self.team.rank :: self.team.world]
+        both = self.embeddings[:, self.another(i, u).to(self.device)]
+        return torch.where(flip[:, None], both[1], both[0])
+
+    def __call__(
+        self,
+        step: int,  # counted from 0
+    ) -> Batch:  # this process's share
         "The faces, embeddings and random numbers of a step."
         epoch, k = divmod(step, len(self))
-        if self.order[0] != epoch: self.order = epoch, self.another.at_most(self.each, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch)))
-        i = self.order[1][k*self.batch_size:(k+1)*self.batch_size][self.team.rank::self.team.world]
-        both = self.embeddings[:, i.to(self.device)]                                        # of the faces and of their mirror images
+        if self.order[0] != epoch:
+            self.order = (
+                epoch,
+                self.another.at_most(
+                    self.each, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
+                ),
+            )
+        i = self.order[1][k * self.batch_size : (k + 1) * self.batch_size][self.team.rank :: self.team.world]
+        both = self.embeddings[:, i.to(self.device)]  # of the faces and of their mirror images
         batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)
-        flip = batch.uniform() < .5
-        batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(memory_format=layout(self.device))
+        flip = batch.uniform() < 0.5
+        batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(
+            memory_format=layout(self.device)
+        )
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
         batch.find_others = lambda: self.others(i, flip, step)
         return batch
 
 # %% ../nbs/05b_batches.ipynb #050123
-def thumbnails(batches: Batches, # of some split
-               n: int = 10_000, # of so many faces at most
-               side: int = 32 # pixels
-               ) -> tuple[Tensor, Tensor]: # (M,3,side,side) in [-1, 1] and embeddings (M,D), on the CPU
-    "Small pictures of the first faces and of their mirror images, with their embeddings: what a generator can start from."
+def thumbnails(
+    batches: Batches,  # of some split
+    n: int = 10_000,  # of so many faces at most
+    side: int = 32,  # pixels
+) -> tuple[Tensor, Tensor]:  # (M,3,side,side) in [-1, 1] and embeddings (M,D), on the CPU
+    """Small pictures of the first faces and of their mirror images, with their embeddings: what a generator can start
+    from.
+    """
     rows = torch.arange(min(n, batches.n))
     x = torch.cat([F.avg_pool2d(to_float(batches.pick(i)), 128 // side).cpu() for i in rows.split(512)])
     return torch.cat([x, x.flip(3)]), batches.embeddings[:, rows.to(batches.device)].flatten(0, 1).cpu()

@@ -4,18 +4,44 @@
 
 # %% ../nbs/06a_bench.ipynb #060004
 from __future__ import annotations
-import importlib.metadata, importlib.util, json, math, os, statistics, subprocess, sys, time
+
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from .core import FacegenError, as_program, autocast, conv_rate, environment, keep_memory, layout, peak_memory, pick_device, pick_dtype, progress, rate_of, waiter, write_json
+
+from facegen_nb.core import (
+    FacegenError,
+    as_program,
+    autocast,
+    conv_rate,
+    environment,
+    keep_memory,
+    layout,
+    peak_memory,
+    pick_device,
+    pick_dtype,
+    progress,
+    rate_of,
+    waiter,
+    write_json,
+)
 
 # %% auto #0
 __all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'peak_rates', 'peak_rate', 'Trainee', 'train_step',
@@ -24,194 +50,295 @@ __all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'peak_rate
            'row_text', 'bench_table', 'bench_text', 'bench_plot']
 
 # %% ../nbs/06a_bench.ipynb #060015
-def count_flops(step: Callable[[], Any] # what to count
-                ) -> int: # floating-point operations, at least 0
+def count_flops(
+    step: Callable[[], Any],  # what to count
+) -> int:  # floating-point operations, at least 0
     "Run `step` once and count the operations of its convolutions and matrix products, forward and backward."
-    with FlopCounterMode(display=False) as counter: step()
+    with FlopCounterMode(display=False) as counter:
+        step()
     return counter.get_total_flops()
 
 # %% ../nbs/06a_bench.ipynb #060019
-PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))   # channels, side, pictures
+PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))  # channels, side, pictures
 
-def peak_rates(device: torch.device | str = 'cpu', # what to measure
-               convs: Sequence[tuple[int, int, int]] | None = None, # (channels, side, pictures) of the convolutions to try; None: what fits the device
-               matrix: int | None = None, # side of the matrices; None: 1024 on a CPU, 8192 elsewhere
-               n: int = 8 # timed repetitions of each
-               ) -> dict[str, float]: # GFLOP/s: 'conv_fp32', 'conv_bf16', 'matmul_fp32', 'matmul_bf16', those that the device can do
+
+def peak_rates(
+    device: torch.device | str = 'cpu',  # what to measure
+    convs: Sequence[tuple[int, int, int]] | None = None,  # (channels, side, images) to try; None: what fits the device
+    matrix: int | None = None,  # side of the matrices; None: 1024 on a CPU, 8192 elsewhere
+    n: int = 8,  # timed repetitions of each
+) -> dict[str, float]:  # GFLOP/s: 'conv_fp32', 'conv_bf16', 'matmul_fp32', 'matmul_bf16', those that the device can do
     "The best measured rates of 3x3 convolutions and of a matrix product, by number type, as torch sets the device up."
-    keep_memory(); device = torch.device(device); cpu = device.type == 'cpu'
-    matrix = matrix or (1024 if cpu else 8192); convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]         # a GPU needs more to be busy
+    keep_memory()
+    device = torch.device(device)
+    cpu = device.type == 'cpu'
+    matrix = matrix or (1024 if cpu else 8192)
+    convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]  # a GPU needs more to be busy
     rates, was = {}, torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True                       # a GPU tries its kernels and keeps the fastest
+    torch.backends.cudnn.benchmark = True  # a GPU tries its kernels and keeps the fastest
     with torch.no_grad():
         for name, dtype in dict(fp32=torch.float32, bf16=torch.bfloat16).items():
             try:
                 rates[f'conv_{name}'] = max(conv_rate(dtype, device, n, *size) for size in convs)
-                a = torch.randn(matrix, matrix, device=device, dtype=dtype); rates[f'matmul_{name}'] = rate_of(lambda: a @ a, 2 * matrix**3, device, n)
-            except (RuntimeError, TypeError): continue          # a device without bfloat16
+                a = torch.randn(matrix, matrix, device=device, dtype=dtype)
+                rates[f'matmul_{name}'] = rate_of(lambda: a @ a, 2 * matrix**3, device, n)
+            except (RuntimeError, TypeError):
+                continue  # a device without bfloat16
     torch.backends.cudnn.benchmark = was
     return rates
 
-def peak_rate(peaks: dict[str, float] # of `peak_rates`
-              ) -> float: # GFLOP/s
+
+def peak_rate(
+    peaks: dict[str, float],  # of `peak_rates`
+) -> float:  # GFLOP/s
     "The rate that training is held against: the largest of the convolutions."
     return max(v for k, v in peaks.items() if k.startswith('conv'))
 
 # %% ../nbs/06a_bench.ipynb #060022
 @dataclass
 class Trainee:
-    "A network (or several, in one module) and the phases of its training step: an optimiser and what it makes small, each."
-    net: nn.Module
-    phases: list[tuple[torch.optim.Optimizer, Callable[[Tensor], Tensor]]] # a loss takes pictures (B,3,128,128) in [-1, 1]
+    """A network (or several, in one module) and the phases of its training step: an optimiser and what it makes small,
+    each.
+    """
 
-def train_step(trainee: Trainee, # what is trained
-               images: Tensor, # (B,3,128,128) in [-1, 1]
-               dtype: torch.dtype = torch.float32, # for autocast; float32 means none
-               scaler: torch.amp.GradScaler | None = None # for fp16, whose small gradients would vanish
-               ) -> float: # the last phase's loss
+    net: nn.Module
+    phases: list[tuple[torch.optim.Optimizer, Callable[[Tensor], Tensor]]]  # of images (B,3,128,128) in [-1, 1]
+
+
+def train_step(
+    trainee: Trainee,  # what is trained
+    images: Tensor,  # (B,3,128,128) in [-1, 1]
+    dtype: torch.dtype = torch.float32,  # for autocast; float32 means none
+    scaler: torch.amp.GradScaler | None = None,  # for fp16, whose small gradients would vanish
+) -> float:  # the last phase's loss
     "One training step: for each phase zero the gradients, forward, backward, optimiser step."
     scaler = scaler or torch.amp.GradScaler(images.device.type, enabled=False)
     for optimiser, loss_of in trainee.phases:
         optimiser.zero_grad(set_to_none=True)
-        with autocast(images.device, dtype): loss = loss_of(images)
+        with autocast(images.device, dtype):
+            loss = loss_of(images)
         scaler.scale(loss).backward()
         scaler.step(optimiser)
     scaler.update()
     return float(loss.detach())
 
-def time_steps(step: Callable[[], Any], # what to time
-               seconds: float = 10., # repeat until so much time is used
-               device: torch.device | str = 'cpu', # where it works
-               least: int = 2, # timed steps, at least
-               warm: int = 1 # steps before, not timed
-               ) -> list[float]: # seconds of each timed step
+
+def time_steps(
+    step: Callable[[], Any],  # what to time
+    seconds: float = 10.0,  # repeat until so much time is used
+    device: torch.device | str = 'cpu',  # where it works
+    least: int = 2,  # timed steps, at least
+    warm: int = 1,  # steps before, not timed
+) -> list[float]:  # seconds of each timed step
     "Time `step` again and again until `seconds` are over, after a warm-up."
     wait, times = waiter(device), []
-    for _ in range(warm): step()
-    while len(times) < least or sum(times) < seconds: wait(); t = time.perf_counter(); step(); wait(); times.append(time.perf_counter() - t)
+    for _ in range(warm):
+        step()
+    while len(times) < least or sum(times) < seconds:
+        wait()
+        t = time.perf_counter()
+        step()
+        wait()
+        times.append(time.perf_counter() - t)
     return times
 
 # %% ../nbs/06a_bench.ipynb #060025
-def adam(net: nn.Module, device: torch.device, fused: bool, lr: float = 1e-4, kind: type = torch.optim.Adam, **more: Any) -> torch.optim.Optimizer:
+def adam(
+    net: nn.Module, device: torch.device, fused: bool, lr: float = 1e-4, kind: type = torch.optim.Adam, **more: Any
+) -> torch.optim.Optimizer:
     "Adam or a relative of it, in one pass over the weights where asked and possible, else as torch would."
     return kind(net.parameters(), lr=lr, fused=(fused and device.type in ('cpu', 'cuda')) or None, **more)
 
-def _unit(n: int, device: torch.device) -> Tensor: return F.normalize(torch.randn(n, 512, device=device), dim=1)
 
-def make_flow(device: torch.device, # where it is trained
-              fused: bool # use the fused optimiser
-              ) -> Trainee:
+def _unit(n: int, device: torch.device) -> Tensor:
+    return F.normalize(torch.randn(n, 512, device=device), dim=1)
+
+
+def make_flow(
+    device: torch.device,  # where it is trained
+    fused: bool,  # use the fused optimiser
+) -> Trainee:
     "`models.FlowModel`: the clean picture from a mixture with noise, squared error."
     from facegen_nb.models import FlowModel
+
     net = FlowModel(embed_dim=512).to(device)
+
     def loss(x: Tensor) -> Tensor:
-        t = torch.rand(len(x), device=device); w = t[:, None, None, None]
+        t = torch.rand(len(x), device=device)
+        w = t[:, None, None, None]
         return F.mse_loss(net(x.lerp(torch.randn_like(x), w), t, _unit(len(x), device)).float(), x)
+
     return Trainee(net, [(adam(net, device, fused), loss)])
 
-def make_generator(device: torch.device, # where it is trained
-                   fused: bool # use the fused optimiser
-                   ) -> Trainee:
+
+def make_generator(
+    device: torch.device,  # where it is trained
+    fused: bool,  # use the fused optimiser
+) -> Trainee:
     "`models.Generator`: pictures from embeddings and noise, squared error."
     from facegen_nb.models import Generator
+
     net = Generator(embed_dim=512).to(device)
-    def loss(x: Tensor) -> Tensor: return F.mse_loss(net(_unit(len(x), device), net.make_noise(len(x)).to(device)), x)
+
+    def loss(x: Tensor) -> Tensor:
+        return F.mse_loss(net(_unit(len(x), device), net.make_noise(len(x)).to(device)), x)
+
     return Trainee(net, [(adam(net, device, fused), loss)])
 
 # %% ../nbs/06a_bench.ipynb #060029
 def make_ddp(device: torch.device, fused: bool) -> Trainee:
     "denoising-diffusion-pytorch, as in its README."
     from denoising_diffusion_pytorch import GaussianDiffusion, Unet
-    net = GaussianDiffusion(Unet(dim=64, dim_mults=(1, 2, 4, 8), flash_attn=True), image_size=128, timesteps=1000).to(device)
-    return Trainee(net, [(adam(net, device, fused, 8e-5, betas=(.9, .99)), lambda x: net((x + 1) / 2))])
+
+    net = GaussianDiffusion(Unet(dim=64, dim_mults=(1, 2, 4, 8), flash_attn=True), image_size=128, timesteps=1000).to(
+        device
+    )
+    return Trainee(net, [(adam(net, device, fused, 8e-5, betas=(0.9, 0.99)), lambda x: net((x + 1) / 2))])
+
 
 def make_diffusers(device: torch.device, fused: bool) -> Trainee:
     "diffusers, as in its tutorial on training."
     from diffusers import DDPMScheduler, UNet2DModel
-    net = UNet2DModel(sample_size=128, in_channels=3, out_channels=3, layers_per_block=2, block_out_channels=(128, 128, 256, 256, 512, 512),
-                      down_block_types=('DownBlock2D',) * 4 + ('AttnDownBlock2D', 'DownBlock2D'), up_block_types=('UpBlock2D', 'AttnUpBlock2D') + ('UpBlock2D',) * 4).to(device)
+
+    net = UNet2DModel(
+        sample_size=128,
+        in_channels=3,
+        out_channels=3,
+        layers_per_block=2,
+        block_out_channels=(128, 128, 256, 256, 512, 512),
+        down_block_types=('DownBlock2D',) * 4 + ('AttnDownBlock2D', 'DownBlock2D'),
+        up_block_types=('UpBlock2D', 'AttnUpBlock2D') + ('UpBlock2D',) * 4,
+    ).to(device)
     noises = DDPMScheduler(num_train_timesteps=1000)
+
     def loss(x: Tensor) -> Tensor:
         noise, t = torch.randn_like(x), torch.randint(0, 1000, (len(x),), device=device)
         return F.mse_loss(net(noises.add_noise(x, noise, t), t, return_dict=False)[0], noise)
+
     return Trainee(net, [(adam(net, device, fused, 1e-4, torch.optim.AdamW), loss)])
+
 
 def make_torchcfm(device: torch.device, fused: bool) -> Trainee:
     "torchcfm, as in its example on CIFAR-10, at 128x128."
     from torchcfm.conditional_flow_matching import ConditionalFlowMatcher
     from torchcfm.models.unet.unet import UNetModelWrapper
-    net = UNetModelWrapper(dim=(3, 128, 128), num_channels=128, num_res_blocks=2, num_heads=4, num_head_channels=64, attention_resolutions='16', dropout=.1).to(device)
-    matcher = ConditionalFlowMatcher(sigma=0.)
+
+    net = UNetModelWrapper(
+        dim=(3, 128, 128),
+        num_channels=128,
+        num_res_blocks=2,
+        num_heads=4,
+        num_head_channels=64,
+        attention_resolutions='16',
+        dropout=0.1,
+    ).to(device)
+    matcher = ConditionalFlowMatcher(sigma=0.0)
+
     def loss(x: Tensor) -> Tensor:
         t, mixed, wanted = matcher.sample_location_and_conditional_flow(torch.randn_like(x), x)
         return F.mse_loss(net(t, mixed), wanted)
+
     return Trainee(net, [(adam(net, device, fused, 2e-4), loss)])
 
 # %% ../nbs/06a_bench.ipynb #060030
 def make_lightweight_gan(device: torch.device, fused: bool) -> Trainee:
     "lightweight-gan: its two networks and its losses, a discriminator step and a generator step."
-    with mock.patch.object(torch.cuda, 'is_available', return_value=True): lw = importlib.import_module('lightweight_gan.lightweight_gan')
+    with mock.patch.object(torch.cuda, 'is_available', return_value=True):
+        lw = importlib.import_module('lightweight_gan.lightweight_gan')
     g = lw.Generator(image_size=128, latent_dim=256, attn_res_layers=[32]).to(device)
     d = lw.Discriminator(image_size=128, attn_res_layers=[32], disc_output_size=1).to(device)
     for m in (*g.modules(), *d.modules()):
-        if type(m) in (nn.Conv2d, nn.Linear): nn.init.kaiming_normal_(m.weight, nonlinearity='leaky_relu')        # as its trainer does
-    def fake(x: Tensor) -> Tensor: return g(torch.randn(len(x), 256, device=device))
+        if type(m) in (nn.Conv2d, nn.Linear):
+            nn.init.kaiming_normal_(m.weight, nonlinearity='leaky_relu')  # as its trainer does
+
+    def fake(x: Tensor) -> Tensor:
+        return g(torch.randn(len(x), 256, device=device))
+
     def loss_d(x: Tensor) -> Tensor:
-        with torch.no_grad(): made = fake(x)
+        with torch.no_grad():
+            made = fake(x)
         (said, said_small, _), (real, real_small, rebuilt) = d(made), d((x + 1) / 2, calc_aux_loss=True)
         return lw.hinge_loss(real, said) + lw.hinge_loss(real_small, said_small) + rebuilt
-    def loss_g(x: Tensor) -> Tensor: said, said_small, _ = d(fake(x)); return lw.gen_hinge_loss(said, None) + lw.gen_hinge_loss(said_small, None)
-    opt = [adam(net, device, fused, 2e-4, betas=(.5, .9)) for net in (d, g)]
+
+    def loss_g(x: Tensor) -> Tensor:
+        said, said_small, _ = d(fake(x))
+        return lw.gen_hinge_loss(said, None) + lw.gen_hinge_loss(said_small, None)
+
+    opt = [adam(net, device, fused, 2e-4, betas=(0.5, 0.9)) for net in (d, g)]
     return Trainee(nn.ModuleList([g, d]), [(opt[0], loss_d), (opt[1], loss_g)])
 
 # %% ../nbs/06a_bench.ipynb #060032
 MODES: dict[str, dict[str, Any]] = {
-    'documented': dict(precision='fp32', channels_last=False, keep=False, fused=False), # of packages
+    'documented': dict(precision='fp32', channels_last=False, keep=False, fused=False),  # of packages
     'channels_last': dict(precision='fp32', channels_last=True, keep=False, fused=False),
-    'fp32': dict(precision='fp32', channels_last=False, keep=False, fused=True), # of ours
-    'tuned': dict(precision='bf16', channels_last=True, keep=False, fused=None), # fused where the entry is ours
-    'ours': dict(precision='auto', channels_last=True, keep=True, fused=True)}
+    'fp32': dict(precision='fp32', channels_last=False, keep=False, fused=True),  # of ours
+    'tuned': dict(precision='bf16', channels_last=True, keep=False, fused=None),  # fused where the entry is ours
+    'ours': dict(precision='auto', channels_last=True, keep=True, fused=True),
+}
+
 
 @dataclass(frozen=True)
 class Entry:
     "Something that can be trained, and how its documentation trains it."
+
     make: Callable[[torch.device, bool], Trainee]
-    documented: int # pictures a step in its documentation (in our recipes, for ours)
-    cpu: int # pictures a step on a CPU, so that a step takes seconds
-    package: str = '' # its name on PyPI; empty for our own
+    documented: int  # pictures a step in its documentation (in our recipes, for ours)
+    cpu: int  # pictures a step on a CPU, so that a step takes seconds
+    package: str = ''  # its name on PyPI; empty for our own
 
     @property
-    def modes(self) -> tuple[str, ...]: "The modes that are measured unless others are asked for."; return ('documented', 'channels_last', 'tuned') if self.package else ('fp32', 'tuned', 'ours')
+    def modes(self) -> tuple[str, ...]:
+        "The modes that are measured unless others are asked for."
+        return ('documented', 'channels_last', 'tuned') if self.package else ('fp32', 'tuned', 'ours')
 
-MODELS = {'flow': Entry(make_flow, 32, 16), 'generator': Entry(make_generator, 32, 32),
-          'denoising-diffusion-pytorch': Entry(make_ddp, 8, 4, 'denoising-diffusion-pytorch'), 'diffusers': Entry(make_diffusers, 16, 2, 'diffusers'),
-          'torchcfm': Entry(make_torchcfm, 8, 2, 'torchcfm'), 'lightweight-gan': Entry(make_lightweight_gan, 10, 4, 'lightweight-gan')}
 
-def missing(entry: Entry # an entry of `MODELS`
-            ) -> str: # empty when all is there
+MODELS = {
+    'flow': Entry(make_flow, 32, 16),
+    'generator': Entry(make_generator, 32, 32),
+    'denoising-diffusion-pytorch': Entry(make_ddp, 8, 4, 'denoising-diffusion-pytorch'),
+    'diffusers': Entry(make_diffusers, 16, 2, 'diffusers'),
+    'torchcfm': Entry(make_torchcfm, 8, 2, 'torchcfm'),
+    'lightweight-gan': Entry(make_lightweight_gan, 10, 4, 'lightweight-gan'),
+}
+
+
+def missing(
+    entry: Entry,  # an entry of `MODELS`
+) -> str:  # empty when all is there
     "One sentence when the package of an entry is not installed."
     there = not entry.package or importlib.util.find_spec(entry.package.replace('-', '_')) is not None
     return '' if there else f'{entry.package} is not installed: pip install facegen_nb[bench]'
 
 # %% ../nbs/06a_bench.ipynb #060036
-def find(table: dict[str, Any], # `MODELS` or `MODES`
-         name: str, # in that table
-         what: str # 'model' or 'mode', for the message
-         ) -> Any: # its value
+def find(
+    table: dict[str, Any],  # `MODELS` or `MODES`
+    name: str,  # in that table
+    what: str,  # 'model' or 'mode', for the message
+) -> Any:  # its value
     "What has that name; raises `FacegenError` with the list of what there is."
-    if name not in table: raise FacegenError(f"There is no {what} '{name}' to measure; use one of {', '.join(table)}.")
+    if name not in table:
+        raise FacegenError(f"There is no {what} '{name}' to measure; use one of {', '.join(table)}.")
     return table[name]
 
-def run_job(job: dict[str, Any] # 'model' and 'mode'; also 'device', 'seconds', 'batch'. The model 'peaks' measures the machine
-            ) -> dict[str, Any]: # plain values: what was run and how fast
+
+def run_job(
+    job: dict[str, Any],  # 'model', 'mode'; also 'device', 'seconds', 'batch'; model 'peaks' measures the machine
+) -> dict[str, Any]:  # plain values: what was run and how fast
     "Measure in this process; raises `FacegenError` for an unknown name or a package that is not there."
     device = torch.device(job.get('device', 'cpu'))
-    if job['model'] == 'peaks': return peak_rates(device, n=job.get('n', 8))
+    if job['model'] == 'peaks':
+        return peak_rates(device, n=job.get('n', 8))
     entry = find(MODELS, job['model'], 'model')
-    if (why := missing(entry)): raise FacegenError(why)
-    mode, batch = find(MODES, job['mode'], 'mode'), job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented)
-    if mode['keep']: keep_memory()
-    dtype = pick_dtype(device, mode['precision']); torch.manual_seed(0)
+    if why := missing(entry):
+        raise FacegenError(why)
+    mode, batch = (
+        find(MODES, job['mode'], 'mode'),
+        job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented),
+    )
+    if mode['keep']:
+        keep_memory()
+    dtype = pick_dtype(device, mode['precision'])
+    torch.manual_seed(0)
     trainee = entry.make(device, not entry.package if mode['fused'] is None else mode['fused'])
     order = layout(device) if mode['channels_last'] else torch.contiguous_format
     trainee.net.to(memory_format=order)
@@ -219,113 +346,228 @@ def run_job(job: dict[str, Any] # 'model' and 'mode'; also 'device', 'seconds', 
     images = (torch.rand(batch, 3, 128, 128) * 2 - 1).to(device).contiguous(memory_format=order)
     flops, losses = count_flops(lambda: train_step(trainee, images[:1], dtype)), []
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    times = time_steps(lambda: losses.append(train_step(trainee, images, dtype, scaler)), job.get('seconds', 10.), device, warm=1 if device.type == 'cpu' else 3)
-    if not all(map(math.isfinite, losses)): raise FacegenError(f"The loss of {job['model']} in mode {job['mode']} became {losses[-1]}; a finite number was expected.")
+    times = time_steps(
+        lambda: losses.append(train_step(trainee, images, dtype, scaler)),
+        job.get('seconds', 10.0),
+        device,
+        warm=1 if device.type == 'cpu' else 3,
+    )
+    if not all(map(math.isfinite, losses)):
+        raise FacegenError(
+            f"The loss of {job['model']} in mode {job['mode']} became {losses[-1]}; a finite number was expected."
+        )
     t = statistics.median(times)
-    return dict(model=job['model'], mode=job['mode'], version=importlib.metadata.version(entry.package) if entry.package else None, device=device.type, dtype=str(dtype)[6:], channels_last=order == torch.channels_last,
-                keep_memory=mode['keep'], batch=batch, documented_batch=entry.documented, parameters=sum(p.numel() for p in trainee.net.parameters()), flops_per_image=flops, steps=len(times),
-                seconds_per_step=t, slowest=max(times), images_per_second=batch / t, gflops=flops * batch / t / 1e9, peak_memory=peak_memory(device))
+    return dict(
+        model=job['model'],
+        mode=job['mode'],
+        version=importlib.metadata.version(entry.package) if entry.package else None,
+        device=device.type,
+        dtype=str(dtype)[6:],
+        channels_last=order == torch.channels_last,
+        keep_memory=mode['keep'],
+        batch=batch,
+        documented_batch=entry.documented,
+        parameters=sum(p.numel() for p in trainee.net.parameters()),
+        flops_per_image=flops,
+        steps=len(times),
+        seconds_per_step=t,
+        slowest=max(times),
+        images_per_second=batch / t,
+        gflops=flops * batch / t / 1e9,
+        peak_memory=peak_memory(device),
+    )
 
 # %% ../nbs/06a_bench.ipynb #060038
-def fresh(job: dict[str, Any], # as for `run_job`
-          timeout: float = 600. # seconds
-          ) -> dict[str, Any]: # what `run_job` returned, or the job with the reason under 'error'
+def fresh(
+    job: dict[str, Any],  # as for `run_job`
+    timeout: float = 600.0,  # seconds
+) -> dict[str, Any]:  # what `run_job` returned, or the job with the reason under 'error'
     "Measure in a new process and wait for it."
     home = str(Path(importlib.import_module('facegen_nb').__file__).parents[1])
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, (home, os.environ.get('PYTHONPATH'))))}
-    try: p = subprocess.run([sys.executable, '-m', 'facegen_nb.bench', json.dumps(job)], capture_output=True, text=True, encoding='utf-8', errors='replace', timeout=timeout, env=env)
-    except subprocess.TimeoutExpired: return {**job, 'error': f'not done after {timeout:g} seconds; give fewer pictures a step, or more time'}
-    if p.returncode == 0: return json.loads(p.stdout.splitlines()[-1])
-    if p.returncode < 0: return {**job, 'error': f'ended by signal {-p.returncode}' + (', probably for want of memory; give fewer pictures a step' if p.returncode == -9 else '')}
+    try:
+        p = subprocess.run(
+            [sys.executable, '-m', 'facegen_nb.bench', json.dumps(job)],
+            capture_output=True,
+            text=True,
+            encoding='utf-8',
+            errors='replace',
+            timeout=timeout,
+            env=env,
+        )
+    except subprocess.TimeoutExpired:
+        return {**job, 'error': f'not done after {timeout:g} seconds; give fewer pictures a step, or more time'}
+    if p.returncode == 0:
+        return json.loads(p.stdout.splitlines()[-1])
+    if p.returncode < 0:
+        return {
+            **job,
+            'error': (
+                f'ended by signal {-p.returncode}'
+                + (', probably for want of memory; give fewer pictures a step' if p.returncode == -9 else '')
+            ),
+        }
     return {**job, 'error': (p.stderr.strip().splitlines() or ['ended without a word'])[-1][:300]}
 
 # %% ../nbs/06a_bench.ipynb #060040
 def _main(text: str) -> None:
     try:
-        with redirect_stdout(sys.stderr): row = run_job(json.loads(text))
-    except FacegenError as e: row = {**json.loads(text), 'error': str(e)}
+        with redirect_stdout(sys.stderr):
+            row = run_job(json.loads(text))
+    except FacegenError as e:
+        row = {**json.loads(text), 'error': str(e)}
     print(json.dumps(row))
 
-if __name__ == '__main__' and as_program('facegen_nb.bench'): _main(sys.argv[1])
+
+if __name__ == '__main__' and as_program('facegen_nb.bench'):
+    _main(sys.argv[1])
 
 # %% ../nbs/06a_bench.ipynb #060044
-def add_shares(row: dict[str, Any], # of `run_job`
-               peaks: dict[str, float] # of `peak_rates`
-               ) -> dict[str, Any]: # with 'share' and 'share_bf16': parts of the peak, 0 to 1; unchanged when it holds an error
+def add_shares(
+    row: dict[str, Any],  # of `run_job`
+    peaks: dict[str, float],  # of `peak_rates`
+) -> dict[str, Any]:  # with 'share' and 'share_bf16': parts of the peak, 0 to 1; unchanged when it holds an error
     "Put a row beside the machine's largest convolution rate, and beside the one in bfloat16."
-    if 'error' in row: return row
+    if 'error' in row:
+        return row
     half = peaks.get('conv_bf16')
     return {**row, 'share': row['gflops'] / peak_rate(peaks), 'share_bf16': row['gflops'] / half if half else None}
 
-def bench_train(models: Sequence[str] | None = None, # names in `MODELS`; None: all
-                seconds: float = 10., # time each for so long, after the warm-up
-                device: torch.device | str | None = None, # None: the fastest there is
-                out: str | Path | None = None, # a JSON file for the result
-                tell: Callable[[str], Any] = print, # gets a line for each row
-                modes: Sequence[str] | None = None, # names in `MODES`, for every model; None: those of each entry
-                batch: int | None = None, # pictures a step, for every model; None: those of each entry
-                timeout: float = 600., # seconds that one measurement may take in all
-                measure: Callable[[dict[str, Any], float], dict[str, Any]] = fresh # does one job; another serves in tests
-                ) -> dict[str, Any]: # environment, peaks and rows, plain values
+
+def bench_train(
+    models: Sequence[str] | None = None,  # names in `MODELS`; None: all
+    seconds: float = 10.0,  # time each for so long, after the warm-up
+    device: torch.device | str | None = None,  # None: the fastest there is
+    out: str | Path | None = None,  # a JSON file for the result
+    tell: Callable[[str], Any] = print,  # gets a line for each row
+    modes: Sequence[str] | None = None,  # names in `MODES`, for every model; None: those of each entry
+    batch: int | None = None,  # pictures a step, for every model; None: those of each entry
+    timeout: float = 600.0,  # seconds that one measurement may take in all
+    measure: Callable[[dict[str, Any], float], dict[str, Any]] = fresh,  # does one job; another serves in tests
+) -> dict[str, Any]:  # environment, peaks and rows, plain values
     "Measure training steps of our networks and of other packages, each in a process of its own, one after the other."
-    device = pick_device(device); names = list(models or MODELS); entries = {n: find(MODELS, n, 'model') for n in names}
-    for m in modes or (): find(MODES, m, 'mode')
-    if seconds < 0 or (batch is not None and batch < 1): raise FacegenError(f'{seconds:g} seconds and batches of {batch} were asked for; at least 0 and 1 were expected.')
-    jobs = [dict(model=n, mode=m, device=str(device), seconds=seconds, batch=batch) for n, e in entries.items() for m in (modes or e.modes)]
-    ask = dict(model='peaks', device=str(device)); before, rows = measure(ask, timeout), []
-    if 'error' in before: raise FacegenError(f"The peak of the device '{device}' could not be measured: {before['error']}.")
+    device = pick_device(device)
+    names = list(models or MODELS)
+    entries = {n: find(MODELS, n, 'model') for n in names}
+    for m in modes or ():
+        find(MODES, m, 'mode')
+    if seconds < 0 or (batch is not None and batch < 1):
+        raise FacegenError(
+            f'{seconds:g} seconds and batches of {batch} were asked for; at least 0 and 1 were expected.'
+        )
+    jobs = [
+        dict(model=n, mode=m, device=str(device), seconds=seconds, batch=batch)
+        for n, e in entries.items()
+        for m in modes or e.modes
+    ]
+    ask = dict(model='peaks', device=str(device))
+    before, rows = measure(ask, timeout), []
+    if 'error' in before:
+        raise FacegenError(f"The peak of the device '{device}' could not be measured: {before['error']}.")
     for job in progress(jobs):
         why = missing(entries[job['model']])
-        if why and any(r['model'] == job['model'] for r in rows): continue             # once is enough
-        rows.append(row := {**job, 'error': why} if why else measure(job, timeout)); tell(row_text(row))
-    after = measure(ask, timeout); peaks = {k: max(v, after.get(k, 0.)) for k, v in before.items()}
-    result = dict(kind='bench-train', seconds=seconds, environment=environment(device), capability=torch.backends.cpu.get_cpu_capability() if device.type == 'cpu' else None,
-                  peaks=peaks, peak_before=peak_rate(before), peak_after=peak_rate(after) if 'error' not in after else None, rows=[add_shares(r, peaks) for r in rows])
-    if out is not None: write_json(out, result)
+        if why and any(r['model'] == job['model'] for r in rows):
+            continue  # once is enough
+        rows.append(row := {**job, 'error': why} if why else measure(job, timeout))
+        tell(row_text(row))
+    after = measure(ask, timeout)
+    peaks = {k: max(v, after.get(k, 0.0)) for k, v in before.items()}
+    result = dict(
+        kind='bench-train',
+        seconds=seconds,
+        environment=environment(device),
+        capability=torch.backends.cpu.get_cpu_capability() if device.type == 'cpu' else None,
+        peaks=peaks,
+        peak_before=peak_rate(before),
+        peak_after=peak_rate(after) if 'error' not in after else None,
+        rows=[add_shares(r, peaks) for r in rows],
+    )
+    if out is not None:
+        write_json(out, result)
     return result
 
 # %% ../nbs/06a_bench.ipynb #060046
-def row_text(row: dict[str, Any] # of `run_job`
-             ) -> str: # one line
+def row_text(
+    row: dict[str, Any],  # of `run_job`
+) -> str:  # one line
     "A row in words, for a terminal."
-    if 'error' in row: return f"{row['model']}, {row['mode']}: {row['error']}"
-    return f"{row['model']}, {row['mode']}: {row['images_per_second']:.3g} pictures/s, {row['gflops']:,.0f} GFLOP/s ({row['dtype']}, {row['batch']} a step)"
+    if 'error' in row:
+        return f"{row['model']}, {row['mode']}: {row['error']}"
+    return (
+        f"{row['model']}, {row['mode']}: {row['images_per_second']:.3g} pictures/s, {row['gflops']:,.0f} GFLOP/s"
+        f" ({row['dtype']}, {row['batch']} a step)"
+    )
+
 
 COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
-    'model': lambda r: r['model'], 'mode': lambda r: r['mode'], 'type': lambda r: r['dtype'], 'batch': lambda r: str(r['batch']), 'parameters, M': lambda r: f"{r['parameters'] / 1e6:.1f}",
-    'GFLOP/picture': lambda r: f"{r['flops_per_image'] / 1e9:.1f}", 'pictures/s': lambda r: f"{r['images_per_second']:.3g}", 'GFLOP/s': lambda r: f"{r['gflops']:,.0f}",
-    'of peak': lambda r: f"{r['share']:.0%}", 'of bf16 peak': lambda r: '' if r['share_bf16'] is None else f"{r['share_bf16']:.0%}", 'memory, GB': lambda r: f"{(r['peak_memory'] or math.nan) / 1e9:.2f}"}
+    'model': lambda r: r['model'],
+    'mode': lambda r: r['mode'],
+    'type': lambda r: r['dtype'],
+    'batch': lambda r: str(r['batch']),
+    'parameters, M': lambda r: f"{r['parameters'] / 1e6:.1f}",
+    'GFLOP/picture': lambda r: f"{r['flops_per_image'] / 1e9:.1f}",
+    'pictures/s': lambda r: f"{r['images_per_second']:.3g}",
+    'GFLOP/s': lambda r: f"{r['gflops']:,.0f}",
+    'of peak': lambda r: f"{r['share']:.0%}",
+    'of bf16 peak': lambda r: '' if r['share_bf16'] is None else f"{r['share_bf16']:.0%}",
+    'memory, GB': lambda r: f"{(r['peak_memory'] or math.nan) / 1e9:.2f}",
+}
 
-def bench_table(result: dict[str, Any] # of `bench_train`
-                ) -> str: # Markdown, columns padded
+
+def bench_table(
+    result: dict[str, Any],  # of `bench_train`
+) -> str:  # Markdown, columns padded
     "The rows as a table; under it what was not measured, with the reason."
     good, bad = ([r for r in result['rows'] if ('error' in r) == kind] for kind in (False, True))
     cells = [list(COLUMNS), *([f(r) for f in COLUMNS.values()] for r in good)]
     wide = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    line = lambda row: '| ' + ' | '.join(t.ljust(w) if i < 3 else t.rjust(w) for i, (t, w) in enumerate(zip(row, wide))) + ' |'
+
+    def line(row):
+        return '| ' + ' | '.join(t.ljust(w) if i < 3 else t.rjust(w) for i, (t, w) in enumerate(zip(row, wide))) + ' |'
+
     rule = '|' + '|'.join('-' * (w + 2) if i < 3 else '-' * (w + 1) + ':' for i, w in enumerate(wide)) + '|'
     lines = [line(cells[0]), rule, *map(line, cells[1:])] if good else []
     return '\n'.join(lines + ([''] if good and bad else []) + [f'- {row_text(r)}' for r in bad])
 
-def bench_text(result: dict[str, Any] # of `bench_train`
-               ) -> str: # Markdown
+
+def bench_text(
+    result: dict[str, Any],  # of `bench_train`
+) -> str:  # Markdown
     "The machine and its measured rates in two sentences, then the table."
     e, p = result['environment'], result['peaks']
-    names = dict(conv_fp32='convolution float32', conv_bf16='convolution bfloat16', matmul_fp32='matrix product float32', matmul_bf16='matrix product bfloat16')
-    text = f"{e['device']} {e['device_name']}" + (f" ({result['capability']}), {e['threads']} threads" if e['device'] == 'cpu' else '') + f", torch {e['versions']['torch']}. Measured GFLOP/s: "
+    names = dict(
+        conv_fp32='convolution float32',
+        conv_bf16='convolution bfloat16',
+        matmul_fp32='matrix product float32',
+        matmul_bf16='matrix product bfloat16',
+    )
+    text = (
+        f"{e['device']} {e['device_name']}"
+        + (f" ({result['capability']}), {e['threads']} threads" if e['device'] == 'cpu' else '')
+        + f", torch {e['versions']['torch']}. Measured GFLOP/s: "
+    )
     text += ', '.join(f'{names[k]} {v:,.0f}' for k, v in p.items()) + f'. The peak is {peak_rate(p):,.0f}'
-    if (b := result.get('peak_before')) and (a := result.get('peak_after')): text += f' ({b:,.0f} before the rows, {a:,.0f} after)'
+    if (b := result.get('peak_before')) and (a := result.get('peak_after')):
+        text += f' ({b:,.0f} before the rows, {a:,.0f} after)'
     return f'{text}.\n\n{bench_table(result)}'
 
 # %% ../nbs/06a_bench.ipynb #060053
-def bench_plot(result: dict[str, Any] # of `bench_train`
-               ) -> Any: # a matplotlib figure
+def bench_plot(
+    result: dict[str, Any],  # of `bench_train`
+) -> Any:  # a matplotlib figure
     "A bar for each row: GFLOP/s achieved, with the peak as a line and pictures a second beside each bar."
     import matplotlib.pyplot as plt
-    rows = [r for r in result['rows'] if 'error' not in r]; names = list(dict.fromkeys(r['model'] for r in rows)); peak = peak_rate(result['peaks'])
-    fig, ax = plt.subplots(figsize=(7, .7 + .27 * max(1, len(rows))), dpi=90)
+
+    rows = [r for r in result['rows'] if 'error' not in r]
+    names = list(dict.fromkeys(r['model'] for r in rows))
+    peak = peak_rate(result['peaks'])
+    fig, ax = plt.subplots(figsize=(7, 0.7 + 0.27 * max(1, len(rows))), dpi=90)
     ax.barh(range(len(rows)), [r['gflops'] for r in rows], color=[f"C{names.index(r['model'])}" for r in rows])
-    for i, r in enumerate(rows): ax.text(r['gflops'] + peak * .01, i, f"{r['images_per_second']:.3g}/s", va='center', fontsize=8)
+    for i, r in enumerate(rows):
+        ax.text(r['gflops'] + peak * 0.01, i, f"{r['images_per_second']:.3g}/s", va='center', fontsize=8)
     ax.axvline(peak, color='.3', ls='--', lw=1)
-    ax.set(yticks=range(len(rows)), xlim=(0, peak * 1.12), xlabel='GFLOP/s; the dashed line is the measured peak'); ax.set_yticklabels([f"{r['model']}, {r['mode']}" for r in rows], fontsize=8); ax.invert_yaxis()
-    fig.tight_layout(); return fig
+    ax.set(yticks=range(len(rows)), xlim=(0, peak * 1.12), xlabel='GFLOP/s; the dashed line is the measured peak')
+    ax.set_yticklabels([f"{r['model']}, {r['mode']}" for r in rows], fontsize=8)
+    ax.invert_yaxis()
+    fig.tight_layout()
+    return fig

@@ -4,13 +4,20 @@
 
 # %% ../nbs/09a_cards.ipynb #090006
 from __future__ import annotations
-import csv, dataclasses, json, shlex, shutil
+
+import csv
+import dataclasses
+import json
+import shlex
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
-from .core import FacegenError, atomic, write_json, locked, optional
+
+from .core import FacegenError, atomic, locked, optional, write_json
 from .datasheets import known_gaps
 from .identity import taught_by
 from .models import checkpoint_of, load_generator
@@ -27,95 +34,231 @@ __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'us
 @dataclasses.dataclass
 class RunFiles:
     "What the files of a run say; None (or empty) where there is no such file."
-    name: str # of the folder
-    recipe: dict[str, Any] | None # recipe.yaml
-    environment: dict[str, Any] | None # environment.json
-    at: dict[str, Any] | None # checkpoints/last/about.json
-    config: dict[str, Any] | None # checkpoints/last/config.json
-    columns: list[str] # of log.csv
-    notes: list[str] # accidents and warnings in log.csv
-    result: dict[str, Any] | None # results.json
-    store: dict[str, Any] | None # the store's store.json
-    released: bool = False # whether this is a released model and not a run
-    @property
-    def made(self) -> dict[str, str]: "Hashes of recipe, store and encoder."; return (self.environment or {}).get('run', {})
-    @property
-    def encoder(self) -> dict[str, Any]: "The fingerprint of the conditioning encoder."; return (self.config or {}).get('fingerprint') or (self.result or {}).get('encoder', {}).get('fingerprint') or {}
-    @property
-    def recipe_name(self) -> str: "The recipe's name."; return str((self.recipe or {}).get('name') or 'unknown recipe')
 
-def read_file(path: Path, # a JSON or YAML file
-              read: Callable[[str], Any] # turns its text into plain values
-              ) -> dict[str, Any] | None: # None where there is no file
+    name: str  # of the folder
+    recipe: dict[str, Any] | None  # recipe.yaml
+    environment: dict[str, Any] | None  # environment.json
+    at: dict[str, Any] | None  # checkpoints/last/about.json
+    config: dict[str, Any] | None  # checkpoints/last/config.json
+    columns: list[str]  # of log.csv
+    notes: list[str]  # accidents and warnings in log.csv
+    result: dict[str, Any] | None  # results.json
+    store: dict[str, Any] | None  # the store's store.json
+    released: bool = False  # whether this is a released model and not a run
+
+    @property
+    def made(self) -> dict[str, str]:
+        "Hashes of recipe, store and encoder."
+        return (self.environment or {}).get('run', {})
+
+    @property
+    def encoder(self) -> dict[str, Any]:
+        "The fingerprint of the conditioning encoder."
+        return (self.config or {}).get('fingerprint') or (self.result or {}).get('encoder', {}).get('fingerprint') or {}
+
+    @property
+    def recipe_name(self) -> str:
+        "The recipe's name."
+        return str((self.recipe or {}).get('name') or 'unknown recipe')
+
+
+def read_file(
+    path: Path,  # a JSON or YAML file
+    read: Callable[[str], Any],  # turns its text into plain values
+) -> dict[str, Any] | None:  # None where there is no file
     "A file's content, names with values; raises `FacegenError` for one that is broken."
-    if path.is_dir(): raise FacegenError(f"'{path}' is a folder, and a file was expected; restore the file.")
-    if not path.is_file(): return None
+    if path.is_dir():
+        raise FacegenError(f"'{path}' is a folder, and a file was expected; restore the file.")
+    if not path.is_file():
+        return None
     try:
         content = read(path.read_text(encoding='utf-8'))
-        if not isinstance(content, dict): raise ValueError(f'it holds {type(content).__name__}, and names with values were expected')
+        if not isinstance(content, dict):
+            raise ValueError(f'it holds {type(content).__name__}, and names with values were expected')
         return content
-    except (ValueError, RecursionError, yaml.YAMLError) as ex: raise FacegenError(f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and changed since: restore it.") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as ex:
+        raise FacegenError(
+            f"The file '{path}' could not be read ({str(ex).splitlines()[0][:120]}); it was written by facegen_nb and"
+            " changed since: restore it."
+        ) from None
 
-def read_run(run: str | Path, # a run folder, or a released model
-             result: dict[str, Any] | str | Path | None = None, # its evaluation; None: RUN/results.json where there is one
-             store: Any = None # the folder of the store it was trained on, or an opened one
-             ) -> RunFiles: # checked to belong together
+
+def read_run(
+    run: str | Path,  # a run folder, or a released model
+    result: dict[str, Any] | str | Path | None = None,  # its evaluation; None: RUN/results.json where there is one
+    store: Any = None,  # the folder of the store it was trained on, or an opened one
+) -> RunFiles:  # checked to belong together
     "What is known about a run; raises `FacegenError` where it is no run, or where result or store belong to another."
-    run = Path(run); last = checkpoint_of(run)
-    if not run.is_dir() or not (run/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{run}' holds no run (recipe.yaml); give the folder that was named with `facegen train --run`.")
-    if result is None: result = load_result(run) if (run/'results.json').is_file() else None
-    else: result = check_result(result) if isinstance(result, dict) else load_result(result)
-    rows = list(csv.DictReader((run/'log.csv').read_text(encoding='utf-8', errors='replace').splitlines())) if (run/'log.csv').is_file() else []
+    run = Path(run)
+    last = checkpoint_of(run)
+    if not run.is_dir() or not (run / 'recipe.yaml').is_file():
+        raise FacegenError(
+            f"The folder '{run}' holds no run (recipe.yaml); give the folder that was named with `facegen train --run`."
+        )
+    if result is None:
+        result = load_result(run) if (run / 'results.json').is_file() else None
+    else:
+        result = check_result(result) if isinstance(result, dict) else load_result(result)
+    rows = (
+        list(csv.DictReader((run / 'log.csv').read_text(encoding='utf-8', errors='replace').splitlines()))
+        if (run / 'log.csv').is_file()
+        else []
+    )
     meta = None
     if store is not None:
-        folder = Path(getattr(store, 'path', store)); meta = read_file(folder/'store.json', json.loads)
-        if meta is None: raise FacegenError(f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on.")
-    r = RunFiles(run.resolve().name, read_file(run/'recipe.yaml', yaml.safe_load), read_file(run/'environment.json', json.loads), read_file(last/'about.json', json.loads), read_file(last/'config.json', json.loads),
-                 list(rows[0]) if rows else [], [n for row in rows if (n := row.get('note'))], result, meta, last == run)
-    for what, mine, theirs in (('The result', r.made.get('recipe'), (result or {}).get('about', {}).get('recipe_hash')), ("The result's store", r.made.get('store'), (result or {}).get('store_hash')), ('The store', r.made.get('store'), (meta or {}).get('hash'))):
-        if mine and theirs and mine != theirs: raise FacegenError(f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this run.")
+        folder = Path(getattr(store, 'path', store))
+        meta = read_file(folder / 'store.json', json.loads)
+        if meta is None:
+            raise FacegenError(
+                f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on."
+            )
+    r = RunFiles(
+        run.resolve().name,
+        read_file(run / 'recipe.yaml', yaml.safe_load),
+        read_file(run / 'environment.json', json.loads),
+        read_file(last / 'about.json', json.loads),
+        read_file(last / 'config.json', json.loads),
+        list(rows[0]) if rows else [],
+        [n for row in rows if (n := row.get('note'))],
+        result,
+        meta,
+        last == run,
+    )
+    for what, mine, theirs in (
+        ('The result', r.made.get('recipe'), (result or {}).get('about', {}).get('recipe_hash')),
+        ("The result's store", r.made.get('store'), (result or {}).get('store_hash')),
+        ('The store', r.made.get('store'), (meta or {}).get('hash')),
+    ):
+        if mine and theirs and mine != theirs:
+            raise FacegenError(
+                f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this"
+                " run."
+            )
     return r
 
 # %% ../nbs/09a_cards.ipynb #090016
-def limits(result: dict[str, Any] # an evaluation
-           ) -> list[str]: # sentences
+def limits(
+    result: dict[str, Any],  # an evaluation
+) -> list[str]:  # sentences
     "What the numbers of an evaluation say against the model."
     M, out = {k: d for k, d in result['metrics'].items() if d['value'] is not None}, []
-    def has(name: str, *keys: str) -> dict[str, Any] | None: return d if (d := M.get(name)) and all(d.get(k) is not None for k in keys) else None
-    if not result['judge'].get('independent', True): out.append('The judge was the conditioning encoder itself, because that was forced: numbers of the judge say nothing about likeness.')
-    if d := has('judge_other_mean', 'floor', 'ceiling'): out.append(f"A drawn face and *another* picture of the person have a mean cosine of {d['value']:.2f} for the judge; two real pictures reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}." + (f" So the model has come {(d['value'] - d['floor'])/(d['ceiling'] - d['floor']):.0%} of the way." if d['ceiling'] > d['floor'] else ''))
-    if d := has('judge_other_tar_1e-3', 'ceiling'): out.append(f"Where one stranger in a thousand would pass, the judge takes {1 - d['value']:.0%} of the drawn faces for somebody else; of real pictures {1 - d['ceiling']:.0%}.")
-    if (a := has('encoder_source_mean')) and (b := has('judge_source_mean')): out.append(f"The conditioning encoder finds the faces more like their source ({a['value']:.2f}) than an independent judge does ({b['value']:.2f})." if a['value'] > b['value'] else f"The independent judge finds the faces at least as like their source ({b['value']:.2f}) as the conditioning encoder does ({a['value']:.2f}).")
-    if d := has('gap_source_mean', 'low', 'high'): out.append(f"People it was not trained on score {-d['value']:.2f} [{-d['high']:.2f}, {-d['low']:.2f}] lower than people it was trained on." if d['high'] < 0 else f"No gap was found between people it was trained on and others ({d['value']:+.2f} [{d['low']:+.2f}, {d['high']:+.2f}]).")
+
+    def has(name: str, *keys: str) -> dict[str, Any] | None:
+        return d if (d := M.get(name)) and all(d.get(k) is not None for k in keys) else None
+
+    if not result['judge'].get('independent', True):
+        out.append(
+            'The judge was the conditioning encoder itself, because that was forced: numbers of the judge say nothing'
+            ' about likeness.'
+        )
+    if d := has('judge_other_mean', 'floor', 'ceiling'):
+        out.append(
+            f"A drawn face and *another* picture of the person have a mean cosine of {d['value']:.2f} for the judge;"
+            f" two real pictures reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}."
+            + (
+                f" So the model has come {(d['value'] - d['floor']) / (d['ceiling'] - d['floor']):.0%} of the way."
+                if d['ceiling'] > d['floor']
+                else ''
+            )
+        )
+    if d := has('judge_other_tar_1e-3', 'ceiling'):
+        out.append(
+            f"Where one stranger in a thousand would pass, the judge takes {1 - d['value']:.0%} of the drawn faces for"
+            f" somebody else; of real pictures {1 - d['ceiling']:.0%}."
+        )
+    if (a := has('encoder_source_mean')) and (b := has('judge_source_mean')):
+        out.append(
+            f"The conditioning encoder finds the faces more like their source ({a['value']:.2f}) than an independent"
+            f" judge does ({b['value']:.2f})."
+            if a['value'] > b['value']
+            else (
+                f"The independent judge finds the faces at least as like their source ({b['value']:.2f}) as the"
+                f" conditioning encoder does ({a['value']:.2f})."
+            )
+        )
+    if d := has('gap_source_mean', 'low', 'high'):
+        out.append(
+            f"People it was not trained on score {-d['value']:.2f} [{-d['high']:.2f}, {-d['low']:.2f}] lower than"
+            " people it was trained on."
+            if d['high'] < 0
+            else (
+                f"No gap was found between people it was trained on and others ({d['value']:+.2f} [{d['low']:+.2f},"
+                f" {d['high']:+.2f}])."
+            )
+        )
     for k, d in M.items():
-        if k.startswith('fd_') and d.get('ratio') is not None: out.append(f"The {label(k)} of drawn from real faces is {d['ratio']:.1f} times that between two sets of real faces" + (': taken together, they can be told from real ones.' if d['low'] is not None and d['low'] > (d.get('ceiling_high') or d['ceiling'] or 0) else '.'))
-        elif k.startswith('copies_'): out.append(f"{d['value']:.1%} of the drawn faces are nearer to a training face than 99 % of real faces are ({k[7:]})" + (', more than chance: it may repeat faces that it was trained on. Look at the nearest pairs.' if d.get('flagged') else ', which is no sign of copies.'))
-        elif k.startswith('nearest_ratio_') and d['high'] is not None and d['high'] < 1: out.append(f"Drawn faces lie nearer to the training faces than real ones do: at {d['value']:.2f} [{d['low']:.2f}, {d['high']:.2f}] of the distance ({k[14:]}).")
-        elif k.startswith('coverage_') or k == 'factors_mean': out.append(f"{label(k)[0].upper() + label(k)[1:]}: {number(d['value'])}" + (f", for real faces {number(d['ceiling'])}." if d['ceiling'] is not None else '.'))
+        if k.startswith('fd_') and d.get('ratio') is not None:
+            out.append(
+                f"The {label(k)} of drawn from real faces is {d['ratio']:.1f} times that between two sets of real faces"
+                + (
+                    ': taken together, they can be told from real ones.'
+                    if d['low'] is not None and d['low'] > (d.get('ceiling_high') or d['ceiling'] or 0)
+                    else '.'
+                )
+            )
+        elif k.startswith('copies_'):
+            out.append(
+                f"{d['value']:.1%} of the drawn faces are nearer to a training face than 99 % of real faces are"
+                f" ({k[7:]})"
+                + (
+                    ', more than chance: it may repeat faces that it was trained on. Look at the nearest pairs.'
+                    if d.get('flagged')
+                    else ', which is no sign of copies.'
+                )
+            )
+        elif k.startswith('nearest_ratio_') and d['high'] is not None and d['high'] < 1:
+            out.append(
+                f"Drawn faces lie nearer to the training faces than real ones do: at {d['value']:.2f} [{d['low']:.2f},"
+                f" {d['high']:.2f}] of the distance ({k[14:]})."
+            )
+        elif k.startswith('coverage_') or k == 'factors_mean':
+            out.append(
+                f"{label(k)[0].upper() + label(k)[1:]}: {number(d['value'])}"
+                + (f", for real faces {number(d['ceiling'])}." if d['ceiling'] is not None else '.')
+            )
     z = result.get('zero_shot') or {}
-    if z.get('above_0_9'): out.append(f"{z['above_0_9']} of the evaluated faces {'has' if z['above_0_9'] == 1 else 'have'} a training face with a cosine above 0.9 (the largest is {z['largest_cosine']:.2f}): a person under two names may be among them.")
-    if not result.get('seeds'): out.append('One training run with one seed. Another seed gives another model, and these intervals, over people, do not cover that.')
+    if z.get('above_0_9'):
+        out.append(
+            f"{z['above_0_9']} of the evaluated faces {'has' if z['above_0_9'] == 1 else 'have'} a training face with a"
+            f" cosine above 0.9 (the largest is {z['largest_cosine']:.2f}): a person under two names may be among them."
+        )
+    if not result.get('seeds'):
+        out.append(
+            'One training run with one seed. Another seed gives another model, and these intervals, over people, do not'
+            ' cover that.'
+        )
     why: dict[str, list[str]] = {}
     for k, d in result['metrics'].items():
-        if d['value'] is None: why.setdefault(d['reason'], []).append(label(k))
+        if d['value'] is None:
+            why.setdefault(d['reason'], []).append(label(k))
     return out + [f"Not measured: {', '.join(names)}. {reason}" for reason, names in why.items()]
 
 # %% ../nbs/09a_cards.ipynb #090020
 MISUSE = """- **A drawn face is a guess.** An embedding leaves open what it does not hold; the model fills that with what is usual among its training faces. Such a picture must not be used to identify, to search for or to accuse anybody.
 - **Embeddings are not anonymous.** This model draws a face that a recogniser takes for the person from nothing but the embedding. Treat embeddings as you treat pictures: as personal data that need a reason, a lock and a date of deletion.
 - Do not use it to deceive people or recognition systems, to make pictures of somebody against their will, or to judge people by how they look.
-- Do not train or test other systems on its faces as if they were people: they carry the gaps of the training data with them."""
+- Do not train or test other systems on its faces as if they were people: they carry the gaps of the training data with them."""  # noqa: E501
 
-def table(rows: Mapping[str, Any] # what: value; None is left out
-          ) -> str: # Markdown
+
+def table(
+    rows: Mapping[str, Any],  # what: value; None is left out
+) -> str:  # Markdown
     "A table of two columns."
-    safe = lambda t: ' '.join(str(t).split()).replace('|', '/')
-    return '\n'.join(['| | |', '|---|---|', *(f'| {safe(k)} | {safe(v)} |' for k, v in rows.items() if v not in (None, ''))])
 
-def use_text(r: RunFiles # a run
-             ) -> str: # Markdown
+    def safe(t):
+        return ' '.join(str(t).split()).replace('|', '/')
+
+    return '\n'.join(
+        ['| | |', '|---|---|', *(f'| {safe(k)} | {safe(v)} |' for k, v in rows.items() if v not in (None, ''))]
+    )
+
+
+def use_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "How to draw a face in five lines."
-    if not r.config: return 'There is no finished checkpoint (checkpoints/last) in this folder, so there is nothing to use yet.'
+    if not r.config:
+        return 'There is no finished checkpoint (checkpoints/last) in this folder, so there is nothing to use yet.'
     where = r.name if r.released else 'checkpoints/last'
     dim = r.config.get('embed_dim', 512)
     return f"""```python
@@ -126,201 +269,578 @@ embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)   # put
 faces = generator.generate(embeddings, seed=0)              # (n, 3, 128, 128), RGB in [-1, 1]
 ```
 
-From a shell, with images: `facegen generate --checkpoint {where} --images FOLDER --out faces` finds the faces and crops them as in training. Python needs `pip install git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""
+From a shell, with images: `facegen generate --checkpoint {where} --images FOLDER --out faces` finds the faces and crops them as in training. Python needs `pip install git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""  # noqa: E501
 
-def training_text(r: RunFiles # a run
-                  ) -> str: # Markdown
+
+def training_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "How it was trained, from recipe, environment and checkpoint."
-    e, a, c = r.environment or {}, r.at or {}, r.recipe or {}; v = e.get('versions') or {}
-    rows = {'recipe': f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`", 'began': f"with the weights `{s}`" + (f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} pictures" if 'start_images' in a else '') if (s := a.get('start', 'scratch')) != 'scratch' else None, 'seed': c.get('seed'), 'budget': ', '.join(f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None),
-            'trained': f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} pictures seen ({a['epoch']:.1f} epochs)" if all(k in a for k in ('minutes', 'step', 'images', 'epoch')) else 'not recorded: there is no checkpoints/last/about.json',
-            'batch': c.get('batch_size'), 'device': f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores, {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''}, {e.get('precision', 'precision not recorded')}" if 'device' in e else 'not recorded: there is no environment.json',
-            'further recognisers in the loss': ', '.join(f"{t['encoder']} (weights `{t['weights']}`), so no judge of it" for t in taught_by((r.config or {}).get('fingerprint'))), 'peak of memory': f"{a['peak_memory']/2**30:.1f} GiB" if a.get('peak_memory') else None, 'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x), 'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded', 'accidents': a.get('accidents')}
+    e, a, c = r.environment or {}, r.at or {}, r.recipe or {}
+    v = e.get('versions') or {}
+    rows = {
+        'recipe': (
+            f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`"
+        ),
+        'began': (
+            f"with the weights `{s}`"
+            + (
+                f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} pictures"
+                if 'start_images' in a
+                else ''
+            )
+            if (s := a.get('start', 'scratch')) != 'scratch'
+            else None
+        ),
+        'seed': c.get('seed'),
+        'budget': ', '.join(
+            f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None
+        ),
+        'trained': (
+            f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} pictures seen ({a['epoch']:.1f} epochs)"
+            if all(k in a for k in ('minutes', 'step', 'images', 'epoch'))
+            else 'not recorded: there is no checkpoints/last/about.json'
+        ),
+        'batch': c.get('batch_size'),
+        'device': (
+            f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores,"
+            f" {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''},"
+            f" {e.get('precision', 'precision not recorded')}"
+            if 'device' in e
+            else 'not recorded: there is no environment.json'
+        ),
+        'further recognisers in the loss': ', '.join(
+            f"{t['encoder']} (weights `{t['weights']}`), so no judge of it"
+            for t in taught_by((r.config or {}).get('fingerprint'))
+        ),
+        'peak of memory': f"{a['peak_memory'] / 2**30:.1f} GiB" if a.get('peak_memory') else None,
+        'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x),
+        'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded',
+        'accidents': a.get('accidents'),
+    }
     told = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
-    return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (f'\n\nWhat training complained of:\n{told}' if told else '')
+    return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (
+        f'\n\nWhat training complained of:\n{told}' if told else ''
+    )
 
-def data_text(r: RunFiles # a run
-              ) -> str: # Markdown
+
+def data_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "Whose faces it was trained on, from the store."
     s = r.store
-    if s is None: return f"The store was not at hand when this page was written (give it with `--store`); its content hash is `{r.made.get('store', 'not recorded')}`. Its `datasheet.md` tells sources, licences, what was rejected and how people were split."
+    if s is None:
+        return (
+            "The store was not at hand when this page was written (give it with `--store`); its content hash is"
+            f" `{r.made.get('store', 'not recorded')}`. Its `datasheet.md` tells sources, licences, what was rejected"
+            " and how people were split."
+        )
     kinds = {x['kind'] == 'rendered' for x in s['sources']}
-    drawn = 'Rendered faces: drawings of invented people. No photograph of a person was used.' if kinds == {True} else 'Photographs of people.' if kinds == {False} else 'Photographs of people, and rendered faces.'
-    rows = {'content hash': f"`{s['hash']}`", 'sources': '; '.join(f"{x['name']} ({x['kind']}, {x['files']:,} files; licence: {x.get('licence') or ('none, drawn by this project' if x['kind'] == 'rendered' else 'none was found')})" for x in s['sources']), 'from pictures to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
-            'people': f"{s['people']:,} known; {s['faces_without_identity']:,} faces of unknown identity", **{part: f"{n:,} faces" + (f" of {k:,} {'person' if k == 1 else 'people'}" if (k := (s.get('people_by_split') or {}).get(part)) is not None else '') for part, n in s['faces_by_split'].items()},
-            'split by': f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts" if s.get('split_by') else f"person, seed {s['seed']}"}
-    return f"{drawn} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
+    drawn = (
+        'Rendered faces: drawings of invented people. No photograph of a person was used.'
+        if kinds == {True}
+        else 'Photographs of people.'
+        if kinds == {False}
+        else 'Photographs of people, and rendered faces.'
+    )
+    rows = {
+        'content hash': f"`{s['hash']}`",
+        'sources': '; '.join(
+            f"{x['name']} ({x['kind']}, {x['files']:,} files; licence:"
+            f" {x.get('licence') or ('none, drawn by this project' if x['kind'] == 'rendered' else 'none was found')})"
+            for x in s['sources']
+        ),
+        'from pictures to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
+        'people': f"{s['people']:,} known; {s['faces_without_identity']:,} faces of unknown identity",
+        **{
+            part: (
+                f"{n:,} faces"
+                + (
+                    f" of {k:,} {'person' if k == 1 else 'people'}"
+                    if (k := (s.get('people_by_split') or {}).get(part)) is not None
+                    else ''
+                )
+            )
+            for part, n in s['faces_by_split'].items()
+        },
+        'split by': (
+            f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts"
+            if s.get('split_by')
+            else f"person, seed {s['seed']}"
+        ),
+    }
+    return (
+        f"{drawn} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and"
+        f" settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection"
+        " and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
+    )
 
 # %% ../nbs/09a_cards.ipynb #090022
-def encoder_text(r: RunFiles # a run
-                 ) -> str: # Markdown
+def encoder_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "The fingerprint of the encoder whose embeddings the model understands."
     flat = {k: f"`{json.dumps(v) if isinstance(v, (dict, list)) else v}`" for k, v in r.encoder.items()}
-    return f"The model understands embeddings of this encoder and of no other; `facegen` compares the fingerprint.\n\n{table(flat)}" if flat else 'The checkpoint does not say which encoder it was trained with.'
+    return (
+        "The model understands embeddings of this encoder and of no other; `facegen` compares the"
+        f" fingerprint.\n\n{table(flat)}"
+        if flat
+        else 'The checkpoint does not say which encoder it was trained with.'
+    )
 
-def numbers_text(r: RunFiles # a run
-                 ) -> str: # Markdown
+
+def numbers_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "The table of the short set, with what it was measured on and how to read it."
-    if r.result is None: return 'This run has not been evaluated (there is no results.json), so nothing is known about how good it is: `facegen evaluate` measures it.'
+    if r.result is None:
+        return (
+            'This run has not been evaluated (there is no results.json), so nothing is known about how good it is:'
+            ' `facegen evaluate` measures it.'
+        )
     more = len(r.result['metrics']) - len(pick_metrics({r.name: r.result}))
-    curves = ''.join(f"\n\n**{c['title']}**\n\n{curve_table(c)}" for c in (r.result.get('curves') or {}).values() if not c.get('reason'))
-    return f"Measured on {about(r.result)}\n\n{result_table({r.name: r.result})}\nBrackets are 95 % intervals over people. *Floor*: what a face drawn for somebody else scores. *Real*: what real pictures score. The judge is a recogniser that took no part in training." + (f' `results.json` has {more} more numbers.' if more else '') + curves
+    curves = ''.join(
+        f"\n\n**{c['title']}**\n\n{curve_table(c)}"
+        for c in (r.result.get('curves') or {}).values()
+        if not c.get('reason')
+    )
+    return (
+        f"Measured on {about(r.result)}\n\n{result_table({r.name: r.result})}\nBrackets are 95 % intervals over people."
+        " *Floor*: what a face drawn for somebody else scores. *Real*: what real pictures score. The judge is a"
+        " recogniser that took no part in training."
+        + (f' `results.json` has {more} more numbers.' if more else '')
+        + curves
+    )
 
-def judge_options(result: dict[str, Any] # an evaluation
-                  ) -> str: # such as '--judge arcface --judge-weights w600k_mbf.onnx'
+
+def judge_options(
+    result: dict[str, Any],  # an evaluation
+) -> str:  # such as '--judge arcface --judge-weights w600k_mbf.onnx'
     "How a command line names the judge of a result; only a recogniser in an ONNX file must be told where it is."
     file = result['judge'].get('fingerprint', {}).get('file') or ''
-    return f"--judge {result['judge'].get('name')}" + (f' --judge-weights {shlex.quote(file)}' if file.endswith('.onnx') else '')
+    return f"--judge {result['judge'].get('name')}" + (
+        f' --judge-weights {shlex.quote(file)}' if file.endswith('.onnx') else ''
+    )
 
-def curate_lines(s: dict[str, Any] # a store.json
-                 ) -> list[str]: # one command, and a second one where the store was split again
+
+def curate_lines(
+    s: dict[str, Any],  # a store.json
+) -> list[str]:  # one command, and a second one where the store was split again
     "The commands that make a store again, with every option that its store.json tells."
-    crop, box, again, plain = s['crop'], s['crop'].get('box'), s.get('split_by'), lambda v: repr(float(v)).removesuffix('.0')
-    def source(x: dict[str, Any]) -> str: return shlex.quote((f"{x['kind']}:" if x['kind'] in ('lfw', 'celeba', 'ffhq', 'wider', 'hf') else '') + str(x.get('where', x['name'])) + (f"@{x['quota']}" if x.get('quota') else ''))
-    detected = crop.get('detector', 'none') != 'none'
-    options = [f"--detector {crop['detector']}"] if detected else [f"--box {','.join(map(plain, box))}"] if isinstance(box, list) else []
-    if detected: options += [f'--{k} {crop[k]}' for k, default in (('faces', 'main'), ('frame', 'face')) if crop.get(k, default) != default]
-    if crop.get('min_side'): options.append(f"--min-side {plain(crop['min_side'])}")
-    if crop.get('filters'): options.append(f"--filters {','.join(f'{k}={plain(v)}' for k, v in crop['filters'].items())}")
-    split = f"{','.join(map(plain, s['split'].values()))}"; seed = next((x['seed'] for x in s['sources'] if 'seed' in x), None) if again else s['seed']      # the seed of a second split is not that of the pictures
-    first = ' '.join(['facegen curate', *map(source, s['sources']), *options, *([] if again else [f'--split {split}']), *([f'--seed {seed}'] if seed is not None else []), '--out store'])
-    if not again: return [f"{first}     # content hash {s['hash']}"]
-    drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''; compared = f" --encoder {again['encoder']}" if again.get('encoder') else ''
-    return [first, f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed {s['seed']}{drop}{compared}     # content hash {s['hash']}{'' if compared else '; add --encoder: which one compared was not recorded'}"]
+    crop, box, again, plain = (
+        s['crop'],
+        s['crop'].get('box'),
+        s.get('split_by'),
+        lambda v: repr(float(v)).removesuffix('.0'),
+    )
 
-def again_text(r: RunFiles # a run
-               ) -> str: # Markdown
+    def source(x: dict[str, Any]) -> str:
+        return shlex.quote(
+            (f"{x['kind']}:" if x['kind'] in ('lfw', 'celeba', 'ffhq', 'wider', 'hf') else '')
+            + str(x.get('where', x['name']))
+            + (f"@{x['quota']}" if x.get('quota') else '')
+        )
+
+    detected = crop.get('detector', 'none') != 'none'
+    options = (
+        [f"--detector {crop['detector']}"]
+        if detected
+        else [f"--box {','.join(map(plain, box))}"]
+        if isinstance(box, list)
+        else []
+    )
+    if detected:
+        options += [
+            f'--{k} {crop[k]}'
+            for k, default in (('faces', 'main'), ('frame', 'face'))
+            if crop.get(k, default) != default
+        ]
+    if crop.get('min_side'):
+        options.append(f"--min-side {plain(crop['min_side'])}")
+    if crop.get('filters'):
+        options.append(f"--filters {','.join(f'{k}={plain(v)}' for k, v in crop['filters'].items())}")
+    split = f"{','.join(map(plain, s['split'].values()))}"
+    seed = (
+        next((x['seed'] for x in s['sources'] if 'seed' in x), None) if again else s['seed']
+    )  # the seed of a second split is not that of the pictures
+    first = ' '.join(
+        [
+            'facegen curate',
+            *map(source, s['sources']),
+            *options,
+            *([] if again else [f'--split {split}']),
+            *([f'--seed {seed}'] if seed is not None else []),
+            '--out store',
+        ]
+    )
+    if not again:
+        return [f"{first}     # content hash {s['hash']}"]
+    drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''
+    compared = f" --encoder {again['encoder']}" if again.get('encoder') else ''
+    return [
+        first,
+        (
+            f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed"
+            f" {s['seed']}{drop}{compared}     # content hash"
+            f" {s['hash']}{'' if compared else '; add --encoder: which one compared was not recorded'}"
+        ),
+    ]
+
+
+def again_text(
+    r: RunFiles,  # a run
+) -> str:  # Markdown
     "The commands that make the model and its numbers again."
-    enc, steps, lines = r.encoder.get('encoder') or r.made.get('encoder_encoder') or 'ENCODER', (r.at or {}).get('step'), []
-    if r.store: lines += curate_lines(r.store)
-    else: lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
+    enc, steps, lines = (
+        r.encoder.get('encoder') or r.made.get('encoder_encoder') or 'ENCODER',
+        (r.at or {}).get('step'),
+        [],
+    )
+    if r.store:
+        lines += curate_lines(r.store)
+    else:
+        lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
     init = f' --init MODEL     # weights {s}' if (s := (r.at or {}).get('start', 'scratch')) != 'scratch' else ''
-    lines += [f'facegen embed store --encoder {enc}', f'facegen train recipe.yaml --store store --encoder {enc} --run again' + (f' --max-steps {steps}' if steps else '') + init]
-    if r.result: lines.append(f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed {r.result['seed']}" + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '') + (f' --refine {k}' if (k := r.result.get('refine')) else '') + ('' if r.result['judge'].get('independent', True) else ' --force'))
-    return '```sh\n' + '\n'.join(lines) + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes are repeated, because another machine does more or fewer of them in the time; on another device the last digits differ.'
+    lines += [
+        f'facegen embed store --encoder {enc}',
+        f'facegen train recipe.yaml --store store --encoder {enc} --run again'
+        + (f' --max-steps {steps}' if steps else '')
+        + init,
+    ]
+    if r.result:
+        lines.append(
+            f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed"
+            f" {r.result['seed']}"
+            + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '')
+            + (f' --refine {k}' if (k := r.result.get('refine')) else '')
+            + ('' if r.result['judge'].get('independent', True) else ' --force')
+        )
+    return (
+        '```sh\n'
+        + '\n'.join(lines)
+        + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not'
+        ' minutes are repeated, because another machine does more or fewer of them in the time; on another device the'
+        ' last digits differ.'
+    )
 
 # %% ../nbs/09a_cards.ipynb #090024
-def card_data(r: RunFiles, # a run
-              license: str = 'apache-2.0' # of the weights, as the hub spells it
-              ) -> ModelCardData: # the metadata of the card
+def card_data(
+    r: RunFiles,  # a run
+    license: str = 'apache-2.0',  # of the weights, as the hub spells it
+) -> ModelCardData:  # the metadata of the card
     "Licence, library, tags and results of a run, as the Hugging Face hub wants them."
     kinds = {x['kind'] == 'rendered' for x in (r.store or {}).get('sources', [])}
-    tags = ['face-generation', 'face-recognition-embedding', *(['pytorch'] if r.config else []), *([str(r.recipe['method'])] if (r.recipe or {}).get('method') else []), *(['rendered-faces'] if True in kinds else []), *(['photographs'] if False in kinds else [])]
-    hub = [x['where'] for x in (r.store or {}).get('sources', []) if x['kind'] == 'hf' and '/' in x.get('where', '')]      # a folder has no slash there
+    tags = [
+        'face-generation',
+        'face-recognition-embedding',
+        *(['pytorch'] if r.config else []),
+        *([str(r.recipe['method'])] if (r.recipe or {}).get('method') else []),
+        *(['rendered-faces'] if True in kinds else []),
+        *(['photographs'] if False in kinds else []),
+    ]
+    hub = [
+        x['where'] for x in (r.store or {}).get('sources', []) if x['kind'] == 'hf' and '/' in x.get('where', '')
+    ]  # a folder has no slash there
     results = []
     for name in pick_metrics({'': r.result}) if r.result else []:
         d = r.result['metrics'][name]
-        if d['value'] is None: continue
-        results.append(EvalResult(task_type='other', task_name='face from a recognition embedding', dataset_type=f"store-{r.result['store_hash']}", dataset_name=f"{r.result['split']} people of the store {r.result['store_hash']}", dataset_split=r.result['split'], dataset_revision=r.result['store_hash'],
-                                  metric_type=name, metric_name=label(name), metric_value=float(f"{d['value']:.6g}"), metric_args={k: float(f'{d[k]:.6g}') for k in ('low', 'high', 'floor', 'ceiling') if d.get(k) is not None} | dict(n=d['n'], better=d['better'], judge=r.result['judge'].get('name'))))
-    return ModelCardData(license=license, library_name='facegen_nb', pipeline_tag='other', tags=tags, datasets=hub or None, model_name=r.name if results else None, eval_results=results or None)
+        if d['value'] is None:
+            continue
+        results.append(
+            EvalResult(
+                task_type='other',
+                task_name='face from a recognition embedding',
+                dataset_type=f"store-{r.result['store_hash']}",
+                dataset_name=f"{r.result['split']} people of the store {r.result['store_hash']}",
+                dataset_split=r.result['split'],
+                dataset_revision=r.result['store_hash'],
+                metric_type=name,
+                metric_name=label(name),
+                metric_value=float(f"{d['value']:.6g}"),
+                metric_args={
+                    k: float(f'{d[k]:.6g}') for k in ('low', 'high', 'floor', 'ceiling') if d.get(k) is not None
+                }
+                | dict(n=d['n'], better=d['better'], judge=r.result['judge'].get('name')),
+            )
+        )
+    return ModelCardData(
+        license=license,
+        library_name='facegen_nb',
+        pipeline_tag='other',
+        tags=tags,
+        datasets=hub or None,
+        model_name=r.name if results else None,
+        eval_results=results or None,
+    )
 
-def model_card(run: str | Path, # a run folder
-               result: dict[str, Any] | str | Path | None = None, # its evaluation; None: RUN/results.json where there is one
-               store: Any = None, # the store it was trained on: a folder, or opened
-               license: str = 'apache-2.0' # of the weights, as the hub spells it
-               ) -> str: # a Hugging Face model card: YAML, then Markdown
+
+def model_card(
+    run: str | Path,  # a run folder
+    result: dict[str, Any] | str | Path | None = None,  # its evaluation; None: RUN/results.json where there is one
+    store: Any = None,  # the store it was trained on: a folder, or opened
+    license: str = 'apache-2.0',  # of the weights, as the hub spells it
+) -> str:  # a Hugging Face model card: YAML, then Markdown
     "The page of a model, written from the files of its run; raises `FacegenError` where they do not belong together."
-    r = read_run(run, result, store); c = r.config or {}
-    kind = f"`{k}`" if (k := str(c.get('model', '')).rpartition('.')[2]) else 'This model'; a = r.at or {}
-    how = 'trained from scratch' if a.get('start', 'scratch') == 'scratch' else 'trained from the weights of another model'
-    faults = [f"It began with the weights of a model that was trained on another store ({a['start_store']}): people who are held out of this one may have been shown to that model, and are then not unseen."] if a.get('start_store', a.get('store')) != a.get('store') else []
-    what = [f"# {r.name}", f"{kind} draws a 128x128 colour face from a face recogniser's embedding ({r.encoder.get('encoder', 'encoder not recorded')}, {c.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))} numbers), of people it was never trained on. It was {how} with the recipe `{r.recipe_name}` of [facegen_nb](https://github.com/facegen-nb/facegen_nb), a bench for the question how much of a face its embedding gives away.",
-            'It is not a photograph machine, not a recogniser and not a way to find out what somebody looks like. Every number on this page was read from the files of the run.']
-    parts = {'How to use it': use_text(r), 'What it is for': 'Research on what embeddings give away, on privacy and template protection, on conditional generation; teaching. Draw from your own embeddings, from those of people who agreed, or from rendered people.', 'What it must not be used for': MISUSE, 'How it was trained': training_text(r), 'Whose faces': data_text(r), 'The encoder': encoder_text(r), 'How good it is': numbers_text(r),
-             'Limits': '\n'.join(f'- {x}' for x in faults + (limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.'])), 'To recompute it': again_text(r)}
+    r = read_run(run, result, store)
+    c = r.config or {}
+    kind = f"`{k}`" if (k := str(c.get('model', '')).rpartition('.')[2]) else 'This model'
+    a = r.at or {}
+    how = (
+        'trained from scratch'
+        if a.get('start', 'scratch') == 'scratch'
+        else 'trained from the weights of another model'
+    )
+    faults = (
+        [
+            f"It began with the weights of a model that was trained on another store ({a['start_store']}): people who"
+            " are held out of this one may have been shown to that model, and are then not unseen."
+        ]
+        if a.get('start_store', a.get('store')) != a.get('store')
+        else []
+    )
+    what = [
+        f"# {r.name}",
+        (
+            f"{kind} draws a 128x128 colour face from a face recogniser's embedding"
+            f" ({r.encoder.get('encoder', 'encoder not recorded')},"
+            f" {c.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))} numbers), of people it was never"
+            f" trained on. It was {how} with the recipe `{r.recipe_name}` of"
+            " [facegen_nb](https://github.com/facegen-nb/facegen_nb), a bench for the question how much of a face its"
+            " embedding gives away."
+        ),
+        (
+            'It is not a photograph machine, not a recogniser and not a way to find out what somebody looks like. Every'
+            ' number on this page was read from the files of the run.'
+        ),
+    ]
+    parts = {
+        'How to use it': use_text(r),
+        'What it is for': (
+            'Research on what embeddings give away, on privacy and template protection, on conditional generation;'
+            ' teaching. Draw from your own embeddings, from those of people who agreed, or from rendered people.'
+        ),
+        'What it must not be used for': MISUSE,
+        'How it was trained': training_text(r),
+        'Whose faces': data_text(r),
+        'The encoder': encoder_text(r),
+        'How good it is': numbers_text(r),
+        'Limits': '\n'.join(
+            f'- {x}'
+            for x in faults + (limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.'])
+        ),
+        'To recompute it': again_text(r),
+    }
     text = '\n\n'.join([*what, *(f'## {k}\n\n{v}' for k, v in parts.items())]) + '\n'
     return f'---\n{card_data(r, license).to_yaml()}\n---\n\n{text}'
 
-def save_card(run: str | Path, # a run folder
-              result: dict[str, Any] | str | Path | None = None, # as for `model_card`
-              store: Any = None, # as for `model_card`
-              license: str = 'apache-2.0' # of the weights
-              ) -> Path: # RUN/README.md
+
+def save_card(
+    run: str | Path,  # a run folder
+    result: dict[str, Any] | str | Path | None = None,  # as for `model_card`
+    store: Any = None,  # as for `model_card`
+    license: str = 'apache-2.0',  # of the weights
+) -> Path:  # RUN/README.md
     "Write the card of a run beside it, whole or not at all; a README.md that is no card of facegen_nb is refused."
-    text, path = model_card(run, result, store, license), Path(run)/'README.md'
+    text, path = model_card(run, result, store, license), Path(run) / 'README.md'
     if path.is_file() and b'\nlibrary_name: facegen_nb' not in path.read_bytes()[:4096]:
-        raise FacegenError(f"'{path}' is no model card of facegen_nb, so it is not written over; move it away or rename it.")
-    with atomic(path) as f: f.write_text(text, encoding='utf-8')
+        raise FacegenError(
+            f"'{path}' is no model card of facegen_nb, so it is not written over; move it away or rename it."
+        )
+    with atomic(path) as f:
+        f.write_text(text, encoding='utf-8')
     return path
 
 # %% ../nbs/09a_cards.ipynb #090051
-def release(run: str | Path, # a run folder
-            out: str | Path, # the folder to make, such as checkpoints/lfw; refused where it holds anything
-            store: Any = None, # the store it was trained on, for the card
-            license: str = 'apache-2.0' # of the weights, as the hub spells it; what encoder and pictures allow goes before it
-            ) -> Path: # the same
-    "Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run. Measure that folder next, as halves are what others will load."
+def release(
+    run: str | Path,  # a run folder
+    out: str | Path,  # the folder to make, such as checkpoints/lfw; refused where it holds anything
+    store: Any = None,  # the store it was trained on, for the card
+    license: str = 'apache-2.0',  # of the weights, as the hub spells it; what encoder and pictures allow goes before it
+) -> Path:  # the same
+    """Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run.
+
+    Measure that folder next, as halves are what others will load.
+    """
     run, out = Path(run), Path(out)
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())): raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
-    r, last = read_run(run, store=store), checkpoint_of(run)                            # refuses what does not belong together before anything is written
-    if r.at is None or r.config is None or r.environment is None: raise FacegenError(f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it first.")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise FacegenError(f"There is a '{out}' already; choose another folder, or remove it first.")
+    r, last = (
+        read_run(run, store=store),
+        checkpoint_of(run),
+    )  # refuses what does not belong together before anything is written
+    if r.at is None or r.config is None or r.environment is None:
+        raise FacegenError(
+            f"The run '{run}' has no finished checkpoint (checkpoints/last), so there is nothing to release: train it"
+            " first."
+        )
     with locked(out, 'The folder'):
         with atomic(out) as tmp:
             tmp.mkdir()
             load_generator(last).half()._save_pretrained(tmp)
-            for f in ('recipe.yaml', 'environment.json'): shutil.copy(run/f, tmp/f)
-            write_json(tmp/'about.json', {k: v for k, v in r.at.items() if k != 'files'})
-        with optional('The card'): save_card(out, store=store, license=license)
+            for f in ('recipe.yaml', 'environment.json'):
+                shutil.copy(run / f, tmp / f)
+            write_json(tmp / 'about.json', {k: v for k, v in r.at.items() if k != 'files'})
+        with optional('The card'):
+            save_card(out, store=store, license=license)
     return out
 
 # %% ../nbs/09a_cards.ipynb #090034
-def panel_groups(columns: Sequence[str] # of log.csv
-                 ) -> dict[str, list[str]]: # title: names of what training logged
+def panel_groups(
+    columns: Sequence[str],  # of log.csv
+) -> dict[str, list[str]]:  # title: names of what training logged
     "Which numbers of a log belong into one panel; those that are the axis are left out."
     rest = [c for c in columns if c not in ('step', 'epoch', 'minutes', 'images', 'note', 'phase', 'rate')]
-    kinds = {'Validation': 'valid_', 'Learning rates': 'lr_', 'Lengths of gradients': 'norm_', 'Pictures a second': 'images_per_s'}
+    kinds = {
+        'Validation': 'valid_',
+        'Learning rates': 'lr_',
+        'Lengths of gradients': 'norm_',
+        'Pictures a second': 'images_per_s',
+    }
     groups = {title: [c for c in rest if c.startswith(start)] for title, start in kinds.items()}
-    return {k: v for k, v in dict(Losses=[c for c in rest if not c.startswith(tuple(kinds.values()))], **groups).items() if v}
+    return {
+        k: v
+        for k, v in dict(Losses=[c for c in rest if not c.startswith(tuple(kinds.values()))], **groups).items()
+        if v
+    }
 
-def wandb_report(results: dict[str, dict[str, Any]], # a result for each run, as `reports.load_runs` gives them
-                 runs: Sequence[str | Path] = (), # folders of the runs: their logs name the panels, their names are those of the runs on W&B
-                 project: str = 'facegen_nb', # the project that the runs were logged to
-                 entity: str = '', # whose project; empty: the owner of the key
-                 title: str = 'Faces from embeddings: runs compared' # of the report
-                 ) -> Any: # a wandb_workspaces.reports.v2.Report, not saved
-    "Build a W&B report offline: prose, tables, curves, panels of what training logged; raises `FacegenError` without the extra."
+
+def wandb_report(
+    results: dict[str, dict[str, Any]],  # a result for each run, as `reports.load_runs` gives them
+    runs: Sequence[str | Path] = (),  # folders of the runs: their logs name the panels, as the runs on W&B
+    project: str = 'facegen_nb',  # the project that the runs were logged to
+    entity: str = '',  # whose project; empty: the owner of the key
+    title: str = 'Faces from embeddings: runs compared',  # of the report
+) -> Any:  # a wandb_workspaces.reports.v2.Report, not saved
+    """Build a W&B report offline: prose, tables, curves, panels of what training logged.
+
+    Raises `FacegenError` without the extra.
+    """
     wr = need('wandb_workspaces.reports.v2', 'reports')
-    if not results: raise FacegenError('No result was given for a report; evaluate a run first.')
-    files = [read_run(p) for p in runs]; names, columns = [f.name for f in files], list(dict.fromkeys(c for f in files for c in f.columns))
-    blocks = [wr.TableOfContents(), wr.H1('Numbers'), wr.P('Floor: what a face drawn for somebody else scores. Real: what real pictures score. Brackets: 95 % intervals over people. A run whose interval overlaps that of the best is not told apart from it. Every number comes from the results.json of a run.'),
-              wr.MarkdownBlock(result_table(results)), wr.UnorderedList([f'{n}: {about(r)}' for n, r in results.items()]), wr.H2('All numbers'), wr.MarkdownBlock(result_table(results, 'all'))]
+    if not results:
+        raise FacegenError('No result was given for a report; evaluate a run first.')
+    files = [read_run(p) for p in runs]
+    names, columns = [f.name for f in files], list(dict.fromkeys(c for f in files for c in f.columns))
+    blocks = [
+        wr.TableOfContents(),
+        wr.H1('Numbers'),
+        wr.P(
+            'Floor: what a face drawn for somebody else scores. Real: what real pictures score. Brackets: 95 %'
+            ' intervals over people. A run whose interval overlaps that of the best is not told apart from it. Every'
+            ' number comes from the results.json of a run.'
+        ),
+        wr.MarkdownBlock(result_table(results)),
+        wr.UnorderedList([f'{n}: {about(r)}' for n, r in results.items()]),
+        wr.H2('All numbers'),
+        wr.MarkdownBlock(result_table(results, 'all')),
+    ]
     for n, r in results.items():
         blocks += [wr.H2(f'Limits of {n}'), wr.UnorderedList(limits(r))]
-        blocks += [b for c in (r.get('curves') or {}).values() if not c.get('reason') for b in (wr.H3(f"{c['title']} ({n})"), wr.MarkdownBlock(curve_table(c)))]
+        blocks += [
+            b
+            for c in (r.get('curves') or {}).values()
+            if not c.get('reason')
+            for b in (wr.H3(f"{c['title']} ({n})"), wr.MarkdownBlock(curve_table(c)))
+        ]
     if names:
         # the run set has no project of its own: it takes that of the report, and building it needs no network
-        runset = lambda: wr.Runset(name='Runs compared', filters=f'Name in {names!r}')
-        blocks += [wr.H1('Training'), wr.PanelGrid(runsets=[runset()], panels=[wr.LinePlot(title=t, x='Step', y=ys, title_x='step') for t, ys in panel_groups(columns).items()]),
-                   wr.H1('Generated faces'), wr.P('What the models drew for validation people, always the same ones, in the course of training. No photograph is shown.'), wr.PanelGrid(runsets=[runset()], panels=[wr.MediaBrowser(title='samples', media_keys=['samples'])])]
-    else: blocks += [wr.H1('Training'), wr.P('No run folder was given, so there are no panels of training.')]
-    return wr.Report(project=project, entity=entity, title=title[:128], description=f"{len(results)} run{'s' if len(results) > 1 else ''}, written by facegen_nb from result files", blocks=blocks)
+        def runset():
+            return wr.Runset(name='Runs compared', filters=f'Name in {names!r}')
+
+        blocks += [
+            wr.H1('Training'),
+            wr.PanelGrid(
+                runsets=[runset()],
+                panels=[
+                    wr.LinePlot(title=t, x='Step', y=ys, title_x='step') for t, ys in panel_groups(columns).items()
+                ],
+            ),
+            wr.H1('Generated faces'),
+            wr.P(
+                'What the models drew for validation people, always the same ones, in the course of training. No'
+                ' photograph is shown.'
+            ),
+            wr.PanelGrid(runsets=[runset()], panels=[wr.MediaBrowser(title='samples', media_keys=['samples'])]),
+        ]
+    else:
+        blocks += [wr.H1('Training'), wr.P('No run folder was given, so there are no panels of training.')]
+    return wr.Report(
+        project=project,
+        entity=entity,
+        title=title[:128],
+        description=f"{len(results)} run{'s' if len(results) > 1 else ''}, written by facegen_nb from result files",
+        blocks=blocks,
+    )
 
 # %% ../nbs/09a_cards.ipynb #090038
-def report_spec(report: Any # as `wandb_report` gives it
-                ) -> str: # JSON
-    "What would be sent to W&B, checked by a round trip through the library's models; raises `FacegenError` where that fails."
-    internal, wr = need('wandb_workspaces.reports.v2.internal', 'reports'), need('wandb_workspaces.reports.v2', 'reports')
+def report_spec(
+    report: Any,  # as `wandb_report` gives it
+) -> str:  # JSON
+    """What would be sent to W&B, checked by a round trip through the library's models.
+
+    Raises `FacegenError` where that fails.
+    """
+    internal, wr = (
+        need('wandb_workspaces.reports.v2.internal', 'reports'),
+        need('wandb_workspaces.reports.v2', 'reports'),
+    )
+
     def plain(model: Any) -> Any:
-        def strip(x: Any) -> Any: return {k: strip(v) for k, v in x.items() if k not in ('id', '__id__')} if isinstance(x, dict) else [strip(v) for v in x] if isinstance(x, list) else x
-        return strip(json.loads(model.model_dump_json(by_alias=True, exclude_none=True)))         # ids are drawn anew each time
+        def strip(x: Any) -> Any:
+            return (
+                {k: strip(v) for k, v in x.items() if k not in ('id', '__id__')}
+                if isinstance(x, dict)
+                else [strip(v) for v in x]
+                if isinstance(x, list)
+                else x
+            )
+
+        return strip(
+            json.loads(model.model_dump_json(by_alias=True, exclude_none=True))
+        )  # ids are drawn anew each time
+
     try:
-        model = report._to_model(); text = model.model_dump_json(by_alias=True, exclude_none=True)
-        same = plain(wr.Report._from_model(internal.ReportViewspec.model_validate_json(text))._to_model()) == plain(model)
-    except Exception as ex: raise FacegenError(f"This version of wandb-workspaces could not build the report ({type(ex).__name__}: {str(ex).splitlines()[0][:160]}); install one between 0.4.8 and 0.5.") from ex
-    if not same: raise FacegenError('The report did not come back from its JSON as it was; install a version of wandb-workspaces between 0.4.8 and 0.5.')
+        model = report._to_model()
+        text = model.model_dump_json(by_alias=True, exclude_none=True)
+        same = plain(wr.Report._from_model(internal.ReportViewspec.model_validate_json(text))._to_model()) == plain(
+            model
+        )
+    except Exception as ex:
+        raise FacegenError(
+            f"This version of wandb-workspaces could not build the report ({type(ex).__name__}:"
+            f" {str(ex).splitlines()[0][:160]}); install one between 0.4.8 and 0.5."
+        ) from ex
+    if not same:
+        raise FacegenError(
+            'The report did not come back from its JSON as it was; install a version of wandb-workspaces between 0.4.8'
+            ' and 0.5.'
+        )
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False) + '\n'
 
 # %% ../nbs/09a_cards.ipynb #090042
-def send_report(report: Any, # as `wandb_report` gives it
-                file: str | Path # where its JSON is written in any case
-                ) -> str: # one sentence: what became of it
-    "Check a report, write its JSON, and save it on W&B where there is a key; raises `FacegenError` when it could not be sent."
+def send_report(
+    report: Any,  # as `wandb_report` gives it
+    file: str | Path,  # where its JSON is written in any case
+) -> str:  # one sentence: what became of it
+    """Check a report, write its JSON, and save it on W&B where there is a key.
+
+    Raises `FacegenError` when it could not be sent.
+    """
     text = report_spec(report)
-    with atomic(file) as f: f.write_text(text, encoding='utf-8')
-    if not has_key(): return f"There is no key for Weights & Biases, so the report was checked and written to '{file}' and not sent; set WANDB_API_KEY (and no WANDB_MODE) and give the same command again to send it."
+    with atomic(file) as f:
+        f.write_text(text, encoding='utf-8')
+    if not has_key():
+        return (
+            f"There is no key for Weights & Biases, so the report was checked and written to '{file}' and not sent; set"
+            " WANDB_API_KEY (and no WANDB_MODE) and give the same command again to send it."
+        )
     try:
-        if not report.entity: report.entity = need('wandb', 'reports').Api().default_entity or ''
+        if not report.entity:
+            report.entity = need('wandb', 'reports').Api().default_entity or ''
         report.save()
-    except Exception as ex: raise FacegenError(f"The report was written to '{file}' but could not be sent ({type(ex).__name__}: {(str(ex).splitlines() or [''])[0][:160]}); see to the network, the key and the name of the project, and give the same command again.") from None
+    except Exception as ex:
+        raise FacegenError(
+            f"The report was written to '{file}' but could not be sent ({type(ex).__name__}:"
+            f" {(str(ex).splitlines() or [''])[0][:160]}); see to the network, the key and the name of the project, and"
+            " give the same command again."
+        ) from None
     return f"The report is at {report.url}; what was sent is in '{file}'."

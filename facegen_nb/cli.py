@@ -12,51 +12,200 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
-# typer reads the annotations of the commands at run time, so this module does without `from __future__ import annotations`
-import contextlib, csv, functools, inspect, sys, time
+# typer reads the annotations of the commands at run time, so this module does without `from __future__ import
+# annotations`
+import contextlib
+import csv
+import functools
+import inspect
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Optional
+
 import numpy as np
 import typer
 import yaml
 from PIL import Image
+
 from . import __version__
-from .core import FacegenError, Later, as_program, atomic, optional, pick_device, progress, sheet, to_uint8, write_json, earlier_output, output_folder
-from .curation import FaceStore, curate as make_store, found_text
-from .fingerprints import Embeddings, crop_difference, fingerprint_file, is_fingerprint, read_embeddings, require_encoder, unknown_text
-from .options import (ANY_PATH, CHANGED_FOLDER, DEVICE, ENCODER, FILE, FOLDER, FRAME, HELD_OUT, JSON_OPTION, MODEL, NEW_JSON, NEW_TABLE, NEW_FOLDER, PRECISION, RECIPE, SOURCE,
-                                Choice, OneSentenceGroup, PathKind, check_numbers, errors_as_sentences, flush_output, json_text,
-                                prepare_process, refine_option, seed_option)
-from .reports import check_metrics, compare_text, gather_seeds, html_report, judge_text, load_runs, print_table, save_result
-from .sources import DOWNLOADS, INSTRUCTIONS, download as fetch
+from facegen_nb.core import (
+    FacegenError,
+    Later,
+    as_program,
+    atomic,
+    earlier_output,
+    optional,
+    output_folder,
+    pick_device,
+    progress,
+    sheet,
+    to_uint8,
+    write_json,
+)
+from .curation import FaceStore, found_text
+from .curation import curate as make_store
+from facegen_nb.fingerprints import (
+    Embeddings,
+    crop_difference,
+    fingerprint_file,
+    is_fingerprint,
+    read_embeddings,
+    require_encoder,
+    unknown_text,
+)
+from facegen_nb.options import (
+    ANY_PATH,
+    CHANGED_FOLDER,
+    DEVICE,
+    ENCODER,
+    FILE,
+    FOLDER,
+    FRAME,
+    HELD_OUT,
+    JSON_OPTION,
+    MODEL,
+    NEW_FOLDER,
+    NEW_JSON,
+    NEW_TABLE,
+    PRECISION,
+    RECIPE,
+    SOURCE,
+    Choice,
+    OneSentenceGroup,
+    PathKind,
+    check_numbers,
+    errors_as_sentences,
+    flush_output,
+    json_text,
+    prepare_process,
+    refine_option,
+    seed_option,
+)
+from facegen_nb.reports import (
+    check_metrics,
+    compare_text,
+    gather_seeds,
+    html_report,
+    judge_text,
+    load_runs,
+    print_table,
+    save_result,
+)
+from .sources import DOWNLOADS, INSTRUCTIONS
+from .sources import download as fetch
 
 # %% ../nbs/10_cli.ipynb #100008
 if TYPE_CHECKING:
     import torch
-    from facegen_nb import app as demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, progress as story, refinement, shards, splits, studio, training
-else: torch, demo_app, bench, cards, designs, duplicates, encoders, evaluation, export, factors, methods, models, story, refinement, shards, splits, studio, training = map(Later, ('torch', *(f'facegen_nb.{m}' for m in ('app', 'bench', 'cards', 'designs', 'duplicates', 'encoders', 'evaluation', 'export', 'factors', 'methods', 'models', 'progress', 'refinement', 'shards', 'splits', 'studio', 'training'))))
+
+    from facegen_nb import (
+        app as demo_app,
+    )
+    from facegen_nb import (
+        bench,
+        cards,
+        designs,
+        duplicates,
+        encoders,
+        evaluation,
+        export,
+        factors,
+        methods,
+        models,
+        refinement,
+        shards,
+        splits,
+        studio,
+        training,
+    )
+    from facegen_nb import (
+        progress as story,
+    )
+else:
+    (
+        torch,
+        demo_app,
+        bench,
+        cards,
+        designs,
+        duplicates,
+        encoders,
+        evaluation,
+        export,
+        factors,
+        methods,
+        models,
+        story,
+        refinement,
+        shards,
+        splits,
+        studio,
+        training,
+    ) = map(
+        Later,
+        (
+            'torch',
+            *(
+                f'facegen_nb.{m}'
+                for m in (
+                    'app',
+                    'bench',
+                    'cards',
+                    'designs',
+                    'duplicates',
+                    'encoders',
+                    'evaluation',
+                    'export',
+                    'factors',
+                    'methods',
+                    'models',
+                    'progress',
+                    'refinement',
+                    'shards',
+                    'splits',
+                    'studio',
+                    'training',
+                )
+            ),
+        ),
+    )
 
 # %% ../nbs/10_cli.ipynb #100011
-app = typer.Typer(cls=OneSentenceGroup, no_args_is_help=True, rich_markup_mode='markdown', pretty_exceptions_enable=False,
-                  help='Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate.')
+app = typer.Typer(
+    cls=OneSentenceGroup,
+    no_args_is_help=True,
+    rich_markup_mode='markdown',
+    pretty_exceptions_enable=False,
+    help='Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate.',
+)
 
-def path_kinds(f: Callable # a command
-               ) -> dict[str, Any]: # name of each parameter that has one, and its kind
+
+def path_kinds(
+    f: Callable,  # a command
+) -> dict[str, Any]:  # name of each parameter that has one, and its kind
     "What each path of a command has to be."
     found = {}
     for name, parameter in inspect.signature(f).parameters.items():
         for about in getattr(parameter.annotation, '__metadata__', ()):
-            if parser := getattr(about, 'parser', None): found[name] = parser
+            if parser := getattr(about, 'parser', None):
+                found[name] = parser
     return found
 
-def command(f: Callable | None = None, # the function; None in `@command(name=...)`
-            *,
-            to: typer.Typer | None = None, # a group of commands; default: the program itself
-            name: str | None = None # default: that of the function
-            ) -> Callable:
-    "Register a command: its errors become one sentence, and what it returns is printed as JSON where `as_json` is asked for."
-    if f is None: return functools.partial(command, to=to, name=name)
+
+def command(
+    f: Callable | None = None,  # the function; None in `@command(name=...)`
+    *,
+    to: typer.Typer | None = None,  # a group of commands; default: the program itself
+    name: str | None = None,  # default: that of the function
+) -> Callable:
+    """Register a command: its errors become one sentence, and what it returns is printed as JSON where `as_json` is
+    asked for.
+    """
+    if f is None:
+        return functools.partial(command, to=to, name=name)
     written = [k for k, kind in path_kinds(f).items() if isinstance(kind, PathKind) and kind.written]
+
     @functools.wraps(f)
     def run(*args: Any, **kwargs: Any) -> None:
         as_json = kwargs.get('as_json', False)
@@ -65,155 +214,309 @@ def command(f: Callable | None = None, # the function; None in `@command(name=..
             with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
                 check_numbers(kwargs)
                 result = f(*args, **kwargs)
-            if as_json: print(json_text(result))
+            if as_json:
+                print(json_text(result))
+
     return (to or app).command(name=name or f.__name__.replace('_', '-'))(run)
 
-def numbers(text: str | None, # such as '55,50,195,190'
-            n: int, # how many are expected
-            option: str # the option's name, for the message
-            ) -> tuple[float, ...] | None: # the numbers
+
+def numbers(
+    text: str | None,  # such as '55,50,195,190'
+    n: int,  # how many are expected
+    option: str,  # the option's name, for the message
+) -> tuple[float, ...] | None:  # the numbers
     "Comma-separated numbers of an option; raises `FacegenError` for anything else."
-    if text is None: return None
-    try: values = tuple(float(x) for x in text.split(','))
-    except ValueError: values = ()
+    if text is None:
+        return None
+    try:
+        values = tuple(float(x) for x in text.split(','))
+    except ValueError:
+        values = ()
     if len(values) != n or not np.isfinite(values).all():
         raise FacegenError(f"The option {option} was given as '{text}'; {n} numbers with commas between were expected.")
     return values
 
 # %% ../nbs/10_cli.ipynb #100063
-def finite_option(value: float | None, # as typed; `nan` and `inf` are floats too
-                  option: str, # the option's name, for the message
-                  positive: bool = False # whether it must be above 0
-                  ) -> float | None: # the same
+def finite_option(
+    value: float | None,  # as typed; `nan` and `inf` are floats too
+    option: str,  # the option's name, for the message
+    positive: bool = False,  # whether it must be above 0
+) -> float | None:  # the same
     "A finite number of an option; raises `FacegenError` for anything else."
-    if value is not None and not (np.isfinite(value) and (value > 0 or not positive)): raise FacegenError(f"{option} was given as {value:g}; a {'positive' if positive else 'finite'} number was expected.")
+    if value is not None and not (np.isfinite(value) and (value > 0 or not positive)):
+        raise FacegenError(
+            f"{option} was given as {value:g}; a {'positive' if positive else 'finite'} number was expected."
+        )
     return value
 
-def read_parts(text: str | None # 'all', or names such as 'pictures,crowds'; `identity` may stand among them
-               ) -> tuple[str, ...] | None: # of `evaluation.PARTS`; None where nothing was asked
-    "The `--parts` option; raises `FacegenError` for a name that is none."
-    if text is None: return None
-    return evaluation.pick_parts(None if text == 'all' else [p for p in text.replace(' ', '').split(',') if p and p != 'identity'])
 
-def settings(pairs: list[str] | None # such as ['l1=0.5', 'augment=false']
-             ) -> dict[str, Any]: # names and values
+def read_parts(
+    text: str | None,  # 'all', or names such as 'pictures,crowds'; `identity` may stand among them
+) -> tuple[str, ...] | None:  # of `evaluation.PARTS`; None where nothing was asked
+    "The `--parts` option; raises `FacegenError` for a name that is none."
+    if text is None:
+        return None
+    return evaluation.pick_parts(
+        None if text == 'all' else [p for p in text.replace(' ', '').split(',') if p and p != 'identity']
+    )
+
+
+def settings(
+    pairs: list[str] | None,  # such as ['l1=0.5', 'augment=false']
+) -> dict[str, Any]:  # names and values
     "The `--set key=value` options; values are read as YAML."
     out = {}
     for p in pairs or []:
         k, eq, v = p.partition('=')
-        try: out[k.strip()] = yaml.safe_load(v)
-        except yaml.YAMLError: eq = ''
-        if not eq: raise FacegenError(f"--set was given '{p}'; key=value was expected, such as --set l1=0.5.")
+        try:
+            out[k.strip()] = yaml.safe_load(v)
+        except yaml.YAMLError:
+            eq = ''
+        if not eq:
+            raise FacegenError(f"--set was given '{p}'; key=value was expected, such as --set l1=0.5.")
     return out
 
 # %% ../nbs/10_cli.ipynb #100015
 @command
-def curate(sources: Annotated[list[str], typer.Argument(metavar='SOURCE...', parser=SOURCE, help='Folders, archives (tar, tgz, tar.bz2, tar.xz, zip), `lfw:`, `celeba:`, `ffhq:` or `wider:` and a path, `hf:OWNER/NAME`, `kaggle:NAME`, or `rendered:2000` for 2,000 rendered faces; `@500` at the end takes 500 faces.')],
-           out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the store to be made.')],
-           detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
-           faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
-           frame: Annotated[str, typer.Option(parser=FRAME, help='With a detector: where eyes, nose and mouth go; `face`, `arcface` or `ffhq`.')] = 'face',
-           filters: Annotated[str, typer.Option(help='What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs SqueezeNet, 5 MB, fetched once), with changes such as `strict,max_yaw=45`.')] = 'none',
-           box: Annotated[Optional[str], typer.Option(metavar='L,T,R,B', help='The fixed box in pixels; without it, the largest centred square.')] = None,
-           min_side: Annotated[float, typer.Option(min=0, help='Reject faces whose shorter side has fewer pixels.')] = 0,
-           split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
-           seed: Annotated[int, seed_option('Of the split, of quotas and of rendered faces.')] = 0,
-           without: Annotated[Optional[Path], typer.Option(parser=FILE, help='A text file: names of people, folders or pictures to leave out, one a line.')] = None,
-           identity: Annotated[str, typer.Option(metavar='RULE', help="Whose face an image shows. `auto`: folders are people, by a rule that looks at all folders and says what it found; `folder`: the folder of the image; `parent`: the one above; `top`: the first folder; `'file:(.+)_[0-9]+'`: what a regular expression finds in the file's name; `csv:FILE`: a table of paths and people; `none`: unknown.")] = 'auto',
-           same_people: Annotated[bool, typer.Option('--same-people', help='Equal names in several sources are one person; default: different people, on one side of the split.')] = False,
-           allow_damaged: Annotated[bool, typer.Option('--allow-damaged', help='Keep what a damaged archive gave, and make a store of it.')] = False,
-           engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
-           as_json: Annotated[bool, JSON_OPTION] = False):
+def curate(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar='SOURCE...',
+            parser=SOURCE,
+            help=(
+                'Folders, archives (tar, tgz, tar.bz2, tar.xz, zip), `lfw:`, `celeba:`, `ffhq:` or `wider:` and a path,'
+                ' `hf:OWNER/NAME`, `kaggle:NAME`, or `rendered:2000` for 2,000 rendered faces; `@500` at the end takes'
+                ' 500 faces.'
+            ),
+        ),
+    ],
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the store to be made.')],
+    detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
+    faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
+    frame: Annotated[
+        str,
+        typer.Option(parser=FRAME, help='With a detector: where eyes, nose and mouth go; `face`, `arcface` or `ffhq`.'),
+    ] = 'face',
+    filters: Annotated[
+        str,
+        typer.Option(
+            help=(
+                'What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs'
+                ' SqueezeNet, 5 MB, fetched once), with changes such as `strict,max_yaw=45`.'
+            )
+        ),
+    ] = 'none',
+    box: Annotated[
+        Optional[str],
+        typer.Option(metavar='L,T,R,B', help='The fixed box in pixels; without it, the largest centred square.'),
+    ] = None,
+    min_side: Annotated[float, typer.Option(min=0, help='Reject faces whose shorter side has fewer pixels.')] = 0,
+    split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
+    seed: Annotated[int, seed_option('Of the split, of quotas and of rendered faces.')] = 0,
+    without: Annotated[
+        Optional[Path],
+        typer.Option(parser=FILE, help='A text file: names of people, folders or pictures to leave out, one a line.'),
+    ] = None,
+    identity: Annotated[
+        str,
+        typer.Option(
+            metavar='RULE',
+            help=(
+                "Whose face an image shows. `auto`: folders are people, by a rule that looks at all folders and says"
+                " what it found; `folder`: the folder of the image; `parent`: the one above; `top`: the first folder;"
+                " `'file:(.+)_[0-9]+'`: what a regular expression finds in the file's name; `csv:FILE`: a table of"
+                " paths and people; `none`: unknown."
+            ),
+        ),
+    ] = 'auto',
+    same_people: Annotated[
+        bool,
+        typer.Option(
+            '--same-people',
+            help='Equal names in several sources are one person; default: different people, on one side of the split.',
+        ),
+    ] = False,
+    allow_damaged: Annotated[
+        bool, typer.Option('--allow-damaged', help='Keep what a damaged archive gave, and make a store of it.')
+    ] = False,
+    engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
     """Pictures become a store of 128x128 faces, split by person.
 
     Example: `facegen curate lfw-deepfunneled.tar --box 55,50,195,190 --out lfw`
     """
-    store = make_store(sources, out, detector=detector, faces=faces, frame=frame, filters=filters, box=numbers(box, 4, '--box'), min_side=min_side,
-                       split=numbers(split, 3, '--split'), seed=seed, without=read_names(without), identity=identity, same_people=same_people,
-                       allow_damaged=allow_damaged, engine=engine, tell=note)
+    store = make_store(
+        sources,
+        out,
+        detector=detector,
+        faces=faces,
+        frame=frame,
+        filters=filters,
+        box=numbers(box, 4, '--box'),
+        min_side=min_side,
+        split=numbers(split, 3, '--split'),
+        seed=seed,
+        without=read_names(without),
+        identity=identity,
+        same_people=same_people,
+        allow_damaged=allow_damaged,
+        engine=engine,
+        tell=note,
+    )
     describe_store(store)
     return store_numbers(store)
+
 
 def note(text: str) -> None:
     "Print a sentence that the user should read to standard error."
     print(f'note: {text}', file=sys.stderr)
 
-def store_numbers(store: FaceStore # what to describe
-                  ) -> dict[str, Any]: # plain values
+
+def store_numbers(
+    store: FaceStore,  # what to describe
+) -> dict[str, Any]:  # plain values
     "What `curate --json` prints."
-    names = ('faces', 'hash', 'people', 'faces_without_identity', 'faces_by_split', 'people_by_split', 'counts', 'found', 'rejected',
-             'identity_rule', 'identities', 'warnings', 'sources')
+    names = (
+        'faces',
+        'hash',
+        'people',
+        'faces_without_identity',
+        'faces_by_split',
+        'people_by_split',
+        'counts',
+        'found',
+        'rejected',
+        'identity_rule',
+        'identities',
+        'warnings',
+        'sources',
+    )
     return dict(store=str(store.path)) | {k: store.meta[k] for k in names if k in store.meta}
 
-def read_names(file: Path | None # a text file
-               ) -> list[str]: # its lines, without empty ones
+
+def read_names(
+    file: Path | None,  # a text file
+) -> list[str]:  # its lines, without empty ones
     "Names, one a line; raises `FacegenError` where there is no such file."
-    if file is None: return []
-    try: return [n for line in file.read_text(encoding='utf-8-sig').splitlines() if (n := line.strip())]
-    except (OSError, UnicodeDecodeError) as ex: raise FacegenError(f"The list '{file}' could not be read ({type(ex).__name__}); give a text file with a name a line.") from None
+    if file is None:
+        return []
+    try:
+        return [n for line in file.read_text(encoding='utf-8-sig').splitlines() if (n := line.strip())]
+    except (OSError, UnicodeDecodeError) as ex:
+        raise FacegenError(
+            f"The list '{file}' could not be read ({type(ex).__name__}); give a text file with a name a line."
+        ) from None
+
 
 @command
-def download(name: Annotated[str, typer.Argument(help=f"One of {', '.join(DOWNLOADS)}; {', '.join(INSTRUCTIONS)} tell where to ask.")],
-             out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder for the file.')] = Path('.')):
+def download(
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(DOWNLOADS)}; {', '.join(INSTRUCTIONS)} tell where to ask.")
+    ],
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder for the file.')] = Path('.'),
+):
     """Fetch a public data set and check its sum.
 
     Example: `facegen download lfw-funneled --out data`
     """
     print(fetch(name, out))
 
-def describe_store(store: FaceStore # what to describe
-                   ) -> None:
+
+def describe_store(
+    store: FaceStore,  # what to describe
+) -> None:
     "Print what became of the files, the funnel, who was recognised, the splits and where rejected pictures are listed."
     files, kinds = store.meta.get('found'), [x['kind'] for x in store.meta['sources']]
-    if files and files['found'] != files['with_face']: print(found_text(files))
+    if files and files['found'] != files['with_face']:
+        print(found_text(files))
     print('  '.join(f'{k} {v:,}' for k, v in store.meta['counts'].items()))
     for kind, identities in zip(kinds, store.meta.get('identities', ())):
-        if kind != 'rendered': print(identities['text'])
+        if kind != 'rendered':
+            print(identities['text'])
+
     def people(s: str) -> str:
-        codes = store.identity_codes[store.indices(s)]; known = len(np.unique(codes[codes >= 0]))
-        return f' of {known:,} people' + (f' and {(codes < 0).sum():,} of unknown people' if (codes < 0).any() else '') if known else ' of unknown people' if len(codes) else ''
+        codes = store.identity_codes[store.indices(s)]
+        known = len(np.unique(codes[codes >= 0]))
+        return (
+            f' of {known:,} people' + (f' and {(codes < 0).sum():,} of unknown people' if (codes < 0).any() else '')
+            if known
+            else ' of unknown people'
+            if len(codes)
+            else ''
+        )
+
     print('  '.join(f'{s} {len(store.indices(s)):,} faces{people(s)}' for s in ('train', 'validation', 'test')))
-    print(f"{store.path}: {len(store):,} faces, content {store.hash}" + (f"; rejected pictures are listed in {store.path/'rejected.csv'}" if store.meta['rejected'] else ''))
+    print(
+        f"{store.path}: {len(store):,} faces, content {store.hash}"
+        + (f"; rejected pictures are listed in {store.path / 'rejected.csv'}" if store.meta['rejected'] else '')
+    )
 
 # %% ../nbs/10_cli.ipynb #100016
-def pick_encoder(name: str | None, # such as edgeface_xs, or a weight file; None: the default one
-                 weights: Path | None, # its file, if not in FACEGEN_WEIGHTS
-                 device: str | None, # where to put it
-                 store: FaceStore | None = None # that is to be embedded: rendered faces have another default than photographs
-                 ) -> 'encoders.Encoder': # ready
+def pick_encoder(
+    name: str | None,  # such as edgeface_xs, or a weight file; None: the default one
+    weights: Path | None,  # its file, if not in FACEGEN_WEIGHTS
+    device: str | None,  # where to put it
+    store: FaceStore | None = None,  # that is to be embedded: rendered faces have another default than photographs
+) -> 'encoders.Encoder':  # ready
     "The encoder that the user named, or the default one, which is then said."
-    if name is None and weights is not None: name, weights = str(weights), None
+    if name is None and weights is not None:
+        name, weights = str(weights), None
     if name is None:
         name = encoders.default_encoder(store)
         print(f"encoder: {name}, since none was named", file=sys.stderr)
     return encoders.load_encoder(name, weights, device)
 
-def pick_embeddings(store: FaceStore, # whose
-                    name: str | None, # of the encoder; None: the default one
-                    weights: Path | None, # its file, if not in FACEGEN_WEIGHTS
-                    device: str | None # where to embed, if need be
-                    ) -> 'encoders.Embeddings': # of the store
+
+def pick_embeddings(
+    store: FaceStore,  # whose
+    name: str | None,  # of the encoder; None: the default one
+    weights: Path | None,  # its file, if not in FACEGEN_WEIGHTS
+    device: str | None,  # where to embed, if need be
+) -> 'encoders.Embeddings':  # of the store
     "Embeddings that the store has already, without their encoder's weights; else embed it."
     have = encoders.cached_names(store)
     if weights is None and name is None:
-        try: name = encoders.default_encoder(store)
+        try:
+            name = encoders.default_encoder(store)
         except FacegenError:
             usable = [n for n in have if encoders.base_name(n) not in encoders.RENDERED]
             best_first = [n for n in ('facenet', 'edgeface_xs', 'edgeface_xxs') if n in usable] + usable
-            if not best_first: raise
+            if not best_first:
+                raise
             name = best_first[0]
         print(f"encoder: {name}, since none was named", file=sys.stderr)
-    if weights is None and name in have: return encoders.load_embeddings(store, name)
+    if weights is None and name in have:
+        return encoders.load_embeddings(store, name)
     return encoders.embed_store(store, pick_encoder(name, weights, device, store))
 
+
 @command
-def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`.')],
-          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.')] = None,
-          weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
-          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
-          engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
-          force: Annotated[bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')] = False,
-          as_json: Annotated[bool, JSON_OPTION] = False):
+def embed(
+    store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`.')],
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=ENCODER,
+            help=(
+                'Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx'
+                ' of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.'
+            ),
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')
+    ] = None,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+    engine: Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')] = 'local',
+    force: Annotated[
+        bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')
+    ] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
     """Embed every face of a store and its mirror image, once.
 
     Example: `FACEGEN_WEIGHTS=weights facegen embed lfw --encoder edgeface_xs`
@@ -221,58 +524,135 @@ def embed(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A s
     s = FaceStore(store)
     e = pick_encoder(encoder, weights, device, s)
     cached = e.name in encoders.cached_names(s)
-    t = time.perf_counter(); done = encoders.embed_store(s, e, engine=engine, force=force); t = time.perf_counter() - t
-    print(f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; ' + ('found in the cache' if cached else f'{2*len(s)/t:.0f} pictures a second ({t:.0f} s)'))
-    return dict(store=str(s.path), store_hash=s.hash, encoder=e.name, faces=len(done.values), dim=done.values.shape[1],
-                cached=cached, seconds=round(t, 3), fingerprint=done.fingerprint)
+    t = time.perf_counter()
+    done = encoders.embed_store(s, e, engine=engine, force=force)
+    t = time.perf_counter() - t
+    print(
+        f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; '
+        + ('found in the cache' if cached else f'{2 * len(s) / t:.0f} pictures a second ({t:.0f} s)')
+    )
+    return dict(
+        store=str(s.path),
+        store_hash=s.hash,
+        encoder=e.name,
+        faces=len(done.values),
+        dim=done.values.shape[1],
+        cached=cached,
+        seconds=round(t, 3),
+        fingerprint=done.fingerprint,
+    )
 
 # %% ../nbs/10_cli.ipynb #100018
 @command
-def audit_split(store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
-                split: Annotated[str, typer.Option(help="`store`: the store's own split; `published`: that of the pictures' folders.")] = 'store',
-                limits: Annotated[str, typer.Option(metavar='A,B,C', help='Three cosines to count above.')] = '0.7,0.8,0.9',
-                encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
-                weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the audit to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def audit_split(
+    store: Annotated[Path, typer.Argument(parser=FOLDER, help='A store made by `facegen curate`.')],
+    split: Annotated[
+        str, typer.Option(help="`store`: the store's own split; `published`: that of the pictures' folders.")
+    ] = 'store',
+    limits: Annotated[str, typer.Option(metavar='A,B,C', help='Three cosines to count above.')] = '0.7,0.8,0.9',
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=ENCODER,
+            help=(
+                'Which recogniser compares, by name or weight file. No weights are needed where the store has its'
+                ' embeddings. Default: as for `embed`.'
+            ),
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')
+    ] = None,
+    out: Annotated[
+        Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the audit to this JSON file.')
+    ] = None,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """How many held-out faces have a double, or nearly, among the training faces.
 
     Example: `facegen audit-split crops --split published --encoder edgeface_xs`
     """
-    s, cosines = FaceStore(store), numbers(limits, 3, '--limits'); splits.sides_of_split(s, split)      # refused before anything is embedded
+    s, cosines = FaceStore(store), numbers(limits, 3, '--limits')
+    splits.sides_of_split(s, split)  # refused before anything is embedded
     audit = splits.audit_store(s, pick_embeddings(s, encoder, weights, device), split, cosines)
     print(duplicates.audit_text(audit))
-    if out is not None: write_json(out, audit)
+    if out is not None:
+        write_json(out, audit)
 
 # %% ../nbs/10_cli.ipynb #100019
-def _parts_text(store: FaceStore) -> str: # such as "38 train, 1 validation, 1 test (content 90cf46d54b1a0766)"
+def _parts_text(store: FaceStore) -> str:  # such as "38 train, 1 validation, 1 test (content 90cf46d54b1a0766)"
     "How many faces each part of a store has, and its content hash."
-    return ', '.join(f'{len(store.indices(part)):,} {part}' for part in ('train', 'validation', 'test')) + f' (content {store.hash})'
+    return (
+        ', '.join(f'{len(store.indices(part)):,} {part}' for part in ('train', 'validation', 'test'))
+        + f' (content {store.hash})'
+    )
+
 
 @command
-def split(store: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`; its split is replaced.')],
-          limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = .5,
-          fractions: Annotated[str, typer.Option(help='Shares of train, validation and test faces.')] = '0.9,0.05,0.05',
-          drop: Annotated[bool, typer.Option(help='Leave out training faces that come too close, where clusters alone leave too little to hold out.')] = False,
-          most_dropped: Annotated[float, typer.Option(min=0, max=1, help='With --drop: the largest share of the faces that may be left out.')] = .5,
-          restore: Annotated[Optional[int], typer.Option(min=1, help='Bring back the earlier split of this number instead; what it replaces is kept, too.')] = None,
-          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Which recogniser compares, by name or weight file. No weights are needed where the store has its embeddings. Default: as for `embed`.')] = None,
-          weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')] = None,
-          seed: Annotated[int, seed_option('Of the split.')] = 0,
-          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def split(
+    store: Annotated[
+        Path, typer.Argument(parser=CHANGED_FOLDER, help='A store made by `facegen curate`; its split is replaced.')
+    ],
+    limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = 0.5,
+    fractions: Annotated[str, typer.Option(help='Shares of train, validation and test faces.')] = '0.9,0.05,0.05',
+    drop: Annotated[
+        bool,
+        typer.Option(
+            help='Leave out training faces that come too close, where clusters alone leave too little to hold out.'
+        ),
+    ] = False,
+    most_dropped: Annotated[
+        float, typer.Option(min=0, max=1, help='With --drop: the largest share of the faces that may be left out.')
+    ] = 0.5,
+    restore: Annotated[
+        Optional[int],
+        typer.Option(min=1, help='Bring back the earlier split of this number instead; what it replaces is kept, too.'),
+    ] = None,
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=ENCODER,
+            help=(
+                'Which recogniser compares, by name or weight file. No weights are needed where the store has its'
+                ' embeddings. Default: as for `embed`.'
+            ),
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')
+    ] = None,
+    seed: Annotated[int, seed_option('Of the split.')] = 0,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """Split a store again so that no held-out face is near a training face.
 
     Example: `facegen split crops --limit 0.5 --drop --encoder edgeface_xs`
     """
     finite_option(limit, '--limit')
     s, shares = FaceStore(store), numbers(fractions, 3, '--fractions')
-    before = _parts_text(s)                 # the table is replaced below
-    if restore is not None: new = splits.restore_split(s, restore)
-    else: new = splits.split_store(s, pick_embeddings(s, encoder, weights, device), limit, shares, seed, drop, most_dropped=most_dropped)
+    before = _parts_text(s)  # the table is replaced below
+    if restore is not None:
+        new = splits.restore_split(s, restore)
+    else:
+        new = splits.split_store(
+            s, pick_embeddings(s, encoder, weights, device), limit, shares, seed, drop, most_dropped=most_dropped
+        )
     report, number = new.meta.get('split_by'), max(splits.earlier_splits(new))
     if report:
-        print(f"{report['clusters']:,} clusters; " + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items()) + '; copies: ' + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored')))
-        print('largest cosine between two parts: ' + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items()))
+        print(
+            f"{report['clusters']:,} clusters; "
+            + ', '.join(f'{v:,} {k}' for k, v in report['faces'].items())
+            + '; copies: '
+            + ', '.join(f"{report['copies'][k]} {k}" for k in ('exact', 'near', 'mirrored'))
+        )
+        print(
+            'largest cosine between two parts: '
+            + ', '.join(f'{k} {v:.3f}' for k, v in report['largest_cross_cosine'].items())
+        )
     print(f'now: {_parts_text(new)}')
     print(f'before: {before}')
     print(f'the split before is kept; it comes back with: facegen split {store} --restore {number}')
@@ -287,7 +667,10 @@ def export_faces(
     format: Annotated[
         str,
         typer.Option(
-            help='`folders`: a folder of PNG files for each person; `zip`: the same in an archive; `parquet`: as on the hub.'
+            help=(
+                '`folders`: a folder of PNG files for each person; `zip`: the same in an archive; `parquet`: as on the'
+                ' hub.'
+            )
         ),
     ] = 'folders',
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -298,8 +681,8 @@ def export_faces(
     """
     done = export.export_store(FaceStore(store), out, format)
     print(
-        f"{done['out']}: {done['faces']:,} faces of {done['people']:,} people and {done['faces_without_identity']:,} of "
-        'unknown people; '
+        f"{done['out']}: {done['faces']:,} faces of {done['people']:,} people and {done['faces_without_identity']:,} of"
+        " unknown people; "
         + ', '.join(f'{part} {k:,}' for part, k in done['faces_by_split'].items())
         + (f"; {done['left_out']:,} stand in no part" if done['left_out'] else '')
     )
@@ -307,20 +690,54 @@ def export_faces(
 
 # %% ../nbs/10_cli.ipynb #100021
 @command
-def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', parser=RECIPE, help='Such as generator (an unknown name lists them all), or a YAML file.')],
-          store: Annotated[Path, typer.Option(parser=FOLDER, help='A store with embeddings.')],
-          run: Annotated[Path, typer.Option(parser=NEW_FOLDER, help="The run's folder.")],
-          encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Whose embeddings are the condition; default: the best at hand.')] = None,
-          weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
-          max_minutes: Annotated[Optional[float], typer.Option(help='Time budget: set-up, training, sheets and checkpoints.')] = None,
-          max_steps: Annotated[Optional[int], typer.Option(min=1, help='Step budget; without --max-minutes there is no time limit then.')] = None,
-          seed: Annotated[Optional[int], seed_option('Of weights, data order, noise.')] = None,
-          set: Annotated[Optional[list[str]], typer.Option('--set', metavar='KEY=VALUE', help='Change a setting of the recipe; repeatable.')] = None,
-          init: Annotated[Optional[str], typer.Option(metavar='MODEL', parser=MODEL, help='Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.')] = None,
-          resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
-          device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
-          tracker: Annotated[str, typer.Option(help='`none`, or `wandb`: Weights & Biases, online with a key, offline without.')] = 'none',
-          save_every: Annotated[float, typer.Option(help='Minutes between two checkpoints; one is written after each look, too.')] = 5.):
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar='RECIPE', parser=RECIPE, help='Such as generator (an unknown name lists them all), or a YAML file.'
+        ),
+    ],
+    store: Annotated[Path, typer.Option(parser=FOLDER, help='A store with embeddings.')],
+    run: Annotated[Path, typer.Option(parser=NEW_FOLDER, help="The run's folder.")],
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(parser=ENCODER, help='Whose embeddings are the condition; default: the best at hand.'),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")
+    ] = None,
+    max_minutes: Annotated[
+        Optional[float], typer.Option(help='Time budget: set-up, training, sheets and checkpoints.')
+    ] = None,
+    max_steps: Annotated[
+        Optional[int], typer.Option(min=1, help='Step budget; without --max-minutes there is no time limit then.')
+    ] = None,
+    seed: Annotated[Optional[int], seed_option('Of weights, data order, noise.')] = None,
+    set: Annotated[
+        Optional[list[str]],
+        typer.Option('--set', metavar='KEY=VALUE', help='Change a setting of the recipe; repeatable.'),
+    ] = None,
+    init: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar='MODEL',
+            parser=MODEL,
+            help=(
+                'Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.'
+            ),
+        ),
+    ] = None,
+    resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+    tracker: Annotated[
+        str, typer.Option(help='`none`, or `wandb`: Weights & Biases, online with a key, offline without.')
+    ] = 'none',
+    save_every: Annotated[
+        float, typer.Option(help='Minutes between two checkpoints; one is written after each look, too.')
+    ] = 5.0,
+):
     """Train a recipe inside a time budget; stop and go on whenever you like.
 
     Example: `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
@@ -328,25 +745,54 @@ def train(recipe: Annotated[str, typer.Argument(metavar='RECIPE', parser=RECIPE,
     Your faces, and a model that knows faces in general: `facegen train canvas-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
 
     Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow --max-minutes 360`
-    """
-    changes = settings(set); finite_option(max_minutes, '--max-minutes', positive=True)
-    if max_steps is not None: changes |= dict(max_steps=max_steps, max_minutes=max_minutes)
-    elif max_minutes is not None: changes |= dict(max_minutes=max_minutes)
-    if seed is not None: changes |= dict(seed=seed)
+    """  # noqa: E501
+    changes = settings(set)
+    finite_option(max_minutes, '--max-minutes', positive=True)
+    if max_steps is not None:
+        changes |= dict(max_steps=max_steps, max_minutes=max_minutes)
+    elif max_minutes is not None:
+        changes |= dict(max_minutes=max_minutes)
+    if seed is not None:
+        changes |= dict(seed=seed)
     r, s = methods.find_recipe(recipe).replace(changes), FaceStore(store)
-    r = training.Run(r, s, pick_encoder(encoder, weights, device, s), run, resume, device, tracker, save_every=save_every, before=minutes_so_far(), init=init)
+    r = training.Run(
+        r,
+        s,
+        pick_encoder(encoder, weights, device, s),
+        run,
+        resume,
+        device,
+        tracker,
+        save_every=save_every,
+        before=minutes_so_far(),
+        init=init,
+    )
     last = r.train()
     r.tell(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
 # %% ../nbs/10_cli.ipynb #100023
-benches = typer.Typer(no_args_is_help=True, help='Measure: `facegen bench train`, `speed` or `designs`.', rich_markup_mode='markdown')
+benches = typer.Typer(
+    no_args_is_help=True, help='Measure: `facegen bench train`, `speed` or `designs`.', rich_markup_mode='markdown'
+)
 app.add_typer(benches, name='bench')
 
+
 @command(to=benches, name='train')
-def bench_train(models: Annotated[Optional[list[str]], typer.Argument(metavar='[MODEL]...', help='Such as flow or diffusers (an unknown name lists them all); default: all.')] = None,
-                seconds: Annotated[float, typer.Option(min=0, help='For each model and each way to run it.')] = 6.,
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def bench_train(
+    models: Annotated[
+        Optional[list[str]],
+        typer.Argument(
+            metavar='[MODEL]...', help='Such as flow or diffusers (an unknown name lists them all); default: all.'
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help='For each model and each way to run it.')] = 6.0,
+    out: Annotated[
+        Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')
+    ] = None,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """FLOP, pictures a second, share of the machine's peak and memory of a training step, beside other libraries.
 
     Example: `pip install 'facegen_nb[bench]'; facegen bench train --out bench.json`
@@ -355,189 +801,396 @@ def bench_train(models: Annotated[Optional[list[str]], typer.Argument(metavar='[
 
 # %% ../nbs/10_cli.ipynb #100025
 @command(to=benches, name='designs')
-def bench_designs(store: Annotated[Path, typer.Option(parser=FOLDER, help='A store with embeddings of the encoder.')],
-                  minutes_each: Annotated[float, typer.Option(min=.1, help='Training of each design.')] = 20.,
-                  names: Annotated[Optional[str], typer.Option('--designs', help='With commas: designs (all their recipes) or recipes; default: every design as built and repaired.')] = None,
-                  encoder: Annotated[Optional[str], typer.Option(parser=ENCODER, help='Whose embeddings condition all designs; default: the best whose weights are at hand.')] = None,
-                  weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file.')] = None,
-                  judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part.')] = 'arcface',
-                  judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-                  split: Annotated[str, typer.Option(parser=HELD_OUT, help='Who is judged: test, validation or heldout (both).')] = 'heldout',
-                  seeds: Annotated[str, typer.Option(help='With commas: a run of each recipe for each.')] = '0',
-                  out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='A run folder for each design is made here.')] = Path('bench-designs'),
-                  keep: Annotated[Optional[Path], typer.Option(parser=NEW_FOLDER, help='Also copy results, recipes, logs and sheets of generated faces here, such as nbs/results/designs-lfw.')] = None,
-                  parts: Annotated[Optional[str], typer.Option(help='As for `facegen evaluate`, with commas; default: all but robustness.')] = None,
-                  judge_minutes: Annotated[float, typer.Option(min=.01, help='That drawing the faces of one design may take; a slow sampler is judged on fewer.')] = 10.,
-                  precision: Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16, for all designs.')] = 'auto',
-                  device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def bench_designs(
+    store: Annotated[Path, typer.Option(parser=FOLDER, help='A store with embeddings of the encoder.')],
+    minutes_each: Annotated[float, typer.Option(min=0.1, help='Training of each design.')] = 20.0,
+    names: Annotated[
+        Optional[str],
+        typer.Option(
+            '--designs',
+            help='With commas: designs (all their recipes) or recipes; default: every design as built and repaired.',
+        ),
+    ] = None,
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=ENCODER, help='Whose embeddings condition all designs; default: the best whose weights are at hand.'
+        ),
+    ] = None,
+    weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file.')] = None,
+    judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part.')] = 'arcface',
+    judge_weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')
+    ] = None,
+    split: Annotated[
+        str, typer.Option(parser=HELD_OUT, help='Who is judged: test, validation or heldout (both).')
+    ] = 'heldout',
+    seeds: Annotated[str, typer.Option(help='With commas: a run of each recipe for each.')] = '0',
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='A run folder for each design is made here.')] = Path(
+        'bench-designs'
+    ),
+    keep: Annotated[
+        Optional[Path],
+        typer.Option(
+            parser=NEW_FOLDER,
+            help=(
+                'Also copy results, recipes, logs and sheets of generated faces here, such as nbs/results/designs-lfw.'
+            ),
+        ),
+    ] = None,
+    parts: Annotated[
+        Optional[str], typer.Option(help='As for `facegen evaluate`, with commas; default: all but robustness.')
+    ] = None,
+    judge_minutes: Annotated[
+        float,
+        typer.Option(
+            min=0.01, help='That drawing the faces of one design may take; a slow sampler is judged on fewer.'
+        ),
+    ] = 10.0,
+    precision: Annotated[
+        str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16, for all designs.')
+    ] = 'auto',
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """Train and judge the published designs alike, and print the table; goes on where it was stopped.
 
     Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20 --designs arcface-cgan,dino-diffusion`
-    """
-    try: runs = [int(s) for s in seeds.split(',')]
-    except ValueError: runs = [-1]
-    if min(runs) < 0: raise FacegenError(f"Seeds were given as '{seeds}'; whole numbers with commas were expected, none below 0, such as 0,1.")
+    """  # noqa: E501
+    try:
+        runs = [int(s) for s in seeds.split(',')]
+    except ValueError:
+        runs = [-1]
+    if min(runs) < 0:
+        raise FacegenError(
+            f"Seeds were given as '{seeds}'; whole numbers with commas were expected, none below 0, such as 0,1."
+        )
     asked, j = read_parts(parts), encoders.load_encoder(judge, judge_weights, device)
     s = FaceStore(store)
-    results = designs.bench_designs(s, pick_encoder(encoder, weights, device, s), j, out, minutes_each, [n.strip() for n in names.split(',')] if names else None, runs, split, keep, asked, judge_minutes, device, precision=precision)
-    if results: print_table(results); print(f'written: a folder for each in {out}' + (f' and {keep}' if keep else ''))
+    results = designs.bench_designs(
+        s,
+        pick_encoder(encoder, weights, device, s),
+        j,
+        out,
+        minutes_each,
+        [n.strip() for n in names.split(',')] if names else None,
+        runs,
+        split,
+        keep,
+        asked,
+        judge_minutes,
+        device,
+        precision=precision,
+    )
+    if results:
+        print_table(results)
+        print(f'written: a folder for each in {out}' + (f' and {keep}' if keep else ''))
+
 
 @command(to=benches, name='speed')
-def bench_speed(names: Annotated[Optional[list[str]], typer.Argument(metavar='[DESIGN]...', help='Such as tinyvit-gan; default: every repaired design.')] = None,
-                seconds: Annotated[float, typer.Option(min=0, help='For each measurement, at least two steps.')] = 10.,
-                precision: Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16.')] = 'auto',
-                out: Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')] = None,
-                device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def bench_speed(
+    names: Annotated[
+        Optional[list[str]],
+        typer.Argument(metavar='[DESIGN]...', help='Such as tinyvit-gan; default: every repaired design.'),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help='For each measurement, at least two steps.')] = 10.0,
+    precision: Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16.')] = 'auto',
+    out: Annotated[
+        Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the result to this JSON file.')
+    ] = None,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """Training speed of the published designs, with stored embeddings and with their own recogniser in the loop.
 
     Example: `facegen bench speed consistency-cgan --out speed.json`
     """
-    result = designs.bench_speed(names or None, device, seconds, precision=precision); print(designs.speed_table(result))
-    if out: write_json(out, result)
+    result = designs.bench_speed(names or None, device, seconds, precision=precision)
+    print(designs.speed_table(result))
+    if out:
+        write_json(out, result)
 
 # %% ../nbs/10_cli.ipynb #100027
-def pick_generator(run: Path | None, # a run folder
-                   checkpoint: str | None, # a checkpoint folder or a name on the hub
-                   device: str | None # where to put it
-                   ) -> 'models.FaceModel': # ready to generate
+def pick_generator(
+    run: Path | None,  # a run folder
+    checkpoint: str | None,  # a checkpoint folder or a name on the hub
+    device: str | None,  # where to put it
+) -> 'models.FaceModel':  # ready to generate
     "The generator that the user named, by run or by checkpoint."
-    if (run is None) == (checkpoint is None): raise FacegenError('Name exactly one of --run and --checkpoint.')
+    if (run is None) == (checkpoint is None):
+        raise FacegenError('Name exactly one of --run and --checkpoint.')
     if run is not None:
-        if not (found := models.checkpoint_of(run)).is_dir(): raise FacegenError(f"The folder '{run}' holds no finished checkpoint (checkpoints/last); train first, or give --checkpoint.")
+        if not (found := models.checkpoint_of(run)).is_dir():
+            raise FacegenError(
+                f"The folder '{run}' holds no finished checkpoint (checkpoints/last); train first, or give"
+                " --checkpoint."
+            )
         checkpoint = str(found)
     return models.load_generator(studio.model_of(checkpoint), pick_device(device))
 
-def embeddings_for(g: 'models.FaceModel', # whose encoder made them, if they are the right ones
-                   file: Path # a .npy file
-                   ) -> 'torch.Tensor': # (N,dim), checked
-    "Embeddings of a file, compared with the model by the fingerprint beside them; where nothing is known, that is said."
+
+def embeddings_for(
+    g: 'models.FaceModel',  # whose encoder made them, if they are the right ones
+    file: Path,  # a .npy file
+) -> 'torch.Tensor':  # (N,dim), checked
+    """Embeddings of a file, compared with the model by the fingerprint beside them.
+
+    Where nothing is known, that is said.
+    """
     found = read_embeddings(file)
     known = require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{file}'")
     e = models.check_embeddings(found.values, g.embed_dim, g.encoder)
     say_origin(g, file, found, known)
     return e
 
-def say_origin(g: 'models.FaceModel', # that will draw
-               file: Path, # a .npy file
-               found: Embeddings, # what is in it
-               known: bool # whether its encoder could be compared with the model's
-               ) -> None:
-    "Say where nothing is known of the encoder of embeddings, and where their faces were cropped otherwise than in training."
+
+def say_origin(
+    g: 'models.FaceModel',  # that will draw
+    file: Path,  # a .npy file
+    found: Embeddings,  # what is in it
+    known: bool,  # whether its encoder could be compared with the model's
+) -> None:
+    """Say where nothing is known of the encoder of embeddings, and where their faces were cropped otherwise than in
+    training.
+    """
     if not known and is_fingerprint(g.fingerprint):
         told, beside = unknown_text(g.fingerprint, f"the embeddings in '{file}'"), fingerprint_file(file)
-        why = f'{beside.name} beside them does not name an encoder and its weights' if beside.is_file() else f'no fingerprint {beside.name} lies beside them'
+        why = (
+            f'{beside.name} beside them does not name an encoder and its weights'
+            if beside.is_file()
+            else f'no fingerprint {beside.name} lies beside them'
+        )
         print(f'{told} ({why}).', file=sys.stderr)
     elif not known:
-        print(f"The model does not say which encoder it was trained with, so whether the embeddings in '{file}' are right for it "
-              'cannot be checked; those of another encoder give faces of strangers.', file=sys.stderr)
-    if other_crop := crop_difference(found.fingerprint, g.fingerprint): print(other_crop, file=sys.stderr)
+        print(
+            f"The model does not say which encoder it was trained with, so whether the embeddings in '{file}' are right"
+            " for it cannot be checked; those of another encoder give faces of strangers.",
+            file=sys.stderr,
+        )
+    if other_crop := crop_difference(found.fingerprint, g.fingerprint):
+        print(other_crop, file=sys.stderr)
 
 # %% ../nbs/10_cli.ipynb #100227
 def _count(n: int, what: str) -> str:
     "Such as '1 image' and '12 images'."
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
-def crop_images(images: Path, # an image, a folder, an archive, or a pattern such as photos/*.jpg
-                room: 'studio.Studio', # the model and its encoder
-                faces: str = 'largest', # of each image: 'largest' or 'all'
-                cropped: bool = False # the images are face crops already
-                ) -> 'studio.Faces': # in the frame of training
+
+def crop_images(
+    images: Path,  # an image, a folder, an archive, or a pattern such as photos/*.jpg
+    room: 'studio.Studio',  # the model and its encoder
+    faces: str = 'largest',  # of each image: 'largest' or 'all'
+    cropped: bool = False,  # the images are face crops already
+) -> 'studio.Faces':  # in the frame of training
     "Crop the faces of `--images`, and print what was found, assumed and left out."
     crops = room.crop(images, faces=faces, cropped=cropped)
-    for source, reason in crops.missed[:20]: print(f'no face: {source}: {reason}')
-    if len(crops.missed) > 20: print(f'no face: {len(crops.missed) - 20} more, listed in pictures.csv')
+    for source, reason in crops.missed[:20]:
+        print(f'no face: {source}: {reason}')
+    if len(crops.missed) > 20:
+        print(f'no face: {len(crops.missed) - 20} more, listed in pictures.csv')
     shown, small = len(set(crops.sources)), int((np.ptp(crops.boxes.reshape(-1, 2, 2), 1).min(1) < 40).sum())
-    print(f"{_count(shown + len(crops.missed), 'image')}: {_count(len(crops), 'face')} in {_count(shown, 'image')}, {len(crops.missed):,} without a face")
-    if crops.several: print(f"more faces than the largest: {_count(len(crops.several), 'image')}, such as '{crops.several[0]}'; --faces all takes every face")
-    if small: print(f"smaller than 40 pixels: {_count(small, 'face')}; such an embedding says little, and the generated face may be that of a stranger")
+    print(
+        f"{_count(shown + len(crops.missed), 'image')}: {_count(len(crops), 'face')} in {_count(shown, 'image')},"
+        f" {len(crops.missed):,} without a face"
+    )
+    if crops.several:
+        print(
+            f"more faces than the largest: {_count(len(crops.several), 'image')}, such as '{crops.several[0]}'; --faces"
+            " all takes every face"
+        )
+    if small:
+        print(
+            f"smaller than 40 pixels: {_count(small, 'face')}; such an embedding says little, and the generated face"
+            " may be that of a stranger"
+        )
     return crops
 
-def embed_folder(folder: Path, # images, as `crop_images` takes them
-                 g: 'models.FaceModel', # whose encoder is needed
-                 weights: Path | None, # of that encoder
-                 device: str | None # where to embed
-                 ) -> tuple[np.ndarray, list[str]]: # (N,dim), and the image of each
+
+def embed_folder(
+    folder: Path,  # images, as `crop_images` takes them
+    g: 'models.FaceModel',  # whose encoder is needed
+    weights: Path | None,  # of that encoder
+    device: str | None,  # where to embed
+) -> tuple[np.ndarray, list[str]]:  # (N,dim), and the image of each
     "Embed the largest face of each image with the encoder that a generator was trained with, cropped as in training."
     room = studio.Studio(g, studio.encoder_for(g, weights, device), tell=print)
     crops = crop_images(folder, room)
     return room.embed(crops), crops.sources
 
-def drawing_options(g: 'models.FaceModel', # that will draw
-                    **given: Any # truncation, refine, guidance, steps, sampler; None: not given
-                    ) -> dict[str, Any]: # those that were given
+
+def drawing_options(
+    g: 'models.FaceModel',  # that will draw
+    **given: Any,  # truncation, refine, guidance, steps, sampler; None: not given
+) -> dict[str, Any]:  # those that were given
     "Options for a model that draws in one step, or in many; raises `FacegenError` for one of the other kind."
     options = {name: value for name, value in given.items() if value is not None}
     for name, value in options.items():
         if (name in ('truncation', 'refine')) == g.many_steps:
             many, one = 'draw in many steps', 'draw in one step'
             kind, this = (one, 'in many') if g.many_steps else (many, 'in one')
-            advice = {'truncation': 'give --guidance', 'guidance': f'give --truncation {value}, a factor on the noise'}.get(name, 'leave it out')
-            raise FacegenError(f'--{name} is for models that {kind}; this one, {type(g).__name__}, draws {this}: {advice}.')
+            advice = {
+                'truncation': 'give --guidance',
+                'guidance': f'give --truncation {value}, a factor on the noise',
+            }.get(name, 'leave it out')
+            raise FacegenError(
+                f'--{name} is for models that {kind}; this one, {type(g).__name__}, draws {this}: {advice}.'
+            )
     return options
 
 # %% ../nbs/10_cli.ipynb #100029
-def write_faces(folder: Path, # where
-                blocks: Iterable[np.ndarray], # (b,H,W,3) uint8 each, the draws of an embedding one after the other
-                per_embedding: int # draws of each embedding
-                ) -> int: # how many faces
+def write_faces(
+    folder: Path,  # where
+    blocks: Iterable[np.ndarray],  # (b,H,W,3) uint8 each, the draws of an embedding one after the other
+    per_embedding: int,  # draws of each embedding
+) -> int:  # how many faces
     "Write each face as `000000_0.png`, its embedding and its draw, and the first 64 as `sheet.png`."
     shown, number = [], 0
     for block in blocks:
-        shown += list(block[:64 - len(shown)])
+        shown += list(block[: 64 - len(shown)])
         for face in block:
-            Image.fromarray(face).save(folder/f'{number // per_embedding:06d}_{number % per_embedding}.png')
+            Image.fromarray(face).save(folder / f'{number // per_embedding:06d}_{number % per_embedding}.png')
             number += 1
-    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(folder/'sheet.png')
+    sheet(np.stack(shown), ncol=per_embedding if 1 < per_embedding <= 8 else 8).save(folder / 'sheet.png')
     return number
 
-FACE_FORMATS = Choice(('folder', 'webdataset', 'parquet', 'folders'))
-MANY_FILES = 10_000 # in a folder: slow to list, to copy and to delete
 
-def write_table(file: Path, # a CSV file
-                rows: Iterable[tuple[str, ...]] # the header first
-                ) -> None:
+FACE_FORMATS = Choice(('folder', 'webdataset', 'parquet', 'folders'))
+MANY_FILES = 10_000  # in a folder: slow to list, to copy and to delete
+
+
+def write_table(
+    file: Path,  # a CSV file
+    rows: Iterable[tuple[str, ...]],  # the header first
+) -> None:
     "Write a table."
     with open(file, 'w', encoding='utf-8', newline='') as f:
         csv.writer(f, lineterminator='\n').writerows(rows)
 
-def write_shards(g: 'models.FaceModel', # that draws
-                 source: 'Path | Embeddings', # a .npy file, or embeddings
-                 out: Path, # the folder; a second call continues
-                 crops: 'studio.Faces | None', # with --images: where the embeddings come from
-                 **how: Any # as `shards.generate_shards` takes it
-                 ) -> None:
+
+def write_shards(
+    g: 'models.FaceModel',  # that draws
+    source: 'Path | Embeddings',  # a .npy file, or embeddings
+    out: Path,  # the folder; a second call continues
+    crops: 'studio.Faces | None',  # with --images: where the embeddings come from
+    **how: Any,  # as `shards.generate_shards` takes it
+) -> None:
     "Draw faces into shards, and print what was written."
     if isinstance(source, Path):
         found = read_embeddings(source, mapped=True)
         known = require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{source}'")
-        if found.values.shape[1:] == (g.embed_dim,): say_origin(g, source, found, known)
+        if found.values.shape[1:] == (g.embed_dim,):
+            say_origin(g, source, found, known)
     done = shards.generate_shards(g, source, out, tell=print, **how)
-    if crops is not None: write_table(out/'pictures.csv', crops.table())
-    speed = f"; {done['faces_drawn']:,} drawn now, {done['faces_drawn'] / done['seconds']:.0f} a second" if done['faces_drawn'] else '; all of them were there already'
-    print(f"{out}: {done['faces']:,} faces of {done['embeddings']:,} embeddings in {_count(done['shards'], 'shard')}{speed}")
+    if crops is not None:
+        write_table(out / 'pictures.csv', crops.table())
+    speed = (
+        f"; {done['faces_drawn']:,} drawn now, {done['faces_drawn'] / done['seconds']:.0f} a second"
+        if done['faces_drawn']
+        else '; all of them were there already'
+    )
+    print(
+        f"{out}: {done['faces']:,} faces of {done['embeddings']:,} embeddings in"
+        f" {_count(done['shards'], 'shard')}{speed}"
+    )
+
 
 @command
-def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`, or for the shards.')],
-             run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')] = None,
-             checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub.')] = None,
-             embeddings: Annotated[Optional[Path], typer.Option(parser=FILE, help='A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a store.')] = None,
-             images: Annotated[Optional[Path], typer.Option(parser=ANY_PATH, help='Images of people: a file, a folder, an archive, or a pattern in quotes, such as "photos/*.jpg". Their faces are found and cropped as in training.')] = None,
-             faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
-             cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already, and are taken as they are (the largest centred square).')] = False,
-             frame: Annotated[Optional[str], typer.Option(parser=FRAME, help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
-             weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="With --images or --refine: the encoder's weight file.")] = None,
-             per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
-             format: Annotated[str, typer.Option(parser=FACE_FORMATS, help='`folder`: PNG files in one folder. For many faces, in shards that a second call continues after a stop: `webdataset`: tar archives; `parquet`: as on the hub; `folders`: subfolders of PNG files.')] = 'folder',
-             shard_faces: Annotated[Optional[int], typer.Option(min=1, help='Faces in a shard, rounded up to a multiple of the batch; default: 10,240.')] = None,
-             batch_size: Annotated[Optional[int], typer.Option(min=32, help='With shards: faces computed together, a multiple of 32; more are faster on a GPU. Default: 32.')] = None,
-             engine: Annotated[Optional[str], typer.Option(help='With shards: `local`, this process, or `ray` for a Ray cluster, a worker for each GPU or core.')] = None,
-             seed: Annotated[int, seed_option('Of the noise.')] = 0,
-             guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: 1 as trained, above 1 stresses the embedding.')] = None,
-             truncation: Annotated[Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')] = None,
-             refine: Annotated[int, refine_option()] = 0,
-             steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
-             sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
-             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def generate(
+    out: Annotated[
+        Path, typer.Option(parser=NEW_FOLDER, help='Folder for `000000_0.png` ... and `sheet.png`, or for the shards.')
+    ],
+    run: Annotated[
+        Optional[Path], typer.Option(parser=FOLDER, help='A run folder: its last checkpoint is used.')
+    ] = None,
+    checkpoint: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=MODEL,
+            help='A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub.',
+        ),
+    ] = None,
+    embeddings: Annotated[
+        Optional[Path],
+        typer.Option(
+            parser=FILE,
+            help=(
+                'A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a'
+                ' store.'
+            ),
+        ),
+    ] = None,
+    images: Annotated[
+        Optional[Path],
+        typer.Option(
+            parser=ANY_PATH,
+            help=(
+                'Images of people: a file, a folder, an archive, or a pattern in quotes, such as "photos/*.jpg". Their'
+                ' faces are found and cropped as in training.'
+            ),
+        ),
+    ] = None,
+    faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
+    cropped: Annotated[
+        bool,
+        typer.Option(
+            '--cropped',
+            help='With --images: they are face crops already, and are taken as they are (the largest centred square).',
+        ),
+    ] = False,
+    frame: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=FRAME,
+            help='With --images: where eyes, nose and mouth go, `face`, `arcface` or `ffhq`; default: as in training.',
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help="With --images or --refine: the encoder's weight file.")
+    ] = None,
+    per_embedding: Annotated[int, typer.Option(min=1, help='Faces for each embedding, with different noise.')] = 1,
+    format: Annotated[
+        str,
+        typer.Option(
+            parser=FACE_FORMATS,
+            help=(
+                '`folder`: PNG files in one folder. For many faces, in shards that a second call continues after a'
+                ' stop: `webdataset`: tar archives; `parquet`: as on the hub; `folders`: subfolders of PNG files.'
+            ),
+        ),
+    ] = 'folder',
+    shard_faces: Annotated[
+        Optional[int],
+        typer.Option(min=1, help='Faces in a shard, rounded up to a multiple of the batch; default: 10,240.'),
+    ] = None,
+    batch_size: Annotated[
+        Optional[int],
+        typer.Option(
+            min=32,
+            help='With shards: faces computed together, a multiple of 32; more are faster on a GPU. Default: 32.',
+        ),
+    ] = None,
+    engine: Annotated[
+        Optional[str],
+        typer.Option(
+            help='With shards: `local`, this process, or `ray` for a Ray cluster, a worker for each GPU or core.'
+        ),
+    ] = None,
+    seed: Annotated[int, seed_option('Of the noise.')] = 0,
+    guidance: Annotated[
+        Optional[float], typer.Option(help='Models of many steps: 1 as trained, above 1 stresses the embedding.')
+    ] = None,
+    truncation: Annotated[
+        Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')
+    ] = None,
+    refine: Annotated[int, refine_option()] = 0,
+    steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
+    sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """Draw faces for embeddings, or for the people on images.
 
     Example: `facegen generate --run runs/lfw --embeddings people.npy --per-embedding 4 --out faces`
@@ -545,19 +1198,33 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
     Example: `facegen generate --checkpoint lfw --images photos --per-embedding 4 --out faces`
 
     A million faces, in constant memory: `facegen generate --checkpoint lfw --embeddings people.npy --format webdataset --out faces`
-    """
-    if (embeddings is None) == (images is None): raise FacegenError('Name exactly one of --embeddings and --images.')
-    layout = {k: v for k, v in dict(shard_faces=shard_faces, batch_size=batch_size, engine=engine).items() if v is not None}
+    """  # noqa: E501
+    if (embeddings is None) == (images is None):
+        raise FacegenError('Name exactly one of --embeddings and --images.')
+    layout = {
+        k: v for k, v in dict(shard_faces=shard_faces, batch_size=batch_size, engine=engine).items() if v is not None
+    }
     if format == 'folder':
-        if layout: raise FacegenError(f"--{next(iter(layout)).replace('_', '-')} is for shards; give --format webdataset, parquet or folders with it, or leave it out.")
-        earlier_output(out, 'generate')             # a folder with other files is refused before any work
-    if embeddings is not None and (cropped or faces != 'largest' or frame): raise FacegenError('--cropped, --faces and --frame are for --images; with --embeddings, leave them out.')
+        if layout:
+            raise FacegenError(
+                f"--{next(iter(layout)).replace('_', '-')} is for shards; give --format webdataset, parquet or folders"
+                " with it, or leave it out."
+            )
+        earlier_output(out, 'generate')  # a folder with other files is refused before any work
+    if embeddings is not None and (cropped or faces != 'largest' or frame):
+        raise FacegenError('--cropped, --faces and --frame are for --images; with --embeddings, leave them out.')
     finite_option(guidance, '--guidance')
     finite_option(truncation, '--truncation')
     g = pick_generator(run, checkpoint, device)
-    options, crops = drawing_options(g, truncation=truncation, refine=refine or None, guidance=guidance, steps=steps, sampler=sampler), None
+    options, crops = (
+        drawing_options(
+            g, truncation=truncation, refine=refine or None, guidance=guidance, steps=steps, sampler=sampler
+        ),
+        None,
+    )
     encoder = studio.encoder_for(g, weights, device) if images is not None or refine else None
-    if refine: options['refine_encoder'] = refinement.refining_encoder(g, encoder)
+    if refine:
+        options['refine_encoder'] = refinement.refining_encoder(g, encoder)
     if images is not None:
         room = studio.Studio(g, encoder, frame=frame, tell=print)
         crops = crop_images(images, room, faces, cropped)
@@ -566,149 +1233,313 @@ def generate(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder f
         source = embeddings if crops is None else Embeddings(e, None, encoder.fingerprint)
         write_shards(g, source, out, crops, format=format, n=per_embedding, seed=seed, **layout, **options)
         return
-    if embeddings is not None: e = embeddings_for(g, embeddings)
+    if embeddings is not None:
+        e = embeddings_for(g, embeddings)
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
     if len(e) * per_embedding > MANY_FILES:
-        note(f'{len(e) * per_embedding:,} files in one folder are slow to list and to copy, and a stopped call begins again; --format webdataset, parquet or folders writes shards.')
+        note(
+            f'{len(e) * per_embedding:,} files in one folder are slow to list and to copy, and a stopped call begins'
+            ' again; --format webdataset, parquet or folders writes shards.'
+        )
     blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
     with output_folder(out, 'generate') as folder:
-        if crops is not None: write_table(folder/'pictures.csv', crops.table())
+        if crops is not None:
+            write_table(folder / 'pictures.csv', crops.table())
         number = write_faces(folder, progress(blocks, total=-(-len(e) * per_embedding // 32)), per_embedding)
     print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
 
 # %% ../nbs/10_cli.ipynb #100031
 @command
-def evaluate(run: Annotated[Path, typer.Option(parser=CHANGED_FOLDER, help='A run folder: its last checkpoint is judged; or a released model.')],
-             store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
-             judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
-             judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-             also_judge: Annotated[Optional[list[str]], typer.Option(parser=ENCODER, help='A further judge, best of another family, such as `dlib`; repeatable.')] = None,
-             split: Annotated[str, typer.Option(parser=HELD_OUT, help='Whose people: test, validation, heldout (both) or train.')] = 'test',
-             limit: Annotated[Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')] = None,
-             parts: Annotated[str, typer.Option(help='`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity, regression, factors, robustness, with commas.')] = 'all',
-             metrics: Annotated[Optional[str], typer.Option(help='Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The files hold all.')] = None,
-             guidance: Annotated[Optional[float], typer.Option(help='Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which `facegen generate` calls --truncation.')] = None,
-             refine: Annotated[int, refine_option()] = 0,
-             seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
-             beside: Annotated[Optional[list[Path]], typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.')] = None,
-             force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
-             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None,
-             as_json: Annotated[bool, JSON_OPTION] = False):
-    """Judge a run on people never trained on; print the table, write results.json and evaluation.html; goes on where it was stopped.
+def evaluate(
+    run: Annotated[
+        Path,
+        typer.Option(parser=CHANGED_FOLDER, help='A run folder: its last checkpoint is judged; or a released model.'),
+    ],
+    store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
+    judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
+    judge_weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')
+    ] = None,
+    also_judge: Annotated[
+        Optional[list[str]],
+        typer.Option(parser=ENCODER, help='A further judge, best of another family, such as `dlib`; repeatable.'),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(parser=HELD_OUT, help='Whose people: test, validation, heldout (both) or train.')
+    ] = 'test',
+    limit: Annotated[
+        Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')
+    ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(
+            help=(
+                '`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity,'
+                ' regression, factors, robustness, with commas.'
+            )
+        ),
+    ] = 'all',
+    metrics: Annotated[
+        Optional[str],
+        typer.Option(
+            help=(
+                'Which metrics to print: names, patterns such as `fd_*`, groups, or `all`; default: the short set. The'
+                ' files hold all.'
+            )
+        ),
+    ] = None,
+    guidance: Annotated[
+        Optional[float],
+        typer.Option(
+            help=(
+                'Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which'
+                ' `facegen generate` calls --truncation.'
+            )
+        ),
+    ] = None,
+    refine: Annotated[int, refine_option()] = 0,
+    seed: Annotated[int, seed_option('Of noise, pairs and bootstrap.')] = 0,
+    beside: Annotated[
+        Optional[list[Path]],
+        typer.Option(parser=CHANGED_FOLDER, help='Another run folder to judge and print beside this one; repeatable.'),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')
+    ] = False,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
+    """Judge a run on people never trained on; print the table, write results.json and evaluation.html; resumable.
 
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
     finite_option(guidance, '--guidance')
     asked = read_parts(parts)
-    if Path(judge).suffix.lower() not in encoders.WEIGHT_FILES:             # a file is named after its weights
+    if Path(judge).suffix.lower() not in encoders.WEIGHT_FILES:  # a file is named after its weights
         check_metrics(metrics, evaluation.metric_names(judge, asked, also_judge or ()))
     s, j, results = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
     also = [encoders.load_encoder(name, None, device) for name in also_judge or ()]
     check_metrics(metrics, evaluation.metric_names(j.name, asked, [e.name for e in also]))
     runs = [run, *(beside or [])]
-    for r in runs: evaluation.check_run(r, s, j, split, force, also)              # all of them, before the first is measured
     for r in runs:
-        result = evaluation.judge_run(r, s, j, split, seed, device, sheet_path=r/'sheet.png', limit=limit, parts=asked, guidance=guidance, refine=refine, force=force, also=also, folder=r/'evaluation')
-        save_result(result, r/'results.json')
+        evaluation.check_run(r, s, j, split, force, also)  # all of them, before the first is measured
+    for r in runs:
+        result = evaluation.judge_run(
+            r,
+            s,
+            j,
+            split,
+            seed,
+            device,
+            sheet_path=r / 'sheet.png',
+            limit=limit,
+            parts=asked,
+            guidance=guidance,
+            refine=refine,
+            force=force,
+            also=also,
+            folder=r / 'evaluation',
+        )
+        save_result(result, r / 'results.json')
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result
-        with optional(f"The page '{r/'evaluation.html'}'"): evaluation_page(r, name, result)
+        with optional(f"The page '{r / 'evaluation.html'}'"):
+            evaluation_page(r, name, result)
     try:
         print_table(results, metrics)
-        if (text := judge_text(results)): print(f'\n{text}')
-    finally: print(f"written: {', '.join(str(f) for r in runs for f in (r/'results.json', r/'evaluation.html') if f.is_file())}")
+        if text := judge_text(results):
+            print(f'\n{text}')
+    finally:
+        print(
+            "written:"
+            f" {', '.join(str(f) for r in runs for f in (r / 'results.json', r / 'evaluation.html') if f.is_file())}"
+        )
     return results
 
 # %% ../nbs/10_cli.ipynb #100032
-def factor_picture(run: Path, # a run folder: `factors.png` is written there
-                   result: dict[str, Any] # its evaluation
-                   ) -> list[tuple[str, Path]]: # caption and file, where factors were measured
+def factor_picture(
+    run: Path,  # a run folder: `factors.png` is written there
+    result: dict[str, Any],  # its evaluation
+) -> list[tuple[str, Path]]:  # caption and file, where factors were measured
     "The figure of what came through of rendered people."
     if result['metrics'].get('factors_mean', {}).get('value') is None:
-        (run/'factors.png').unlink(missing_ok=True)         # of an earlier evaluation
+        (run / 'factors.png').unlink(missing_ok=True)  # of an earlier evaluation
         return []
-    fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"); fig.savefig(run/'factors.png', bbox_inches='tight')
-    return [('Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the floor of other people to the ceiling of real pictures.', run/'factors.png')]
+    fig = factors.factor_figure(result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people")
+    fig.savefig(run / 'factors.png', bbox_inches='tight')
+    return [
+        (
+            (
+                'Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the'
+                ' floor of other people to the ceiling of real pictures.'
+            ),
+            run / 'factors.png',
+        )
+    ]
 
-def evaluation_page(run: Path, # a run folder: `evaluation.html` is written there
-                    name: str, # of the run
-                    result: dict[str, Any] # its evaluation
-                    ) -> None:
+
+def evaluation_page(
+    run: Path,  # a run folder: `evaluation.html` is written there
+    name: str,  # of the run
+    result: dict[str, Any],  # its evaluation
+) -> None:
     "The page of an evaluation: a sheet of faces, factors, the table."
-    figures = [('Generated faces of evaluated people.', run/'sheet.png')] if (run/'sheet.png').is_file() else []
-    with optional('The figure of factors'): figures += factor_picture(run, result)
-    html_report(run/'evaluation.html', f'{name}: the protocol', {name: result}, figures)
+    figures = [('Generated faces of evaluated people.', run / 'sheet.png')] if (run / 'sheet.png').is_file() else []
+    with optional('The figure of factors'):
+        figures += factor_picture(run, result)
+    html_report(run / 'evaluation.html', f'{name}: the protocol', {name: result}, figures)
 
 # %% ../nbs/10_cli.ipynb #100034
 @command(name='progress')
-def show_progress(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')],
-                  store: Annotated[Path, typer.Option(parser=FOLDER, help='The store it was trained on.')],
-                  judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
-                  judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-                  split: Annotated[str, typer.Option(parser=HELD_OUT, help='Whose people: validation, test, heldout (both) or train.')] = 'validation',
-                  faces: Annotated[int, typer.Option(min=2, help='Faces that are measured after each epoch.')] = 256,
-                  people: Annotated[int, typer.Option(min=1, help='People on the sheet.')] = 8,
-                  out: Annotated[Optional[Path], typer.Option(parser=NEW_FOLDER, help='Folder to write; default: RUN/progress.')] = None,
-                  seed: Annotated[int, seed_option('Of the noise and of the choice of faces.')] = 0,
-                  force: Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')] = False,
-                  device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
-    """What a run drew after epoch 1, 2, 5, 10, ...: sheet.png, film.gif (film.mp4 with ffmpeg), its pictures in epochs, progress.json, figure.png, page.html.
+def show_progress(
+    run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')],
+    store: Annotated[Path, typer.Option(parser=FOLDER, help='The store it was trained on.')],
+    judge: Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')],
+    judge_weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')
+    ] = None,
+    split: Annotated[
+        str, typer.Option(parser=HELD_OUT, help='Whose people: validation, test, heldout (both) or train.')
+    ] = 'validation',
+    faces: Annotated[int, typer.Option(min=2, help='Faces that are measured after each epoch.')] = 256,
+    people: Annotated[int, typer.Option(min=1, help='People on the sheet.')] = 8,
+    out: Annotated[
+        Optional[Path], typer.Option(parser=NEW_FOLDER, help='Folder to write; default: RUN/progress.')
+    ] = None,
+    seed: Annotated[int, seed_option('Of the noise and of the choice of faces.')] = 0,
+    force: Annotated[
+        bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')
+    ] = False,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
+    """What a run drew after epoch 1, 2, 5, 10, ...
+
+    Writes sheet.png, film.gif (film.mp4 with ffmpeg), its images in epochs, progress.json, figure.png and page.html.
 
     Example: `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run/'progress'
+    s, j, out = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), out or run / 'progress'
     evaluation.about_run(run, s)
-    def said(text: str) -> None: print(text.replace(str(folder), str(out)))
+
+    def said(text: str) -> None:
+        print(text.replace(str(folder), str(out)))
+
     with output_folder(out, 'progress', resumed='progress.json') as folder:
-        made = story.progress_report(run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force,
-                                     device=device, tell=said)
-        pictures = [('The same people and the same noise after each kept epoch.', made['small']),
-                    ('Losses, and what an independent judge says of held-out people.', made['figure'])]
+        made = story.progress_report(
+            run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force, device=device, tell=said
+        )
+        pictures = [
+            ('The same people and the same noise after each kept epoch.', made['small']),
+            ('Losses, and what an independent judge says of held-out people.', made['figure']),
+        ]
         with optional('The page'):
-            html_report(folder/'page.html', f'{run.name}: from epoch to epoch', {}, [p for p in pictures if p[1]],
-                        prose='Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
-                              'else would get. The film is film.gif, beside this page.')
+            html_report(
+                folder / 'page.html',
+                f'{run.name}: from epoch to epoch',
+                {},
+                [p for p in pictures if p[1]],
+                prose=(
+                    'Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
+                    'else would get. The film is film.gif, beside this page.'
+                ),
+            )
     names = [Path(made[k]).name for k in ('sheet', 'film', 'video', 'figure') if made[k]]
     print(f"{out}: {', '.join(names)}, progress.json, page.html")
 
 # %% ../nbs/10_cli.ipynb #100036
 FORMS = {'.md': 'markdown', '.tex': 'latex', '.html': 'html', '.csv': 'csv'}
 
+
 @command
-def compare(runs: Annotated[list[Path], typer.Argument(metavar='RUN...', parser=ANY_PATH, help='Folders of runs that were evaluated, or their results.json.')],
-            metrics: Annotated[Optional[str], typer.Option(help='Names, patterns such as `fd_*`, groups, or `all`; default: the short set.')] = None,
-            format: Annotated[Optional[str], typer.Option(help='terminal, markdown, latex, html or csv; default: by the ending of --out, else terminal.')] = None,
-            out: Annotated[Optional[Path], typer.Option(parser=NEW_TABLE, help='Write the table to this file instead.')] = None,
-            wandb: Annotated[Optional[str], typer.Option(metavar='[ENTITY/]PROJECT', help='Also make a W&B report: sent with a key, else written beside the runs.')] = None,
-            as_json: Annotated[bool, JSON_OPTION] = False):
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar='RUN...', parser=ANY_PATH, help='Folders of runs that were evaluated, or their results.json.'
+        ),
+    ],
+    metrics: Annotated[
+        Optional[str], typer.Option(help='Names, patterns such as `fd_*`, groups, or `all`; default: the short set.')
+    ] = None,
+    format: Annotated[
+        Optional[str],
+        typer.Option(help='terminal, markdown, latex, html or csv; default: by the ending of --out, else terminal.'),
+    ] = None,
+    out: Annotated[Optional[Path], typer.Option(parser=NEW_TABLE, help='Write the table to this file instead.')] = None,
+    wandb: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar='[ENTITY/]PROJECT', help='Also make a W&B report: sent with a key, else written beside the runs.'
+        ),
+    ] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
     """Runs side by side, from their result files; the best is marked, and what cannot be told apart from it.
 
     Example: `facegen compare runs/generator runs/decoder --out table.md`
     """
-    results = gather_seeds(load_runs(runs)); text = compare_text(results, format or (FORMS.get(out.suffix, 'terminal') if out else 'terminal'), metrics)
-    if out is None: print(text.rstrip())
+    results = gather_seeds(load_runs(runs))
+    text = compare_text(results, format or (FORMS.get(out.suffix, 'terminal') if out else 'terminal'), metrics)
+    if out is None:
+        print(text.rstrip())
     else:
-        with atomic(out) as t: t.write_text(text, encoding='utf-8')
+        with atomic(out) as t:
+            t.write_text(text, encoding='utf-8')
         print(f'{out}: {len(results)} runs')
     if wandb is not None:
         entity, _, project = wandb.rpartition('/')
-        print(cards.send_report(cards.wandb_report(results, [r for r in runs if r.is_dir()], project, entity), (out.parent if out else Path())/'wandb-report.json'))
+        print(
+            cards.send_report(
+                cards.wandb_report(results, [r for r in runs if r.is_dir()], project, entity),
+                (out.parent if out else Path()) / 'wandb-report.json',
+            )
+        )
     return results
 
+
 @command
-def release(run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')],
-            out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder to make.')],
-            store: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.')] = None,
-            license: Annotated[str, typer.Option(help='Of the weights, as the hub spells it; what the encoder and the pictures allow goes before it.')] = 'apache-2.0'):
-    """Make a run's last checkpoint a folder of its own, in half precision, with a card; evaluate it, then write the card again.
+def release(
+    run: Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')],
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder to make.')],
+    store: Annotated[
+        Optional[Path],
+        typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.'),
+    ] = None,
+    license: Annotated[
+        str,
+        typer.Option(
+            help='Of the weights, as the hub spells it; what the encoder and the pictures allow goes before it.'
+        ),
+    ] = 'apache-2.0',
+):
+    """Make a run's last checkpoint a folder of its own, in half precision, with a card.
+
+    Evaluate it, then write the card again with `facegen card`.
 
     Example: `facegen release runs/lfw --store lfw --out checkpoints/lfw`
     """
-    made = cards.release(run, out, FaceStore(store) if store else None, license); print(f"{made}: {sum(f.stat().st_size for f in made.iterdir())/1e6:.1f} MB")
+    made = cards.release(run, out, FaceStore(store) if store else None, license)
+    print(f"{made}: {sum(f.stat().st_size for f in made.iterdir()) / 1e6:.1f} MB")
+
 
 @command
-def card(run: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A run folder or a released model; evaluate it first, so that the card has numbers.')],
-         store: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.')] = None):
+def card(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            parser=CHANGED_FOLDER,
+            help='A run folder or a released model; evaluate it first, so that the card has numbers.',
+        ),
+    ],
+    store: Annotated[
+        Optional[Path],
+        typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.'),
+    ] = None,
+):
     """Write the model card of a run, README.md, as the Hugging Face hub wants it.
 
     Example: `facegen card runs/lfw --store lfw`
@@ -717,66 +1548,149 @@ def card(run: Annotated[Path, typer.Argument(parser=CHANGED_FOLDER, help='A run 
 
 # %% ../nbs/10_cli.ipynb #100150
 @command(name='app')
-def show_app(checkpoint: Annotated[Optional[str], typer.Option(parser=MODEL, help='A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub; default: `rendered`.')] = None,
-             weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")] = None,
-             judge: Annotated[Optional[str], typer.Option(parser=ENCODER, help='A recogniser whose cosine stands under each face; default: the one for rendered faces, else none.')] = None,
-             judge_weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')] = None,
-             frame: Annotated[Optional[str], typer.Option(help='Where eyes, nose and mouth of uploaded faces go, `face`, `arcface` or `ffhq`; default: as in training.')] = None,
-             host: Annotated[str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')] = '127.0.0.1',
-             port: Annotated[int, typer.Option(min=1, max=65535, help='Where.')] = 7860,
-             device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def show_app(
+    checkpoint: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=MODEL,
+            help=(
+                'A checkpoint folder, `rendered` or `lfw` (released models), or the name of a model on the hub;'
+                ' default: `rendered`.'
+            ),
+        ),
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help="The encoder's weight file, where it is not in FACEGEN_WEIGHTS.")
+    ] = None,
+    judge: Annotated[
+        Optional[str],
+        typer.Option(
+            parser=ENCODER,
+            help='A recogniser whose cosine stands under each face; default: the one for rendered faces, else none.',
+        ),
+    ] = None,
+    judge_weights: Annotated[
+        Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')
+    ] = None,
+    frame: Annotated[
+        Optional[str],
+        typer.Option(
+            help=(
+                'Where eyes, nose and mouth of uploaded faces go, `face`, `arcface` or `ffhq`; default: as in training.'
+            )
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')
+    ] = '127.0.0.1',
+    port: Annotated[int, typer.Option(min=1, max=65535, help='Where.')] = 7860,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """A page in the browser: drop in a picture or take a rendered person, and see what the embedding gives away.
 
     Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
-    """
+    """  # noqa: E501
     demo_app.start_app(demo_app.open_studio(checkpoint, weights, judge, judge_weights, device, frame), host, port)
 
 # %% ../nbs/10_cli.ipynb #100038
 # a plain decoder: in four minutes an adversary adds colour fringes, not faces
-DEMO = dict(name='demo', lpips=0., l1=1., features=.5, identity=.2, adversarial=0., lr_g=1.5e-3, coarse=.6, cool_down=.3, batch_size=16, generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256))
+DEMO = dict(
+    name='demo',
+    lpips=0.0,
+    l1=1.0,
+    features=0.5,
+    identity=0.2,
+    adversarial=0.0,
+    lr_g=1.5e-3,
+    coarse=0.6,
+    cool_down=0.3,
+    batch_size=16,
+    generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256),
+)
+
 
 @command
-def demo(out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for the store, the run, the pictures and report.html.')] = Path('facegen-demo'),
-         minutes: Annotated[float, typer.Option(help='Time for everything, encoders and evaluation included.')] = 9.,
-         seed: Annotated[int, seed_option('Of people, weights and noise.')] = 0,
-         device: Annotated[Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')] = None):
+def demo(
+    out: Annotated[
+        Path, typer.Option(parser=NEW_FOLDER, help='Folder for the store, the run, the pictures and report.html.')
+    ] = Path('facegen-demo'),
+    minutes: Annotated[float, typer.Option(help='Time for everything, encoders and evaluation included.')] = 9.0,
+    seed: Annotated[int, seed_option('Of people, weights and noise.')] = 0,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+):
     """Rendered people to generated faces of unseen people, with a report; offline, in under ten minutes.
 
     Example: `facegen demo --out demo --minutes 5`
     """
     finite_option(minutes, '--minutes', positive=True)
-    start = time.monotonic(); pick_device(device)            # an unknown device is refused before any work
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]): raise FacegenError(f"'{out}' exists already and is not an empty folder; choose another --out.")
-    print('1/5  rendered people'); store = make_store(['rendered:3200'], out/'store', split=(.85, .05, .1), seed=seed); describe_store(store)
-    print('2/5  two encoders: one conditions, the other judges'); encoder, judge = (encoders.load_encoder(n, device=device) for n in ('rendered', 'rendered_judge'))
-    print('3/5  embeddings'); encoders.embed_store(store, encoder)
-    left = max(minutes / 10, minutes - (time.monotonic() - start) / 60 - min(1.2, .15 * minutes))
+    start = time.monotonic()
+    pick_device(device)  # an unknown device is refused before any work
+    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+        raise FacegenError(f"'{out}' exists already and is not an empty folder; choose another --out.")
+    print('1/5  rendered people')
+    store = make_store(['rendered:3200'], out / 'store', split=(0.85, 0.05, 0.1), seed=seed)
+    describe_store(store)
+    print('2/5  two encoders: one conditions, the other judges')
+    encoder, judge = (encoders.load_encoder(n, device=device) for n in ('rendered', 'rendered_judge'))
+    print('3/5  embeddings')
+    encoders.embed_store(store, encoder)
+    left = max(minutes / 10, minutes - (time.monotonic() - start) / 60 - min(1.2, 0.15 * minutes))
     print(f'4/5  training for {left:.1f} minutes')
     recipe = methods.AdversarialRecipe().replace(dict(DEMO, seed=seed, max_minutes=left))
-    training.Run(recipe, store, encoder, out/'run', device=device).train()
-    print('5/5  judging on people never trained on'); result = evaluation.judge_run(out/'run', store, judge, device=device, sheet_path=out/'sheet.png', parts=('pictures', 'crowds', 'memorisation', 'seen', 'diversity'))
-    save_result(result, out/'run'/'results.json'); print_table({'demo': result})
+    training.Run(recipe, store, encoder, out / 'run', device=device).train()
+    print('5/5  judging on people never trained on')
+    result = evaluation.judge_run(
+        out / 'run',
+        store,
+        judge,
+        device=device,
+        sheet_path=out / 'sheet.png',
+        parts=('pictures', 'crowds', 'memorisation', 'seen', 'diversity'),
+    )
+    save_result(result, out / 'run' / 'results.json')
+    print_table({'demo': result})
     demo_page(out, store, result, (time.monotonic() - start) / 60, device)
-    print(f"{out/'report.html'}: pictures and the table; {(time.monotonic() - start)/60:.1f} minutes in all")
+    print(f"{out / 'report.html'}: pictures and the table; {(time.monotonic() - start) / 60:.1f} minutes in all")
 
 # %% ../nbs/10_cli.ipynb #100040
-def demo_page(out: Path, # the demo's folder
-              store: FaceStore, # its people
-              result: dict[str, Any], # its evaluation
-              minutes: float, # how long all of it took
-              device: str | None = None # where to draw
-              ) -> None:
+def demo_page(
+    out: Path,  # the demo's folder
+    store: FaceStore,  # its people
+    result: dict[str, Any],  # its evaluation
+    minutes: float,  # how long all of it took
+    device: str | None = None,  # where to draw
+) -> None:
     "Write report.html: unseen people beside what was generated from their embeddings, progress, table."
-    g, e = pick_generator(out/'run', None, device), encoders.load_embeddings(store, 'rendered').values
-    rows = store.indices('test')[::4][:8]                                    # one picture of each of eight people
+    g, e = pick_generator(out / 'run', None, device), encoders.load_embeddings(store, 'rendered').values
+    rows = store.indices('test')[::4][:8]  # one picture of each of eight people
     faces = to_uint8(g.generate(torch.from_numpy(np.array(e[rows])), seed=0)).permute(0, 2, 3, 1).cpu().numpy()
-    epochs = sorted((out/'run'/'samples').glob('epoch-*.png')); pick = sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1})
-    html_report(out/'report.html', 'Faces from embeddings: a demonstration', {'demo': result},
-        [('People that the model never saw (above), and what it drew from nothing but their embeddings (below).', sheet(np.concatenate([store.images[rows], faces]), ncol=8)),
-         *((f'People of the validation part, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i]) for i in pick)],
-        prose=f'A generator was trained on {len(store.indices("train")):,} rendered faces, conditioned on the embeddings of a small recogniser, '
-              f'and judged by another recogniser that took no part, on {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training. '
-              f'Everything, both recognisers included, took {minutes:.1f} minutes on this machine.')
+    epochs = sorted((out / 'run' / 'samples').glob('epoch-*.png'))
+    pick = sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1})
+    html_report(
+        out / 'report.html',
+        'Faces from embeddings: a demonstration',
+        {'demo': result},
+        [
+            (
+                'People that the model never saw (above), and what it drew from nothing but their embeddings (below).',
+                sheet(np.concatenate([store.images[rows], faces]), ncol=8),
+            ),
+            *(
+                (f'People of the validation part, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i])
+                for i in pick
+            ),
+        ],
+        prose=(
+            f'A generator was trained on {len(store.indices("train")):,} rendered faces, conditioned on the embeddings'
+            ' of a small recogniser, and judged by another recogniser that took no part, on'
+            f' {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training.'
+            f' Everything, both recognisers included, took {minutes:.1f} minutes on this machine.'
+        ),
+    )
 
 # %% ../nbs/10_cli.ipynb #100042
 EXAMPLES = """Each step with an example:
@@ -796,30 +1710,43 @@ EXAMPLES = """Each step with an example:
 
 `FACEGEN_WEIGHTS` and `FACEGEN_DATA` name folders of weights and of picture sources."""
 
+
 def _print_version(asked: bool) -> None:
     "What `--version` does."
-    if not asked: return
+    if not asked:
+        return
     print(f'facegen_nb {__version__}')
     raise typer.Exit()
 
+
 @app.callback(epilog=EXAMPLES)
-def _main(version: Annotated[bool, typer.Option('--version', callback=_print_version, is_eager=True,
-                                                help='Print the version and exit.')] = False) -> None:
+def _main(
+    version: Annotated[
+        bool, typer.Option('--version', callback=_print_version, is_eager=True, help='Print the version and exit.')
+    ] = False,
+) -> None:
     """Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate."""
+
 
 _started: list[float] = []
 
+
 def minutes_so_far() -> float:
     "Minutes since the command began; 0 where it was not begun from a shell."
-    return (time.monotonic() - _started[0]) / 60 if _started else 0.
+    return (time.monotonic() - _started[0]) / 60 if _started else 0.0
+
 
 def main() -> None:
     "Entry point of the command `facegen`."
     _started[:] = [time.monotonic()]
     prepare_process()
     with errors_as_sentences():
-        try: app(prog_name='facegen')             # also for `python -m facegen_nb`
-        finally: flush_output()
+        try:
+            app(prog_name='facegen')  # also for `python -m facegen_nb`
+        finally:
+            flush_output()
+
 
 # `python -m facegen_nb.cli`, which `accelerate launch -m` needs
-if __name__ == '__main__' and as_program('facegen_nb.cli'): main()
+if __name__ == '__main__' and as_program('facegen_nb.cli'):
+    main()

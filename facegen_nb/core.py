@@ -4,10 +4,30 @@
 
 # %% ../nbs/00_core.ipynb #000004
 from __future__ import annotations
-import contextlib, ctypes, errno, fnmatch, glob, hashlib, importlib.util, json, multiprocessing, os, platform, random, re, shutil, subprocess, sys, tempfile, threading, time
+
+import contextlib
+import ctypes
+import errno
+import fnmatch
+import glob
+import hashlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import platform
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
+
 import numpy as np
 from PIL import Image
 
@@ -23,21 +43,36 @@ __all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'use
 # %% ../nbs/00_core.ipynb #000007
 class Later:
     "A module that is imported when something in it is used for the first time."
-    def __init__(self, name: str # of the module
-                 ): self._name = name
+
+    def __init__(
+        self,
+        name: str,  # of the module
+    ):
+        self._name = name
+
     def __getattr__(self, attribute: str) -> Any:
-        if attribute == '__wrapped__': raise AttributeError(attribute)   # what `inspect` asks everything it meets
+        if attribute == '__wrapped__':
+            raise AttributeError(attribute)  # what `inspect` asks everything it meets
         return getattr(importlib.import_module(self._name), attribute)
 
-if TYPE_CHECKING: import torch
-else: torch = Later('torch')
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = Later('torch')
 
 # %% ../nbs/00_core.ipynb #000008b
 def share_cores() -> None:
-    "In a worker of a process pool: one thread for torch, unless OMP_NUM_THREADS says otherwise. Called when this module is imported."
-    if multiprocessing.parent_process() is None or 'OMP_NUM_THREADS' in os.environ: return
-    os.environ['OMP_NUM_THREADS'] = '1'                                  # torch, once it is imported, and the programs that this worker starts
-    if 'torch' in sys.modules: sys.modules['torch'].set_num_threads(1)
+    """In a worker of a process pool: one thread for torch, unless OMP_NUM_THREADS says otherwise.
+
+    Called when this module is imported.
+    """
+    if multiprocessing.parent_process() is None or 'OMP_NUM_THREADS' in os.environ:
+        return
+    os.environ['OMP_NUM_THREADS'] = '1'  # torch, once it is imported, and the programs that this worker starts
+    if 'torch' in sys.modules:
+        sys.modules['torch'].set_num_threads(1)
+
 
 share_cores()
 
@@ -46,124 +81,177 @@ class FacegenError(Exception):
     "An error that the user can mend: one sentence with what was found, what was expected and what to do."
 
 # %% ../nbs/00_core.ipynb #000150
-def user_path(path: str | Path # as a user gave it; `~` and `~name` at its beginning stand for a home folder
-              ) -> Path: # a relative path stays relative
-    "A path with its home folder filled in; raises `FacegenError` for what is no path, and where there is no such home folder."
+def user_path(
+    path: str | Path,  # as a user gave it; `~` and `~name` at its beginning stand for a home folder
+) -> Path:  # a relative path stays relative
+    """A path with its home folder filled in.
+
+    Raises `FacegenError` for what is no path, and where there is no such home folder.
+    """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str) or not text:
         plain = path is None or isinstance(path, (str, bool, int, float))
         found = repr(path) if plain else f'a value of the type {type(path).__name__}'
-        raise FacegenError(f'Found {found} where the path of a file or folder was expected; '
-                           'give it as text or as pathlib.Path.')
+        raise FacegenError(
+            f'Found {found} where the path of a file or folder was expected; give it as text or as pathlib.Path.'
+        )
     full = os.path.expanduser(text)
     if text.startswith('~') and full.startswith('~'):
         user = Path(text).parts[0]
-        missing = f"there is no user '{user[1:]}' here" if len(user) > 1 else 'this user has no home folder (HOME is not set)'
-        raise FacegenError(f"The path '{text}' begins with '{user}', but {missing}; "
-                           f"give the whole path, or './{text}' for what is called so.")
+        missing = (
+            f"there is no user '{user[1:]}' here" if len(user) > 1 else 'this user has no home folder (HOME is not set)'
+        )
+        raise FacegenError(
+            f"The path '{text}' begins with '{user}', but {missing}; "
+            f"give the whole path, or './{text}' for what is called so."
+        )
     return Path(full)
-def home_dir() -> Path | None: # None in a container whose user has none
+
+
+def home_dir() -> Path | None:  # None in a container whose user has none
     "The home folder of the user."
     home = os.path.expanduser('~')
     return None if home.startswith('~') else Path(home)
 
 # %% ../nbs/00_core.ipynb #000012
 def _named_folder(variable: str) -> Path | None:
-    "The folder that an environment variable names; None where it is not set. A mistyped one is an error, not an empty folder."
+    """The folder that an environment variable names; None where it is not set.
+
+    A mistyped one is an error, not an empty folder.
+    """
     named = os.environ.get(variable)
-    if not named: return None
+    if not named:
+        return None
     folder = user_path(named).resolve()
     if not folder.is_dir():
         what = 'a file' if folder.exists() else 'no folder'
-        raise FacegenError(f"{variable} is set to '{named}', which is {what}; set it to the folder that is meant, or unset it.")
+        raise FacegenError(
+            f"{variable} is set to '{named}', which is {what}; set it to the folder that is meant, or unset it."
+        )
     return folder
+
 
 def data_dir() -> Path | None:
     "The folder of picture sources that `FACEGEN_DATA` names, or None; raises `FacegenError` where that is no folder."
     return _named_folder('FACEGEN_DATA')
 
+
 def weights_dir() -> Path | None:
-    "The folder of pre-trained weights that `FACEGEN_WEIGHTS` names, or None; raises `FacegenError` where that is no folder."
+    """The folder of pre-trained weights that `FACEGEN_WEIGHTS` names, or None.
+
+    Raises `FacegenError` where that is no folder.
+    """
     return _named_folder('FACEGEN_WEIGHTS')
 
 # %% ../nbs/00_core.ipynb #000153
 def _usual_cache() -> Path | None:
     "The user's cache folder; None where there is none and none can be made."
     try:
-        folder = user_path(os.environ.get('XDG_CACHE_HOME') or '~/.cache')/'facegen_nb'
+        folder = user_path(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'facegen_nb'
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, FacegenError): return None
+    except (OSError, FacegenError):
+        return None
     return folder if os.access(folder, os.W_OK) else None
+
 
 @lru_cache
 def _temporary_cache() -> Path:
     "A cache in the folder for temporary files, of this user alone."
-    folder = Path(tempfile.gettempdir())/f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    folder = Path(tempfile.gettempdir()) / f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if hasattr(os, 'getuid') and folder.stat().st_uid != os.getuid():
-        raise FacegenError(f"No cache folder can be written, and '{folder}' belongs to another user; "
-                           "set FACEGEN_CACHE to a folder that can be written.")
-    print(f"The user's cache folder cannot be written, so '{folder}' is used; set FACEGEN_CACHE to choose another.",
-          file=sys.stderr)
+        raise FacegenError(
+            f"No cache folder can be written, and '{folder}' belongs to another user; "
+            "set FACEGEN_CACHE to a folder that can be written."
+        )
+    print(
+        f"The user's cache folder cannot be written, so '{folder}' is used; set FACEGEN_CACHE to choose another.",
+        file=sys.stderr,
+    )
     return folder
+
 
 def cache_dir() -> Path:
     "The folder for what the project made and can make again: `FACEGEN_CACHE`, else the user's cache folder."
     named = os.environ.get('FACEGEN_CACHE')
-    if not named: return _usual_cache() or _temporary_cache()
+    if not named:
+        return _usual_cache() or _temporary_cache()
     folder = user_path(named)
-    try: folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as ex:
-        raise FacegenError(f"FACEGEN_CACHE names '{named}', which is no folder and cannot be made ({ex.strerror}); "
-                           "set it to a folder that can be written, or unset it.") from None
+        raise FacegenError(
+            f"FACEGEN_CACHE names '{named}', which is no folder and cannot be made ({ex.strerror}); "
+            "set it to a folder that can be written, or unset it."
+        ) from None
     return folder
 
 # %% ../nbs/00_core.ipynb #000014
-def weight_file(name: str, # file name, such as `edgeface_xs.safetensors`
-                given: str | Path | None = None, # a path the user gave: it goes before `FACEGEN_WEIGHTS`
-                hint: str = '' # where such a file can be had
-                ) -> Path: # an existing file
+def weight_file(
+    name: str,  # file name, such as `edgeface_xs.safetensors`
+    given: str | Path | None = None,  # a path the user gave: it goes before `FACEGEN_WEIGHTS`
+    hint: str = '',  # where such a file can be had
+) -> Path:  # an existing file
     "Find a weight file; raises `FacegenError` when it is nowhere."
-    if given is not None and user_path(given).is_file(): return user_path(given)
+    if given is not None and user_path(given).is_file():
+        return user_path(given)
     w = weights_dir()
-    found = w/(given or name) if w else None # a bare file name given by the user is looked up in the folder too
-    if found is not None and found.is_file(): return found
+    found = w / (given or name) if w else None  # a bare file name given by the user is looked up in the folder too
+    if found is not None and found.is_file():
+        return found
     where = f"at '{given}' nor in" if given is not None else 'in'
     folder = f"the folder '{w}' that FACEGEN_WEIGHTS names" if w else 'FACEGEN_WEIGHTS, which is not set'
     neither = 'was found neither' if given is not None else 'was not found'
-    raise FacegenError(f"The weight file '{Path(given or name).name}' {neither} {where} {folder}; "
-                       f"set FACEGEN_WEIGHTS to the folder that holds it or give its path{'; ' + hint if hint else ''}.")
+    raise FacegenError(
+        f"The weight file '{Path(given or name).name}' {neither} {where} {folder}; "
+        f"set FACEGEN_WEIGHTS to the folder that holds it or give its path{'; ' + hint if hint else ''}."
+    )
 
-def misfit(found: dict[str, tuple[int, ...]], # names and shapes of the tensors in a file
-           expected: dict[str, tuple[int, ...]] # those of the network
-           ) -> str: # empty where they are the same
-    "How the tensors of a file differ from those of a network: what is missing, what is too much, what has another shape."
-    def some(names: list[str]) -> str: return f"'{names[0]}'" + (f' and {len(names) - 1} more' if len(names) > 1 else '')
+
+def misfit(
+    found: dict[str, tuple[int, ...]],  # names and shapes of the tensors in a file
+    expected: dict[str, tuple[int, ...]],  # those of the network
+) -> str:  # empty where they are the same
+    """How the tensors of a file differ from those of a network: what is missing, what is too much, what has another
+    shape.
+    """
+
+    def some(names: list[str]) -> str:
+        return f"'{names[0]}'" + (f' and {len(names) - 1} more' if len(names) > 1 else '')
+
     missing, extra = [k for k in expected if k not in found], [k for k in found if k not in expected]
     other = next((k for k in expected if k in found and tuple(found[k]) != tuple(expected[k])), None)
     told = [f'lacks {some(missing)}'] if missing else []
     told += [f'holds {some(extra)}, which the network does not have'] if extra else []
-    told += [f"holds '{other}' of shape {tuple(found[other])}, where {tuple(expected[other])} was expected"] if other else []
+    told += (
+        [f"holds '{other}' of shape {tuple(found[other])}, where {tuple(expected[other])} was expected"]
+        if other
+        else []
+    )
     return '; '.join(told)
 
 # %% ../nbs/00_core.ipynb #000101
-def own_file(name: str # file name, with the hash of the settings in it
-             ) -> Path: # in the package where it comes along, else in the cache, where it may not exist yet
+def own_file(
+    name: str,  # file name, with the hash of the settings in it
+) -> Path:  # in the package where it comes along, else in the cache, where it may not exist yet
     "Where a small network of the project's own lies, or shall lie."
-    spec = importlib.util.find_spec('facegen_nb'); inside = Path(spec.origin).parent/'own'/name if spec and spec.origin else None
-    return inside if inside and inside.is_file() else cache_dir()/name
+    spec = importlib.util.find_spec('facegen_nb')
+    inside = Path(spec.origin).parent / 'own' / name if spec and spec.origin else None
+    return inside if inside and inside.is_file() else cache_dir() / name
 
 # %% ../nbs/00_core.ipynb #000017
 def use_torch_home() -> Path | None:
     "Point torch's hub at `FACEGEN_WEIGHTS/torch-home` unless `TORCH_HOME` is set; returns the folder in use."
     w = weights_dir()
-    if 'TORCH_HOME' not in os.environ and w and (w/'torch-home').is_dir(): os.environ['TORCH_HOME'] = str(w/'torch-home')
+    if 'TORCH_HOME' not in os.environ and w and (w / 'torch-home').is_dir():
+        os.environ['TORCH_HOME'] = str(w / 'torch-home')
     return Path(os.environ['TORCH_HOME']) if 'TORCH_HOME' in os.environ else None
 
 # %% ../nbs/00_core.ipynb #000019
 @lru_cache(16)
-def device_fault(device: str # 'cuda', 'cuda:1', 'mps'
-                 ) -> str: # empty where the device computes
+def device_fault(
+    device: str,  # 'cuda', 'cuda:1', 'mps'
+) -> str:  # empty where the device computes
     "Why a device cannot compute: the error of one small convolution there, tried once a process."
     try:
         image, kernel = torch.ones(1, 1, 4, 4, device=device), torch.ones(1, 1, 3, 3, device=device)
@@ -172,120 +260,187 @@ def device_fault(device: str # 'cuda', 'cuda:1', 'mps'
         return f'{type(ex).__name__}: {(str(ex).strip() or "no message").splitlines()[0][:160]}'
     return '' if total == 36 else f'a convolution gave {total:g} and not 36'
 
+
 @lru_cache(1)
-def missing_cuda() -> str: # empty where there is no NVIDIA card, or where it is hidden on purpose
-    "Why torch finds no CUDA device on a machine with an NVIDIA driver: a build without CUDA, or a driver that is too old."
-    if os.environ.get('CUDA_VISIBLE_DEVICES', '0') in ('', '-1', 'NoDevFiles'): return ''
-    if not (Path('/proc/driver/nvidia/version').exists() or shutil.which('nvidia-smi')): return ''
-    if torch.version.cuda is None: return 'this build of torch has no CUDA'
-    try: torch.cuda.init()
-    except Exception as ex: return f'{type(ex).__name__}: {(str(ex).strip() or "no message").splitlines()[0][:160]}'
+def missing_cuda() -> str:  # empty where there is no NVIDIA card, or where it is hidden on purpose
+    """Why torch finds no CUDA device on a machine with an NVIDIA driver: a build without CUDA, or a driver that is too
+    old.
+    """
+    if os.environ.get('CUDA_VISIBLE_DEVICES', '0') in ('', '-1', 'NoDevFiles'):
+        return ''
+    if not (Path('/proc/driver/nvidia/version').exists() or shutil.which('nvidia-smi')):
+        return ''
+    if torch.version.cuda is None:
+        return 'this build of torch has no CUDA'
+    try:
+        torch.cuda.init()
+    except Exception as ex:
+        return f'{type(ex).__name__}: {(str(ex).strip() or "no message").splitlines()[0][:160]}'
     return ''
 
+
 @lru_cache(16)
-def say_once(text: str # one sentence
-             ) -> None:
+def say_once(
+    text: str,  # one sentence
+) -> None:
     "Write a line on the error output, the same one only once a process."
     print(text, file=sys.stderr)
 
-def pick_device(device: str | torch.device | None = None # 'cuda', 'mps', 'cpu', or None for the fastest that computes
-                ) -> torch.device: # a device that exists and computes
+
+def pick_device(
+    device: str | torch.device | None = None,  # 'cuda', 'mps', 'cpu', or None for the fastest that computes
+) -> torch.device:  # a device that exists and computes
     "The device to work on; raises `FacegenError` for one that this machine lacks or that cannot compute."
     has = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
     if device in (None, '', 'auto'):
         for kind in ('cuda', 'mps'):
             fault = device_fault(kind) if has[kind] else missing_cuda() if kind == 'cuda' else ''
-            if has[kind] and not fault: return torch.device(kind)
-            if fault: say_once(f"The device '{kind}' is not used ({fault}); install a build of torch that fits the card and its driver, "
-                                "see pytorch.org.")
+            if has[kind] and not fault:
+                return torch.device(kind)
+            if fault:
+                say_once(
+                    f"The device '{kind}' is not used ({fault}); install a build of torch that fits the card and its"
+                    " driver, see pytorch.org."
+                )
         return torch.device('cpu')
-    try: device = torch.device(device)
-    except (RuntimeError, TypeError): raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise FacegenError(f"Unknown device '{device}'; use one of cuda, mps, cpu.") from None
     if not has.get(device.type, False):
         why = missing_cuda() if device.type == 'cuda' else ''
-        raise FacegenError(f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}"
-                           f"{f' ({why})' if why else ''}.")
+        raise FacegenError(
+            f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}"
+            f"{f' ({why})' if why else ''}."
+        )
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
-        raise FacegenError(f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, "
-                           "counted from cuda:0.")
+        raise FacegenError(
+            f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0."
+        )
     if device.type != 'cpu' and (fault := device_fault(str(device))):
-        raise FacegenError(f"Device '{device}' was asked for, but it cannot compute ({fault}); install a build of torch that fits the card "
-                           "and its driver (see pytorch.org), or use cpu.")
+        raise FacegenError(
+            f"Device '{device}' was asked for, but it cannot compute ({fault}); install a build of torch that fits the"
+            " card and its driver (see pytorch.org), or use cpu."
+        )
     return device
 
-
 # %% ../nbs/00_core.ipynb #000021d
-def layout(device: torch.device | str # where the images are, or shall be
-           ) -> torch.memory_format: # for `Tensor.contiguous`, `Tensor.to` and `Module.to`
-    "The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last gives wrong gradients."
-    import torch                                                # not through `Later`, which torch.compile cannot see through
+def layout(
+    device: torch.device | str,  # where the images are, or shall be
+) -> torch.memory_format:  # for `Tensor.contiguous`, `Tensor.to` and `Module.to`
+    """The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last
+    gives wrong gradients.
+    """
+    import torch  # not through `Later`, which torch.compile cannot see through
+
     kind = device.split(':')[0] if isinstance(device, str) else device.type
     return torch.contiguous_format if kind == 'mps' else torch.channels_last
 
-
 # %% ../nbs/00_core.ipynb #000023
-def waiter(device: torch.device | str # where work is done
-           ) -> Callable[[], None]: # call it to wait
+def waiter(
+    device: torch.device | str,  # where work is done
+) -> Callable[[], None]:  # call it to wait
     "A function that waits until the device has done what it was given; on a CPU there is nothing to wait for."
     device = torch.device(device)
-    return (lambda: torch.cuda.synchronize(device)) if device.type == 'cuda' else torch.mps.synchronize if device.type == 'mps' else (lambda: None)
+    return (
+        (lambda: torch.cuda.synchronize(device))
+        if device.type == 'cuda'
+        else torch.mps.synchronize
+        if device.type == 'mps'
+        else (lambda: None)
+    )
 
-def rate_of(f: Callable[[], Any], # what to measure
-            flop: float, # floating-point operations of one call
-            device: torch.device | str = 'cpu', # where it works
-            n: int = 8, # timed repetitions
-            seconds: float = 1. # once so much time is used, nothing is repeated
-            ) -> float: # 10^9 floating-point operations a second
+
+def rate_of(
+    f: Callable[[], Any],  # what to measure
+    flop: float,  # floating-point operations of one call
+    device: torch.device | str = 'cpu',  # where it works
+    n: int = 8,  # timed repetitions
+    seconds: float = 1.0,  # once so much time is used, nothing is repeated
+) -> float:  # 10^9 floating-point operations a second
     "Rate of the fastest of n calls, after two that do not count; of fewer calls where they take long."
     wait, times = waiter(device), []
-    while len(times) < n + 2 and sum(times) < seconds: wait(); t = time.perf_counter(); f(); wait(); times.append(time.perf_counter() - t)
+    while len(times) < n + 2 and sum(times) < seconds:
+        wait()
+        t = time.perf_counter()
+        f()
+        wait()
+        times.append(time.perf_counter() - t)
     return flop / min(times[2:] or times) / 1e9
 
-def conv_rate(dtype: torch.dtype, # element type of pictures and weights
-              device: torch.device | str = 'cpu', # where to measure
-              n: int = 8, # timed repetitions
-              channels: int = 64, # in and out
-              side: int = 64, # of the pictures
-              batch: int = 32 # pictures
-              ) -> float: # 10^9 floating-point operations a second
+
+def conv_rate(
+    dtype: torch.dtype,  # element type of pictures and weights
+    device: torch.device | str = 'cpu',  # where to measure
+    n: int = 8,  # timed repetitions
+    channels: int = 64,  # in and out
+    side: int = 64,  # of the pictures
+    batch: int = 32,  # pictures
+) -> float:  # 10^9 floating-point operations a second
     "Measured rate of a 3x3 convolution, in the memory format of the device."
-    g = torch.Generator(device).manual_seed(0)                  # its own numbers: what a seed gives must not depend on whether something was measured before
+    g = torch.Generator(device).manual_seed(
+        0
+    )  # its own numbers: what a seed gives must not depend on whether something was measured before
     shapes = (batch, channels, side, side), (channels, channels, 3, 3)
-    x, w = (torch.randn(*s, device=device, dtype=dtype, generator=g).contiguous(memory_format=layout(device)) for s in shapes)
-    with torch.no_grad(): return rate_of(lambda: torch.nn.functional.conv2d(x, w, padding=1), 2 * 9 * channels**2 * batch * side**2, device, n)
+    x, w = (
+        torch.randn(*s, device=device, dtype=dtype, generator=g).contiguous(memory_format=layout(device))
+        for s in shapes
+    )
+    with torch.no_grad():
+        return rate_of(
+            lambda: torch.nn.functional.conv2d(x, w, padding=1), 2 * 9 * channels**2 * batch * side**2, device, n
+        )
 
 # %% ../nbs/00_core.ipynb #000025
 @lru_cache
 def _cpu_half() -> torch.dtype:
-    "The faster type of a CPU; measured three times in turn, since another program may take the time of one measurement."
-    rates = {dtype: 0. for dtype in (torch.bfloat16, torch.float32)}
+    """The faster type of a CPU.
+
+    Measured three times in turn, since another program may take the time of one measurement.
+    """
+    rates = {dtype: 0.0 for dtype in (torch.bfloat16, torch.float32)}
     for _ in range(3):
         for dtype in rates:
-            rates[dtype] = max(rates[dtype], conv_rate(dtype, batch=8)) # few images: without matrix units bfloat16 can be a hundred times slower
+            rates[dtype] = max(
+                rates[dtype], conv_rate(dtype, batch=8)
+            )  # few images: without matrix units bfloat16 can be a hundred times slower
     return torch.bfloat16 if rates[torch.bfloat16] > 1.25 * rates[torch.float32] else torch.float32
 
-def no_half(device: torch.device | str, # where the work is done
-            dtype: torch.dtype # that was asked for
-            ) -> None:
+
+def no_half(
+    device: torch.device | str,  # where the work is done
+    dtype: torch.dtype,  # that was asked for
+) -> None:
     "Raise `FacegenError` for half precision on MPS, where it is neither complete nor tested."
     if torch.device(device).type == 'mps' and dtype.itemsize == 2:
-        raise FacegenError(f"Half precision ({str(dtype).removeprefix('torch.')}) was asked for on the device mps, where only float32 is supported; "
-                           "set precision=fp32 (or auto), or use another device.")
+        raise FacegenError(
+            f"Half precision ({str(dtype).removeprefix('torch.')}) was asked for on the device mps, where only float32"
+            " is supported; set precision=fp32 (or auto), or use another device."
+        )
 
-def pick_dtype(device: torch.device | str, # where the work is done
-               precision: str = 'auto' # 'auto', 'fp32', 'bf16' or 'fp16'
-               ) -> torch.dtype: # the type for autocast; float32 means no autocast
-    "The number type to compute in: bf16 on recent GPUs, fp16 on older ones, on a CPU whichever was measured faster, float32 on MPS."
+
+def pick_dtype(
+    device: torch.device | str,  # where the work is done
+    precision: str = 'auto',  # 'auto', 'fp32', 'bf16' or 'fp16'
+) -> torch.dtype:  # the type for autocast; float32 means no autocast
+    """The number type to compute in: bf16 on recent GPUs, fp16 on older ones, on a CPU whichever was measured faster,
+    float32 on MPS.
+    """
     names, kind = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16), torch.device(device).type
     if precision in names:
         no_half(device, names[precision])
         return names[precision]
-    if precision != 'auto': raise FacegenError(f"Unknown precision '{precision}'; use one of auto, {', '.join(names)}.")
-    if kind == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    if precision != 'auto':
+        raise FacegenError(f"Unknown precision '{precision}'; use one of auto, {', '.join(names)}.")
+    if kind == 'cuda':
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
     return _cpu_half() if kind == 'cpu' else torch.float32
 
-def exact_dtype(device: torch.device | str # where the work is done
-                ) -> torch.dtype: # the type for autocast; float32 means no autocast
+
+def exact_dtype(
+    device: torch.device | str,  # where the work is done
+) -> torch.dtype:  # the type for autocast; float32 means no autocast
     """The number type in which a measuring network learns: float32 on every CPU, else as `pick_dtype`.
 
     What it measures must not depend on which number type is fast on a machine.
@@ -293,19 +448,25 @@ def exact_dtype(device: torch.device | str # where the work is done
     return torch.float32 if torch.device(device).type == 'cpu' else pick_dtype(device)
 
 # %% ../nbs/00_core.ipynb #000027
-def autocast(device: torch.device | str, # where the work is done
-             dtype: torch.dtype # as `pick_dtype` gave it
-             ) -> contextlib.AbstractContextManager: # use as `with autocast(...):`
+def autocast(
+    device: torch.device | str,  # where the work is done
+    dtype: torch.dtype,  # as `pick_dtype` gave it
+) -> contextlib.AbstractContextManager:  # use as `with autocast(...):`
     "Mixed precision for `dtype`; a context that does nothing for float32."
-    if dtype == torch.float32: return contextlib.nullcontext()
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
     no_half(device, dtype)
     return torch.autocast(torch.device(device).type, dtype=dtype)
 
 # %% ../nbs/00_core.ipynb #000028b
 @contextlib.contextmanager
-def full_precision(device: torch.device | str # where the work is done
-                   ) -> Iterator[None]:
-    "Within the block float32 is computed as float32: without TF32 and without autocast. For whatever is compared across machines."
+def full_precision(
+    device: torch.device | str,  # where the work is done
+) -> Iterator[None]:
+    """Within the block float32 is computed as float32: without TF32 and without autocast.
+
+    For whatever is compared across machines.
+    """
     device, undo, parts = torch.device(device), [], ()
     if device.type == 'cuda':
         cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
@@ -315,139 +476,207 @@ def full_precision(device: torch.device | str # where the work is done
             try:
                 undo.append((switch, 'allow_tf32', switch.allow_tf32))
                 switch.allow_tf32 = False
-            except RuntimeError:                                # the user set TF32 in torch's newer way, which the older one refuses to read
+            except RuntimeError:  # the user set TF32 in torch's newer way, which the older one refuses to read
                 undo.append((newer, 'fp32_precision', newer.fp32_precision))
                 newer.fp32_precision = 'ieee'
-        with torch.autocast(device.type, enabled=False): yield
+        with torch.autocast(device.type, enabled=False):
+            yield
     finally:
-        for switch, name, value in undo: setattr(switch, name, value)
-
+        for switch, name, value in undo:
+            setattr(switch, name, value)
 
 # %% ../nbs/00_core.ipynb #000030
 def seed_everything(seed: int) -> None:
     "Seed Python's, NumPy's and torch's random numbers."
-    random.seed(seed); np.random.seed(seed % 2**32); torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
-def randn(*shape: int, # shape of the tensor
-          seed: int, # the same seed gives the same numbers on every device
-          device: torch.device | str = 'cpu' # where the tensor is wanted
-          ) -> torch.Tensor: # float32, standard normal
+
+def randn(
+    *shape: int,  # shape of the tensor
+    seed: int,  # the same seed gives the same numbers on every device
+    device: torch.device | str = 'cpu',  # where the tensor is wanted
+) -> torch.Tensor:  # float32, standard normal
     "Normal noise that depends on the seed alone, not on the device."
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device)
 
 # %% ../nbs/00_core.ipynb #000033
 class Budget:
     "A time limit that starts now; `minutes=None` means no limit."
-    def __init__(self, minutes: float | None = None, # how long in all
-                 spent: float = 0., # minutes already used by an earlier part of the same work
-                 clock = time.monotonic # seconds; another clock serves in tests
-                 ):
+
+    def __init__(
+        self,
+        minutes: float | None = None,  # how long in all
+        spent: float = 0.0,  # minutes already used by an earlier part of the same work
+        clock=time.monotonic,  # seconds; another clock serves in tests
+    ):
         self.minutes, self.spent, self.clock, self.start = minutes, spent, clock, clock()
+
     @property
-    def elapsed(self) -> float: "Minutes used so far, earlier parts included."; return self.spent + (self.clock() - self.start) / 60
+    def elapsed(self) -> float:
+        "Minutes used so far, earlier parts included."
+        return self.spent + (self.clock() - self.start) / 60
+
     @property
-    def left(self) -> float: "Minutes left; infinite without a limit."; return float('inf') if self.minutes is None else self.minutes - self.elapsed
+    def left(self) -> float:
+        "Minutes left; infinite without a limit."
+        return float('inf') if self.minutes is None else self.minutes - self.elapsed
+
     @property
-    def over(self) -> bool: "True when no time is left."; return self.left <= 0
+    def over(self) -> bool:
+        "True when no time is left."
+        return self.left <= 0
+
     @property
-    def share(self) -> float: "Share of the budget used, 0 to 1; 0 without a limit."; return 0. if not self.minutes else min(1., self.elapsed / self.minutes)
+    def share(self) -> float:
+        "Share of the budget used, 0 to 1; 0 without a limit."
+        return 0.0 if not self.minutes else min(1.0, self.elapsed / self.minutes)
 
 # %% ../nbs/00_core.ipynb #000036
-def keep_memory() -> bool: # True where it could be done
+def keep_memory() -> bool:  # True where it could be done
     "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
-    if not sys.platform.startswith('linux'): return False
-    try: libc = ctypes.CDLL('libc.so.6'); return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
-    except (OSError, AttributeError): return False
+    if not sys.platform.startswith('linux'):
+        return False
+    try:
+        libc = ctypes.CDLL('libc.so.6')
+        return bool(libc.mallopt(-3, 1 << 30) and libc.mallopt(-1, 2**31 - 1))  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+    except (OSError, AttributeError):
+        return False
 
 # %% ../nbs/00_core.ipynb #000039
-def peak_memory(device: torch.device | str = 'cpu' # where the work was done
-                ) -> int | None: # bytes, or None where it cannot be known
+def peak_memory(
+    device: torch.device | str = 'cpu',  # where the work was done
+) -> int | None:  # bytes, or None where it cannot be known
     "The most memory that was used: by this process, with Python and torch themselves, or on a GPU by its tensors."
-    if torch.device(device).type == 'cuda': return torch.cuda.max_memory_allocated(device)
+    if torch.device(device).type == 'cuda':
+        return torch.cuda.max_memory_allocated(device)
     status = Path('/proc/self/status')
-    if status.exists() and (marks := [s.split()[1] for s in status.read_text(encoding='utf-8').splitlines() if s.startswith('VmHWM')]): return int(marks[0]) * 1024
-    try: import resource
-    except ImportError: return None                                                     # Windows
+    if status.exists() and (
+        marks := [s.split()[1] for s in status.read_text(encoding='utf-8').splitlines() if s.startswith('VmHWM')]
+    ):
+        return int(marks[0]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return None  # Windows
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
 
 # %% ../nbs/00_core.ipynb #000042
 @contextlib.contextmanager
-def atomic(path: str | Path, # the file or folder that shall exist
-           keep: Path | None = None # a folder that is replaced goes on under this name, in place of what had it
-           ) -> Iterator[Path]: # a temporary path to write to
-    "Write a file or a folder under a temporary name and rename it when the block ends without an error; `keep` is for folders."
+def atomic(
+    path: str | Path,  # the file or folder that shall exist
+    keep: Path | None = None,  # a folder that is replaced goes on under this name, in place of what had it
+) -> Iterator[Path]:  # a temporary path to write to
+    """Write a file or a folder under a temporary name and rename it when the block ends without an error.
+
+    `keep` is for folders.
+    """
     path = Path(path)
-    if path.is_symlink() or not path.name: path = path.resolve()     # what a link leads to is replaced, not the link; '.' has a name then
-    if not path.name: raise FacegenError(f"'{path}' cannot be replaced by a file or folder; choose another place.")
+    if path.is_symlink() or not path.name:
+        path = path.resolve()  # what a link leads to is replaced, not the link; '.' has a name then
+    if not path.name:
+        raise FacegenError(f"'{path}' cannot be replaced by a file or folder; choose another place.")
     tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    def clear(p: Path) -> None: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
+
+    def clear(p: Path) -> None:
+        shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
+
     clear(tmp)
-    for left in path.parent.glob(f'.{glob.escape(path.name)}.part-*'):          # of a process that was killed
-        with contextlib.suppress(FileNotFoundError):                            # its process may be removing it now
-            if time.time() - left.stat().st_mtime > 86400: clear(left)
+    for left in path.parent.glob(f'.{glob.escape(path.name)}.part-*'):  # of a process that was killed
+        with contextlib.suppress(FileNotFoundError):  # its process may be removing it now
+            if time.time() - left.stat().st_mtime > 86400:
+                clear(left)
     try:
         yield tmp
-        if path.is_dir() and tmp.is_dir():     # a folder cannot be renamed over a full one: step aside first
-            old = keep or path.with_name(f'.{path.name}.old-{os.getpid()}'); clear(old); path.rename(old); tmp.rename(path)
-            if not keep: clear(old)
-        else: tmp.replace(path)
+        if path.is_dir() and tmp.is_dir():  # a folder cannot be renamed over a full one: step aside first
+            old = keep or path.with_name(f'.{path.name}.old-{os.getpid()}')
+            clear(old)
+            path.rename(old)
+            tmp.rename(path)
+            if not keep:
+                clear(old)
+        else:
+            tmp.replace(path)
     except OSError as ex:
-        if ex.errno is not None and ex.filename is None: ex.filename = str(path)     # a full disk does not say which file it was
+        if ex.errno is not None and ex.filename is None:
+            ex.filename = str(path)  # a full disk does not say which file it was
         raise
-    finally: clear(tmp)
+    finally:
+        clear(tmp)
 
-def write_json(path: str | Path, # the file
-               obj: Any # what to write: plain values, lists and dictionaries
-               ) -> None:
+
+def write_json(
+    path: str | Path,  # the file
+    obj: Any,  # what to write: plain values, lists and dictionaries
+) -> None:
     "Write JSON, readable and whole or not at all."
-    with atomic(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n', encoding='utf-8')
+    with atomic(path) as tmp:
+        tmp.write_text(json.dumps(obj, indent=1, sort_keys=False, default=str) + '\n', encoding='utf-8')
 
 # %% ../nbs/00_core.ipynb #000144
 class FolderInUse(FacegenError):
     "Another process writes there."
 
-_locks_held: dict[tuple[Path, int], int] = {}    # (lock file, thread): in how many blocks inside each other
+
+_locks_held: dict[tuple[Path, int], int] = {}  # (lock file, thread): in how many blocks inside each other
+
 
 def _lock_place(path: Path) -> Path | None:
     "Where the lock file of a file or folder lies: beside it, else inside; None where neither can be written."
     for folder, name in ((path.parent, f'.{path.name}.lock'), (path, '.facegen.lock')):
-        if folder.is_dir() and os.access(folder, os.W_OK): return folder/name
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            return folder / name
     return None
+
 
 def _lock_holder(note: Path) -> str:
     "Who holds a lock, as its note says."
     try:
         holder = json.loads(note.read_text(encoding='utf-8'))
         return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError): return 'another process'
+    except (OSError, ValueError, KeyError, TypeError):
+        return 'another process'
+
 
 def _acquire(file: Path, note: Path, refusal: Callable[[str], str], wait: bool) -> Any:
     "Take a lock; None where the file system has no locks."
     from filelock import FileLock, Timeout
+
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=.2)                # a little, for one that is just leaving
+        lock.acquire(timeout=0.2)  # a little, for one that is just leaving
     except Timeout:
-        if not wait: raise FolderInUse(refusal(_lock_holder(note))) from None
+        if not wait:
+            raise FolderInUse(refusal(_lock_holder(note))) from None
         print(f'waiting for {_lock_holder(note)} to finish with {file.parent}', file=sys.stderr)
         lock.acquire()
     except (NotImplementedError, OSError) as ex:
-        if isinstance(ex, OSError) and ex.errno == errno.ENOSPC: raise
-        print(f"'{file.parent}' cannot be locked ({ex}): start no second command on it at the same time.", file=sys.stderr)
+        if isinstance(ex, OSError) and ex.errno == errno.ENOSPC:
+            raise
+        print(
+            f"'{file.parent}' cannot be locked ({ex}): start no second command on it at the same time.", file=sys.stderr
+        )
         return None
     return lock
 
+
 @contextlib.contextmanager
-def locked(path: str | Path, # the file or folder that is written in the block; it need not exist yet
-           what: str = 'The folder', # what it is, for the message
-           wait: bool = False # wait for the other process instead of refusing
-           ) -> Iterator[None]:
-    "Keep other processes out of a file or folder; raises `FolderInUse` where one is in it. A block inside a block of the same thread is let in."
+def locked(
+    path: str | Path,  # the file or folder that is written in the block; it need not exist yet
+    what: str = 'The folder',  # what it is, for the message
+    wait: bool = False,  # wait for the other process instead of refusing
+) -> Iterator[None]:
+    """Keep other processes out of a file or folder.
+
+    Raises `FolderInUse` where one is in it. A block inside a block of the same thread is let in.
+    """
     path = user_path(path).resolve()
-    with contextlib.suppress(OSError): path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     file = _lock_place(path)
-    if file is None:                       # nothing can be written there, so nothing needs protection
+    if file is None:  # nothing can be written there, so nothing needs protection
         yield
         return
     note, key = file.with_name(f'{file.name}.json'), (file, threading.get_ident())
@@ -457,110 +686,163 @@ def locked(path: str | Path, # the file or folder that is written in the block; 
     try:
         if lock:
             holder = dict(pid=os.getpid(), host=platform.node(), since=time.strftime('%Y-%m-%d %H:%M:%S'))
-            with contextlib.suppress(OSError): note.write_text(json.dumps(holder), encoding='utf-8')
+            with contextlib.suppress(OSError):
+                note.write_text(json.dumps(holder), encoding='utf-8')
         yield
     finally:
         _locks_held[key] -= 1
-        if not _locks_held[key]: del _locks_held[key]
+        if not _locks_held[key]:
+            del _locks_held[key]
         if lock:
-            for f in (note, file):         # while it is still held; Windows removes the second by itself
-                with contextlib.suppress(OSError): f.unlink(missing_ok=True)
+            for f in (note, file):  # while it is still held; Windows removes the second by itself
+                with contextlib.suppress(OSError):
+                    f.unlink(missing_ok=True)
             lock.release()
 
 # %% ../nbs/00_core.ipynb #000249
-def check_writable(folder: str | Path # in which something will be written; it need not exist yet, and is not made
-                   ) -> None:
+def check_writable(
+    folder: str | Path,  # in which something will be written; it need not exist yet, and is not made
+) -> None:
     "Raise `FacegenError` where nothing can be written there: asked before long work."
     folder = Path(folder)
     place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not place.is_dir(): raise FacegenError(f"'{place}' is a file; a folder was expected: choose another one.")
-    try: tempfile.TemporaryFile(dir=place).close()
-    except OSError as ex: raise FacegenError(f"Nothing can be written in '{place}' ({ex.strerror}); choose a folder that can be written, or copy it to one.") from None
+    if not place.is_dir():
+        raise FacegenError(f"'{place}' is a file; a folder was expected: choose another one.")
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as ex:
+        raise FacegenError(
+            f"Nothing can be written in '{place}' ({ex.strerror}); choose a folder that can be written, or copy it to"
+            " one."
+        ) from None
+
 
 @contextlib.contextmanager
-def optional(what: str # what is made in the block, such as 'The page of figures'
-             ) -> Iterator[None]:
+def optional(
+    what: str,  # what is made in the block, such as 'The page of figures'
+) -> Iterator[None]:
     "What goes wrong in the block is said in one line and is no error; for what comes after the results."
-    try: yield
+    try:
+        yield
     except Exception as ex:
         why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
-        with contextlib.suppress(OSError, UnicodeError): print(f'{what} could not be made ({why}); everything else was.', file=sys.stderr)
+        with contextlib.suppress(OSError, UnicodeError):
+            print(f'{what} could not be made ({why}); everything else was.', file=sys.stderr)
 
 # %% ../nbs/00_core.ipynb #000561
 OUTPUT_LIST = '.facegen-files.json'
 # what file managers, network drives and locks leave in a folder
-LITTER = {OUTPUT_LIST, '.facegen.lock', '.facegen.lock.json', '.DS_Store', 'Thumbs.db', 'desktop.ini', '@eaDir', 'lost+found',
-          '.ipynb_checkpoints'}
+LITTER = {
+    OUTPUT_LIST,
+    '.facegen.lock',
+    '.facegen.lock.json',
+    '.DS_Store',
+    'Thumbs.db',
+    'desktop.ini',
+    '@eaDir',
+    'lost+found',
+    '.ipynb_checkpoints',
+}
 
-def _files_in(folder: Path # an existing folder
-              ) -> dict[str, int]: # path inside it: size in bytes
+
+def _files_in(
+    folder: Path,  # an existing folder
+) -> dict[str, int]:  # path inside it: size in bytes
     "Every file of a folder but litter; a link to a folder counts as a file."
     found = {}
     for where, folders, files in os.walk(folder):
-        links = [name for name in folders if (Path(where)/name).is_symlink()]
+        links = [name for name in folders if (Path(where) / name).is_symlink()]
         folders[:] = [name for name in folders if name not in LITTER and name not in links]
         folders[:] = [name for name in folders if not re.fullmatch(r'\.part-\d+', name)]
         for name in [*files, *links]:
-            path = Path(where)/name
-            if name not in LITTER: found[path.relative_to(folder).as_posix()] = path.lstat().st_size
+            path = Path(where) / name
+            if name not in LITTER:
+                found[path.relative_to(folder).as_posix()] = path.lstat().st_size
     return found
+
 
 def _list_output(folder: Path, kind: str, *contents: dict[str, int]) -> None:
     "Write the list of a folder's files, each with the sizes that it may have."
     names = sorted(set().union(*contents))
     sizes = {name: sorted({c[name] for c in contents if name in c}) for name in names}
-    write_json(folder/OUTPUT_LIST, dict(kind=kind, files=sizes))
+    write_json(folder / OUTPUT_LIST, dict(kind=kind, files=sizes))
+
 
 # how results look that were written before there were lists: these files and no others, the first of them at least
-_UNLISTED = {'generate': ('sheet.png', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
-             'progress': ('sheet.png', 'sheet.jpg', 'film.gif', 'film.mp4', 'progress.json', 'figure.png', 'page.html',
-                          'epochs/epoch-*.jpg')}
+_UNLISTED = {
+    'generate': ('sheet.png', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
+    'progress': (
+        'sheet.png',
+        'sheet.jpg',
+        'film.gif',
+        'film.mp4',
+        'progress.json',
+        'figure.png',
+        'page.html',
+        'epochs/epoch-*.jpg',
+    ),
+}
 
-def earlier_output(out: Path, # the folder
-                   kind: str # what it has to hold: 'generate' or 'progress'
-                   ) -> dict[str, int]: # its files and their sizes; none where it is new or empty
+
+def earlier_output(
+    out: Path,  # the folder
+    kind: str,  # what it has to hold: 'generate' or 'progress'
+) -> dict[str, int]:  # its files and their sizes; none where it is new or empty
     "The files of an earlier result; raises `FacegenError` for a folder that holds anything else."
     if out.exists() and not out.is_dir():
         raise FacegenError(f"'{out}' is a file; a folder was expected: give another path.")
     there = _files_in(out) if out.is_dir() else {}
-    try: listed = json.loads((out/OUTPUT_LIST).read_text(encoding='utf-8'))
-    except (OSError, ValueError): listed = {}
+    try:
+        listed = json.loads((out / OUTPUT_LIST).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        listed = {}
     written = listed.get('files', {}) if isinstance(listed, dict) and listed.get('kind') == kind else {}
     if not listed and (looks := _UNLISTED.get(kind, ())) and looks[0] in there:
         written = {name: [size] for name, size in there.items() if any(fnmatch.fnmatch(name, look) for look in looks)}
     if others := [name for name, size in there.items() if size not in written.get(name, ())]:
         more = f' and {len(others) - 1:,} more' if len(others) > 1 else ''
-        raise FacegenError(f"The folder '{out}' holds '{others[0]}'{more}, which no earlier `facegen {kind}` wrote there; "
-                           "choose another folder, or move that away.")
+        raise FacegenError(
+            f"The folder '{out}' holds '{others[0]}'{more}, which no earlier `facegen {kind}` wrote there; "
+            "choose another folder, or move that away."
+        )
     return there
+
 
 def _exchange(part: Path, out: Path, kind: str, old: dict[str, int]) -> None:
     "Put the files of `part` into `out`, in place of the old ones."
     new = _files_in(part)
-    _list_output(out, kind, old, new)                   # should this be cut short, the next call knows both
+    _list_output(out, kind, old, new)  # should this be cut short, the next call knows both
     for name in old:
-        if name not in new: (out/name).unlink()
-    for folder in sorted({p for name in old for p in (out/name).parents if out in p.parents}, reverse=True):
-        with contextlib.suppress(OSError): folder.rmdir()
+        if name not in new:
+            (out / name).unlink()
+    for folder in sorted({p for name in old for p in (out / name).parents if out in p.parents}, reverse=True):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
     for name in new:
-        (out/name).parent.mkdir(parents=True, exist_ok=True)
-        (part/name).replace(out/name)
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (part / name).replace(out / name)
     _list_output(out, kind, new)
+
 
 def _keep(part: Path, out: Path, kind: str, name: str) -> None:
     "Put one file of an unfinished result into the folder; the rest stays as it is."
-    _list_output(out, kind, _files_in(out), {name: (part/name).stat().st_size})
-    (part/name).replace(out/name)
+    _list_output(out, kind, _files_in(out), {name: (part / name).stat().st_size})
+    (part / name).replace(out / name)
+
 
 @contextlib.contextmanager
-def output_folder(out: str | Path, # the folder that shall hold the result
-                  kind: str, # which command writes it, such as 'generate'
-                  resumed: str | None = None # a file that is at hand in the new folder, and kept when the block fails
-                  ) -> Iterator[Path]: # a folder to write to
-    "Fill a folder that is new, empty or holds an earlier result of the same kind, when the block ends without an error; any other is refused."
+def output_folder(
+    out: str | Path,  # the folder that shall hold the result
+    kind: str,  # which command writes it, such as 'generate'
+    resumed: str | None = None,  # a file that is at hand in the new folder, and kept when the block fails
+) -> Iterator[Path]:  # a folder to write to
+    """Fill a folder that is new, empty or holds an earlier result of the same kind, when the block ends without an
+    error; any other is refused.
+    """
     out = Path(out)
     with locked(out, 'The folder'):
-        for left in out.glob('.part-*'): shutil.rmtree(left, ignore_errors=True)     # of a process that was killed
+        for left in out.glob('.part-*'):
+            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
         old = earlier_output(out, kind)
         if not out.is_dir() and resumed is None:
             with atomic(out) as part:
@@ -568,109 +850,171 @@ def output_folder(out: str | Path, # the folder that shall hold the result
                 yield part
                 _list_output(part, kind, _files_in(part))
             return
-        part = out/f'.part-{os.getpid()}'                # inside: the folder itself may be a mount or the current folder
+        part = out / f'.part-{os.getpid()}'  # inside: the folder itself may be a mount or the current folder
         try:
             part.mkdir(parents=True)
-            if resumed in old: shutil.copy2(out/resumed, part/resumed)
-            try: yield part
+            if resumed in old:
+                shutil.copy2(out / resumed, part / resumed)
+            try:
+                yield part
             except BaseException:
-                if resumed and (part/resumed).is_file(): _keep(part, out, kind, resumed)
+                if resumed and (part / resumed).is_file():
+                    _keep(part, out, kind, resumed)
                 raise
             _exchange(part, out, kind, old)
         except OSError as ex:
-            if ex.errno is not None and ex.filename is None: ex.filename = str(out)
+            if ex.errno is not None and ex.filename is None:
+                ex.filename = str(out)
             raise
-        finally: shutil.rmtree(part, ignore_errors=True)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 # %% ../nbs/00_core.ipynb #000044
-def sha256(x: str | Path | bytes | np.ndarray, # a file's path, bytes or an array
-           n: int = 16 # hexadecimal digits
-           ) -> str: # the first n digits of the hash
+def sha256(
+    x: str | Path | bytes | np.ndarray,  # a file's path, bytes or an array
+    n: int = 16,  # hexadecimal digits
+) -> str:  # the first n digits of the hash
     "Short SHA-256 of a file, of bytes or of an array with its shape and type."
     h = hashlib.sha256()
     if isinstance(x, np.ndarray):
         h.update(f'{x.dtype}{x.shape}'.encode())
-        for i in range(0, len(x), 1024): h.update(np.ascontiguousarray(x[i:i+1024]))
-    elif isinstance(x, bytes): h.update(x)
+        for i in range(0, len(x), 1024):
+            h.update(np.ascontiguousarray(x[i : i + 1024]))
+    elif isinstance(x, bytes):
+        h.update(x)
     else:
         with open(x, 'rb') as f:
-            while block := f.read(1 << 20): h.update(block)
+            while block := f.read(1 << 20):
+                h.update(block)
     return h.hexdigest()[:n]
 
 # %% ../nbs/00_core.ipynb #000047
-def to_float(images: torch.Tensor | np.ndarray # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
-             ) -> torch.Tensor: # float32 (B,3,H,W) in [-1, 1]
+def to_float(
+    images: torch.Tensor | np.ndarray,  # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
+) -> torch.Tensor:  # float32 (B,3,H,W) in [-1, 1]
     "uint8 pictures to the float pictures that networks see."
     x = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images)
-    if x.dtype != torch.uint8: raise FacegenError(f'Pictures of type {x.dtype} were given; uint8 was expected.')
-    if x.shape[-1] == 3 and x.shape[1] != 3: x = x.permute(0, 3, 1, 2)
-    return x.float().div_(127.5).sub_(1.)
+    if x.dtype != torch.uint8:
+        raise FacegenError(f'Pictures of type {x.dtype} were given; uint8 was expected.')
+    if x.shape[-1] == 3 and x.shape[1] != 3:
+        x = x.permute(0, 3, 1, 2)
+    return x.float().div_(127.5).sub_(1.0)
 
-def to_uint8(images: torch.Tensor # float (B,3,H,W) in [-1, 1]; values outside are clipped
-             ) -> torch.Tensor: # uint8 (B,3,H,W), same device
+
+def to_uint8(
+    images: torch.Tensor,  # float (B,3,H,W) in [-1, 1]; values outside are clipped
+) -> torch.Tensor:  # uint8 (B,3,H,W), same device
     "Float pictures to uint8, rounded to the nearest value."
-    return images.float().add(1.).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 # %% ../nbs/00_core.ipynb #000049
-def sheet(images: torch.Tensor | np.ndarray, # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
-          ncol: int = 8, # pictures a row
-          pad: int = 2, # white pixels between pictures
-          scale: float = 1. # enlarge or shrink the whole sheet
-          ) -> Image.Image: # one RGB picture
+def sheet(
+    images: torch.Tensor | np.ndarray,  # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
+    ncol: int = 8,  # pictures a row
+    pad: int = 2,  # white pixels between pictures
+    scale: float = 1.0,  # enlarge or shrink the whole sheet
+) -> Image.Image:  # one RGB picture
     "Lay pictures out as a sheet, row by row."
     x = torch.as_tensor(images).detach().cpu()
     x = to_uint8(x) if x.is_floating_point() else x.permute(0, 3, 1, 2) if x.shape[-1] == 3 and x.shape[1] != 3 else x
-    if x.ndim != 4 or not len(x) or x.shape[1] != 3: raise FacegenError(f'Pictures of shape {tuple(x.shape)} were given; at least one, (B,3,H,W) or (B,H,W,3), was expected.')
-    b, c, h, w = x.shape; nrow = -(-b // ncol)
+    if x.ndim != 4 or not len(x) or x.shape[1] != 3:
+        raise FacegenError(
+            f'Pictures of shape {tuple(x.shape)} were given; at least one, (B,3,H,W) or (B,H,W,3), was expected.'
+        )
+    b, c, h, w = x.shape
+    nrow = -(-b // ncol)
     out = torch.full((c, nrow * (h + pad) - pad, min(b, ncol) * (w + pad) - pad), 255, dtype=torch.uint8)
     for i in range(b):
-        r, k = divmod(i, ncol); out[:, r*(h+pad):r*(h+pad)+h, k*(w+pad):k*(w+pad)+w] = x[i]
+        r, k = divmod(i, ncol)
+        out[:, r * (h + pad) : r * (h + pad) + h, k * (w + pad) : k * (w + pad) + w] = x[i]
     im = Image.fromarray(out.permute(1, 2, 0).numpy())
-    return im if scale == 1 else im.resize((round(im.width*scale), round(im.height*scale)), Image.LANCZOS)
+    return im if scale == 1 else im.resize((round(im.width * scale), round(im.height * scale)), Image.LANCZOS)
 
 # %% ../nbs/00_core.ipynb #000052
-def show(im: Image.Image, # what to show
-         quality: int = 85 # JPEG quality
-         ) -> None:
+def show(
+    im: Image.Image,  # what to show
+    quality: int = 85,  # JPEG quality
+) -> None:
     "Show a picture in a notebook as JPEG, which keeps notebooks small."
     import io
-    from IPython.display import Image as Shown, display
-    buf = io.BytesIO(); im.save(buf, 'JPEG', quality=quality); display(Shown(buf.getvalue(), format='jpeg'))
+
+    from IPython.display import Image as Shown
+    from IPython.display import display
+
+    buf = io.BytesIO()
+    im.save(buf, 'JPEG', quality=quality)
+    display(Shown(buf.getvalue(), format='jpeg'))
 
 # %% ../nbs/00_core.ipynb #000054
 def watched() -> bool:
     "True where somebody can see a bar: a terminal or a live notebook."
-    if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'): return False
+    if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'):
+        return False
     return 'ipykernel' in sys.modules or sys.stdout.isatty()
 
-def progress(items: Iterable, # what to go through
-             total: int | None = None, # how many there are, when `items` has no length
-             leave: bool = False # keep the bar on the screen afterwards
-             ) -> Iterable: # the same items; a bar when somebody is watching
+
+def progress(
+    items: Iterable,  # what to go through
+    total: int | None = None,  # how many there are, when `items` has no length
+    leave: bool = False,  # keep the bar on the screen afterwards
+) -> Iterable:  # the same items; a bar when somebody is watching
     "Go through `items` with a progress bar where one can be seen."
-    if not watched(): return items
+    if not watched():
+        return items
     from fastprogress.fastprogress import progress_bar
+
     return progress_bar(items, total=total, leave=leave)
 
 # %% ../nbs/00_core.ipynb #000057
-def as_program(module: str # such as 'facegen_nb.cli'
-               ) -> bool:
+def as_program(
+    module: str,  # such as 'facegen_nb.cli'
+) -> bool:
     "True where Python was asked to run this module (`python -m`)."
     return getattr(getattr(sys.modules['__main__'], '__spec__', None), 'name', '') == module
 
 # %% ../nbs/00_core.ipynb #000060
-def environment(device: torch.device | str = 'cpu' # the device that did the work
-                ) -> dict[str, Any]: # plain values for JSON
+def environment(
+    device: torch.device | str = 'cpu',  # the device that did the work
+) -> dict[str, Any]:  # plain values for JSON
     "Versions, device and commit (`-dirty` where files were changed since), for the record beside a result."
-    from importlib.metadata import version, PackageNotFoundError
+    from importlib.metadata import PackageNotFoundError, version
+
     def ver(p: str) -> str | None:
-        try: return version(p)
-        except PackageNotFoundError: return None
+        try:
+            return version(p)
+        except PackageNotFoundError:
+            return None
+
     dev = torch.device(device)
     name = torch.cuda.get_device_name(dev) if dev.type == 'cuda' else platform.processor() or platform.machine()
+
     def git(*words: str) -> str | None:
-        done = subprocess.run(['git', *words], cwd=Path(__file__).parent, capture_output=True, text=True, encoding='utf-8', errors='replace', timeout=5); return None if done.returncode else done.stdout.strip()
-    try: commit = git('describe', '--always', '--dirty', '--abbrev=12', '--exclude', '*') if git('ls-files', '--error-unmatch', Path(__file__).name) else None     # not that of another project around us
-    except (OSError, NameError, subprocess.SubprocessError): commit = None
-    return dict(device=dev.type, device_name=name, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version(),
-                system=platform.system(), versions={p: ver(p) for p in ('facegen_nb', 'torch', 'torchvision', 'kornia', 'lpips', 'timm', 'onnxruntime')}, commit=commit)
+        done = subprocess.run(
+            ['git', *words],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            encoding='utf-8',
+            errors='replace',
+            timeout=5,
+        )
+        return None if done.returncode else done.stdout.strip()
+
+    try:
+        commit = (
+            git('describe', '--always', '--dirty', '--abbrev=12', '--exclude', '*')
+            if git('ls-files', '--error-unmatch', Path(__file__).name)
+            else None
+        )  # not that of another project around us
+    except (OSError, NameError, subprocess.SubprocessError):
+        commit = None
+    return dict(
+        device=dev.type,
+        device_name=name,
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        system=platform.system(),
+        versions={p: ver(p) for p in ('facegen_nb', 'torch', 'torchvision', 'kornia', 'lpips', 'timm', 'onnxruntime')},
+        commit=commit,
+    )

@@ -4,12 +4,15 @@
 
 # %% ../nbs/07c_crowds.ipynb #070004
 from __future__ import annotations
+
 import warnings
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
+
 from .core import FacegenError, progress, sha256, to_float, use_torch_home, weight_file
 from .metrics import entry, missing
 from .pictures import Perceptual
@@ -23,80 +26,124 @@ __all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'squeezenet_fe
 
 # %% ../nbs/07c_crowds.ipynb #070010
 @torch.inference_mode()
-def squeezenet_features(images: np.ndarray, # (n,128,128,3) uint8
-                        device: str | torch.device = 'cpu', # where to compute
-                        batch_size: int = 64, # pictures at a time; changes the speed only
-                        net: Perceptual | None = None # LPIPS with the squeeze network, where it is loaded already
-                        ) -> np.ndarray: # (n,512) float32
-    "SqueezeNet 1.1's last features at 128 pixels, averaged over the picture, as LPIPS walks through it; `FacegenError` without its weights."
+def squeezenet_features(
+    images: np.ndarray,  # (n,128,128,3) uint8
+    device: str | torch.device = 'cpu',  # where to compute
+    batch_size: int = 64,  # pictures at a time; changes the speed only
+    net: Perceptual | None = None,  # LPIPS with the squeeze network, where it is loaded already
+) -> np.ndarray:  # (n,512) float32
+    """SqueezeNet 1.1's last features at 128 pixels, averaged over the picture, as LPIPS walks through it.
+
+    `FacegenError` without its weights.
+    """
     net = net or Perceptual('squeeze', device)
-    return np.concatenate([net.layers(to_float(images[i:i+batch_size]))[-1].mean((2, 3)).cpu().numpy() for i in range(0, len(images), batch_size)])
+    return np.concatenate(
+        [
+            net.layers(to_float(images[i : i + batch_size]))[-1].mean((2, 3)).cpu().numpy()
+            for i in range(0, len(images), batch_size)
+        ]
+    )
 
 # %% ../nbs/07c_crowds.ipynb #070014
 INCEPTION_FILE = 'pt_inception-2015-12-05-6726825d.pth'
 INCEPTION_URL = f'https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{INCEPTION_FILE}'
 INCEPTION_SHA256 = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
 
-def inception_file(weights: str | Path | None = None # the user's path; else `FACEGEN_WEIGHTS`, then torch's hub folder
-                   ) -> Path: # an existing file
+
+def inception_file(
+    weights: str | Path | None = None,  # the user's path; else `FACEGEN_WEIGHTS`, then torch's hub folder
+) -> Path:  # an existing file
     "Where Inception's weights are; raises `FacegenError` when they are nowhere."
-    use_torch_home(); cached = Path(torch.hub.get_dir())/'checkpoints'/INCEPTION_FILE
-    try: return weight_file(INCEPTION_FILE, weights, f'FID, KID and the Inception Score need it, and it is public: {INCEPTION_URL}')
+    use_torch_home()
+    cached = Path(torch.hub.get_dir()) / 'checkpoints' / INCEPTION_FILE
+    try:
+        return weight_file(
+            INCEPTION_FILE, weights, f'FID, KID and the Inception Score need it, and it is public: {INCEPTION_URL}'
+        )
     except FacegenError:
-        if weights is None and cached.is_file(): return cached
+        if weights is None and cached.is_file():
+            return cached
         raise
 
-def inception_missing(weights: str | Path | None = None # as for `inception_file`
-                      ) -> str | None: # None when the file is there
+
+def inception_missing(
+    weights: str | Path | None = None,  # as for `inception_file`
+) -> str | None:  # None when the file is there
     "The sentence to show when Inception cannot be had offline, or None when it can."
-    try: inception_file(weights)
-    except FacegenError as e: return str(e)
+    try:
+        inception_file(weights)
+    except FacegenError as e:
+        return str(e)
 
 # %% ../nbs/07c_crowds.ipynb #070015
 def _inception_net() -> nn.Module:
     "FID's Inception without weights: torchvision's, with the blocks that clean-fid (after pytorch-fid) changes."
     from cleanfid import inception_pytorch as blocks
     from torchvision.models import inception_v3
+
     net = inception_v3(weights=None, init_weights=False, num_classes=1008, aux_logits=False, transform_input=False)
-    for name, size in dict(b=(192, 32), c=(256, 64), d=(288, 64)).items(): setattr(net, f'Mixed_5{name}', blocks.FIDInceptionA(*size))
-    for name, size in dict(b=128, c=160, d=160, e=192).items(): setattr(net, f'Mixed_6{name}', blocks.FIDInceptionC(768, size))
+    for name, size in dict(b=(192, 32), c=(256, 64), d=(288, 64)).items():
+        setattr(net, f'Mixed_5{name}', blocks.FIDInceptionA(*size))
+    for name, size in dict(b=128, c=160, d=160, e=192).items():
+        setattr(net, f'Mixed_6{name}', blocks.FIDInceptionC(768, size))
     net.Mixed_7b, net.Mixed_7c = blocks.FIDInceptionE_1(1280), blocks.FIDInceptionE_2(2048)
     return net
 
-def inception(device: str | torch.device = 'cpu', # where it will compute
-              weights: str | Path | None = None, # as for `inception_file`
-              check: bool = True # refuse a file that is not the published one
-              ) -> nn.Module: # maps (B,3,299,299), values 0 to 255, to pool3 features (B,2048); `.fc` holds the classes
+
+def inception(
+    device: str | torch.device = 'cpu',  # where it will compute
+    weights: str | Path | None = None,  # as for `inception_file`
+    check: bool = True,  # refuse a file that is not the published one
+) -> nn.Module:  # maps (B,3,299,299), values 0 to 255, to pool3 features (B,2048); `.fc` holds the classes
     "The Inception network of published FIDs; raises `FacegenError` for a file that is absent, another, or damaged."
     path = inception_file(weights)
     if check and (found := sha256(path, 64)) != INCEPTION_SHA256:
-        raise FacegenError(f"The file '{path}' has the SHA-256 {found[:8]}…; that of the published weights is {INCEPTION_SHA256[:8]}…, so fetch it again from {INCEPTION_URL}.")
+        raise FacegenError(
+            f"The file '{path}' has the SHA-256 {found[:8]}…; that of the published weights is {INCEPTION_SHA256[:8]}…,"
+            f" so fetch it again from {INCEPTION_URL}."
+        )
     net = _inception_net()
-    try: net.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
-    except Exception as e:                                  # a damaged file can fail in any part of the reader
-        raise FacegenError(f"The file '{path}' does not hold Inception's weights ({type(e).__name__}); fetch it again from {INCEPTION_URL}.") from None
+    try:
+        net.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
+    except Exception as e:  # a damaged file can fail in any part of the reader
+        raise FacegenError(
+            f"The file '{path}' does not hold Inception's weights ({type(e).__name__}); fetch it again from"
+            f" {INCEPTION_URL}."
+        ) from None
     classes, net.fc = net.fc, nn.Identity()
-    net = nn.Sequential(net); net.fc = classes; net.forward = lambda x: net[0]((x - 128) / 128)     # not 127.5: that is how clean-fid does it
+    net = nn.Sequential(net)
+    net.fc = classes
+    net.forward = lambda x: net[0]((x - 128) / 128)  # not 127.5: that is how clean-fid does it
     return net.requires_grad_(False).eval().to(device)
 
 # %% ../nbs/07c_crowds.ipynb #070016
 @torch.inference_mode()
-def inception_features(images: np.ndarray, # (n,H,W,3) uint8
-                       net: nn.Module, # as `inception` gives it
-                       batch_size: int = 32 # pictures at a time; changes the speed only
-                       ) -> tuple[np.ndarray, np.ndarray]: # (n,2048) and (n,1008) float32
-    "Inception's pool3 features, for FID and KID, and its class logits without bias, for the Inception Score; one pass gives both."
+def inception_features(
+    images: np.ndarray,  # (n,H,W,3) uint8
+    net: nn.Module,  # as `inception` gives it
+    batch_size: int = 32,  # pictures at a time; changes the speed only
+) -> tuple[np.ndarray, np.ndarray]:  # (n,2048) and (n,1008) float32
+    """Inception's pool3 features, for FID and KID, and its class logits without bias, for the Inception Score.
+
+    One pass gives both.
+    """
     from cleanfid.resize import build_resizer
+
     resize, weight, out = build_resizer('clean'), net.fc.weight, ([], [])
     for i in progress(range(0, len(images), batch_size)):
-        x = torch.from_numpy(np.stack([resize(np.asarray(im)) for im in images[i:i+batch_size]])).permute(0, 3, 1, 2)
-        f = net(x.to(weight.device)); out[0].append(f.cpu().numpy()); out[1].append((f @ weight.T).cpu().numpy())
+        x = torch.from_numpy(np.stack([resize(np.asarray(im)) for im in images[i : i + batch_size]])).permute(
+            0, 3, 1, 2
+        )
+        f = net(x.to(weight.device))
+        out[0].append(f.cpu().numpy())
+        out[1].append((f @ weight.T).cpu().numpy())
     return tuple(np.concatenate(o) for o in out)
 
 # %% ../nbs/07c_crowds.ipynb #070024
-def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
-                     b: np.ndarray # (m,D) features of the other
-                     ) -> float: # squared distance, 0 or more
+def frechet_distance(
+    a: np.ndarray,  # (n,D) features of one crowd
+    b: np.ndarray,  # (m,D) features of the other
+) -> float:  # squared distance, 0 or more
     "Fréchet distance of two crowds from means and covariances, as clean-fid has it."
     a, b = a.astype(np.float64), b.astype(np.float64)
     first, second = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
@@ -104,297 +151,480 @@ def frechet_distance(a: np.ndarray, # (n,D) features of one crowd
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     # the trace of the root of first @ second: root @ second @ root has the same eigenvalues, and is symmetric
     shared = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
-    return float(((a.mean(0) - b.mean(0))**2).sum() + np.trace(first) + np.trace(second) - 2*shared)
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * shared)
+
 
 def _factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Mean (D,) and a matrix R of at most D rows with R'R the covariance."
-    x = x.astype(np.float64); r = (x - x.mean(0)) / np.sqrt(len(x) - 1)
+    x = x.astype(np.float64)
+    r = (x - x.mean(0)) / np.sqrt(len(x) - 1)
     return x.mean(0), np.linalg.qr(r, mode='r') if len(r) > r.shape[1] else r
+
 
 def _between(p: tuple, q: tuple, singular_values) -> float:
     "Fréchet distance of two crowds from their factors."
-    return float(((p[0] - q[0])**2).sum() + (p[1]**2).sum() + (q[1]**2).sum() - 2*singular_values(p[1] @ q[1].T).sum())
+    return float(
+        ((p[0] - q[0]) ** 2).sum() + (p[1] ** 2).sum() + (q[1] ** 2).sum() - 2 * singular_values(p[1] @ q[1].T).sum()
+    )
 
-def frechet_by_svd(a: np.ndarray, # (n,D) features of one crowd
-                   b: np.ndarray # (m,D) features of the other
-                   ) -> float: # the same squared distance
+
+def frechet_by_svd(
+    a: np.ndarray,  # (n,D) features of one crowd
+    b: np.ndarray,  # (m,D) features of the other
+) -> float:  # the same squared distance
     "Fréchet distance of two crowds through singular values; faster, and exact with fewer faces than dimensions."
     return _between(_factor(a), _factor(b), lambda m: np.linalg.svd(m, compute_uv=False))
 
+
 def _quick_factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "As `_factor`, from the covariance: half the digits, a fraction of the time."
-    if len(x) <= x.shape[1]: return _factor(x)
-    x = x.astype(np.float64); r = (x - x.mean(0)) / np.sqrt(len(x) - 1); c = r.T @ r
-    c[np.diag_indices(len(c))] += 1e-12*np.trace(c) + 1e-300           # a feature may be constant
+    if len(x) <= x.shape[1]:
+        return _factor(x)
+    x = x.astype(np.float64)
+    r = (x - x.mean(0)) / np.sqrt(len(x) - 1)
+    c = r.T @ r
+    c[np.diag_indices(len(c))] += 1e-12 * np.trace(c) + 1e-300  # a feature may be constant
     return x.mean(0), np.linalg.cholesky(c).T
+
 
 def _quick_values(m: np.ndarray) -> np.ndarray:
     "Singular values with half the digits, in half the time: enough for the spread of a distance."
     return np.sqrt(np.linalg.eigvalsh(m @ m.T if m.shape[0] <= m.shape[1] else m.T @ m).clip(0))
 
 # %% ../nbs/07c_crowds.ipynb #070031
-def kernel_distance(a: np.ndarray, # (n,D) features of one crowd
-                    b: np.ndarray, # (m,D) features of the other
-                    seed: int = 0, # of the random subsets
-                    max_subset: int = 1000 # faces in a subset
-                    ) -> float: # squared maximum mean discrepancy; can be slightly negative
+def kernel_distance(
+    a: np.ndarray,  # (n,D) features of one crowd
+    b: np.ndarray,  # (m,D) features of the other
+    seed: int = 0,  # of the random subsets
+    max_subset: int = 1000,  # faces in a subset
+) -> float:  # squared maximum mean discrepancy; can be slightly negative
     "Kernel distance of two crowds by clean-fid (cubic kernel, unbiased), repeatable."
     from cleanfid.fid import kernel_distance as clean_kid
+
     state = np.random.get_state()
     try:
         np.random.seed(seed)
-        return clean_kid(a.astype(np.float64), b.astype(np.float64), 1 if min(len(a), len(b)) <= max_subset else 100, max_subset)
-    finally: np.random.set_state(state)
+        return clean_kid(
+            a.astype(np.float64), b.astype(np.float64), 1 if min(len(a), len(b)) <= max_subset else 100, max_subset
+        )
+    finally:
+        np.random.set_state(state)
 
 # %% ../nbs/07c_crowds.ipynb #070034
-def kernel_means(a: np.ndarray, # (n,D) features
-                 b: np.ndarray | None, # (m,D) features; None: pairs within `a`, no face with itself
-                 in_a: np.ndarray, # (S,n) which faces each of S subsets holds
-                 in_b: np.ndarray | None = None, # (S,m); absent where `b` is None
-                 chunk: int = 512 # rows at a time
-                 ) -> np.ndarray: # (S,)
+def kernel_means(
+    a: np.ndarray,  # (n,D) features
+    b: np.ndarray | None,  # (m,D) features; None: pairs within `a`, no face with itself
+    in_a: np.ndarray,  # (S,n) which faces each of S subsets holds
+    in_b: np.ndarray | None = None,  # (S,m); absent where `b` is None
+    chunk: int = 512,  # rows at a time
+) -> np.ndarray:  # (S,)
     "Mean cubic kernel value over the pairs of each subset."
-    a = a.astype(np.float64); within = b is None; b, in_b = (a, in_a) if within else (b.astype(np.float64), in_b)
-    u, v = in_a.T.astype(np.float64), in_b.T.astype(np.float64); total = np.zeros(len(in_a))
+    a = a.astype(np.float64)
+    within = b is None
+    b, in_b = (a, in_a) if within else (b.astype(np.float64), in_b)
+    u, v = in_a.T.astype(np.float64), in_b.T.astype(np.float64)
+    total = np.zeros(len(in_a))
     for i in range(0, len(a), chunk):
-        k = a[i:i+chunk] @ b.T / a.shape[1] + 1; k = k*k*k
-        if within: k[np.arange(len(k)), np.arange(i, i + len(k))] = 0
-        total += (u[i:i+chunk] * (k @ v)).sum(0)
+        k = a[i : i + chunk] @ b.T / a.shape[1] + 1
+        k = k * k * k
+        if within:
+            k[np.arange(len(k)), np.arange(i, i + len(k))] = 0
+        total += (u[i : i + chunk] * (k @ v)).sum(0)
     return total / (u.sum(0) * (v.sum(0) - within))
 
 # %% ../nbs/07c_crowds.ipynb #070037
-def half_of_people(identities: np.ndarray, # (n,) people
-                   rng: np.random.Generator # source of randomness
-                   ) -> np.ndarray: # positions of the faces of a random half of the people
+def half_of_people(
+    identities: np.ndarray,  # (n,) people
+    rng: np.random.Generator,  # source of randomness
+) -> np.ndarray:  # positions of the faces of a random half of the people
     "A random half of the people, with all their faces."
     people = np.unique(identities)
-    return np.flatnonzero(np.isin(identities, rng.permutation(people)[:max(1, len(people)//2)]))
+    return np.flatnonzero(np.isin(identities, rng.permutation(people)[: max(1, len(people) // 2)]))
 
-def halves_of_people(identities: np.ndarray, # (n,) people
-                     rng: np.random.Generator, # source of randomness
-                     n: int = 40 # halves
-                     ) -> np.ndarray: # (n,faces) bool
+
+def halves_of_people(
+    identities: np.ndarray,  # (n,) people
+    rng: np.random.Generator,  # source of randomness
+    n: int = 40,  # halves
+) -> np.ndarray:  # (n,faces) bool
     "Random halves of the people, each as a row of marks."
     out = np.zeros((n, len(identities)), bool)
-    for row in out: row[half_of_people(identities, rng)] = True
+    for row in out:
+        row[half_of_people(identities, rng)] = True
     return out
 
-def crowd_names(space: str # the feature space's name
-                ) -> dict[str, str]: # metric name -> which way is good
-    "The metrics of one feature space: kernel and Fréchet distance (`kid` and `fid` in Inception's), precision, recall, density, coverage."
+
+def crowd_names(
+    space: str,  # the feature space's name
+) -> dict[str, str]:  # metric name -> which way is good
+    """The metrics of one feature space: kernel and Fréchet distance (`kid` and `fid` in Inception's), precision,
+    recall, density, coverage.
+    """
     kd, fd = ('kid', 'fid') if space == 'inception' else (f'kd_{space}', f'fd_{space}')
     return {kd: 'low', fd: 'low'} | {f'{k}_{space}': 'high' for k in ('precision', 'recall', 'density', 'coverage')}
 
-def crowd_missing(space: str, # the feature space's name
-                  reason: str # one sentence
-                  ) -> dict[str, dict]: # entries without a value
+
+def crowd_missing(
+    space: str,  # the feature space's name
+    reason: str,  # one sentence
+) -> dict[str, dict]:  # entries without a value
     "All metrics of a space that cannot be had, Inception's score among them where it is Inception's."
-    return {k: missing(reason, better) for k, better in crowd_names(space).items()} | ({'inception_score': missing(reason)} if space == 'inception' else {})
+    return {k: missing(reason, better) for k, better in crowd_names(space).items()} | (
+        {'inception_score': missing(reason)} if space == 'inception' else {}
+    )
 
 # %% ../nbs/07c_crowds.ipynb #070040
-def check_features(**crowds: np.ndarray # features (n,D), by name
-                   ) -> None:
+def check_features(
+    **crowds: np.ndarray,  # features (n,D), by name
+) -> None:
     "Raise `FacegenError` for features that are not (n,D), hold NaN or infinity, or differ in dimension."
     for name, x in crowds.items():
-        if x.ndim != 2 or 0 in x.shape: raise FacegenError(f'The {name} features have the shape {x.shape}; (faces, dimensions) was expected, at least one of each, so evaluate more faces.')
-        if (bad := (~np.isfinite(x).all(1)).sum()): raise FacegenError(f'{bad} of {len(x)} rows of the {name} features hold NaN or infinite values; finite features were expected, so look at these pictures.')
+        if x.ndim != 2 or 0 in x.shape:
+            raise FacegenError(
+                f'The {name} features have the shape {x.shape}; (faces, dimensions) was expected, at least one of each,'
+                ' so evaluate more faces.'
+            )
+        if bad := (~np.isfinite(x).all(1)).sum():
+            raise FacegenError(
+                f'{bad} of {len(x)} rows of the {name} features hold NaN or infinite values; finite features were'
+                ' expected, so look at these pictures.'
+            )
     if len(dims := {x.shape[1] for x in crowds.values()}) > 1:
-        raise FacegenError(f"Features of {' and '.join(map(str, sorted(dims)))} dimensions were given ({', '.join(crowds)}); take all of them from one network.")
+        raise FacegenError(
+            f"Features of {' and '.join(map(str, sorted(dims)))} dimensions were given ({', '.join(crowds)}); take all"
+            " of them from one network."
+        )
+
 
 def _check_people(features: np.ndarray, identities: np.ndarray, name: str) -> str | None:
     "Why there is no interval over these people, or None; raises `FacegenError` when they are not as many as the faces."
-    if len(features) != len(identities): raise FacegenError(f'{len(identities)} people were named for {len(features)} {name} faces; name one for each.')
-    if len(np.unique(identities)) < 2: return f'All {len(features)} {name} faces are of one person; an interval over people needs at least 2, so evaluate more people.'
+    if len(features) != len(identities):
+        raise FacegenError(f'{len(identities)} people were named for {len(features)} {name} faces; name one for each.')
+    if len(np.unique(identities)) < 2:
+        return (
+            f'All {len(features)} {name} faces are of one person; an interval over people needs at least 2, so evaluate'
+            ' more people.'
+        )
 
 # %% ../nbs/07c_crowds.ipynb #070042
-def _entries(values: dict[str, tuple], # name -> (value, ceiling, replicates of both (S,2), which way is good)
-             n: int, bounds: dict[str, tuple] | None = None, **more: Any) -> dict[str, dict]:
+def _entries(
+    values: dict[str, tuple],  # name -> (value, ceiling, replicates of both (S,2), which way is good)
+    n: int,
+    bounds: dict[str, tuple] | None = None,
+    **more: Any,
+) -> dict[str, dict]:
     "Entries with intervals of 1.96 times the spread over halves."
     out = {}
     for name, (value, ceiling, reps, better) in values.items():
-        reps = np.asarray(reps, np.float64).reshape(-1, 2); reps = reps[np.isfinite(reps).all(1)]
-        se = 1.96*np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
-        low, high = (bounds or {}).get(name, (-np.inf, np.inf)); ends = np.clip([value - se[0], value + se[0], ceiling - se[1], ceiling + se[1]], low, high)
-        ratio = dict(ratio=value/ceiling) if better == 'low' and ceiling - se[1] > 0 else {}
+        reps = np.asarray(reps, np.float64).reshape(-1, 2)
+        reps = reps[np.isfinite(reps).all(1)]
+        se = 1.96 * np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
+        low, high = (bounds or {}).get(name, (-np.inf, np.inf))
+        ends = np.clip([value - se[0], value + se[0], ceiling - se[1], ceiling + se[1]], low, high)
+        ratio = dict(ratio=value / ceiling) if better == 'low' and ceiling - se[1] > 0 else {}
         c = [float(e) if np.isfinite(e) else None for e in ends[2:]]
-        out[name] = entry(value, n, ends[0], ends[1], None, ceiling, better, **more, ceiling_low=c[0], ceiling_high=c[1], **ratio)
+        out[name] = entry(
+            value, n, ends[0], ends[1], None, ceiling, better, **more, ceiling_low=c[0], ceiling_high=c[1], **ratio
+        )
     return out
 
-def crowd_distances(generated: np.ndarray, # (n,D) features of generated faces
-                    real: np.ndarray, # (n,D) features of the real pictures they were made from
-                    reference: np.ndarray, # (m,D) features of real pictures of other people
-                    identities: np.ndarray, # (n,) people of the first two
-                    reference_people: np.ndarray, # (m,) people of the reference
-                    space: str, # the feature space's name: squeezenet, inception, or a recogniser's
-                    seed: int = 0, # of subsets and halves
-                    halves: int = 40 # random halves for the interval
-                    ) -> dict[str, dict]: # `kd_<space>` and `fd_<space>`, each as `entry` makes it
+
+def crowd_distances(
+    generated: np.ndarray,  # (n,D) features of generated faces
+    real: np.ndarray,  # (n,D) features of the real pictures they were made from
+    reference: np.ndarray,  # (m,D) features of real pictures of other people
+    identities: np.ndarray,  # (n,) people of the first two
+    reference_people: np.ndarray,  # (m,) people of the reference
+    space: str,  # the feature space's name: squeezenet, inception, or a recogniser's
+    seed: int = 0,  # of subsets and halves
+    halves: int = 40,  # random halves for the interval
+) -> dict[str, dict]:  # `kd_<space>` and `fd_<space>`, each as `entry` makes it
     "Kernel and Fréchet distance of generated faces to real ones, with real against real beside them."
     check_features(generated=generated, real=real, reference=reference)
     (n, dim), m, (kd, fd) = generated.shape, len(reference), list(crowd_names(space))[:2]
     why = _check_people(generated, identities, 'generated') or _check_people(reference, reference_people, 'reference')
-    if min(n, m) < 4: why = f'{min(n, m)} faces were evaluated; a distance between crowds needs at least 4.'
-    if why: return {kd: missing(why, 'low'), fd: missing(why, 'low')}
-    rng = np.random.default_rng(seed); mine, other = (halves_of_people(p, rng, halves) for p in (identities, reference_people))
-    draw, size = np.random.RandomState(seed), min(n, m, 1000)          # the subsets that clean-fid would draw
+    if min(n, m) < 4:
+        why = f'{min(n, m)} faces were evaluated; a distance between crowds needs at least 4.'
+    if why:
+        return {kd: missing(why, 'low'), fd: missing(why, 'low')}
+    rng = np.random.default_rng(seed)
+    mine, other = (halves_of_people(p, rng, halves) for p in (identities, reference_people))
+    draw, size = np.random.RandomState(seed), min(n, m, 1000)  # the subsets that clean-fid would draw
     subsets = [np.zeros((1 if min(n, m) <= 1000 else 100, k), bool) for k in (m, n)]
     for s in range(len(subsets[0])):
-        for t in subsets: t[s, draw.choice(t.shape[1], size, replace=False)] = True
+        for t in subsets:
+            t[s, draw.choice(t.shape[1], size, replace=False)] = True
     (r, u), k = (np.concatenate(p) for p in zip(subsets, (other, mine))), len(subsets[0])
     rr = kernel_means(reference, None, r)
-    v, c = (kernel_means(x, None, u) + rr - 2*kernel_means(x, reference, u, r) for x in (generated, real))
+    v, c = (kernel_means(x, None, u) + rr - 2 * kernel_means(x, reference, u, r) for x in (generated, real))
     out = _entries({kd: (v[:k].mean(), c[:k].mean(), np.stack([v[k:], c[k:]], 1), 'low')}, n, dim=dim)
-    if min(n, m) < dim: return out | {fd: missing(f'{min(n, m)} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as many faces as dimensions, so evaluate more or read {kd}.', 'low')}
-    reps = [[_between(_quick_factor(x[i]), b, _quick_values) for x in (generated, real)] for i, j in zip(mine, other) if min(i.sum(), j.sum()) > 1 for b in [_quick_factor(reference[j])]]
-    frechet = _entries({fd: (frechet_by_svd(generated, reference), frechet_by_svd(real, reference), reps, 'low')}, n, dim=dim)
-    frechet[fd].pop('ratio', None)                                     # both are mostly the bias of N: their ratio says nothing
+    if min(n, m) < dim:
+        return out | {
+            fd: missing(
+                f'{min(n, m)} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as'
+                f' many faces as dimensions, so evaluate more or read {kd}.',
+                'low',
+            )
+        }
+    reps = [
+        [_between(_quick_factor(x[i]), b, _quick_values) for x in (generated, real)]
+        for i, j in zip(mine, other)
+        if min(i.sum(), j.sum()) > 1
+        for b in [_quick_factor(reference[j])]
+    ]
+    frechet = _entries(
+        {fd: (frechet_by_svd(generated, reference), frechet_by_svd(real, reference), reps, 'low')}, n, dim=dim
+    )
+    frechet[fd].pop('ratio', None)  # both are mostly the bias of N: their ratio says nothing
     return out | frechet
 
 # %% ../nbs/07c_crowds.ipynb #070048
-def ball_radii(x: np.ndarray, # (n,D) features
-               subsets: np.ndarray, # (S,n) which faces each subset holds
-               k: int = 5 # neighbours in a ball
-               ) -> np.ndarray: # (S,n); NaN outside the subset, and everywhere in a subset of fewer than k + 1
+def ball_radii(
+    x: np.ndarray,  # (n,D) features
+    subsets: np.ndarray,  # (S,n) which faces each subset holds
+    k: int = 5,  # neighbours in a ball
+) -> np.ndarray:  # (S,n); NaN outside the subset, and everywhere in a subset of fewer than k + 1
     "Distance of each face to its k-th nearest other face within each subset."
     from sklearn.neighbors import NearestNeighbors
-    x = x.astype(np.float64); near = NearestNeighbors(n_neighbors=min(16*k, len(x) - 1), algorithm='brute').fit(x)
-    distance, index = near.kneighbors(); out = np.full(subsets.shape, np.nan)
+
+    x = x.astype(np.float64)
+    near = NearestNeighbors(n_neighbors=min(16 * k, len(x) - 1), algorithm='brute').fit(x)
+    distance, index = near.kneighbors()
+    out = np.full(subsets.shape, np.nan)
     for inside, radius in zip(subsets, out):
         rows = np.flatnonzero(inside)
-        if len(rows) <= k: continue
-        rank = inside[index[rows]].cumsum(1)                                        # how many of the subset are met so far
+        if len(rows) <= k:
+            continue
+        rank = inside[index[rows]].cumsum(1)  # how many of the subset are met so far
         radius[rows] = distance[rows, (rank < k).sum(1).clip(max=rank.shape[1] - 1)]
-        if (rare := rows[rank[:, -1] < k]).size:                                    # whose nearest are nearly all in the other half
-            radius[rare] = NearestNeighbors(n_neighbors=k + 1, algorithm='brute').fit(x[rows]).kneighbors(x[rare])[0][:, k]
+        if (rare := rows[rank[:, -1] < k]).size:  # whose nearest are nearly all in the other half
+            radius[rare] = (
+                NearestNeighbors(n_neighbors=k + 1, algorithm='brute').fit(x[rows]).kneighbors(x[rare])[0][:, k]
+            )
     return out
 
-def crowd_shape(generated: np.ndarray, # (n,D) features of one crowd
-                reference: np.ndarray, # (m,D) features of the real one
-                in_generated: np.ndarray, # (S,n) which faces each of S subsets holds
-                in_reference: np.ndarray, # (S,m)
-                radii: np.ndarray, # (S,m) of the reference, as `ball_radii` gives them
-                k: int = 5, # neighbours in a ball
-                chunk: int = 256 # rows of the distance matrix at a time
-                ) -> dict[str, np.ndarray]: # (S,) each: precision, recall, density, coverage
+
+def crowd_shape(
+    generated: np.ndarray,  # (n,D) features of one crowd
+    reference: np.ndarray,  # (m,D) features of the real one
+    in_generated: np.ndarray,  # (S,n) which faces each of S subsets holds
+    in_reference: np.ndarray,  # (S,m)
+    radii: np.ndarray,  # (S,m) of the reference, as `ball_radii` gives them
+    k: int = 5,  # neighbours in a ball
+    chunk: int = 256,  # rows of the distance matrix at a time
+) -> dict[str, np.ndarray]:  # (S,) each: precision, recall, density, coverage
     "Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) of each pair of subsets."
     from sklearn.metrics import euclidean_distances
+
     a, b, mine = generated.astype(np.float64), reference.astype(np.float64), ball_radii(generated, in_generated, k)
-    fine = np.flatnonzero((in_generated.sum(1) > k) & (in_reference.sum(1) > k)); cols = {s: np.flatnonzero(in_generated[s]) for s in fine}
+    fine = np.flatnonzero((in_generated.sum(1) > k) & (in_reference.sum(1) > k))
+    cols = {s: np.flatnonzero(in_generated[s]) for s in fine}
     found, recalled, pairs, covered = np.zeros(in_generated.shape, bool), *np.zeros((3, len(radii)))
     for i in range(0, len(b), chunk):
-        distance = euclidean_distances(b[i:i+chunk], a)
+        distance = euclidean_distances(b[i : i + chunk], a)
         for s in fine:
-            rows = np.flatnonzero(in_reference[s, i:i+chunk]); d = distance[np.ix_(rows, cols[s])]
+            rows = np.flatnonzero(in_reference[s, i : i + chunk])
+            d = distance[np.ix_(rows, cols[s])]
             ball = d < radii[s, i + rows][:, None]
-            found[s, cols[s]] |= ball.any(0); pairs[s] += ball.sum(); covered[s] += ball.any(1).sum()
+            found[s, cols[s]] |= ball.any(0)
+            pairs[s] += ball.sum()
+            covered[s] += ball.any(1).sum()
             recalled[s] += (d < mine[s, cols[s]]).any(1).sum()
-    n, m = in_generated.sum(1), in_reference.sum(1); ok = np.isin(np.arange(len(n)), fine)
-    return {name: np.where(ok, v, np.nan) for name, v in dict(precision=found.sum(1)/n, recall=recalled/m, density=1/k*(pairs/n), coverage=covered/m).items()}
+    n, m = in_generated.sum(1), in_reference.sum(1)
+    ok = np.isin(np.arange(len(n)), fine)
+    return {
+        name: np.where(ok, v, np.nan)
+        for name, v in dict(
+            precision=found.sum(1) / n, recall=recalled / m, density=1 / k * (pairs / n), coverage=covered / m
+        ).items()
+    }
 
 # %% ../nbs/07c_crowds.ipynb #070056
-def reference_faces(train: np.ndarray, # rows of the store that may serve, its training faces
-                    rows: np.ndarray, # rows that were drawn
-                    people: np.ndarray, # (N,) the person of every face of the store
-                    seed: int = 0, # of the choice
-                    most: int | None = None # at most so many; None for no limit
-                    ) -> tuple[np.ndarray, np.ndarray]: # places in `rows` and rows of the reference, equally many, each in order
+def reference_faces(
+    train: np.ndarray,  # rows of the store that may serve, its training faces
+    rows: np.ndarray,  # rows that were drawn
+    people: np.ndarray,  # (N,) the person of every face of the store
+    seed: int = 0,  # of the choice
+    most: int | None = None,  # at most so many; None for no limit
+) -> tuple[np.ndarray, np.ndarray]:  # places in `rows` and rows of the reference, equally many, each in order
     "As many training faces of other people as faces that were drawn; of the more numerous side a fixed random part."
     train, rng = np.asarray(train), np.random.default_rng
-    others = rng(seed).permutation(train[~np.isin(people[train], people[rows])]); n = min(len(rows), len(others), most or len(rows))
+    others = rng(seed).permutation(train[~np.isin(people[train], people[rows])])
+    n = min(len(rows), len(others), most or len(rows))
     return np.sort(rng(seed).permutation(len(rows))[:n]), np.sort(others[:n])
 
 # %% ../nbs/07c_crowds.ipynb #070059
-def crowd_metrics(generated: np.ndarray, # (n,D) features of generated faces
-                  real: np.ndarray, # (n,D) features of the real pictures they were made from
-                  reference: np.ndarray, # (m,D) features of real pictures of other people
-                  identities: np.ndarray, # (n,) people of the first two
-                  reference_people: np.ndarray, # (m,) people of the reference
-                  space: str, # the feature space's name: squeezenet, inception, or a recogniser's
-                  seed: int = 0, # of samples, subsets and halves
-                  most: int = 5000, # faces on each side; of more, a fixed random sample is used
-                  halves: int = 40, # random halves for the intervals
-                  k: int = 5 # neighbours in a ball
-                  ) -> dict[str, dict]: # each as `entry` makes it
-    "Kernel and Fréchet distance, precision, recall, density and coverage `<metric>_<space>`, with real against real at the same N."
+def crowd_metrics(
+    generated: np.ndarray,  # (n,D) features of generated faces
+    real: np.ndarray,  # (n,D) features of the real pictures they were made from
+    reference: np.ndarray,  # (m,D) features of real pictures of other people
+    identities: np.ndarray,  # (n,) people of the first two
+    reference_people: np.ndarray,  # (m,) people of the reference
+    space: str,  # the feature space's name: squeezenet, inception, or a recogniser's
+    seed: int = 0,  # of samples, subsets and halves
+    most: int = 5000,  # faces on each side; of more, a fixed random sample is used
+    halves: int = 40,  # random halves for the intervals
+    k: int = 5,  # neighbours in a ball
+) -> dict[str, dict]:  # each as `entry` makes it
+    """Kernel and Fréchet distance, precision, recall, density and coverage `<metric>_<space>`, with real against real
+    at the same N.
+    """
     check_features(generated=generated, real=real, reference=reference)
-    if len(generated) != len(real): raise FacegenError(f'{len(generated)} generated and {len(real)} real faces were given; one real picture for each generated face was expected.')
+    if len(generated) != len(real):
+        raise FacegenError(
+            f'{len(generated)} generated and {len(real)} real faces were given; one real picture for each generated'
+            ' face was expected.'
+        )
     why = _check_people(generated, identities, 'generated') or _check_people(reference, reference_people, 'reference')
     n = min(len(generated), len(reference), most)
     i, j = (np.sort(np.random.default_rng(seed).permutation(len(x))[:n]) for x in (generated, reference))
-    generated, real, identities, reference, reference_people = generated[i], real[i], identities[i], reference[j], reference_people[j]
+    generated, real, identities, reference, reference_people = (
+        generated[i],
+        real[i],
+        identities[i],
+        reference[j],
+        reference_people[j],
+    )
     out = crowd_distances(generated, real, reference, identities, reference_people, space, seed, halves)
-    if not why and n <= k: why = f'{n} faces were evaluated; balls that reach to the {k}th nearest face need at least {k + 1}.'
-    if why: return out | {f'{m}_{space}': missing(why) for m in ('precision', 'recall', 'density', 'coverage')}
-    rng = np.random.default_rng(seed); everyone = np.ones((1, n), bool)
+    if not why and n <= k:
+        why = f'{n} faces were evaluated; balls that reach to the {k}th nearest face need at least {k + 1}.'
+    if why:
+        return out | {f'{m}_{space}': missing(why) for m in ('precision', 'recall', 'density', 'coverage')}
+    rng = np.random.default_rng(seed)
+    everyone = np.ones((1, n), bool)
     mine, other = (np.concatenate([everyone, halves_of_people(p, rng, halves)]) for p in (identities, reference_people))
     radii = ball_radii(reference, other, k)
     v, c = (crowd_shape(x, reference, mine, other, radii, k) for x in (generated, real))
-    return out | _entries({f'{m}_{space}': (v[m][0], c[m][0], np.stack([v[m][1:], c[m][1:]], 1), 'high') for m in v}, n,
-                          {f'{m}_{space}': (0, np.inf if m == 'density' else 1) for m in v}, dim=generated.shape[1], k=k)
+    return out | _entries(
+        {f'{m}_{space}': (v[m][0], c[m][0], np.stack([v[m][1:], c[m][1:]], 1), 'high') for m in v},
+        n,
+        {f'{m}_{space}': (0, np.inf if m == 'density' else 1) for m in v},
+        dim=generated.shape[1],
+        k=k,
+    )
 
 # %% ../nbs/07c_crowds.ipynb #070071
-def split_scores(logits: np.ndarray, # (n,C) logits, or probabilities
-                 splits: int = 10, # parts, each of consecutive pictures
-                 probabilities: bool = False # rows are probabilities, not logits
-                 ) -> np.ndarray: # (splits,), each from 1 to C
+def split_scores(
+    logits: np.ndarray,  # (n,C) logits, or probabilities
+    splits: int = 10,  # parts, each of consecutive pictures
+    probabilities: bool = False,  # rows are probabilities, not logits
+) -> np.ndarray:  # (splits,), each from 1 to C
     "Inception Score of each part of the pictures."
     check_features(**{'probability' if probabilities else 'logit': logits})
-    if not 1 <= splits <= len(logits): raise FacegenError(f'{len(logits)} pictures cannot be cut into {splits} parts; evaluate more, or ask for fewer parts.')
-    if probabilities and ((logits < 0).any() or np.abs(logits.sum(1) - 1).max() > 1e-3): raise FacegenError('Rows that are negative or do not sum to 1 were given as probabilities; give logits without probabilities=True.')
+    if not 1 <= splits <= len(logits):
+        raise FacegenError(
+            f'{len(logits)} pictures cannot be cut into {splits} parts; evaluate more, or ask for fewer parts.'
+        )
+    if probabilities and ((logits < 0).any() or np.abs(logits.sum(1) - 1).max() > 1e-3):
+        raise FacegenError(
+            'Rows that are negative or do not sum to 1 were given as probabilities; give logits without'
+            ' probabilities=True.'
+        )
     from scipy.special import log_softmax, xlogy
+
     p = logits.astype(np.float64) if probabilities else np.exp(log_softmax(logits.astype(np.float64), 1))
     parts = np.array_split(p, splits)
     return np.array([np.exp((xlogy(q, q) - xlogy(q, q.mean(0))).sum(1).mean()) for q in parts])
 
-def inception_score(logits: np.ndarray, # (n,C) logits, or probabilities
-                    splits: int = 10, # parts, each of consecutive pictures
-                    probabilities: bool = False # rows are probabilities, not logits
-                    ) -> float: # from 1 to C
+
+def inception_score(
+    logits: np.ndarray,  # (n,C) logits, or probabilities
+    splits: int = 10,  # parts, each of consecutive pictures
+    probabilities: bool = False,  # rows are probabilities, not logits
+) -> float:  # from 1 to C
     "Inception Score: exp of the mean KL divergence of a picture's classes from all pictures' classes, mean over parts."
     return float(split_scores(logits, splits, probabilities).mean())
 
-def score_metric(generated: np.ndarray, # (n,1008) logits of generated faces
-                 real: np.ndarray, # (n,1008) logits of the real pictures
-                 identities: np.ndarray, # (n,) their people
-                 splits: int = 10, # parts of whole people (but for those whom a cut meets)
-                 seed: int = 0 # of the parts
-                 ) -> dict[str, dict]: # `inception_score`, as `entry` makes it
+
+def score_metric(
+    generated: np.ndarray,  # (n,1008) logits of generated faces
+    real: np.ndarray,  # (n,1008) logits of the real pictures
+    identities: np.ndarray,  # (n,) their people
+    splits: int = 10,  # parts of whole people (but for those whom a cut meets)
+    seed: int = 0,  # of the parts
+) -> dict[str, dict]:  # `inception_score`, as `entry` makes it
     "The Inception Score with its interval over people and the real pictures' score as the ceiling."
     from scipy.stats import t
-    check_features(generated=generated, real=real); _check_people(generated, identities, 'generated'); _check_people(real, identities, 'real')
+
+    check_features(generated=generated, real=real)
+    _check_people(generated, identities, 'generated')
+    _check_people(real, identities, 'real')
     people, who = np.unique(identities, return_inverse=True)
-    if len(people) < splits: return dict(inception_score=missing(f'{len(people)} people were evaluated; an Inception Score of {splits} parts needs at least as many.'))
+    if len(people) < splits:
+        return dict(
+            inception_score=missing(
+                f'{len(people)} people were evaluated; an Inception Score of {splits} parts needs at least as many.'
+            )
+        )
     order = np.argsort(np.random.default_rng(seed).permutation(len(people))[who], kind='stable')
-    v, c = (split_scores(x[order], splits) for x in (generated, real)); se = t.ppf(.975, splits - 1)*v.std(ddof=1)/splits**.5 if splits > 1 else np.nan
-    return dict(inception_score=entry(v.mean(), len(generated), max(1, v.mean() - se), v.mean() + se, None, c.mean(), 'high', splits=splits))
+    v, c = (split_scores(x[order], splits) for x in (generated, real))
+    se = t.ppf(0.975, splits - 1) * v.std(ddof=1) / splits**0.5 if splits > 1 else np.nan
+    return dict(
+        inception_score=entry(
+            v.mean(), len(generated), max(1, v.mean() - se), v.mean() + se, None, c.mean(), 'high', splits=splits
+        )
+    )
 
 # %% ../nbs/07c_crowds.ipynb #070077
-def nearest_faces(faces: np.ndarray, # (n,D) features
-                  train: np.ndarray # (M,D) features of training faces
-                  ) -> tuple[np.ndarray, np.ndarray]: # (n,) distance; (n,) position of the nearest training face
+def nearest_faces(
+    faces: np.ndarray,  # (n,D) features
+    train: np.ndarray,  # (M,D) features of training faces
+) -> tuple[np.ndarray, np.ndarray]:  # (n,) distance; (n,) position of the nearest training face
     "The nearest training face of each face (Euclidean), by scikit-learn, block by block: never an n x M matrix."
     from sklearn.neighbors import NearestNeighbors
+
     distance, index = NearestNeighbors(n_neighbors=1, algorithm='brute').fit(train).kneighbors(faces)
     return distance[:, 0], index[:, 0]
 
-def memorisation(generated: np.ndarray, # (n,D) features of generated faces
-                 real: np.ndarray, # (n,D) features of the held-out real pictures they were made from
-                 train: np.ndarray, # (M,D) features of the training faces
-                 identities: np.ndarray, # (n,) people of the first two, none of them in training
-                 space: str, # the feature space's name: the judge's
-                 seed: int = 0, # of the halves
-                 halves: int = 200 # random halves of the people for the intervals
-                 ) -> tuple[dict[str, dict], np.ndarray, np.ndarray]: # metrics; (n,) nearest training faces; (n,) their distances
-    "`nearest_ratio_<space>` and `copies_<space>` with intervals over people, and the nearest training face of each generated face."
-    check_features(generated=generated, real=real, train=train); names = f'nearest_ratio_{space}', f'copies_{space}'
+
+def memorisation(
+    generated: np.ndarray,  # (n,D) features of generated faces
+    real: np.ndarray,  # (n,D) features of the held-out real pictures they were made from
+    train: np.ndarray,  # (M,D) features of the training faces
+    identities: np.ndarray,  # (n,) people of the first two, none of them in training
+    space: str,  # the feature space's name: the judge's
+    seed: int = 0,  # of the halves
+    halves: int = 200,  # random halves of the people for the intervals
+) -> tuple[dict[str, dict], np.ndarray, np.ndarray]:  # metrics; (n,) nearest training faces; (n,) their distances
+    """`nearest_ratio_<space>` and `copies_<space>` with intervals over people, and the nearest training face of each
+    generated face.
+    """
+    check_features(generated=generated, real=real, train=train)
+    names = f'nearest_ratio_{space}', f'copies_{space}'
     why = _check_people(generated, identities, 'generated') or _check_people(real, identities, 'real')
     (g, nearest), (r, _), n = nearest_faces(generated, train), nearest_faces(real, train), len(generated)
-    if not why and np.median(r) == 0: why = 'More than half of the held-out faces are training faces themselves; split by people and leave duplicates out.'
-    if why: return {names[0]: missing(why), names[1]: missing(why, 'low')}, nearest, g
-    def both(i): return np.median(g[i])/max(np.median(r[i]), 1e-12), (g[i] < np.quantile(r[i], .01, method='inverted_cdf')).mean()
-    ratio, copies = both(np.arange(n)); rng = np.random.default_rng(seed)
-    se = 1.96*np.std([both(half_of_people(identities, rng)) for _ in range(halves)], 0, ddof=1)
-    out = {names[0]: entry(ratio, n, max(0, ratio - se[0]), ratio + se[0], None, 1., train=len(train))}
-    if n < 100: return out | {names[1]: missing(f'{n} faces were evaluated; the nearest 1 % of held-out faces needs at least 100.', 'low')}, nearest, g
+    if not why and np.median(r) == 0:
+        why = (
+            'More than half of the held-out faces are training faces themselves; split by people and leave duplicates'
+            ' out.'
+        )
+    if why:
+        return {names[0]: missing(why), names[1]: missing(why, 'low')}, nearest, g
+
+    def both(i):
+        return (
+            np.median(g[i]) / max(np.median(r[i]), 1e-12),
+            (g[i] < np.quantile(r[i], 0.01, method='inverted_cdf')).mean(),
+        )
+
+    ratio, copies = both(np.arange(n))
+    rng = np.random.default_rng(seed)
+    se = 1.96 * np.std([both(half_of_people(identities, rng)) for _ in range(halves)], 0, ddof=1)
+    out = {names[0]: entry(ratio, n, max(0, ratio - se[0]), ratio + se[0], None, 1.0, train=len(train))}
+    if n < 100:
+        return (
+            out
+            | {
+                names[1]: missing(
+                    f'{n} faces were evaluated; the nearest 1 % of held-out faces needs at least 100.', 'low'
+                )
+            },
+            nearest,
+            g,
+        )
     low, high = np.clip([copies - se[1], copies + se[1]], 0, 1)
-    return out | {names[1]: entry(copies, n, low, high, None, .01, 'low', train=len(train), flagged=bool(low > .01))}, nearest, g
+    return (
+        out | {names[1]: entry(copies, n, low, high, None, 0.01, 'low', train=len(train), flagged=bool(low > 0.01))},
+        nearest,
+        g,
+    )

@@ -4,8 +4,20 @@
 
 # %% ../nbs/02_curation.ipynb #020004
 from __future__ import annotations
-import contextlib, csv, errno, hashlib, io, json, os, pickle, re, shutil, struct, unicodedata, warnings
-from collections import Counter, deque
+
+import contextlib
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import struct
+import unicodedata
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,14 +25,44 @@ from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import PIL
 from PIL import Image
+
 from .core import FacegenError, Later, atomic, locked, progress, user_path, write_json
 from .datasheets import write_datasheet
-from .people import FileNames, Folder, Layout, Rule, count_image, name_by_file, name_by_table, name_folders, name_image, read_rule, table_beside
+from facegen_nb.people import (
+    FileNames,
+    Folder,
+    Layout,
+    Rule,
+    count_image,
+    name_by_file,
+    name_by_table,
+    name_folders,
+    name_image,
+    read_rule,
+    table_beside,
+)
 from .quality import Filters, box_sizes, measure, plot_counts, read_filters, reasons, sharpness
-from .sources import UNPACKED, Entry, Mark, Member, Rejected, Source, Span, Spec, batches, clean_name, decode, find_file, open_source, parse_source, source_names
+from facegen_nb.sources import (
+    UNPACKED,
+    Entry,
+    Mark,
+    Member,
+    Rejected,
+    Source,
+    Span,
+    Spec,
+    batches,
+    clean_name,
+    decode,
+    find_file,
+    open_source,
+    parse_source,
+    source_names,
+)
 from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
@@ -35,180 +77,283 @@ __all__ = ['SIDE', 'SMALLEST_CROP', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 
            'output_errors', 'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
-if TYPE_CHECKING: import pandas as pd
-else: pd = Later('pandas')
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = Later('pandas')
 
 # %% ../nbs/02_curation.ipynb #020016
-SIDE = 128 # pixels: side of a face in a store
-SMALLEST_CROP = 16 # pixels: side of the smallest crop that is taken; less shows no face
+SIDE = 128  # pixels: side of a face in a store
+SMALLEST_CROP = 16  # pixels: side of the smallest crop that is taken; less shows no face
 
-def crop_square(im: Image.Image, # RGB picture
-                box: Sequence[float], # left, top, right, bottom in pixels; may reach over the edge
-                side: int = SIDE # side of the result
-                ) -> np.ndarray: # uint8 (side,side,3)
+
+def crop_square(
+    im: Image.Image,  # RGB picture
+    box: Sequence[float],  # left, top, right, bottom in pixels; may reach over the edge
+    side: int = SIDE,  # side of the result
+) -> np.ndarray:  # uint8 (side,side,3)
     "Cut a square and resample it, anti-aliased; repeats the edge pixels outside the picture."
     l, t, r, b = map(float, box)
     pad = [max(0, int(np.ceil(v))) for v in (-l, -t, r - im.width, b - im.height)]
     if any(pad):
         crop = (max(0, int(l)), max(0, int(t)), min(im.width, int(np.ceil(r))), min(im.height, int(np.ceil(b))))
         a = np.pad(np.asarray(im.crop(crop)), ((pad[1], pad[3]), (pad[0], pad[2]), (0, 0)), 'edge')
-        im, l, t, r, b = Image.fromarray(a), l - crop[0] + pad[0], t - crop[1] + pad[1], r - crop[0] + pad[0], b - crop[1] + pad[1]
+        im, l, t, r, b = (
+            Image.fromarray(a),
+            l - crop[0] + pad[0],
+            t - crop[1] + pad[1],
+            r - crop[0] + pad[0],
+            b - crop[1] + pad[1],
+        )
     box = (max(l, 0), max(t, 0), min(r, im.width), min(b, im.height))
-    return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.))
+    return np.asarray(im.resize((side, side), Image.BICUBIC, box=box, reducing_gap=3.0))
 
 # %% ../nbs/02_curation.ipynb #020020
 @dataclass
 class Face:
     "One cropped face with what is known about the crop."
-    image: np.ndarray # uint8 (128,128,3)
-    box: tuple[float, ...] # the crop: left, top, right, bottom in pixels of the upright original
-    side: float # shorter side of the face (or of the fixed box) in original pixels
-    sharpness: float # variance of the Laplacian at 128 pixels
-    landmarks: list[float] | None = None # x, y of both eyes, nose, both mouth corners in original pixels
-    confidence: float | None = None # the detector's, 0 to 1
-    mean_side: float | None = None # root of the face's area in original pixels; None: as `side`
 
-def cut_fixed(data: bytes | Path | Span | Member, # a picture file's bytes, or where they are
-              box: tuple[float, float, float, float] | None = None # in original pixels; None: the centre square
-              ) -> Face:
+    image: np.ndarray  # uint8 (128,128,3)
+    box: tuple[float, ...]  # the crop: left, top, right, bottom in pixels of the upright original
+    side: float  # shorter side of the face (or of the fixed box) in original pixels
+    sharpness: float  # variance of the Laplacian at 128 pixels
+    landmarks: list[float] | None = None  # x, y of both eyes, nose, both mouth corners in original pixels
+    confidence: float | None = None  # the detector's, 0 to 1
+    mean_side: float | None = None  # root of the face's area in original pixels; None: as `side`
+
+
+def cut_fixed(
+    data: bytes | Path | Span | Member,  # a picture file's bytes, or where they are
+    box: tuple[float, float, float, float] | None = None,  # in original pixels; None: the centre square
+) -> Face:
     "Decode and crop by a fixed box; raises `Rejected`."
-    return cut_box(*decode(data, lambda w, h: 2*SIDE / (box[2] - box[0] if box else min(w, h))), box)
+    return cut_box(*decode(data, lambda w, h: 2 * SIDE / (box[2] - box[0] if box else min(w, h))), box)
 
-def cut_box(im: Image.Image, # upright RGB picture
-            k: float, # its size over the original's
-            box: tuple[float, float, float, float] | None = None # in original pixels; None: the centre square
-            ) -> Face:
+
+def cut_box(
+    im: Image.Image,  # upright RGB picture
+    k: float,  # its size over the original's
+    box: tuple[float, float, float, float] | None = None,  # in original pixels; None: the centre square
+) -> Face:
     "Crop a box; raises `Rejected` where the picture is smaller than the box."
     w, h = im.width / k, im.height / k
-    if box is None: s = min(w, h); l, t = (w - s) // 2, (h - s) // 2; box = (l, t, l + s, t + s)
-    if box[2] > w + .5 or box[3] > h + .5: raise Rejected(f'picture of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
-    x = crop_square(im, [min(v*k, m) for v, m in zip(box, (im.width, im.height)*2)])
+    if box is None:
+        s = min(w, h)
+        l, t = (w - s) // 2, (h - s) // 2
+        box = (l, t, l + s, t + s)
+    if box[2] > w + 0.5 or box[3] > h + 0.5:
+        raise Rejected(f'picture of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
+    x = crop_square(im, [min(v * k, m) for v, m in zip(box, (im.width, im.height) * 2)])
     return Face(x, tuple(map(float, box)), float(box[2] - box[0]), float(sharpness(x[None])[0]))
 
-def box_text(box: Sequence[float] # four numbers
-             ) -> str: # as they are typed
+
+def box_text(
+    box: Sequence[float],  # four numbers
+) -> str:  # as they are typed
     "A box as the command line takes it: `55,50,195,190`."
     return ','.join(f'{v:g}' for v in box)
 
 # %% ../nbs/02_curation.ipynb #020024
-MARGIN = 1.13 # side of the crop over the longer side of a face's box
-LIFT = .05 # how far the crop's centre lies above the box's, over the same side
-WORK_SIDE = 4096 # pixels: a picture with a longer side is made smaller before detection
-detection, depictions = Later('facegen_nb.detection'), Later('facegen_nb.depictions') # these load torch, which a fixed box does not need
+MARGIN = 1.13  # side of the crop over the longer side of a face's box
+LIFT = 0.05  # how far the crop's centre lies above the box's, over the same side
+WORK_SIDE = 4096  # pixels: a picture with a longer side is made smaller before detection
+detection, depictions = (
+    Later('facegen_nb.detection'),
+    Later('facegen_nb.depictions'),
+)  # these load torch, which a fixed box does not need
 
-def cut_around(im: Image.Image, # upright RGB picture
-               scale: float, # its size over the original's
-               box: Sequence[float], # of the face, in pixels of `im`
-               landmarks: Sequence[float] | None = None # in pixels of `im`, only written down
-               ) -> Face:
+
+def cut_around(
+    im: Image.Image,  # upright RGB picture
+    scale: float,  # its size over the original's
+    box: Sequence[float],  # of the face, in pixels of `im`
+    landmarks: Sequence[float] | None = None,  # in pixels of `im`, only written down
+) -> Face:
     "Crop the upright square round a face whose box is known."
-    l, t, r, b = box; m = max(r - l, b - t)
-    c = np.array([(l + r) / 2, (t + b) / 2 - LIFT * m]); square = np.concatenate([c - MARGIN * m / 2, c + MARGIN * m / 2])
-    x = crop_square(im, square); size = box_sizes(np.array(box)[None] / scale)
-    return Face(x, tuple((square / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]), None if landmarks is None else (np.ravel(landmarks) / scale).tolist(), None, float(size['mean_side'][0]))
+    l, t, r, b = box
+    m = max(r - l, b - t)
+    c = np.array([(l + r) / 2, (t + b) / 2 - LIFT * m])
+    square = np.concatenate([c - MARGIN * m / 2, c + MARGIN * m / 2])
+    x = crop_square(im, square)
+    size = box_sizes(np.array(box)[None] / scale)
+    return Face(
+        x,
+        tuple((square / scale).tolist()),
+        float(size['side'][0]),
+        float(sharpness(x[None])[0]),
+        None if landmarks is None else (np.ravel(landmarks) / scale).tolist(),
+        None,
+        float(size['mean_side'][0]),
+    )
 
-def cut_aligned(image: np.ndarray, # uint8 (H,W,3), upright
-                scale: float, # its size over the original's
-                found: Any, # `detection.Found`: the faces in it
-                which: int, # of them
-                frame: str = 'face' # one of `detection.FRAMES`
-                ) -> Face:
+
+def cut_aligned(
+    image: np.ndarray,  # uint8 (H,W,3), upright
+    scale: float,  # its size over the original's
+    found: Any,  # `detection.Found`: the faces in it
+    which: int,  # of them
+    frame: str = 'face',  # one of `detection.FRAMES`
+) -> Face:
     "Crop a detected face so that its landmarks lie where the frame wants them."
-    m = detection.frames(found.landmarks[which][None], frame)[0]; x = detection.warp(image, m, SIDE)
-    centre, half = m @ (.5, .5, 1), np.hypot(m[0, 0], m[1, 0]) / 2; size = box_sizes(found.boxes[which][None] / scale)
-    return Face(x, tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()), float(size['side'][0]), float(sharpness(x[None])[0]),
-                (found.landmarks[which].ravel() / scale).tolist(), float(found.confidences[which]), float(size['mean_side'][0]))
+    m = detection.frames(found.landmarks[which][None], frame)[0]
+    x = detection.warp(image, m, SIDE)
+    centre, half = m @ (0.5, 0.5, 1), np.hypot(m[0, 0], m[1, 0]) / 2
+    size = box_sizes(found.boxes[which][None] / scale)
+    return Face(
+        x,
+        tuple((np.concatenate([centre - half, centre + half]) / scale).tolist()),
+        float(size['side'][0]),
+        float(sharpness(x[None])[0]),
+        (found.landmarks[which].ravel() / scale).tolist(),
+        float(found.confidences[which]),
+        float(size['mean_side'][0]),
+    )
 
 # %% ../nbs/02_curation.ipynb #020026
-def small_reason(side: float, # of the face in pixels
-                 min_side: float # what was asked for
-                 ) -> str: # the reason for rejecting it
+def small_reason(
+    side: float,  # of the face in pixels
+    min_side: float,  # what was asked for
+) -> str:  # the reason for rejecting it
     "The reason that a face which is too small gets."
     return f'face of {side:.0f} pixels; at least {min_side:g} were asked for'
 
-def size_objection(face: Face, # a crop
-                   min_side: float = 0 # what was asked for
-                   ) -> str: # the reason for rejecting it; empty where it is large enough
+
+def size_objection(
+    face: Face,  # a crop
+    min_side: float = 0,  # what was asked for
+) -> str:  # the reason for rejecting it; empty where it is large enough
     "Why a face is too small: less than was asked for, or so few pixels that they show no face."
     if face.side < min_side:
         return small_reason(face.side, min_side)
     side = face.box[2] - face.box[0]
     return f'crop of {side:.3g} pixels; at least {SMALLEST_CROP} are needed' if side < SMALLEST_CROP else ''
 
-def cut_marked(e: Entry, # with marks
-               min_side: float = 0 # faces with a smaller shorter side are not cut
-               ) -> tuple[list[tuple[str, Face]], list[tuple[str, str]]]: # faces and rejects, each with its name
+
+def cut_marked(
+    e: Entry,  # with marks
+    min_side: float = 0,  # faces with a smaller shorter side are not cut
+) -> tuple[list[tuple[str, Face]], list[tuple[str, str]]]:  # faces and rejects, each with its name
     "Decode a picture and crop all faces that its source marks; raises `Rejected`."
-    name = lambda m: e.source if m.number is None else f'{e.source}#{m.number}'
-    short = lambda m: min(m.box[2] - m.box[0], m.box[3] - m.box[1])
+
+    def name(m):
+        return e.source if m.number is None else f'{e.source}#{m.number}'
+
+    def short(m):
+        return min(m.box[2] - m.box[0], m.box[3] - m.box[1])
+
     small = [m for m in e.marks if m.box is not None and short(m) < min_side]
-    wanted, faces, rejects = [m for m in e.marks if m not in small], [], [(name(m), small_reason(short(m), min_side)) for m in small]
-    if not wanted: return faces, rejects
-    im, k = decode(e.data, lambda w, h: 2*SIDE / min(min(w, h) if m.box is None else max(1, short(m)) for m in wanted))
+    wanted, faces, rejects = (
+        [m for m in e.marks if m not in small],
+        [],
+        [(name(m), small_reason(short(m), min_side)) for m in small],
+    )
+    if not wanted:
+        return faces, rejects
+    im, k = decode(
+        e.data, lambda w, h: 2 * SIDE / min(min(w, h) if m.box is None else max(1, short(m)) for m in wanted)
+    )
     for m in wanted:
-        if m.box is None: f = cut_box(im, k); f.landmarks = None if m.landmarks is None else list(m.landmarks)
-        elif not np.isfinite(m.box).all() or max(m.box[2] - m.box[0], m.box[3] - m.box[1]) > 2 * max(im.size) / k: rejects.append((name(m), 'the marked box does not fit the picture')); continue
-        elif m.box[0] >= im.width / k or m.box[1] >= im.height / k or min(m.box[2:]) <= 0: rejects.append((name(m), 'the marked box lies outside of the picture')); continue
-        else: f = cut_around(im, k, np.array(m.box) * k, None if m.landmarks is None else np.array(m.landmarks) * k)
-        if (why := size_objection(f, min_side)): rejects.append((name(m), why))
-        else: faces.append((name(m), f))
+        if m.box is None:
+            f = cut_box(im, k)
+            f.landmarks = None if m.landmarks is None else list(m.landmarks)
+        elif not np.isfinite(m.box).all() or max(m.box[2] - m.box[0], m.box[3] - m.box[1]) > 2 * max(im.size) / k:
+            rejects.append((name(m), 'the marked box does not fit the picture'))
+            continue
+        elif m.box[0] >= im.width / k or m.box[1] >= im.height / k or min(m.box[2:]) <= 0:
+            rejects.append((name(m), 'the marked box lies outside of the picture'))
+            continue
+        else:
+            f = cut_around(im, k, np.array(m.box) * k, None if m.landmarks is None else np.array(m.landmarks) * k)
+        if why := size_objection(f, min_side):
+            rejects.append((name(m), why))
+        else:
+            faces.append((name(m), f))
     return faces, rejects
 
 # %% ../nbs/02_curation.ipynb #020034
-PARTS = ('train', 'validation', 'test') # in the order of the fractions
+PARTS = ('train', 'validation', 'test')  # in the order of the fractions
 
-def check_fractions(split: Sequence[float] # what the user gave
-                    ) -> tuple[float, float, float]: # three fractions that sum to 1
+
+def check_fractions(
+    split: Sequence[float],  # what the user gave
+) -> tuple[float, float, float]:  # three fractions that sum to 1
     "Three fractions of people for train, validation and test; raises `FacegenError`."
-    try: f = tuple(float(x) for x in split)
-    except (TypeError, ValueError): f = ()
+    try:
+        f = tuple(float(x) for x in split)
+    except (TypeError, ValueError):
+        f = ()
     if len(f) != 3 or not all(0 <= x <= 1 for x in f) or abs(sum(f) - 1) > 1e-6:
-        raise FacegenError(f"The split {split!r} was given; three fractions for train, validation and test that sum to 1 were expected, such as 0.9,0.05,0.05.")
+        raise FacegenError(
+            f"The split {split!r} was given; three fractions for train, validation and test that sum to 1 were"
+            " expected, such as 0.9,0.05,0.05."
+        )
     return f
 
-def person_key(person: str, # who
-               seed: int # another seed, another number
-               ) -> int: # 64 bits
+
+def person_key(
+    person: str,  # who
+    seed: int,  # another seed, another number
+) -> int:  # 64 bits
     "The number by which a person is lined up."
     return int.from_bytes(hashlib.sha256(f'{seed}:{person}'.encode()).digest()[:8], 'big')
 
-def split_keys(keys: np.ndarray, # uint64 (N,): `person_key` of every face
-               fractions: Sequence[float] = (.9, .05, .05) # of people, for train, validation and test
-               ) -> np.ndarray: # int8 (N,): index into `PARTS`
+
+def split_keys(
+    keys: np.ndarray,  # uint64 (N,): `person_key` of every face
+    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of people, for train, validation and test
+) -> np.ndarray:  # int8 (N,): index into `PARTS`
     "Assign every person to one part; a part with a fraction gets somebody as soon as there are people enough."
     fractions = check_fractions(fractions)
     names, who = np.unique(keys, return_inverse=True)
-    n = [int(f * len(names) + .5) for f in fractions]
-    wanted = [i for i in (0, 2, 1) if fractions[i] > 0]                   # with few people: train first, then test
-    for i in wanted[:len(names)]: n[i] = max(n[i], 1)
-    while (extra := sum(n) - len(names)) != 0: n[max((1, 2, 0), key=n.__getitem__) if extra > 0 else wanted[0]] -= np.sign(extra)
+    n = [int(f * len(names) + 0.5) for f in fractions]
+    wanted = [i for i in (0, 2, 1) if fractions[i] > 0]  # with few people: train first, then test
+    for i in wanted[: len(names)]:
+        n[i] = max(n[i], 1)
+    while (extra := sum(n) - len(names)) != 0:
+        n[max((1, 2, 0), key=n.__getitem__) if extra > 0 else wanted[0]] -= np.sign(extra)
     return np.repeat(np.arange(3, dtype=np.int8), n)[who]
 
-def split_people(people: Sequence[str], # one key a face: who it is
-                 fractions: Sequence[float] = (.9, .05, .05), # of people, for train, validation and test
-                 seed: int = 0 # another seed, another split
-                 ) -> np.ndarray: # one of `PARTS` a face
+
+def split_people(
+    people: Sequence[str],  # one key a face: who it is
+    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of people, for train, validation and test
+    seed: int = 0,  # another seed, another split
+) -> np.ndarray:  # one of `PARTS` a face
     "As `split_keys`, by name."
-    return np.array(PARTS, dtype=object)[split_keys(np.array([person_key(p, seed) for p in people], np.uint64), fractions)]
+    return np.array(PARTS, dtype=object)[
+        split_keys(np.array([person_key(p, seed) for p in people], np.uint64), fractions)
+    ]
 
 # %% ../nbs/02_curation.ipynb #020040
 class Growing:
     "A file that only grows, and knows how much it holds and the hash of it."
-    def __init__(self, path: Path, # the file
-                 mark: Sequence[Any] | None = None, # go on from here: what `mark` gave; None: a new file
-                 head: bytes = b'' # what stands before all else and is not counted
-                 ):
+
+    def __init__(
+        self,
+        path: Path,  # the file
+        mark: Sequence[Any] | None = None,  # go on from here: what `mark` gave; None: a new file
+        head: bytes = b'',  # what stands before all else and is not counted
+    ):
         self.path, self.head, self.size, self.hash = path, head, 0, hashlib.sha256()
         self.file = open(path, 'w+b' if mark is None else 'r+b')
-        if mark is None: self.file.write(head); return
+        if mark is None:
+            self.file.write(head)
+            return
         self.file.seek(len(head))
-        while self.size < mark[0] and (b := self.file.read(min(1 << 20, mark[0] - self.size))): self.hash.update(b); self.size += len(b)
-        if self.mark() != list(mark): self.file.close(); raise ValueError(f'{path.name} is not what it was')
-        self.file.truncate(len(head) + self.size); self.file.seek(0, os.SEEK_END)
+        while self.size < mark[0] and (b := self.file.read(min(1 << 20, mark[0] - self.size))):
+            self.hash.update(b)
+            self.size += len(b)
+        if self.mark() != list(mark):
+            self.file.close()
+            raise ValueError(f'{path.name} is not what it was')
+        self.file.truncate(len(head) + self.size)
+        self.file.seek(0, os.SEEK_END)
 
     def write(self, b: bytes) -> None:
         "Append."
-        self.file.write(b); self.hash.update(b); self.size += len(b)
+        self.file.write(b)
+        self.hash.update(b)
+        self.size += len(b)
 
     def mark(self) -> list[Any]:
         "Number of bytes and their hash, after everything has reached the file."
@@ -216,22 +361,32 @@ class Growing:
         return [self.size, self.hash.hexdigest()]
 
 # %% ../nbs/02_curation.ipynb #020044
-FORMAT = 1 # version of the folder's layout
-STEPS = ('files', 'pictures', 'readable', 'detected', 'kept') # the funnel; the first three count pictures, the others faces
+FORMAT = 1  # version of the folder's layout
+STEPS = (
+    'files',
+    'pictures',
+    'readable',
+    'detected',
+    'kept',
+)  # the funnel; the first three count pictures, the others faces
+
 
 @dataclass
 class Cropped:
     "What became of one entry: faces and rejects, each with its name."
-    source: str # the entry's
-    faces: list[tuple[str, Face]] # may be several
-    rejects: list[tuple[str, str]] # name and reason
-    readable: bool = True # whether it could be decoded
-    found: int = 0 # faces that were found, those included that were too small
-    identity: str | None = None # whose faces these are, where the source says so
-    part: str | None = None # of a published split
 
-def npy_header(n: int # number of faces
-               ) -> bytes: # 128 bytes
+    source: str  # the entry's
+    faces: list[tuple[str, Face]]  # may be several
+    rejects: list[tuple[str, str]]  # name and reason
+    readable: bool = True  # whether it could be decoded
+    found: int = 0  # faces that were found, those included that were too small
+    identity: str | None = None  # whose faces these are, where the source says so
+    part: str | None = None  # of a published split
+
+
+def npy_header(
+    n: int,  # number of faces
+) -> bytes:  # 128 bytes
     "The header of `images.npy`, always of the same length, so that it can be written again at the end."
     h = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {SIDE}, {SIDE}, 3), }}".ljust(117) + '\n'
     return b'\x93NUMPY\x01\x00' + struct.pack('<H', 118) + h.encode()
@@ -239,56 +394,92 @@ def npy_header(n: int # number of faces
 # %% ../nbs/02_curation.ipynb #020046
 class StoreFiles:
     "The files of a store in the making, new or as an interrupted run left them."
-    FILES = ('rows.jsonl', 'journal.jsonl', 'request.json', 'lock') # what is there only while the store is made
-    def __init__(self, folder: Path, # where it grows
-                 request: Any # everything that decides what the store will hold; another request starts anew
-                 ):
+
+    FILES = ('rows.jsonl', 'journal.jsonl', 'request.json', 'lock')  # what is there only while the store is made
+
+    def __init__(
+        self,
+        folder: Path,  # where it grows
+        request: Any,  # everything that decides what the store will hold; another request starts anew
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.closed = folder, False
         request = json.dumps(request, sort_keys=True, default=str)
         self.reasons: Counter = Counter()
-        self.at: dict[str, Any] = dict(source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0)) # how far the work has come
-        if not self._goes_on(request): self._starts(request)
+        self.at: dict[str, Any] = dict(
+            source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0)
+        )  # how far the work has come
+        if not self._goes_on(request):
+            self._starts(request)
         self.counts, self.saved = Counter(self.at['counts']), len(self)
 
-    def __len__(self) -> int: return self.images.size // (SIDE * SIDE * 3)
+    def __len__(self) -> int:
+        return self.images.size // (SIDE * SIDE * 3)
 
     def _starts(self, request: str) -> None:
-        for f in self.folder.iterdir(): f.unlink()
-        self.images, self.rows, self.list, self.journal = (Growing(self.folder/f, head=h) for f, h in self._files())
-        (self.folder/'request.json').write_text(request, encoding='utf-8')
+        for f in self.folder.iterdir():
+            f.unlink()
+        self.images, self.rows, self.list, self.journal = (Growing(self.folder / f, head=h) for f, h in self._files())
+        (self.folder / 'request.json').write_text(request, encoding='utf-8')
 
     @staticmethod
-    def _files() -> tuple: return ('images.npy', npy_header(0)), ('rows.jsonl', b''), ('rejected.csv', b'source,reason\r\n'), ('journal.jsonl', b'')
+    def _files() -> tuple:
+        return (
+            ('images.npy', npy_header(0)),
+            ('rows.jsonl', b''),
+            ('rejected.csv', b'source,reason\r\n'),
+            ('journal.jsonl', b''),
+        )
 
     def _goes_on(self, request: str) -> bool:
         opened: list[Growing] = []
         try:
-            if (self.folder/'request.json').read_text(encoding='utf-8') != request: return False
-            journal = (self.folder/'journal.jsonl').read_bytes(); journal = journal[:journal.rfind(b'\n') + 1] # a last half line does not count
+            if (self.folder / 'request.json').read_text(encoding='utf-8') != request:
+                return False
+            journal = (self.folder / 'journal.jsonl').read_bytes()
+            journal = journal[: journal.rfind(b'\n') + 1]  # a last half line does not count
             at = json.loads(journal.splitlines()[-1])
-            for (f, head), mark in zip(self._files(), [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]): opened.append(Growing(self.folder/f, mark, head))
+            for (f, head), mark in zip(
+                self._files(), [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]
+            ):
+                opened.append(Growing(self.folder / f, mark, head))
         except (OSError, ValueError, KeyError, IndexError):
-            for g in opened: g.file.close()
+            for g in opened:
+                g.file.close()
             return False
         self.images, self.rows, self.list, self.journal = opened
-        with open(self.list.path, newline='', encoding='utf-8') as f: self.reasons.update(r[1] for r in islice(csv.reader(f), 1, None))
+        with open(self.list.path, newline='', encoding='utf-8') as f:
+            self.reasons.update(r[1] for r in islice(csv.reader(f), 1, None))
         self.at = at
         return True
 
 # %% ../nbs/02_curation.ipynb #020048
-def csv_line(values: Sequence[str] # cells
-             ) -> bytes: # with the end of the line
+def csv_line(
+    values: Sequence[str],  # cells
+) -> bytes:  # with the end of the line
     "A line of a CSV file."
-    b = io.StringIO(); csv.writer(b).writerow(values); return b.getvalue().encode()
+    b = io.StringIO()
+    csv.writer(b).writerow(values)
+    return b.getvalue().encode()
 
-def plain_name(name: str # of a person, a folder or a picture
-               ) -> str: # the same for all ways of writing it
+
+def plain_name(
+    name: str,  # of a person, a folder or a picture
+) -> str:  # the same for all ways of writing it
     "A name as it is compared: without accents' two spellings, case, and the difference of blank and underline."
-    return unicodedata.normalize('NFC', name).casefold().replace('_', ' ').replace('\\', '/').strip(' /').removeprefix('./')
+    return (
+        unicodedata.normalize('NFC', name)
+        .casefold()
+        .replace('_', ' ')
+        .replace('\\', '/')
+        .strip(' /')
+        .removeprefix('./')
+    )
 
-def path_names(path: PurePosixPath # of an image, the source's name first
-               ) -> set[str]: # the image, its folders, and their paths with and without the source's name
+
+def path_names(
+    path: PurePosixPath,  # of an image, the source's name first
+) -> set[str]:  # the image, its folders, and their paths with and without the source's name
     "What somebody may call an image who asks for it to be left out."
     n = len(path.parts)
     return {path.stem, *path.parts, *('/'.join(path.parts[a:b]) for a in (0, 1) for b in range(a + 1, n + 1))}
@@ -296,51 +487,92 @@ def path_names(path: PurePosixPath # of an image, the source's name first
 # %% ../nbs/02_curation.ipynb #020192
 class StoreWriter(StoreFiles):
     "Appends faces and rejects to a folder that becomes a store; goes on from its last `commit` where there is one."
-    without: frozenset[str] = frozenset() # people, folders and pictures that were asked to be left out, as `plain_name` writes them
-    met: set[str] # those of them that were there
-    def add(self, source: int, # number of the source
-            picture: str, # the entry's name: its faces stay on one side of a split
-            name: str, # the face's name
-            face: Face, # a crop
-            identity: str | None = None, # whose it is, where the source says so
-            part: str | None = None, # of a published split
-            factors: np.ndarray | None = None # true identity factors of a rendered face
-            ) -> None:
+
+    without: frozenset[str] = frozenset()  # people, folders and images to leave out, as `plain_name` writes them
+    met: set[str]  # those of them that were there
+
+    def add(
+        self,
+        source: int,  # number of the source
+        picture: str,  # the entry's name: its faces stay on one side of a split
+        name: str,  # the face's name
+        face: Face,  # a crop
+        identity: str | None = None,  # whose it is, where the source says so
+        part: str | None = None,  # of a published split
+        factors: np.ndarray | None = None,  # true identity factors of a rendered face
+    ) -> None:
         "Append a face."
-        if face.image.shape != (SIDE, SIDE, 3) or face.image.dtype != np.uint8: raise ValueError(f'a face is uint8 ({SIDE},{SIDE},3)')
+        if face.image.shape != (SIDE, SIDE, 3) or face.image.dtype != np.uint8:
+            raise ValueError(f'a face is uint8 ({SIDE},{SIDE},3)')
         self.images.write(face.image.tobytes())
-        row = [source, picture, name, identity, part, face.box, face.landmarks, face.side, face.sharpness, face.confidence, None if factors is None else factors.tolist()]
+        row = [
+            source,
+            picture,
+            name,
+            identity,
+            part,
+            face.box,
+            face.landmarks,
+            face.side,
+            face.sharpness,
+            face.confidence,
+            None if factors is None else factors.tolist(),
+        ]
         self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
     def spared(self, c: Cropped) -> Cropped:
-        "What became of an entry, without its faces where somebody asked to be left out, who is counted and named nowhere."
-        path, who = PurePosixPath(c.source), c.identity or ''      # a source of the hub puts its name before a person's
-        if self.without and (found := self.without & {plain_name(n) for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), *path_names(path))}):
-            self.met |= found; self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]; c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
+        """What became of an entry, without its faces where somebody asked to be left out, who is counted and named
+        nowhere.
+        """
+        path, who = PurePosixPath(c.source), c.identity or ''  # a source of the hub puts its name before a person's
+        if self.without and (
+            found := self.without
+            & {
+                plain_name(n)
+                for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), *path_names(path))
+            }
+        ):
+            self.met |= found
+            self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]
+            c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         return c
 
-    def take(self, source: int, c: Cropped) -> None: # number of the source, and what became of an entry
+    def take(self, source: int, c: Cropped) -> None:  # number of the source, and what became of an entry
         "Append faces, list rejects, count the steps."
-        for name, face in c.faces: self.add(source, c.source, name, face, c.identity, c.part)
-        for name, reason in c.rejects: self.list.write(csv_line([name, reason])); self.reasons[reason] += 1
-        self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces), gave=bool(c.faces))
+        for name, face in c.faces:
+            self.add(source, c.source, name, face, c.identity, c.part)
+        for name, reason in c.rejects:
+            self.list.write(csv_line([name, reason]))
+            self.reasons[reason] += 1
+        self.counts.update(
+            pictures=1, readable=int(c.readable), detected=c.found, kept=len(c.faces), gave=bool(c.faces)
+        )
 
-    def commit(self, **at: Any # how far the work has come
-               ) -> None:
+    def commit(
+        self,
+        **at: Any,  # how far the work has come
+    ) -> None:
         "Make what was written last: after a kill it is still there."
-        self.at |= dict(at, counts=dict(self.counts)); self.saved = len(self)
-        self.journal.write(json.dumps(dict(self.at, marks=[g.mark() for g in (self.images, self.rows, self.list)])).encode() + b'\n'); self.journal.mark()
+        self.at |= dict(at, counts=dict(self.counts))
+        self.saved = len(self)
+        self.journal.write(
+            json.dumps(dict(self.at, marks=[g.mark() for g in (self.images, self.rows, self.list)])).encode() + b'\n'
+        )
+        self.journal.mark()
 
     def read(self) -> Iterator[list]:
         "The rows, from the beginning."
         self.rows.mark()
-        with open(self.rows.path, 'rb') as f: yield from map(json.loads, f)
+        with open(self.rows.path, 'rb') as f:
+            yield from map(json.loads, f)
 
     def close(self) -> None:
         "Close the files."
-        if self.closed: return
+        if self.closed:
+            return
         self.closed = True
-        for f in (self.images, self.rows, self.list, self.journal): f.file.close()
+        for f in (self.images, self.rows, self.list, self.journal):
+            f.file.close()
 
 # %% ../nbs/02_curation.ipynb #020050
 @contextlib.contextmanager
@@ -349,7 +581,10 @@ def making(
     request: Any,  # everything that decides what it will hold
     overwrite: bool = True,  # whether a store may be there when the lock is given
 ) -> Iterator[StoreWriter]:
-    "A store in the making: gets its name when the block ends; stays, to be resumed, when it is interrupted; goes, when it cannot be made."
+    """A store in the making: gets its name when the block ends; stays, to be resumed, when it is interrupted.
+
+    Goes, when it cannot be made.
+    """
     with locked(out, 'The store'):
         if not overwrite and (out / 'store.json').is_file():  # another process has just made it
             raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder.")
@@ -368,17 +603,26 @@ def making(
             w.folder.rename(tmp)
 
 # %% ../nbs/02_curation.ipynb #020053
-def hash_rows(h: Any, # a hash that has seen the digest of the pixels
-              source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns, or a part of them
-              ) -> None:
+def hash_rows(
+    h: Any,  # a hash that has seen the digest of the pixels
+    source: Iterable[str],
+    identity: Iterable[str | None],
+    split: Iterable[str],  # the table's columns, or a part of them
+) -> None:
     "Let a hash see what the table says."
-    for row in zip(source, identity, split): h.update(json.dumps(row).encode())
+    for row in zip(source, identity, split):
+        h.update(json.dumps(row).encode())
 
-def table_hash(pixels: str, # hexadecimal digest of all pixels in order
-               source: Iterable[str], identity: Iterable[str | None], split: Iterable[str] # the table's columns
-               ) -> str: # 16 hexadecimal digits
+
+def table_hash(
+    pixels: str,  # hexadecimal digest of all pixels in order
+    source: Iterable[str],
+    identity: Iterable[str | None],
+    split: Iterable[str],  # the table's columns
+) -> str:  # 16 hexadecimal digits
     "Content hash of a store."
-    h = hashlib.sha256(pixels.encode()); hash_rows(h, source, identity, split)
+    h = hashlib.sha256(pixels.encode())
+    hash_rows(h, source, identity, split)
     return h.hexdigest()[:16]
 
 # %% ../nbs/02_curation.ipynb #02053a
@@ -420,8 +664,9 @@ class People:
         self.count = sum(len(x) if who in self.shared else 1 for who, x in self.spaces.items())
         if self.shared:
             self.warnings.append(
-                f"{len(self.shared):,} names occur in several sources, such as '{min(self.shared)}': they were kept apart "
-                'as different people, on one side of the split; if equal names are equal people, use --same-people'
+                f"{len(self.shared):,} names occur in several sources, such as '{min(self.shared)}': they were kept"
+                " apart as different people, on one side of the split; if equal names are equal people, use"
+                " --same-people"
             )
 
     def _inside(self, row: list) -> str:
@@ -498,8 +743,8 @@ class People:
         for folder in [f for f, n in around.items() if n > 1]:
             mine = [p.name for p in flat if p.parent == folder]
             self.warnings.append(
-                f"{len(mine):,} sources lie in '{folder.name}', such as '{mine[0]}': their images are of unknown people; "
-                'if each source is a person, use --identity folder, or give the folder that holds them'
+                f"{len(mine):,} sources lie in '{folder.name}', such as '{mine[0]}': their images are of unknown"
+                " people; if each source is a person, use --identity folder, or give the folder that holds them"
             )
 
     def _text(self, i: int, r: dict[str, Any]) -> str:
@@ -529,18 +774,23 @@ class People:
         if lines.setdefault(key, row[1]) != row[1]:
             raise FacegenError(
                 f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' are called so; "
-                'give paths.'
+                "give paths."
             )
 
     def _check_rule(self, named: int, faces: Counter, people: Sequence[int], lines: dict[str, str]) -> None:
-        "Refuse a rule that fits nothing; say which lines of a table gave no face, and where each face has its own person."
+        """Refuse a rule that fits nothing.
+
+        Say which lines of a table gave no face, and where each face has its own person.
+        """
         if self.rule.kind in ('auto', 'none'):
             return
         if not named:
             example = next((self._inside(row) for row in self.w.read()), '')
             what = {
                 'file': f"The pattern '{self.rule.text[5:]}'",
-                'csv': f"The table {self.rule.shown[4:]}, with lines such as '{next(iter(self.rule.table or ()), '')}',",
+                'csv': (
+                    f"The table {self.rule.shown[4:]}, with lines such as '{next(iter(self.rule.table or ()), '')}',"
+                ),
             }.get(self.rule.kind, f"The identity rule '{self.rule.text}'")
             raise FacegenError(
                 f"{what} fits none of the images, such as '{example}'; give one that does, or --identity none."
@@ -574,16 +824,33 @@ class People:
             yield row, identity, key
 
 # %% ../nbs/02_curation.ipynb #02053b
-def table(rows: Sequence[tuple[list, str | None]], # faces and identities
-          split: Sequence[str] # their parts
-          ) -> Any: # a pyarrow table
+def table(
+    rows: Sequence[tuple[list, str | None]],  # faces and identities
+    split: Sequence[str],  # their parts
+) -> Any:  # a pyarrow table
     "Rows as they stand in faces.parquet."
     import pyarrow as pa
-    f32 = pa.float32(); some = pa.list_(f32)
-    column = lambda k: [r[k] for r, _ in rows]
-    return pa.table(dict(source=pa.array(column(2), pa.string()), identity=pa.array([i for _, i in rows], pa.string()), split=pa.array(split, pa.string()),
-        box=pa.array(column(5), some), landmarks=pa.array(column(6), some), side=pa.array(column(7), f32), sharpness=pa.array(column(8), f32),
-        confidence=pa.array(column(9), f32), duplicate_of=pa.nulls(len(rows), pa.int64()), published=pa.array(column(4), pa.string())))
+
+    f32 = pa.float32()
+    some = pa.list_(f32)
+
+    def column(k):
+        return [r[k] for r, _ in rows]
+
+    return pa.table(
+        dict(
+            source=pa.array(column(2), pa.string()),
+            identity=pa.array([i for _, i in rows], pa.string()),
+            split=pa.array(split, pa.string()),
+            box=pa.array(column(5), some),
+            landmarks=pa.array(column(6), some),
+            side=pa.array(column(7), f32),
+            sharpness=pa.array(column(8), f32),
+            confidence=pa.array(column(9), f32),
+            duplicate_of=pa.nulls(len(rows), pa.int64()),
+            published=pa.array(column(4), pa.string()),
+        )
+    )
 
 # %% ../nbs/02_curation.ipynb #020054
 def finish_store(
@@ -641,243 +908,392 @@ def finish_store(
 # %% ../nbs/02_curation.ipynb #020056
 class StoreFolder:
     "The files of a store, looked at and opened."
-    def __init__(self, path: str | Path # the folder that `curate` wrote
-                 ):
+
+    def __init__(
+        self,
+        path: str | Path,  # the folder that `curate` wrote
+    ):
         import pyarrow.parquet as pq
+
         self.path = user_path(path)
-        if not self.path.is_dir(): raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
-        missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path/f).is_file()]
-        if missing: raise FacegenError(f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`.")
+        if not self.path.is_dir():
+            raise FacegenError(f"There is no store at '{path}'; make one with `facegen curate SOURCE --out {path}`.")
+        missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path / f).is_file()]
+        if missing:
+            raise FacegenError(
+                f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`."
+            )
         try:
-            self.meta: dict[str, Any] = json.loads((self.path/'store.json').read_text(encoding='utf-8')) # store.json
+            self.meta: dict[str, Any] = json.loads((self.path / 'store.json').read_text(encoding='utf-8'))  # store.json
             if self.meta['format'] != FORMAT:
                 raise ValueError(f"its format is {self.meta['format']}, and this version reads format {FORMAT}")
-            self.hash: str = self.meta['hash'] # content hash, 16 hexadecimal digits
-            self.images: np.ndarray = np.load(self.path/'images.npy', mmap_mode='r', allow_pickle=False) # uint8 (N,128,128,3)
-            n, rows = self.meta['faces'], pq.read_metadata(self.path/'faces.parquet').num_rows
+            self.hash: str = self.meta['hash']  # content hash, 16 hexadecimal digits
+            self.images: np.ndarray = np.load(
+                self.path / 'images.npy', mmap_mode='r', allow_pickle=False
+            )  # uint8 (N,128,128,3)
+            n, rows = self.meta['faces'], pq.read_metadata(self.path / 'faces.parquet').num_rows
             if self.images.shape != (n, SIDE, SIDE, 3) or self.images.dtype != np.uint8 or rows != n:
                 raise ValueError(f'store.json tells of {n} faces, the files hold {len(self.images)} and {rows}')
-        except Exception as e: raise FacegenError(f"'{path}' is not a whole store: {clean_name(str(e)) or type(e).__name__}; make it again with `facegen curate`.") from None
+        except Exception as e:
+            raise FacegenError(
+                f"'{path}' is not a whole store: {clean_name(str(e)) or type(e).__name__}; make it again with `facegen"
+                " curate`."
+            ) from None
 
-    def __len__(self) -> int: return self.meta['faces']
+    def __len__(self) -> int:
+        return self.meta['faces']
 
     @cached_property
-    def faces(self) -> pd.DataFrame: # one row a face
+    def faces(self) -> pd.DataFrame:  # one row a face
         "The table of faces, read when it is first asked for."
-        return pd.read_parquet(self.path/'faces.parquet')
+        return pd.read_parquet(self.path / 'faces.parquet')
 
-    def column(self, name: str # of the table
-               ) -> np.ndarray: # (N,)
+    def column(
+        self,
+        name: str,  # of the table
+    ) -> np.ndarray:  # (N,)
         "One column of the table, without reading the others."
         import pyarrow.parquet as pq
-        return np.array(pq.read_table(self.path/'faces.parquet', columns=[name])[name].to_pylist(), dtype=object)
+
+        return np.array(pq.read_table(self.path / 'faces.parquet', columns=[name])[name].to_pylist(), dtype=object)
 
     def __repr__(self) -> str:
         parts = ', '.join(f'{k} {v}' for k, v in self.meta['faces_by_split'].items())
-        return f"FaceStore('{self.path.name}', {len(self)} faces of {self.meta['people']} known people; {parts}; hash {self.hash})"
+        return (
+            f"FaceStore('{self.path.name}', {len(self)} faces of {self.meta['people']} known people; {parts}; hash"
+            f" {self.hash})"
+        )
 
 # %% ../nbs/02_curation.ipynb #020057
 class FaceStore(StoreFolder):
     "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a whole store."
-    def indices(self, split: str # 'train', 'validation', 'test', 'heldout' (validation and test) or 'all'
-                ) -> np.ndarray: # int64, ascending
+
+    def indices(
+        self,
+        split: str,  # 'train', 'validation', 'test', 'heldout' (validation and test) or 'all'
+    ) -> np.ndarray:  # int64, ascending
         "Row numbers of the faces in one part of the split."
         parts = dict(all=PARTS, heldout=PARTS[1:]).get(split, (split,))
-        if not set(parts) <= set(PARTS): raise FacegenError(f"Unknown split '{split}'; use one of {', '.join(PARTS)}, heldout, all.")
+        if not set(parts) <= set(PARTS):
+            raise FacegenError(f"Unknown split '{split}'; use one of {', '.join(PARTS)}, heldout, all.")
         return np.flatnonzero(np.isin(self.column('split').astype(str), parts))
 
     @property
-    def identity_codes(self) -> np.ndarray: # int64 (N,)
+    def identity_codes(self) -> np.ndarray:  # int64 (N,)
         "A number for every known identity, in alphabetical order; -1 where it is unknown."
-        who = self.column('identity'); known = np.array([w is not None for w in who], bool); codes = np.full(len(who), -1, np.int64)
+        who = self.column('identity')
+        known = np.array([w is not None for w in who], bool)
+        codes = np.full(len(who), -1, np.int64)
         codes[known] = np.unique(who[known], return_inverse=True)[1]
         return codes
 
     @property
-    def factors(self) -> np.ndarray | None: # float32 (N,F)
+    def factors(self) -> np.ndarray | None:  # float32 (N,F)
         "True identity factors of rendered faces (NaN for other faces); None where nothing was rendered."
-        f = self.path/'factors.npy'
+        f = self.path / 'factors.npy'
         return np.load(f, allow_pickle=False) if f.is_file() else None
 
     def check(self) -> None:
         "Read every pixel and compare with the hash; raises `FacegenError` when something was changed."
         h = hashlib.sha256()
-        for i in range(0, len(self), 256): h.update(np.ascontiguousarray(self.images[i:i+256]))
+        for i in range(0, len(self), 256):
+            h.update(np.ascontiguousarray(self.images[i : i + 256]))
         now = table_hash(h.hexdigest(), *(self.column(c) for c in ('source', 'identity', 'split')))
-        if now != self.hash: raise FacegenError(f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says {self.hash}; make it again.")
+        if now != self.hash:
+            raise FacegenError(
+                f"The store '{self.path}' was changed after it was written: its content has hash {now}, store.json says"
+                f" {self.hash}; make it again."
+            )
 
 # %% ../nbs/02_curation.ipynb #020059
-def crop_fixed(entries: Sequence[Entry], # a batch
-               box: tuple[float, float, float, float] | None = None, # the fixed box, or None for the centre square
-               min_side: float = 0 # smaller faces are rejected
-               ) -> list[Cropped]: # one an entry, in order
+def crop_fixed(
+    entries: Sequence[Entry],  # a batch
+    box: tuple[float, float, float, float] | None = None,  # the fixed box, or None for the centre square
+    min_side: float = 0,  # smaller faces are rejected
+) -> list[Cropped]:  # one an entry, in order
     "Crop a batch of pictures by what their source marks, else by a fixed box."
+
     def one(e: Entry) -> Cropped:
         try:
-            if e.reason: raise Rejected(e.reason)
-            if e.marks is not None: faces, rejects = cut_marked(e, min_side)
+            if e.reason:
+                raise Rejected(e.reason)
+            if e.marks is not None:
+                faces, rejects = cut_marked(e, min_side)
             else:
                 f = cut_fixed(e.data, box)
                 why = size_objection(f, min_side)
                 faces, rejects = ([], [(e.source, why)]) if why else ([(e.source, f)], [])
             return Cropped(e.source, faces, rejects, True, len(faces) + len(rejects), e.identity, e.part)
-        except Rejected as r: return Cropped(e.source, [], [(e.source, str(r))], 'smaller than the box' in str(r), 0)
+        except Rejected as r:
+            return Cropped(e.source, [], [(e.source, str(r))], 'smaller than the box' in str(r), 0)
+
     return [one(e) for e in entries]
 
 # %% ../nbs/02_curation.ipynb #020063
 @dataclass(frozen=True)
 class Crop:
     "How faces are cut out of pictures and which of them are kept."
-    detector: str = 'none' # 'none': fixed box, or what the source marks; 'mtcnn'
-    box: tuple[float, ...] | None = None # the fixed box; None: the centre square
-    faces: str = 'main' # of a detector's: 'main', the large and central one, or 'all'
-    frame: str = 'face' # where a detected face's landmarks go: one of `detection.FRAMES`
-    min_side: float = 0 # smaller faces are rejected
-    filters: Filters = Filters() # what else a face must be like
-    def recipe(self) -> dict[str, Any]: # plain values
-        "As it is written into store.json and into every fingerprint."
-        common = dict(side=SIDE, resample='bicubic, antialiased', min_side=self.min_side) | (dict(filters=self.filters.active()) if self.filters.active() else {})
-        if self.detector == 'mtcnn': return dict(detector='mtcnn', weights='facenet-pytorch', faces=self.faces, frame=self.frame, template=np.round(detection.TEMPLATES[self.frame], 4).tolist() if self.frame in detection.TEMPLATES else None, outside='edge repeated', **common)
-        return dict(detector='none', box='centre square' if self.box is None else [float(v) for v in self.box], **common)
 
-def decode_entry(item: tuple[int, Entry] # number and what was met in a source
-                 ) -> tuple[int, Any]: # number; (picture, scale) or the reason
+    detector: str = 'none'  # 'none': fixed box, or what the source marks; 'mtcnn'
+    box: tuple[float, ...] | None = None  # the fixed box; None: the centre square
+    faces: str = 'main'  # of a detector's: 'main', the large and central one, or 'all'
+    frame: str = 'face'  # where a detected face's landmarks go: one of `detection.FRAMES`
+    min_side: float = 0  # smaller faces are rejected
+    filters: Filters = Filters()  # what else a face must be like
+
+    def recipe(self) -> dict[str, Any]:  # plain values
+        "As it is written into store.json and into every fingerprint."
+        common = dict(side=SIDE, resample='bicubic, antialiased', min_side=self.min_side) | (
+            dict(filters=self.filters.active()) if self.filters.active() else {}
+        )
+        if self.detector == 'mtcnn':
+            return dict(
+                detector='mtcnn',
+                weights='facenet-pytorch',
+                faces=self.faces,
+                frame=self.frame,
+                template=(
+                    np.round(detection.TEMPLATES[self.frame], 4).tolist() if self.frame in detection.TEMPLATES else None
+                ),
+                outside='edge repeated',
+                **common,
+            )
+        return dict(
+            detector='none', box='centre square' if self.box is None else [float(v) for v in self.box], **common
+        )
+
+
+def decode_entry(
+    item: tuple[int, Entry],  # number and what was met in a source
+) -> tuple[int, Any]:  # number; (picture, scale) or the reason
     "Decode for detection: pictures with a side above 4096 pixels are made smaller."
     i, e = item
-    if e.reason: return i, e.reason
+    if e.reason:
+        return i, e.reason
     try:
         im, k = decode(e.data, lambda w, h: WORK_SIDE / max(w, h))
-        if (s := WORK_SIDE / max(im.size)) < 1: im, k = im.resize((max(1, int(im.width*s)), max(1, int(im.height*s))), Image.LANCZOS, reducing_gap=3.), k*s
+        if (s := WORK_SIDE / max(im.size)) < 1:
+            im, k = (
+                im.resize((max(1, int(im.width * s)), max(1, int(im.height * s))), Image.LANCZOS, reducing_gap=3.0),
+                k * s,
+            )
         return i, (np.asarray(im), k)
-    except Rejected as r: return i, str(r)
+    except Rejected as r:
+        return i, str(r)
 
-def gathered(items: Iterable[tuple[int, Any]], # decoded pictures and reasons
-             most: int = 256, # pictures in a batch
-             pixels: int = 32_000_000 # and pixels
-             ) -> Iterator[list[tuple[int, Any]]]: # batches
+
+def gathered(
+    items: Iterable[tuple[int, Any]],  # decoded pictures and reasons
+    most: int = 256,  # pictures in a batch
+    pixels: int = 32_000_000,  # and pixels
+) -> Iterator[list[tuple[int, Any]]]:  # batches
     "Gather pictures until a batch is full."
     batch, held = [], 0
     for x in items:
-        batch.append(x); held += 0 if isinstance(x[1], str) else x[1][0].shape[0] * x[1][0].shape[1]
-        if len(batch) >= most or held >= pixels: yield batch; batch, held = [], 0
-    if batch: yield batch
+        batch.append(x)
+        held += 0 if isinstance(x[1], str) else x[1][0].shape[0] * x[1][0].shape[1]
+        if len(batch) >= most or held >= pixels:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 # %% ../nbs/02_curation.ipynb #020064
-def cut_found(e: Entry, # the picture's
-              decoded: Any, # (picture, scale), or the reason why there is none
-              found: Any, # `detection.Found`, or None without a picture
-              crop: Crop, # what is wanted
-              turned: str = '' # why the image is not upright, as `detection.turned_reason` says it
-              ) -> Cropped:
+def cut_found(
+    e: Entry,  # the picture's
+    decoded: Any,  # (picture, scale), or the reason why there is none
+    found: Any,  # `detection.Found`, or None without a picture
+    crop: Crop,  # what is wanted
+    turned: str = '',  # why the image is not upright, as `detection.turned_reason` says it
+) -> Cropped:
     "The wanted ones of a picture's faces."
-    if isinstance(decoded, str): return Cropped(e.source, [], [(e.source, decoded)], False)
-    if turned: return Cropped(e.source, [], [(e.source, turned)])
+    if isinstance(decoded, str):
+        return Cropped(e.source, [], [(e.source, decoded)], False)
+    if turned:
+        return Cropped(e.source, [], [(e.source, turned)])
     (im, k), n = decoded, len(found)
-    if not n: return Cropped(e.source, [], [(e.source, 'no face found')])
+    if not n:
+        return Cropped(e.source, [], [(e.source, 'no face found')])
     which = range(n) if crop.faces == 'all' else [detection.main_face(found, im.shape)]
     faces, rejects = [], []
     for j in which:
         name, side = e.source if len(which) == 1 else f'{e.source}#{j}', float(found.sides[j]) / k
-        if side < crop.min_side: rejects.append((name, small_reason(side, crop.min_side)))
+        if side < crop.min_side:
+            rejects.append((name, small_reason(side, crop.min_side)))
         else:
-            try: f = cut_aligned(im, k, found, j, crop.frame)
-            except FacegenError: rejects.append((name, 'the landmarks fix no crop')); continue
-            if (why := size_objection(f)): rejects.append((name, why))
-            else: faces.append((name, f))
+            try:
+                f = cut_aligned(im, k, found, j, crop.frame)
+            except FacegenError:
+                rejects.append((name, 'the landmarks fix no crop'))
+                continue
+            if why := size_objection(f):
+                rejects.append((name, why))
+            else:
+                faces.append((name, f))
     return Cropped(e.source, faces, rejects, True, len(which), e.identity, e.part)
 
-def crop_detected(entries: Sequence[Entry], # a batch
-                  detector: Callable, # `detection.FaceDetector`
-                  pool: ThreadPoolExecutor, # decodes and crops
-                  crop: Crop, # what is wanted
-                  ahead: int = 8 # decoded pictures in memory
-                  ) -> list[Cropped]: # one an entry, in order
+
+def crop_detected(
+    entries: Sequence[Entry],  # a batch
+    detector: Callable,  # `detection.FaceDetector`
+    pool: ThreadPoolExecutor,  # decodes and crops
+    crop: Crop,  # what is wanted
+    ahead: int = 8,  # decoded pictures in memory
+) -> list[Cropped]:  # one an entry, in order
     "Crop the faces of a batch of pictures that a detector finds."
     out: list[Any] = [None] * len(entries)
     for batch in gathered(in_order(pool, decode_entry, enumerate(entries), ahead, lambda x: x[1].held)):
-        pictures = [d for _, d in batch if not isinstance(d, str)]; found = iter(detector([im for im, _ in pictures]))
+        pictures = [d for _, d in batch if not isinstance(d, str)]
+        found = iter(detector([im for im, _ in pictures]))
         todo = []
         for i, d in batch:
             faces = None if isinstance(d, str) else next(found)
             turned = '' if faces is None else detection.turned_reason(d[0], faces, detector)
             todo.append((entries[i], d, faces, crop, turned))
-        for (i, _), c in zip(batch, pool.map(lambda x: cut_found(*x), todo)): out[i] = c
+        for (i, _), c in zip(batch, pool.map(lambda x: cut_found(*x), todo)):
+            out[i] = c
     return out
 
 # %% ../nbs/02_curation.ipynb #020066
-def refuse(batch: list[Cropped], # what became of each entry; changed in place
-           filters: Filters # thresholds
-           ) -> list[Cropped]: # the same
+def refuse(
+    batch: list[Cropped],  # what became of each entry; changed in place
+    filters: Filters,  # thresholds
+) -> list[Cropped]:  # the same
     "Move the faces that filters refuse to the rejects, each with its reason."
     faces = [f for c in batch for _, f in c.faces]
-    if not faces or not filters.active(): return batch
-    known = lambda v, n: np.array([[np.nan] * n if x is None else x for x in v], np.float32)
-    m = measure(np.stack([f.image for f in faces]), sides=[f.side for f in faces], confidence=known([f.confidence and [f.confidence] for f in faces], 1)[:, 0], landmarks=known([f.landmarks for f in faces], 10),
-                depiction=depictions.depiction(np.stack([f.image for f in faces])) if filters.max_depiction is not None else None)
-    m['mean_side'] = np.array([f.mean_side or f.side for f in faces], np.float32); why = iter(reasons(m, filters))
+    if not faces or not filters.active():
+        return batch
+
+    def known(v, n):
+        return np.array([[np.nan] * n if x is None else x for x in v], np.float32)
+
+    m = measure(
+        np.stack([f.image for f in faces]),
+        sides=[f.side for f in faces],
+        confidence=known([f.confidence and [f.confidence] for f in faces], 1)[:, 0],
+        landmarks=known([f.landmarks for f in faces], 10),
+        depiction=(
+            depictions.depiction(np.stack([f.image for f in faces])) if filters.max_depiction is not None else None
+        ),
+    )
+    m['mean_side'] = np.array([f.mean_side or f.side for f in faces], np.float32)
+    why = iter(reasons(m, filters))
     for c in batch:
         told = [(name, f, next(why)) for name, f in c.faces]
-        c.faces = [(name, f) for name, f, r in told if not r]; c.rejects += [(name, r) for name, _, r in told if r]
+        c.faces = [(name, f) for name, f, r in told if not r]
+        c.rejects += [(name, r) for name, _, r in told if r]
     return batch
 
 # %% ../nbs/02_curation.ipynb #020070
-BATCH = 32 # entries that a thread takes at once
-FAR_BATCH = 256 # entries that the detector, or a worker on another machine, takes at once
-Work = Callable[[Sequence[Entry]], 'list[Cropped]'] # from a batch to what became of each entry, in order
+BATCH = 32  # entries that a thread takes at once
+FAR_BATCH = 256  # entries that the detector, or a worker on another machine, takes at once
+Work = Callable[[Sequence[Entry]], 'list[Cropped]']  # from a batch to what became of each entry, in order
 
-def worker(crop: Crop, # what is wanted
-           device: str | None = None, # where the detector computes
-           threads: int = 2 # that decode for the detector
-           ) -> Work: # from a batch to what became of it
+
+def worker(
+    crop: Crop,  # what is wanted
+    device: str | None = None,  # where the detector computes
+    threads: int = 2,  # that decode for the detector
+) -> Work:  # from a batch to what became of it
     "A worker; with a detector it takes one batch at a time, else it may be called from many threads."
-    if crop.detector == 'none': return lambda entries: refuse(crop_fixed(entries, crop.box, crop.min_side), crop.filters)
-    detector, pool = detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device), ThreadPoolExecutor(threads)
-    return lambda entries: refuse(crop_detected(entries, detector, pool, crop, min(4*threads, 8)), crop.filters)
+    if crop.detector == 'none':
+        return lambda entries: refuse(crop_fixed(entries, crop.box, crop.min_side), crop.filters)
+    detector, pool = (
+        detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device),
+        ThreadPoolExecutor(threads),
+    )
+    return lambda entries: refuse(crop_detected(entries, detector, pool, crop, min(4 * threads, 8)), crop.filters)
 
 # %% ../nbs/02_curation.ipynb #020072
-def add_rendered(w: StoreWriter, # the store in the making
-                 number: int, # of the source
-                 source: str, # such as `rendered:2000`
-                 seed: int # of the renderer
-                 ) -> dict[str, Any]: # what store.json says about it
+def add_rendered(
+    w: StoreWriter,  # the store in the making
+    number: int,  # of the source
+    source: str,  # such as `rendered:2000`
+    seed: int,  # of the renderer
+) -> dict[str, Any]:  # what store.json says about it
     "Render faces, four pictures a person, and append them."
-    from facegen_nb.faces import render, sample_identities, sample_nuisances # here, so that photographs need no renderer
-    n, each, box = int(re.search(r'\d+', source)[0]), 4, (0., 0., float(SIDE), float(SIDE))
+    from facegen_nb.faces import (
+        render,
+        sample_identities,
+        sample_nuisances,
+    )  # here, so that photographs need no renderer
+
+    n, each, box = int(re.search(r'\d+', source)[0]), 4, (0.0, 0.0, float(SIDE), float(SIDE))
     people, looks = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
     for i in progress(range(w.at['entries'], n, 256)):
         person = np.arange(i, min(i + 256, n)) // each
-        images = render(people[person], looks[i:i+256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
+        images = render(people[person], looks[i : i + 256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
         for k, (x, p) in enumerate(zip(images, person), i):
             name = f'{source}/{p:06d}_{k % each}'
-            w.add(number, name, name, Face(x, box, float(SIDE), float(sharpness(x[None])[0])), f'rendered-{p:06d}', None, people[p].numpy())
-        w.counts.update(dict.fromkeys((*STEPS, 'gave'), len(images))); w.commit(entries=i + len(images))
+            w.add(
+                number,
+                name,
+                name,
+                Face(x, box, float(SIDE), float(sharpness(x[None])[0])),
+                f'rendered-{p:06d}',
+                None,
+                people[p].numpy(),
+            )
+        w.counts.update(dict.fromkeys((*STEPS, 'gave'), len(images)))
+        w.commit(entries=i + len(images))
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
 # %% ../nbs/02_curation.ipynb #020074
 def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool) -> None:
     "Refuse what cannot work, in one sentence, before anything is read or written."
     box = crop.box
-    if not specs: raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
-    if out.name in ('', '..'): raise FacegenError(f"'{out}' was given for the store, which needs a name of its own; give one, such as store.")
-    if crop.detector not in ('none', 'mtcnn'): raise FacegenError(f"Unknown detector '{crop.detector}'; use mtcnn or none.")
-    if crop.faces not in ('main', 'all'): raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
-    if crop.detector == 'none' and crop.faces == 'all': raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
-    if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES: raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
-    if crop.filters.min_recognisable is not None: raise FacegenError('The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask quality.reasons of an embedded store.')
-    if box is not None and crop.detector != 'none': raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
-    if box is not None and not (len(box) == 4 and min(box) >= 0 and box[2] > box[0] and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6):   # also where a number is NaN
-        raise FacegenError(f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as 55,50,195,190.")
+    if not specs:
+        raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
+    if out.name in ('', '..'):
+        raise FacegenError(f"'{out}' was given for the store, which needs a name of its own; give one, such as store.")
+    if crop.detector not in ('none', 'mtcnn'):
+        raise FacegenError(f"Unknown detector '{crop.detector}'; use mtcnn or none.")
+    if crop.faces not in ('main', 'all'):
+        raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
+    if crop.detector == 'none' and crop.faces == 'all':
+        raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
+    if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES:
+        raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
+    if crop.filters.min_recognisable is not None:
+        raise FacegenError(
+            'The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask'
+            ' quality.reasons of an embedded store.'
+        )
+    if box is not None and crop.detector != 'none':
+        raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
+    if box is not None and not (
+        len(box) == 4 and min(box) >= 0 and box[2] > box[0] and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6
+    ):  # also where a number is NaN
+        raise FacegenError(
+            f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as"
+            " 55,50,195,190."
+        )
     if box is not None and box[2] - box[0] < SMALLEST_CROP:
-        raise FacegenError(f'The box {box_text(box)} has a side of {box[2] - box[0]:g} pixels, which shows no face; '
-                           f'give one of at least {SMALLEST_CROP}.')
+        raise FacegenError(
+            f'The box {box_text(box)} has a side of {box[2] - box[0]:g} pixels, which shows no face; '
+            f'give one of at least {SMALLEST_CROP}.'
+        )
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        if not (out/'store.json').is_file(): raise FacegenError(f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store.")
-        if not overwrite: raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder (from Python, overwrite=True replaces it).")
+        if not (out / 'store.json').is_file():
+            raise FacegenError(
+                f"'{out}' exists and is not a store; it is left alone, so choose another folder for the store."
+            )
+        if not overwrite:
+            raise FacegenError(
+                f"There is a store at '{out}' already; it is left alone, so choose another folder (from Python,"
+                " overwrite=True replaces it)."
+            )
     for s in specs:
-        if s.path is not None and out.resolve() in [p := s.path.resolve(), *p.parents]: raise FacegenError(f"The store '{out}' would replace a folder that holds the source '{s.text}'; choose another folder for the store.")
+        if s.path is not None and out.resolve() in [p := s.path.resolve(), *p.parents]:
+            raise FacegenError(
+                f"The store '{out}' would replace a folder that holds the source '{s.text}'; choose another folder for"
+                " the store."
+            )
 
-def identify(spec: Spec # a source
-             ) -> list[Any]: # plain values
+
+def identify(
+    spec: Spec,  # a source
+) -> list[Any]:  # plain values
     "What tells a source from another one of the same name: an archive's size and time of change."
     st = spec.path.stat() if spec.path and spec.path.is_file() else None
     return [spec.text, str(spec.path and spec.path.resolve()), st and st.st_size, st and st.st_mtime_ns]
@@ -931,7 +1347,7 @@ def curate_source(
     if (n, names) != (w.at['entries'], w.at['names']):
         raise FacegenError(
             f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, "
-            'so start again.'
+            "so start again."
         )
     for batch in crop(watched_share(stream, src.share)):
         for c in batch:
@@ -1019,121 +1435,202 @@ def found_text(
     return f"{files['found']:,} files found: {', '.join(parts)}" + ''.join(f'\n{x}' for x in links)
 
 # %% ../nbs/02_curation.ipynb #020078
-def curate(sources: Sequence[str | Path], # folders, archives, `rendered:N`, or any other word that `parse_source` takes
-           out: str | Path, # the store's folder
-           detector: str = 'none', # 'none': fixed box, or what the source marks; 'mtcnn': faces are looked for, and aligned
-           faces: str = 'main', # of a detector's: 'main', the large and central one of each picture, or 'all'
-           frame: str = 'face', # where a detected face's landmarks go: face, arcface or ffhq
-           filters: str | Filters = 'none', # what a face must be like: see `quality.read_filters`
-           box: Sequence[float] | None = None, # left, top, right, bottom of the fixed box in pixels; None: the centre square
-           min_side: float = 0, # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
-           split: Sequence[float] = (.9, .05, .05), # fractions of people for train, validation, test
-           seed: int = 0, # of the split, of quotas and of rendered faces
-           identity: str = 'auto', # whose face an image shows: one of `people.KINDS`
-           same_people: bool = False, # whether equal names in several sources mean one person
-           allow_damaged: bool = False, # whether what a damaged archive gave is kept
-           without: Sequence[str] = (), # names of people, folders or pictures that are to be left out
-           overwrite: bool = False, # replace a store that is there
-           device: str | None = None, # where the detector computes
-           workers: int | None = None, # threads, or workers of the cluster; None: one a core
-           engine: str = 'local', # 'local': threads of this process; 'ray': a Ray cluster
-           tell: Callable[[str], None] | None = None # is given sentences for the user; without it, warnings are Python's
-           ) -> FaceStore: # the store, opened
-    "Make a `FaceStore` of images; raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on."
+def curate(
+    sources: Sequence[str | Path],  # folders, archives, `rendered:N`, or any other word that `parse_source` takes
+    out: str | Path,  # the store's folder
+    detector: str = 'none',  # 'none': fixed box, or what the source marks; 'mtcnn': faces are looked for, and aligned
+    faces: str = 'main',  # of a detector's: 'main', the large and central one of each picture, or 'all'
+    frame: str = 'face',  # where a detected face's landmarks go: face, arcface or ffhq
+    filters: str | Filters = 'none',  # what a face must be like: see `quality.read_filters`
+    box: Sequence[float] | None = None,  # left, top, right, bottom of the fixed box in pixels; None: the centre square
+    min_side: float = 0,  # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
+    split: Sequence[float] = (0.9, 0.05, 0.05),  # fractions of people for train, validation, test
+    seed: int = 0,  # of the split, of quotas and of rendered faces
+    identity: str = 'auto',  # whose face an image shows: one of `people.KINDS`
+    same_people: bool = False,  # whether equal names in several sources mean one person
+    allow_damaged: bool = False,  # whether what a damaged archive gave is kept
+    without: Sequence[str] = (),  # names of people, folders or pictures that are to be left out
+    overwrite: bool = False,  # replace a store that is there
+    device: str | None = None,  # where the detector computes
+    workers: int | None = None,  # threads, or workers of the cluster; None: one a core
+    engine: str = 'local',  # 'local': threads of this process; 'ray': a Ray cluster
+    tell: Callable[[str], None] | None = None,  # is given sentences for the user; without it, warnings are Python's
+) -> FaceStore:  # the store, opened
+    """Make a `FaceStore` of images.
+
+    Raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on.
+    """
     single = isinstance(sources, (str, Path)) or not isinstance(sources, Iterable)
     sources = [sources] if single else list(sources)
     if wrong := [s for s in sources if not isinstance(s, (str, Path))]:
-        raise FacegenError(f'Found {wrong[0]!r} among the sources, where folders, archives or words such as rendered:2000 were '
-                           'expected; give one, or a list of them.')
+        raise FacegenError(
+            f'Found {wrong[0]!r} among the sources, where folders, archives or words such as rendered:2000 were '
+            'expected; give one, or a list of them.'
+        )
     out = user_path(out)
     out = out.resolve() if out.is_symlink() else out
-    crop = Crop(detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters))
+    crop = Crop(
+        detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters)
+    )
     split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)
     check_request(specs, out, crop, overwrite)
     names = source_names(specs)
     opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
-    if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
+    if engine not in ('local', 'ray'):
+        raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
     asked, workers, recipe = workers, workers or os.cpu_count() or 1, crop.recipe()
-    request = dict(format=FORMAT, sources=[identify(s) for s in specs], crop=recipe, split=split, seed=seed,
-                   identity=[rule.shown, rule.content, same_people], pillow=PIL.__version__)
+    request = dict(
+        format=FORMAT,
+        sources=[identify(s) for s in specs],
+        crop=recipe,
+        split=split,
+        seed=seed,
+        identity=[rule.shown, rule.content, same_people],
+        pillow=PIL.__version__,
+    )
     without = [without] if isinstance(without, str) else list(without)
-    if without: request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
-    with output_errors(out), making(out, request, overwrite) as w, ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
+    if without:
+        request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
+    with (
+        output_errors(out),
+        making(out, request, overwrite) as w,
+        ThreadPoolExecutor(workers) as pool,
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings('ignore', module='PIL')
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
         w.without = frozenset(map(plain_name, without)) - {''}
-        w.met = {n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())}     # places, not names: what is written names nobody
-        if tell and (len(w) or w.at['entries']): tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
+        w.met = {
+            n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())
+        }  # places, not names: what is written names nobody
+        if tell and (len(w) or w.at['entries']):
+            tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
-        if engine == 'ray': run = lambda s: on_ray(batches(s, FAR_BATCH), make, asked, per_gpu=4 if crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda') else 0)
-        elif detector == 'mtcnn': run = lambda s: map(work, batches(s, FAR_BATCH))
-        else: run = lambda s: in_order(pool, work, batches(s, BATCH), 2*workers, lambda b: sum(e.held for e in b))
+        if engine == 'ray':
+
+            def run(s):
+                return on_ray(
+                    batches(s, FAR_BATCH),
+                    make,
+                    asked,
+                    per_gpu=4 if crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda') else 0,
+                )
+        elif detector == 'mtcnn':
+
+            def run(s):
+                return map(work, batches(s, FAR_BATCH))
+        else:
+
+            def run(s):
+                return in_order(pool, work, batches(s, BATCH), 2 * workers, lambda b: sum(e.held for e in b))
+
         for i, (src, name) in enumerate(zip(opened, names)):
-            if i < w.at['source']: continue
-            if src is None: told = add_rendered(w, i, name.partition('#')[0], seed)
-            else: told = curate_source(w, i, src, run, rule, allow_damaged)
+            if i < w.at['source']:
+                continue
+            if src is None:
+                told = add_rendered(w, i, name.partition('#')[0], seed)
+            else:
+                told = curate_source(w, i, src, run, rule, allow_damaged)
             w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], told])
-        if not len(w): raise FacegenError(nothing_text(sources, w.counts, w.reasons, count_files(w)))
-        people = People(w, [source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))], rule, same_people)
+        if not len(w):
+            raise FacegenError(nothing_text(sources, w.counts, w.reasons, count_files(w)))
+        people = People(
+            w,
+            [source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))],
+            rule,
+            same_people,
+        )
         people.warnings += [f"{t['name']}: {t['damage']}" for t in w.at['told'] if 'damage' in t]
         if lost := [n for n in without if plain_name(n) not in w.met]:
             people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
-        finish_store(w, people, split, seed, dict(
-            crop=recipe, counts={s: w.counts[s] for s in STEPS}, found=count_files(w), rejected=sum(w.reasons.values()), identity_rule=rule.shown,
-            identities=people.report, warnings=[x for x in people.warnings if not x.startswith('Asked to be left out')], sources=w.at['told']))
+        finish_store(
+            w,
+            people,
+            split,
+            seed,
+            dict(
+                crop=recipe,
+                counts={s: w.counts[s] for s in STEPS},
+                found=count_files(w),
+                rejected=sum(w.reasons.values()),
+                identity_rule=rule.shown,
+                identities=people.report,
+                warnings=[x for x in people.warnings if not x.startswith('Asked to be left out')],
+                sources=w.at['told'],
+            ),
+        )
         write_datasheet(w.folder)
-    for text in people.warnings: tell(text) if tell else warnings.warn(text, stacklevel=2)
+    for text in people.warnings:
+        tell(text) if tell else warnings.warn(text, stacklevel=2)
     return FaceStore(out)
 
-def source_people(spec: Spec, # a source
-                  src: Source | None, # the same, opened; None where it is rendered
-                  name: str, # what it is called in the store
-                  number: int, # its place among the sources
-                  rule: Rule # how people are read
-                  ) -> SourceNames: # what is known before its people are named
+
+def source_people(
+    spec: Spec,  # a source
+    src: Source | None,  # the same, opened; None where it is rendered
+    name: str,  # what it is called in the store
+    number: int,  # its place among the sources
+    rule: Rule,  # how people are read
+) -> SourceNames:  # what is known before its people are named
     "Whether a source names people itself, and whose names these are."
-    if src is None: return SourceNames(name, 'rendered', named=True)
-    own = str(spec.path.resolve() if spec.path else number)         # a folder that is given twice has the same people
-    if rule.kind in ('file', 'csv') and src.people is None: return SourceNames(name, 'csv' if rule.kind == 'csv' else own, named=True)
+    if src is None:
+        return SourceNames(name, 'rendered', named=True)
+    own = str(spec.path.resolve() if spec.path else number)  # a folder that is given twice has the same people
+    if rule.kind in ('file', 'csv') and src.people is None:
+        return SourceNames(name, 'csv' if rule.kind == 'csv' else own, named=True)
     return SourceNames(name, src.people or own, src.named and rule.kind != 'none', spec.kind == 'lfw', spec.path)
 
 # %% ../nbs/02_curation.ipynb #020079
-def nothing_text(sources: Sequence, # as given
-                 counts: Counter, # the funnel
-                 reasons: Counter, # why images were rejected
-                 files: dict[str, Any] # as `count_files` gives them
-                 ) -> str: # one sentence
+def nothing_text(
+    sources: Sequence,  # as given
+    counts: Counter,  # the funnel
+    reasons: Counter,  # why images were rejected
+    files: dict[str, Any],  # as `count_files` gives them
+) -> str:  # one sentence
     "The sentence for sources without a single usable face."
     for s in sources:
         if (user_path(s) / 'store.json').is_file():
-            return f"'{s}' is a store already; `facegen export {s} --out FOLDER` writes its faces as images, which can be curated."
+            return (
+                f"'{s}' is a store already; `facegen export {s} --out FOLDER` writes its faces as images, which can be"
+                " curated."
+            )
     what = ', '.join(f"'{s}'" for s in sources)
     if not counts['pictures']:
         met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'
         hub = ', or hf: and the folder for parquet files' if '.parquet' in files['endings'] else ''
         return f'No picture was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files{hub}.'
     why = '; '.join(f'{n} x {r}' for r, n in reasons.most_common(3))
-    return f"None of the {counts['pictures']} pictures in {what} could be used ({why}); give other pictures or another box."
+    return (
+        f"None of the {counts['pictures']} pictures in {what} could be used ({why}); give other pictures or another"
+        " box."
+    )
+
 
 @contextlib.contextmanager
-def output_errors(out: Path # the store's folder
-                  ) -> Iterator[None]:
+def output_errors(
+    out: Path,  # the store's folder
+) -> Iterator[None]:
     "Turn a full disk or a folder without permission into one sentence."
-    try: yield
+    try:
+        yield
     except OSError as ex:
         full = ex.errno in (errno.ENOSPC, errno.EDQUOT)
         what = 'free some space and start again (it goes on where it stood), or choose' if full else 'choose'
-        raise FacegenError(f"The store could not be written to '{out}': {ex.strerror or ex}; {what} another folder.") from None
+        raise FacegenError(
+            f"The store could not be written to '{out}': {ex.strerror or ex}; {what} another folder."
+        ) from None
 
 # %% ../nbs/02_curation.ipynb #020194
-def known_people(codes: np.ndarray # (N,) the store's identity codes; -1 unknown
-                 ) -> np.ndarray: # (N,) int64: known people as before, each unknown face a negative number of its own
+def known_people(
+    codes: np.ndarray,  # (N,) the store's identity codes; -1 unknown
+) -> np.ndarray:  # (N,) int64: known people as before, each unknown face a negative number of its own
     "Make every face of unknown identity a person of its own."
     return np.where(codes >= 0, codes, -2 - np.arange(len(codes))).astype(np.int64)
 
 # %% ../nbs/02_curation.ipynb #020110
-def plot_funnel(store: FaceStore # whose counts to draw
-                ) -> Any: # a matplotlib figure
+def plot_funnel(
+    store: FaceStore,  # whose counts to draw
+) -> Any:  # a matplotlib figure
     "Bars with the number of pictures that are left after every step."
     return plot_counts(store.meta['counts'])

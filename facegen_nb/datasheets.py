@@ -4,83 +4,182 @@
 
 # %% ../nbs/02e_datasheets.ipynb #020004
 from __future__ import annotations
-import csv, json, re
+
+import csv
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
 from .core import atomic
 
 # %% auto #0
 __all__ = ['reason_kinds', 'read_reasons', 'known_gaps', 'datasheet', 'write_datasheet']
 
 # %% ../nbs/02e_datasheets.ipynb #020008
-def reason_kinds(reasons: Mapping[str, int] # reason as in rejected.csv, and how often
-                 ) -> Counter: # the same with N for every number
+def reason_kinds(
+    reasons: Mapping[str, int],  # reason as in rejected.csv, and how often
+) -> Counter:  # the same with N for every number
     "Count reasons that differ only in their numbers as one."
     kinds: Counter = Counter()
-    for r, n in reasons.items(): kinds[re.sub(r'-?\d+(\.\d+)?', 'N', r)[:100]] += n
+    for r, n in reasons.items():
+        kinds[re.sub(r'-?\d+(\.\d+)?', 'N', r)[:100]] += n
     return kinds
 
-def read_reasons(file: Path # rejected.csv
-                 ) -> Counter: # reasons, and how often
+
+def read_reasons(
+    file: Path,  # rejected.csv
+) -> Counter:  # reasons, and how often
     "The reasons of a store's rejects."
-    with open(file, newline='', encoding='utf-8') as f: return Counter(r['reason'] for r in csv.DictReader(f))
+    with open(file, newline='', encoding='utf-8') as f:
+        return Counter(r['reason'] for r in csv.DictReader(f))
 
 # %% ../nbs/02e_datasheets.ipynb #020011
-def known_gaps(meta: dict[str, Any] # a store's store.json
-               ) -> list[str]: # sentences
+def known_gaps(
+    meta: dict[str, Any],  # a store's store.json
+) -> list[str]:  # sentences
     "What the numbers of a store warn of."
     n, unknown, by, crop, gaps = meta['faces'], meta['faces_without_identity'], meta.get('split_by'), meta['crop'], []
-    if unknown and not by: gaps.append(f'The identity of {unknown:,} of {n:,} faces is unknown. Each of their pictures counts as a person of its own, so one person can stand on both sides of the split; `facegen split` parts them by embeddings.')
-    if unknown and by: gaps.append(f"The identity of {unknown:,} of {n:,} faces is unknown. They were parted by embeddings at cosine {by['limit']:g}; two pictures of one person that the encoder takes for strangers can stand on two sides.")
-    if not by: gaps.append('Near-duplicates were not looked for. Pictures of one person stay on one side, copies of a picture under two names may not; `facegen split` finds and joins them.')
-    few = [f"{meta['faces_by_split'].get(p, 0):,} {p}" for p in ('validation', 'test') if 0 < meta['faces_by_split'].get(p, 0) < 200]
-    if few: gaps.append(f"There are {' and '.join(few)} faces only: intervals of everything measured on them are wide.")
-    if crop['detector'] == 'none': gaps.append('No detector looked at the pictures. The crop is a fixed one, or what the source marks; what is not a face, or lies elsewhere, was not noticed.')
-    if not crop.get('filters'): gaps.append('No quality filter was used: blurred, dark, turned and covered faces were not kept out.')
+    if unknown and not by:
+        gaps.append(
+            f'The identity of {unknown:,} of {n:,} faces is unknown. Each of their pictures counts as a person of its'
+            ' own, so one person can stand on both sides of the split; `facegen split` parts them by embeddings.'
+        )
+    if unknown and by:
+        gaps.append(
+            f"The identity of {unknown:,} of {n:,} faces is unknown. They were parted by embeddings at cosine"
+            f" {by['limit']:g}; two pictures of one person that the encoder takes for strangers can stand on two sides."
+        )
+    if not by:
+        gaps.append(
+            'Near-duplicates were not looked for. Pictures of one person stay on one side, copies of a picture under'
+            ' two names may not; `facegen split` finds and joins them.'
+        )
+    few = [
+        f"{meta['faces_by_split'].get(p, 0):,} {p}"
+        for p in ('validation', 'test')
+        if 0 < meta['faces_by_split'].get(p, 0) < 200
+    ]
+    if few:
+        gaps.append(f"There are {' and '.join(few)} faces only: intervals of everything measured on them are wide.")
+    if crop['detector'] == 'none':
+        gaps.append(
+            'No detector looked at the pictures. The crop is a fixed one, or what the source marks; what is not a face,'
+            ' or lies elsewhere, was not noticed.'
+        )
+    if not crop.get('filters'):
+        gaps.append('No quality filter was used: blurred, dark, turned and covered faces were not kept out.')
     drawn = [s for s in meta['sources'] if s['kind'] == 'rendered']
     bare = [s['name'] for s in meta['sources'] if not s.get('licence') and s not in drawn]
-    if bare: gaps.append(f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or anything trained on them.")
-    if drawn: gaps.append('Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.')
-    if len(drawn) < len(meta['sources']): gaps.append('Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is missing. Results on it hold for people like these only.')
+    if bare:
+        gaps.append(
+            f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or"
+            " anything trained on them."
+        )
+    if drawn:
+        gaps.append(
+            'Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.'
+        )
+    if len(drawn) < len(meta['sources']):
+        gaps.append(
+            'Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is'
+            ' missing. Results on it hold for people like these only.'
+        )
     gaps += [f'Who is who: {w}.' for w in meta.get('warnings', ())]
     return gaps
 
 # %% ../nbs/02e_datasheets.ipynb #020014
 def _table(head: str, rows: Mapping[str, Any]) -> str:
-    return '\n'.join([f'| {head} | |', '|---|---:|', *(f"| {str(k).replace('|', '/')} | {v:,} |" for k, v in rows.items())])
+    return '\n'.join(
+        [f'| {head} | |', '|---|---:|', *(f"| {str(k).replace('|', '/')} | {v:,} |" for k, v in rows.items())]
+    )
+
 
 def _source(s: dict[str, Any]) -> str:
-    size = f", {s['bytes']/2**20:,.1f} MB" if s.get('bytes') else ''
+    size = f", {s['bytes'] / 2**20:,.1f} MB" if s.get('bytes') else ''
     more = ''.join(f', {k} {s[k]}' for k in ('quota', 'seed', 'sha256') if s.get(k) is not None)
-    return f"- **{s['name']}** ({s['kind']}): {s['files']:,} files{size}{more}.\n  Licence: {' '.join(s.get('licence', 'none, drawn by this project' if s['kind'] == 'rendered' else 'none was found').split())}"
+    unnamed = 'none, drawn by this project' if s['kind'] == 'rendered' else 'none was found'
+    licence = ' '.join(s.get('licence', unnamed).split())
+    return f"- **{s['name']}** ({s['kind']}): {s['files']:,} files{size}{more}.\n  Licence: {licence}"
 
-def datasheet(meta: dict[str, Any], # a store's store.json
-              rejected: Mapping[str, int] = {} # reasons of the rejects, and how often
-              ) -> str: # Markdown
+
+def datasheet(
+    meta: dict[str, Any],  # a store's store.json
+    rejected: Mapping[str, int] = {},  # reasons of the rejects, and how often
+) -> str:  # Markdown
     "A page about a store (Gebru et al. 2021): sources, licences, funnel, split, known gaps."
     by, crop, people = meta.get('split_by'), meta['crop'], meta.get('people_by_split')
-    told = [f"{meta['faces']:,} faces of 128x128 pixels, of {meta['people']:,} known people; {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`."]
+    told = [
+        f"{meta['faces']:,} faces of 128x128 pixels, of {meta['people']:,} known people;"
+        f" {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`."
+    ]
     told += ['## Sources', *map(_source, meta['sources'])]
-    told += ['## From pictures to faces', 'Crop: ' + '; '.join(f'{k} {json.dumps(v)}' for k, v in crop.items()) + '.', _table('pictures, then faces', meta['counts'])]
+    told += [
+        '## From pictures to faces',
+        'Crop: ' + '; '.join(f'{k} {json.dumps(v)}' for k, v in crop.items()) + '.',
+        _table('pictures, then faces', meta['counts']),
+    ]
     if files := meta.get('found'):
-        rows = {'with a face': files['with_face'], 'without': files['without_face'], 'archives, not read': files['archives'],
-                **{f'passed over: {ending}': k for ending, k in files['endings'].items()}, 'found': files['found']}
+        rows = {
+            'with a face': files['with_face'],
+            'without': files['without_face'],
+            'archives, not read': files['archives'],
+            **{f'passed over: {ending}': k for ending, k in files['endings'].items()},
+            'found': files['found'],
+        }
         told.append(_table('files', {k: v for k, v in rows.items() if v}))
-    kinds = reason_kinds(rejected); often = dict(kinds.most_common(12)); rest = kinds.total() - sum(often.values())
-    if kinds: told += [f"{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.", _table('reason (N stands for a number)', often | ({'any other': rest} if rest else {}))]
-    told += ['## Split', _table('part', {f"{p}, faces": n for p, n in meta['faces_by_split'].items()} | {f'{p}, people': n for p, n in (people or {}).items()})]
-    if by: told += [f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face of another. The largest are " + ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items()) + f". Copies found: {', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))}."]
-    else: told += [f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts. Identities: rule '{meta['identity_rule']}'."]
+    kinds = reason_kinds(rejected)
+    often = dict(kinds.most_common(12))
+    rest = kinds.total() - sum(often.values())
+    if kinds:
+        told += [
+            f"{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.",
+            _table('reason (N stands for a number)', often | ({'any other': rest} if rest else {})),
+        ]
+    told += [
+        '## Split',
+        _table(
+            'part',
+            {f"{p}, faces": n for p, n in meta['faces_by_split'].items()}
+            | {f'{p}, people': n for p, n in (people or {}).items()},
+        ),
+    ]
+    if by:
+        told += [
+            f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face"
+            " of another. The largest are "
+            + ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items())
+            + ". Copies found:"
+            f" {', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))}."
+        ]
+    else:
+        told += [
+            f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts."
+            f" Identities: rule '{meta['identity_rule']}'."
+        ]
     if not by and (who := [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]):
         told[-1] += f" {'; '.join(who)}."
     told += ['## Known gaps', *(f'- {g}' for g in known_gaps(meta))]
-    return '# ' + '\n\n'.join(['Datasheet', *told]).replace('\n\n- ', '\n- ').replace('Sources\n- ', 'Sources\n\n- ').replace('gaps\n- ', 'gaps\n\n- ') + '\n'
+    return (
+        '# '
+        + '\n\n'.join(['Datasheet', *told])
+        .replace('\n\n- ', '\n- ')
+        .replace('Sources\n- ', 'Sources\n\n- ')
+        .replace('gaps\n- ', 'gaps\n\n- ')
+        + '\n'
+    )
 
-def write_datasheet(folder: str | Path # a store's
-                    ) -> Path: # datasheet.md
+
+def write_datasheet(
+    folder: str | Path,  # a store's
+) -> Path:  # datasheet.md
     "Write the page beside the store; called by `curate` and `split_store`."
-    folder = Path(folder); text = datasheet(json.loads((folder/'store.json').read_text(encoding='utf-8')), read_reasons(folder/'rejected.csv'))
-    with atomic(folder/'datasheet.md') as f: f.write_text(text, encoding='utf-8')
-    return folder/'datasheet.md'
+    folder = Path(folder)
+    text = datasheet(
+        json.loads((folder / 'store.json').read_text(encoding='utf-8')), read_reasons(folder / 'rejected.csv')
+    )
+    with atomic(folder / 'datasheet.md') as f:
+        f.write_text(text, encoding='utf-8')
+    return folder / 'datasheet.md'

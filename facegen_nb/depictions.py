@@ -4,13 +4,16 @@
 
 # %% ../nbs/02f_depictions.ipynb #020004
 from __future__ import annotations
+
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
+
 from .core import FacegenError, layout, pick_device
 from .encoders import find_weights, read_weights
 
@@ -18,57 +21,93 @@ from .encoders import find_weights, read_weights
 __all__ = ['FILE', 'URL', 'PROBE', 'squeeze_net', 'squeeze_features', 'fit_probe', 'probe_score', 'depiction']
 
 # %% ../nbs/02f_depictions.ipynb #020008
-FILE, URL = 'squeezenet1_1-b8a52dc0.pth', 'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth' # as torchvision and LPIPS know it
+FILE, URL = (
+    'squeezenet1_1-b8a52dc0.pth',
+    'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth',
+)  # as torchvision and LPIPS know it
+
 
 @lru_cache(maxsize=2)
-def squeeze_net(device: str = 'cpu' # where
-                ) -> nn.Module: # pictures (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)
+def squeeze_net(
+    device: str = 'cpu',  # where
+) -> nn.Module:  # pictures (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)
     "SqueezeNet 1.1 without its classifier; raises `FacegenError` when its weights cannot be had."
     from torchvision.models import squeezenet1_1
-    net = squeezenet1_1(weights=None); net.load_state_dict(read_weights(find_weights(FILE, url=URL, hint='the filter max_depiction needs it; max_depiction=off does without')))
+
+    net = squeezenet1_1(weights=None)
+    net.load_state_dict(
+        read_weights(
+            find_weights(FILE, url=URL, hint='the filter max_depiction needs it; max_depiction=off does without')
+        )
+    )
     return net.features.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
+
 @torch.inference_mode()
-def squeeze_features(images: np.ndarray, # uint8 (N,H,W,3)
-                     net: nn.Module | None = None, # another network with 512 maps
-                     device: Any = None, # where; None for the fastest
-                     batch: int = 64 # pictures at once
-                     ) -> np.ndarray: # float32 (N,1024)
-    "Mean and maximum of the last maps of SqueezeNet for every picture; raises `FacegenError` for anything but uint8 RGB."
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3: raise FacegenError(f'Pictures of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.')
-    device = torch.device('cpu') if net else pick_device(device); net = net or squeeze_net(str(device)); out = np.empty((len(images), 1024), np.float32)
-    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((.485, .456, .406), (.229, .224, .225)))
+def squeeze_features(
+    images: np.ndarray,  # uint8 (N,H,W,3)
+    net: nn.Module | None = None,  # another network with 512 maps
+    device: Any = None,  # where; None for the fastest
+    batch: int = 64,  # pictures at once
+) -> np.ndarray:  # float32 (N,1024)
+    """Mean and maximum of the last maps of SqueezeNet for every picture.
+
+    Raises `FacegenError` for anything but uint8 RGB.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise FacegenError(
+            f'Pictures of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.'
+        )
+    device = torch.device('cpu') if net else pick_device(device)
+    net = net or squeeze_net(str(device))
+    out = np.empty((len(images), 1024), np.float32)
+    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     for i in range(0, len(images), batch):
-        x = torch.from_numpy(np.array(images[i:i+batch])).to(device).permute(0, 3, 1, 2).float()
+        x = torch.from_numpy(np.array(images[i : i + batch])).to(device).permute(0, 3, 1, 2).float()
         maps = net(((x / 255 - mean) / std).contiguous(memory_format=layout(device)))
-        out[i:i+batch] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).float().cpu().numpy()
+        out[i : i + batch] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).float().cpu().numpy()
     return out
 
 # %% ../nbs/02f_depictions.ipynb #020012
-def fit_probe(features: np.ndarray, # (N,1024), as `squeeze_features` gives them
-              unwanted: np.ndarray, # bool (N,): True for depictions
-              strength: float = 1e-3 # C of the regression: smaller is simpler
-              ) -> np.ndarray: # float32 (1025,): weights, then the constant
+def fit_probe(
+    features: np.ndarray,  # (N,1024), as `squeeze_features` gives them
+    unwanted: np.ndarray,  # bool (N,): True for depictions
+    strength: float = 1e-3,  # C of the regression: smaller is simpler
+) -> np.ndarray:  # float32 (1025,): weights, then the constant
     "Learn to tell unwanted pictures from the others; raises `FacegenError` where one of the kinds is missing."
     from sklearn.linear_model import LogisticRegression
+
     y = np.asarray(unwanted, bool)
-    if not 0 < y.sum() < len(y): raise FacegenError(f'{y.sum()} unwanted and {(~y).sum()} wanted pictures were given; at least one of each is needed.')
+    if not 0 < y.sum() < len(y):
+        raise FacegenError(
+            f'{y.sum()} unwanted and {(~y).sum()} wanted pictures were given; at least one of each is needed.'
+        )
     mean, std = features.mean(0), np.maximum(features.std(0), 1e-6)
-    m = LogisticRegression(C=strength, class_weight='balanced', max_iter=1000).fit((features - mean) / std, y); w = m.coef_[0] / std
+    m = LogisticRegression(C=strength, class_weight='balanced', max_iter=1000).fit((features - mean) / std, y)
+    w = m.coef_[0] / std
     return np.append(w, m.intercept_[0] - w @ mean).astype(np.float32)
 
-def probe_score(features: np.ndarray, # (N,1024)
-                probe: np.ndarray # (1025,), from `fit_probe`
-                ) -> np.ndarray: # float32 (N,): log-odds
+
+def probe_score(
+    features: np.ndarray,  # (N,1024)
+    probe: np.ndarray,  # (1025,), from `fit_probe`
+) -> np.ndarray:  # float32 (N,): log-odds
     "What a probe says of features."
     return features @ probe[:-1] + probe[-1]
 
 # %% ../nbs/02f_depictions.ipynb #020016
-PROBE = Path(find_spec('facegen_nb').origin).parent/'depiction.npy' # beside the modules
+PROBE = Path(find_spec('facegen_nb').origin).parent / 'depiction.npy'  # beside the modules
 
-def depiction(images: np.ndarray, # uint8 (N,H,W,3)
-              probe: np.ndarray | None = None, # another one, from `fit_probe`
-              device: Any = None # where; None for the fastest
-              ) -> np.ndarray: # float32 (N,): log-odds, above 0 for what looks like a statue, a doll, a drawing, a mask
-    "How much each face looks like a depiction of a face; raises `FacegenError` when SqueezeNet's weights cannot be had."
-    return probe_score(squeeze_features(images, device=device), np.load(PROBE, allow_pickle=False) if probe is None else probe)
+
+def depiction(
+    images: np.ndarray,  # uint8 (N,H,W,3)
+    probe: np.ndarray | None = None,  # another one, from `fit_probe`
+    device: Any = None,  # where; None for the fastest
+) -> np.ndarray:  # float32 (N,): log-odds, above 0 for what looks like a statue, a doll, a drawing, a mask
+    """How much each face looks like a depiction of a face.
+
+    Raises `FacegenError` when SqueezeNet's weights cannot be had.
+    """
+    return probe_score(
+        squeeze_features(images, device=device), np.load(PROBE, allow_pickle=False) if probe is None else probe
+    )

@@ -4,18 +4,34 @@
 
 # %% ../nbs/09b_designs.ipynb #090006
 from __future__ import annotations
-import json, shutil, statistics, time
+
+import json
+import shutil
+import statistics
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
 from .batches import Batch, Team
 from .bench import time_steps
-from .core import FacegenError, FolderInUse, check_writable, environment, layout, locked, optional, pick_device, seed_everything
+from facegen_nb.core import (
+    FacegenError,
+    FolderInUse,
+    check_writable,
+    environment,
+    layout,
+    locked,
+    optional,
+    pick_device,
+    seed_everything,
+)
 from .curation import FaceStore
 from .encoders import Encoder, SmallEncoder, load_embeddings
 from .evaluation import judge_run, pick_faces, pick_parts
@@ -31,182 +47,367 @@ __all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'trained', '
            'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
 
 # %% ../nbs/09b_designs.ipynb #090010
-def design_names() -> list[str]: # such as 'arcface-cgan-as-built'
+def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
     "Names of the published designs' recipes: as built, repaired, and their variants."
     modules = [import_module(f'facegen_nb.recipes.{m}') for m in recipe_names()]
     return [r.name for m in modules for r in getattr(m, 'recipes', [])]
 
-def pick_designs(names: Sequence[str] | None # recipes, or designs with all their recipes, such as 'arcface-cgan'; None: every recipe that is as built or repaired
-                 ) -> dict[str, Recipe]: # by name
+
+def pick_designs(
+    names: Sequence[str] | None,  # recipes, or designs with all their recipes; None: all as built and repaired
+) -> dict[str, Recipe]:  # by name
     "Recipes of designs; raises `FacegenError` for a name that is neither a design nor a recipe."
-    every = design_names(); out: dict[str, Recipe] = {}
-    if not names: names = [n for n in every if n.endswith(('-as-built', '-repaired'))]
+    every = design_names()
+    out: dict[str, Recipe] = {}
+    if not names:
+        names = [n for n in every if n.endswith(('-as-built', '-repaired'))]
     for name in names:
         of = [n for n in every if n.startswith(f'{name}-')]
-        for n in [name] if name in every or not of else of: out[n] = find_recipe(n)
+        for n in [name] if name in every or not of else of:
+            out[n] = find_recipe(n)
     return out
 
 # %% ../nbs/09b_designs.ipynb #090013
-def about_last(run: Path # a run folder
-               ) -> dict[str, Any]: # empty before the first checkpoint
+def about_last(
+    run: Path,  # a run folder
+) -> dict[str, Any]:  # empty before the first checkpoint
     "What a run's last checkpoint says of itself."
-    file = run/'checkpoints'/'last'/'about.json'
+    file = run / 'checkpoints' / 'last' / 'about.json'
     return json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
 
-def trained(run: Path, # a run folder
-            recipe: Recipe # with its budget
-            ) -> bool:
-    "Whether a run of this recipe has used its budget. It ends a little before its minutes are over: when what is left is too short for another step, a look and a checkpoint."
-    about = about_last(run)
-    if about.get('recipe') != recipe.hash or not about['step']: return False
-    ending = 2*about['closing'] + 3*about['minutes']/about['step']
-    return (recipe.max_minutes is None or about['minutes'] + max(ending, .03*recipe.max_minutes) >= recipe.max_minutes) and (recipe.max_steps is None or about['step'] >= recipe.max_steps)
 
-def judged(run: Path, # a run folder
-           store: FaceStore, # whose people
-           judge: Encoder, # who took no part
-           split: str, # which people
-           parts: Sequence[str] = () # what has to have been asked for; a result that does not tell what was is taken as it is
-           ) -> dict[str, Any] | None: # its result, where it is of the last checkpoint
+def trained(
+    run: Path,  # a run folder
+    recipe: Recipe,  # with its budget
+) -> bool:
+    """Whether a run of this recipe has used its budget.
+
+    It ends a little before its minutes are over: when what is left is too short for another step, a look and a
+    checkpoint.
+    """
+    about = about_last(run)
+    if about.get('recipe') != recipe.hash or not about['step']:
+        return False
+    ending = 2 * about['closing'] + 3 * about['minutes'] / about['step']
+    return (
+        recipe.max_minutes is None or about['minutes'] + max(ending, 0.03 * recipe.max_minutes) >= recipe.max_minutes
+    ) and (recipe.max_steps is None or about['step'] >= recipe.max_steps)
+
+
+def judged(
+    run: Path,  # a run folder
+    store: FaceStore,  # whose people
+    judge: Encoder,  # who took no part
+    split: str,  # which people
+    parts: Sequence[str] = (),  # what has to have been asked for; a result that does not tell is taken as it is
+) -> dict[str, Any] | None:  # its result, where it is of the last checkpoint
     "The result of a run, if it need not be made again."
-    try: r = load_result(run)
-    except FacegenError: return None
+    try:
+        r = load_result(run)
+    except FacegenError:
+        return None
     about = about_last(run)
     asked = store.hash, split, about['step'], about['recipe']
-    if not set(parts) <= set(r['about'].get('parts', parts)): return None
-    return r if same_recogniser(r['judge']['fingerprint'], judge.fingerprint) and (r['store_hash'], r['split'], r['about'].get('steps'), r['about'].get('recipe_hash')) == asked else None
+    if not set(parts) <= set(r['about'].get('parts', parts)):
+        return None
+    return (
+        r
+        if same_recogniser(r['judge']['fingerprint'], judge.fingerprint)
+        and (r['store_hash'], r['split'], r['about'].get('steps'), r['about'].get('recipe_hash')) == asked
+        else None
+    )
 
 # %% ../nbs/09b_designs.ipynb #090015
-def seconds_a_face(generator: Any, # anything with `generate`
-                   embeddings: np.ndarray # (n,D), at least two
-                   ) -> float:
+def seconds_a_face(
+    generator: Any,  # anything with `generate`
+    embeddings: np.ndarray,  # (n,D), at least two
+) -> float:
     "How long one face takes to draw."
-    e = torch.tensor(np.asarray(embeddings[:2], np.float32)); generator.generate(e[:1], seed=0)        # the first call loads and allocates
-    t = time.perf_counter(); generator.generate(e, seed=0).cpu()
+    e = torch.tensor(np.asarray(embeddings[:2], np.float32))
+    generator.generate(e[:1], seed=0)  # the first call loads and allocates
+    t = time.perf_counter()
+    generator.generate(e, seed=0).cpu()
     return (time.perf_counter() - t) / len(e)
 
-def wanted_parts(parts: Sequence[str] | None # names; None: all but robustness
-                 ) -> list[str]: # of `evaluation.PARTS`
+
+def wanted_parts(
+    parts: Sequence[str] | None,  # names; None: all but robustness
+) -> list[str]:  # of `evaluation.PARTS`
     "What is asked of every design of a bench."
     return [p for p in pick_parts(parts) if parts or p != 'robustness']
 
-def judging(seconds: float, # for a face
-            faces: int, # of the split
-            minutes: float, # that drawing may take
-            parts: Sequence[str] | None = None # what is wanted; None: all but robustness
-            ) -> dict[str, Any]: # `parts` and `limit` for `evaluate`
+
+def judging(
+    seconds: float,  # for a face
+    faces: int,  # of the split
+    minutes: float,  # that drawing may take
+    parts: Sequence[str] | None = None,  # what is wanted; None: all but robustness
+) -> dict[str, Any]:  # `parts` and `limit` for `evaluate`
     "What can be measured in that time: what is wanted; less, and fewer faces, for a slow sampler."
-    most, wanted = int(60*minutes/seconds), wanted_parts(parts)
-    if 2*faces + 400 <= most: return dict(parts=wanted, limit=None)         # seen people and several draws of one embedding are drawn too
-    return dict(parts=[p for p in wanted if p in ('pictures', 'crowds', 'memorisation')], limit=None if faces <= most else max(64, most))
+    most, wanted = int(60 * minutes / seconds), wanted_parts(parts)
+    if 2 * faces + 400 <= most:
+        return dict(parts=wanted, limit=None)  # seen people and several draws of one embedding are drawn too
+    return dict(
+        parts=[p for p in wanted if p in ('pictures', 'crowds', 'memorisation')],
+        limit=None if faces <= most else max(64, most),
+    )
 
 # %% ../nbs/09b_designs.ipynb #090018
-def bench_designs(store: FaceStore, # with embeddings of the encoder
-                  encoder: Encoder, # conditions all designs
-                  judge: Encoder, # took no part
-                  out: str | Path, # a folder: one run folder a design
-                  minutes_each: float | None = 20., # training of each
-                  designs: Sequence[str] | None = None, # as for `pick_designs`
-                  seeds: Sequence[int] = (0,), # a run of each recipe for each
-                  split: str = 'heldout', # who is judged
-                  keep: str | Path | None = None, # also put results and sheets of generated faces there, small enough to be committed
-                  parts: Sequence[str] | None = None, # what is measured, of `evaluation.PARTS`; None: all but robustness
-                  judge_minutes: float = 10., # that drawing the faces of one design may take
-                  device: str | None = None, # None for the fastest
-                  tell: Callable[[str], None] = print, # told what is going on
-                  **changes: Any # to every recipe, such as precision or max_steps
-                  ) -> dict[str, dict[str, Any]]: # run: result, of all that are finished
-    "Train and judge published designs alike; goes on where it was stopped, and leaves alone what another process works on."
-    recipes, results, out, wanted = pick_designs(designs), {}, Path(out), wanted_parts(parts); check_judge(judge.fingerprint, encoder.fingerprint)   # before anything is trained
+def bench_designs(
+    store: FaceStore,  # with embeddings of the encoder
+    encoder: Encoder,  # conditions all designs
+    judge: Encoder,  # took no part
+    out: str | Path,  # a folder: one run folder a design
+    minutes_each: float | None = 20.0,  # training of each
+    designs: Sequence[str] | None = None,  # as for `pick_designs`
+    seeds: Sequence[int] = (0,),  # a run of each recipe for each
+    split: str = 'heldout',  # who is judged
+    keep: str | Path | None = None,  # also put results and sheets of generated faces there, small ones
+    parts: Sequence[str] | None = None,  # what is measured, of `evaluation.PARTS`; None: all but robustness
+    judge_minutes: float = 10.0,  # that drawing the faces of one design may take
+    device: str | None = None,  # None for the fastest
+    tell: Callable[[str], None] = print,  # told what is going on
+    **changes: Any,  # to every recipe, such as precision or max_steps
+) -> dict[str, dict[str, Any]]:  # run: result, of all that are finished
+    """Train and judge published designs alike.
+
+    Goes on where it was stopped, and leaves alone what another process works on.
+    """
+    recipes, results, out, wanted = pick_designs(designs), {}, Path(out), wanted_parts(parts)
+    check_judge(judge.fingerprint, encoder.fingerprint)  # before anything is trained
     pick_faces(store, split)
-    for recipe in recipes.values(): recipe.replace(changes).check()
-    for folder in (out, *([Path(keep)] if keep else [])): check_writable(folder)
+    for recipe in recipes.values():
+        recipe.replace(changes).check()
+    for folder in (out, *([Path(keep)] if keep else [])):
+        check_writable(folder)
     out.mkdir(parents=True, exist_ok=True)
-    jobs = {name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes)) for s in seeds for name, r in recipes.items()}
-    for key, recipe in jobs.items():                                       # the first seed of all designs, then the second
-        run = out/key
+    jobs = {
+        name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes))
+        for s in seeds
+        for name, r in recipes.items()
+    }
+    for key, recipe in jobs.items():  # the first seed of all designs, then the second
+        run = out / key
         try:
             with locked(run, 'The run folder'):
-                if not trained(run, recipe): tell(f'{key}: training'); Run(recipe, store, encoder, run, device=device, tell=tell).train()
-                if not trained(run, recipe): tell(f'{key} was stopped; the same command goes on with it'); break
+                if not trained(run, recipe):
+                    tell(f'{key}: training')
+                    Run(recipe, store, encoder, run, device=device, tell=tell).train()
+                if not trained(run, recipe):
+                    tell(f'{key} was stopped; the same command goes on with it')
+                    break
                 if (result := judged(run, store, judge, split, wanted)) is None:
-                    how = judging(seconds_a_face(load_generator(run/'checkpoints'/'last', pick_device(device)), load_embeddings(store, encoder.name).values), len(pick_faces(store, split, None, 0)), judge_minutes, parts)
-                    tell(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else '')); result = judge_run(run, store, judge, split, device=device, sheet_path=run/'sheet.png', folder=run/'evaluation', tell=tell, **how)
-                    result['about']['parts'] = wanted                       # asked for, though a slow sampler is judged by fewer
-                    save_result(result, run/'results.json')
+                    how = judging(
+                        seconds_a_face(
+                            load_generator(run / 'checkpoints' / 'last', pick_device(device)),
+                            load_embeddings(store, encoder.name).values,
+                        ),
+                        len(pick_faces(store, split, None, 0)),
+                        judge_minutes,
+                        parts,
+                    )
+                    tell(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else ''))
+                    result = judge_run(
+                        run,
+                        store,
+                        judge,
+                        split,
+                        device=device,
+                        sheet_path=run / 'sheet.png',
+                        folder=run / 'evaluation',
+                        tell=tell,
+                        **how,
+                    )
+                    result['about']['parts'] = wanted  # asked for, though a slow sampler is judged by fewer
+                    save_result(result, run / 'results.json')
                 results[key] = result
                 if keep:
-                    with optional(f"The copy of {key} in '{keep}'"): keep_result(run, Path(keep)/key)
-        except FolderInUse: tell(f'{key} is being worked on by another process')
+                    with optional(f"The copy of {key} in '{keep}'"):
+                        keep_result(run, Path(keep) / key)
+        except FolderInUse:
+            tell(f'{key} is being worked on by another process')
     return results
 
-def keep_result(run: Path, # a run folder
-                to: Path # the folder of what is committed
-                ) -> None:
+
+def keep_result(
+    run: Path,  # a run folder
+    to: Path,  # the folder of what is committed
+) -> None:
     "Copy what is small and shows no photograph: result, recipe, log, and the sheet of generated faces as JPEG."
     to.mkdir(parents=True, exist_ok=True)
-    for f in ('results.json', 'recipe.yaml', 'log.csv'): shutil.copy(run/f, to/f)
-    Image.open(run/'sheet.png').convert('RGB').save(to/'sheet.jpg', quality=80, optimize=True)
+    for f in ('results.json', 'recipe.yaml', 'log.csv'):
+        shutil.copy(run / f, to / f)
+    Image.open(run / 'sheet.png').convert('RGB').save(to / 'sheet.jpg', quality=80, optimize=True)
 
 # %% ../nbs/09b_designs.ipynb #090025
-def bench_speed(designs: Sequence[str] | None = None, # as for `pick_designs`; None: the repaired ones
-                device: str | None = None, # None for the fastest
-                seconds: float = 10., # for each measurement, at least two steps
-                tell: Callable[[str], None] = print, # told what was measured
-                **changes: Any # to every recipe, such as precision or batch_size
-                ) -> dict[str, Any]: # `rows` of plain values and `environment`
-    "Time of one training step of each design as it would be benched, with stored embeddings and with its own recogniser in the loop."
+def bench_speed(
+    designs: Sequence[str] | None = None,  # as for `pick_designs`; None: the repaired ones
+    device: str | None = None,  # None for the fastest
+    seconds: float = 10.0,  # for each measurement, at least two steps
+    tell: Callable[[str], None] = print,  # told what was measured
+    **changes: Any,  # to every recipe, such as precision or batch_size
+) -> dict[str, Any]:  # `rows` of plain values and `environment`
+    """Time of one training step of each design as it would be benched, with stored embeddings and with its own
+    recogniser in the loop.
+    """
     rows, where = [], pick_device(device)
     for name, recipe in pick_designs(designs or [n for n in design_names() if n.endswith('-repaired')]).items():
-        recipe = recipe.replace(changes); seed_everything(0)
-        method = method_of(recipe.method)[1](recipe, Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none'), dict(dim=512), Team(where), lambda text: None)
-        make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None); label, own = make(recipe) if make else (None, None); own = own and own.to(where).eval()
-        x = (torch.rand(recipe.batch_size, 3, 128, 128, device=where)*2 - 1).contiguous(memory_format=layout(where)); e = F.normalize(torch.randn(recipe.batch_size, 512, device=where), dim=1); count = iter(range(10**9))
+        recipe = recipe.replace(changes)
+        seed_everything(0)
+        method = method_of(recipe.method)[1](
+            recipe,
+            Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none'),
+            dict(dim=512),
+            Team(where),
+            lambda text: None,
+        )
+        make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None)
+        label, own = make(recipe) if make else (None, None)
+        own = own and own.to(where).eval()
+        x = (torch.rand(recipe.batch_size, 3, 128, 128, device=where) * 2 - 1).contiguous(memory_format=layout(where))
+        e = F.normalize(torch.randn(recipe.batch_size, 512, device=where), dim=1)
+        count = iter(range(10**9))
+
         def step(asked: bool) -> None:
             if asked:
-                with torch.no_grad(): own(x)
-            k = next(count); method.step(Batch(x, e, seed=k), Moment(k, .5))
-        every = getattr(recipe, 'd_every', 1); pair = lambda asked: [step(asked) for _ in range(every)]    # a discriminator that learns in every second step only
-        t, slow = (statistics.median(time_steps(lambda: pair(asked), seconds, where))/every if not asked or own else None for asked in (False, True))
-        rows.append(dict(recipe=name, batch=recipe.batch_size, weights=sum(map(num_parameters, method.nets.values())), step_s=t, images_per_s=recipe.batch_size/t, encoder=label,
-                         encoder_weights=num_parameters(own) if own else None, in_loop_step_s=slow, in_loop_images_per_s=recipe.batch_size/slow if slow else None))
-        tell(f"{name}: {rows[-1]['images_per_s']:.1f} pictures/s" + (f", {rows[-1]['in_loop_images_per_s']:.1f} with {rows[-1]['encoder']} in the loop" if slow else ''))
+                with torch.no_grad():
+                    own(x)
+            k = next(count)
+            method.step(Batch(x, e, seed=k), Moment(k, 0.5))
+
+        every = getattr(recipe, 'd_every', 1)
+
+        def pair(asked):
+            return [step(asked) for _ in range(every)]  # a discriminator that learns in every second step only
+
+        t, slow = (
+            statistics.median(time_steps(lambda: pair(asked), seconds, where)) / every if not asked or own else None
+            for asked in (False, True)
+        )
+        rows.append(
+            dict(
+                recipe=name,
+                batch=recipe.batch_size,
+                weights=sum(map(num_parameters, method.nets.values())),
+                step_s=t,
+                images_per_s=recipe.batch_size / t,
+                encoder=label,
+                encoder_weights=num_parameters(own) if own else None,
+                in_loop_step_s=slow,
+                in_loop_images_per_s=recipe.batch_size / slow if slow else None,
+            )
+        )
+        tell(
+            f"{name}: {rows[-1]['images_per_s']:.1f} pictures/s"
+            + (f", {rows[-1]['in_loop_images_per_s']:.1f} with {rows[-1]['encoder']} in the loop" if slow else '')
+        )
     return dict(rows=rows, environment=environment(where))
 
-def speed_table(result: dict[str, Any] # as `bench_speed` gave it
-                ) -> str: # Markdown
+
+def speed_table(
+    result: dict[str, Any],  # as `bench_speed` gave it
+) -> str:  # Markdown
     "Training speed of designs, with stored embeddings and with the recogniser in the loop."
-    lines = ['| recipe | weights in training, M | batch | pictures/s | its own recogniser | pictures/s with it in the loop | times slower |', '|---|---:|---:|---:|---|---:|---:|']
+    lines = [
+        (
+            '| recipe | weights in training, M | batch | pictures/s | its own recogniser | pictures/s with it in the'
+            ' loop | times slower |'
+        ),
+        '|---|---:|---:|---:|---|---:|---:|',
+    ]
     for r in result['rows']:
-        slow = (f"{r['encoder']}, {r['encoder_weights']/1e6:.1f} M", f"{r['in_loop_images_per_s']:.1f}", f"{r['in_loop_step_s']/r['step_s']:.2f}") if r['encoder'] else ('stored beforehand', '–', '–')
-        lines.append(f"| {r['recipe']} | {r['weights']/1e6:.1f} | {r['batch']} | {r['images_per_s']:.1f} | " + ' | '.join(slow) + ' |')
+        slow = (
+            (
+                f"{r['encoder']}, {r['encoder_weights'] / 1e6:.1f} M",
+                f"{r['in_loop_images_per_s']:.1f}",
+                f"{r['in_loop_step_s'] / r['step_s']:.2f}",
+            )
+            if r['encoder']
+            else ('stored beforehand', '–', '–')
+        )
+        lines.append(
+            f"| {r['recipe']} | {r['weights'] / 1e6:.1f} | {r['batch']} | {r['images_per_s']:.1f} | "
+            + ' | '.join(slow)
+            + ' |'
+        )
     return '\n'.join(lines)
 
 # %% ../nbs/09b_designs.ipynb #090028
-COLUMNS = ('judge_source_mean', 'judge_other_mean', 'judge_source_tar_1e-3', 'lpips_squeeze', 'fd_squeezenet', 'kd_squeezenet', 'precision_squeezenet', 'recall_squeezenet', 'diversity_judge', 'factors_mean')
+COLUMNS = (
+    'judge_source_mean',
+    'judge_other_mean',
+    'judge_source_tar_1e-3',
+    'lpips_squeeze',
+    'fd_squeezenet',
+    'kd_squeezenet',
+    'precision_squeezenet',
+    'recall_squeezenet',
+    'diversity_judge',
+    'factors_mean',
+)
 
-def find_results(root: str | Path = 'results', # where the folders of benches lie
-                 design: str = '' # names of recipes begin with it
-                 ) -> dict[str, dict[str, dict[str, Any]]]: # bench: run: result
+
+def find_results(
+    root: str | Path = 'results',  # where the folders of benches lie
+    design: str = '',  # names of recipes begin with it
+) -> dict[str, dict[str, dict[str, Any]]]:  # bench: run: result
     "Results of designs that were kept, in the order of names."
-    found = {b.name: sorted(p for p in b.iterdir() if p.name.startswith(design) and (p/'results.json').is_file()) for b in sorted(Path(root).glob('designs-*')) if b.is_dir()}
+    found = {
+        b.name: sorted(p for p in b.iterdir() if p.name.startswith(design) and (p / 'results.json').is_file())
+        for b in sorted(Path(root).glob('designs-*'))
+        if b.is_dir()
+    }
     return {name: load_runs(runs) for name, runs in found.items() if runs}
 
-def results_text(root: str | Path = 'results', # where the folders of benches lie
-                 design: str = '', # names of recipes begin with it
-                 sheets: bool = True # with the generated faces
-                 ) -> str: # Markdown
-    "Tables and sheets of all benches in which a design took part; those judged on fewer faces stand in a table of their own."
+
+def results_text(
+    root: str | Path = 'results',  # where the folders of benches lie
+    design: str = '',  # names of recipes begin with it
+    sheets: bool = True,  # with the generated faces
+) -> str:  # Markdown
+    """Tables and sheets of all benches in which a design took part.
+
+    Those judged on fewer faces stand in a table of their own.
+    """
     out = []
     for bench, results in find_results(root, design).items():
-        a = [r['about'] for r in results.values()]; minutes = sorted({round(x['minutes']) for x in a}); env = a[0].get('environment', {})
-        out.append(f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on {env.get('device', 'cpu')}" + (f" with {env['threads']} threads" if env.get('device') == 'cpu' else '') + '.')
+        a = [r['about'] for r in results.values()]
+        minutes = sorted({round(x['minutes']) for x in a})
+        env = a[0].get('environment', {})
+        out.append(
+            f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on"
+            f" {env.get('device', 'cpu')}"
+            + (f" with {env['threads']} threads" if env.get('device') == 'cpu' else '')
+            + '.'
+        )
         for n in sorted({r['n_faces'] for r in results.values()}, reverse=True):
-            some = {k: r for k, r in results.items() if r['n_faces'] == n}; first = next(iter(some.values())); metrics = [m for m in COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())]
-            who = f"{n:,} faces of {first['n_people']:,} people" if first['n_people'] < n else f'{n:,} faces, nobody knows of how many people,'
-            out.append(f"{who} never trained on ({first['split']} split), judge {first['judge']['name']}. Pictures seen in training: " + ', '.join(f"{k} {r['about']['images']:,}" for k, r in some.items()) + '.')
+            some = {k: r for k, r in results.items() if r['n_faces'] == n}
+            first = next(iter(some.values()))
+            metrics = [
+                m for m in COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())
+            ]
+            who = (
+                f"{n:,} faces of {first['n_people']:,} people"
+                if first['n_people'] < n
+                else f'{n:,} faces, nobody knows of how many people,'
+            )
+            out.append(
+                f"{who} never trained on ({first['split']} split), judge {first['judge']['name']}. Pictures seen in"
+                " training: " + ', '.join(f"{k} {r['about']['images']:,}" for k, r in some.items()) + '.'
+            )
             out.append(result_table(some, metrics, rows='runs'))
-        drawn = {k: r['metrics']['judge_source_mean'] for k, r in results.items() if sheets and (Path(root)/bench/k/'sheet.jpg').is_file()}
-        if drawn: out.append('What they drew: ' + ', '.join(f'@fig-{bench}-{k}' for k in drawn) + '.')
-        for k, e in drawn.items(): out.append(f'![Forty pictures that {k} drew from embeddings of people never trained on ({bench}).]({Path(root)/bench/k}/sheet.jpg){{#fig-{bench}-{k} fig-alt="Forty small pictures drawn by {k}. The judge gives them a cosine of {number(e["value"])} to their people; faces drawn for somebody else get {number(e["floor"])}."}}')
+        drawn = {
+            k: r['metrics']['judge_source_mean']
+            for k, r in results.items()
+            if sheets and (Path(root) / bench / k / 'sheet.jpg').is_file()
+        }
+        if drawn:
+            out.append('What they drew: ' + ', '.join(f'@fig-{bench}-{k}' for k in drawn) + '.')
+        for k, e in drawn.items():
+            out.append(
+                f'![Forty pictures that {k} drew from embeddings of people never trained on'
+                f' ({bench}).]({Path(root) / bench / k}/sheet.jpg){{#fig-{bench}-{k} '
+                f'fig-alt="Forty small pictures drawn by {k}. The judge gives them a cosine of {number(e["value"])} to'
+                f' their people; faces drawn for somebody else get {number(e["floor"])}."}}'
+            )
     return '\n\n'.join(out) if out else 'No results are here yet; `facegen bench designs` makes them.'

@@ -4,15 +4,18 @@
 
 # %% ../nbs/02a_detection.ipynb #020004
 from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
+
 from .core import FacegenError, full_precision, layout, pick_device
 from .sources import Rejected, decode
 
@@ -44,258 +47,354 @@ def picture(
 @dataclass
 class Found:
     "The faces of one picture, the largest first, in pixels of that picture (a pixel's centre lies at one half)."
-    boxes: np.ndarray # float32 (K,4): left, top, right, bottom; may reach over the edge
-    confidences: np.ndarray # float32 (K,), 0 to 1
-    landmarks: np.ndarray # float32 (K,5,2): left eye, right eye, nose, left and right corner of the mouth
-    def __len__(self) -> int: return len(self.boxes)
+
+    boxes: np.ndarray  # float32 (K,4): left, top, right, bottom; may reach over the edge
+    confidences: np.ndarray  # float32 (K,), 0 to 1
+    landmarks: np.ndarray  # float32 (K,5,2): left eye, right eye, nose, left and right corner of the mouth
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
     def __getitem__(self, which) -> Found:
         "The faces that a mask, a slice or a list of numbers chooses."
         return Found(self.boxes[which], self.confidences[which], self.landmarks[which])
+
     @property
     def sides(self) -> np.ndarray:
         "Shorter side of each box in pixels, (K,)."
         return np.minimum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
+
 def nobody() -> Found:
     "A picture without a face."
     return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
-def main_face(found: Found, # the faces of a picture
-              shape: Sequence[int] # the picture's height and width
-              ) -> int | None: # number of the face; None where there is none
+
+def main_face(
+    found: Found,  # the faces of a picture
+    shape: Sequence[int],  # the picture's height and width
+) -> int | None:  # number of the face; None where there is none
     "The face that a portrait is of: large and central."
-    if not len(found): return None
-    b = found.boxes.astype(np.float64); off = (b[:, :2] + b[:, 2:]) / 2 - np.array([shape[1], shape[0]]) / 2
+    if not len(found):
+        return None
+    b = found.boxes.astype(np.float64)
+    off = (b[:, :2] + b[:, 2:]) / 2 - np.array([shape[1], shape[0]]) / 2
     return int(((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) - 2 * (off**2).sum(1)).argmax())
 
 # %% ../nbs/02a_detection.ipynb #020018
-def mtcnn_nets(device: torch.device | str = 'cpu' # where they compute
-               ) -> tuple[nn.Module, nn.Module, nn.Module]: # P-Net, R-Net, O-Net, frozen
+def mtcnn_nets(
+    device: torch.device | str = 'cpu',  # where they compute
+) -> tuple[nn.Module, nn.Module, nn.Module]:  # P-Net, R-Net, O-Net, frozen
     "MTCNN's three networks with the weights that come inside facenet-pytorch."
     import facenet_pytorch
     from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
     def load(kind: type) -> nn.Module:
         net = kind(pretrained=False)
-        net.load_state_dict(torch.load(Path(facenet_pytorch.__file__).parent/'data'/f'{kind.__name__.lower()}.pt', map_location='cpu', weights_only=True))
+        net.load_state_dict(
+            torch.load(
+                Path(facenet_pytorch.__file__).parent / 'data' / f'{kind.__name__.lower()}.pt',
+                map_location='cpu',
+                weights_only=True,
+            )
+        )
         return net.eval().requires_grad_(False).to(device, memory_format=layout(device))
+
     return load(PNet), load(RNet), load(ONet)
 
 # %% ../nbs/02a_detection.ipynb #020021
-SMALLEST = 20 # pixels: MTCNN sees little in smaller faces
-LOOK = 48 # pixels: the most that MTCNN sees of a face
+SMALLEST = 20  # pixels: MTCNN sees little in smaller faces
+LOOK = 48  # pixels: the most that MTCNN sees of a face
 
-def search_sizes(height: int, # of the picture
-                 width: int, # of the picture
-                 min_face: float | None = None # the smallest face that is wanted; None: the largest faces will do
-                 ) -> list[float]: # smallest face of every search, until one finds something
+
+def search_sizes(
+    height: int,  # of the picture
+    width: int,  # of the picture
+    min_face: float | None = None,  # the smallest face that is wanted; None: the largest faces will do
+) -> list[float]:  # smallest face of every search, until one finds something
     "The searches of a picture: first for what is wanted, then for less, down to 20 pixels or 1/64 of the longer side."
     fine = max(SMALLEST, max(height, width) / 64)
     first = max(fine, min(height, width) / 4) if min_face is None else float(min_face)
     sizes = [first, *([first / 3] if first / 3 > 1.5 * fine else []), fine]
-    return sizes if sizes[-1] < .75 * first else [first]
+    return sizes if sizes[-1] < 0.75 * first else [first]
 
 # %% ../nbs/02a_detection.ipynb #020024
 @dataclass
 class Work:
     "Pictures of one size on their way through the networks."
-    index: list[int] # which pictures they are
-    pixels: np.ndarray # uint8 (B,H,W,3), black beyond the picture
-    scale: np.ndarray # float64 (B,2): width and height over the original's
-    least: float # smallest face, in pixels of this batch
 
-def shrunk(x: np.ndarray, # uint8 (H,W,3)
-           least: float # smallest face that matters, in its pixels
-           ) -> np.ndarray: # uint8, so small that this face has 48 pixels; never larger than before
+    index: list[int]  # which pictures they are
+    pixels: np.ndarray  # uint8 (B,H,W,3), black beyond the picture
+    scale: np.ndarray  # float64 (B,2): width and height over the original's
+    least: float  # smallest face, in pixels of this batch
+
+
+def shrunk(
+    x: np.ndarray,  # uint8 (H,W,3)
+    least: float,  # smallest face that matters, in its pixels
+) -> np.ndarray:  # uint8, so small that this face has 48 pixels; never larger than before
     "Make a picture as small as the search allows, by averaging."
     k = LOOK / least
-    if k >= 1: return x
+    if k >= 1:
+        return x
     size = max(12, round(x.shape[1] * k)), max(12, round(x.shape[0] * k))
-    return np.asarray(Image.fromarray(x).resize(size, Image.BOX, reducing_gap=2.))
+    return np.asarray(Image.fromarray(x).resize(size, Image.BOX, reducing_gap=2.0))
 
-def work_batches(pictures: Sequence[np.ndarray], # uint8 (H,W,3) of any sizes
-                 least: dict[int, float], # number of a picture and the smallest face to look for in it
-                 most: int = 32, # pictures in a batch
-                 pixels: int = 2_000_000 # and pixels
-                 ) -> Iterator[Work]: # every picture once
+
+def work_batches(
+    pictures: Sequence[np.ndarray],  # uint8 (H,W,3) of any sizes
+    least: dict[int, float],  # number of a picture and the smallest face to look for in it
+    most: int = 32,  # pictures in a batch
+    pixels: int = 2_000_000,  # and pixels
+) -> Iterator[Work]:  # every picture once
     "Gather shrunk pictures of equal size."
     waiting: dict[tuple, list] = {}
+
     def batch(key: tuple) -> Work:
-        (h, w, face), items = key, waiting.pop(key); x = np.zeros((len(items), h, w, 3), np.uint8)
-        for out, (_, p) in zip(x, items): out[:p.shape[0], :p.shape[1]] = p
+        (h, w, face), items = key, waiting.pop(key)
+        x = np.zeros((len(items), h, w, 3), np.uint8)
+        for out, (_, p) in zip(x, items):
+            out[: p.shape[0], : p.shape[1]] = p
         scale = [(p.shape[1] / pictures[i].shape[1], p.shape[0] / pictures[i].shape[0]) for i, p in items]
         return Work([i for i, _ in items], x, np.array(scale), face)
+
     for i, face in least.items():
         p = shrunk(pictures[i], face)
         key = (-(-p.shape[0] // 8) * 8, -(-p.shape[1] // 8) * 8, min(float(face), float(LOOK)))
         waiting.setdefault(key, []).append((i, p))
-        if len(waiting[key]) >= most or len(waiting[key]) * key[0] * key[1] >= pixels: yield batch(key)
-    for key in list(waiting): yield batch(key)
+        if len(waiting[key]) >= most or len(waiting[key]) * key[0] * key[1] >= pixels:
+            yield batch(key)
+    for key in list(waiting):
+        yield batch(key)
 
 # %% ../nbs/02a_detection.ipynb #020027
-def octaves_of(x: Tensor # float (B,3,H,W)
-               ) -> list[Tensor]: # x, and x at 1/2, 1/4, ... while 24 pixels remain
+def octaves_of(
+    x: Tensor,  # float (B,3,H,W)
+) -> list[Tensor]:  # x, and x at 1/2, 1/4, ... while 24 pixels remain
     "Halve again and again; pixel j of octave o covers the pixels from j*2^o to (j+1)*2^o, exactly."
     out = [x.contiguous()]
-    while min(out[-1].shape[2:]) >= 48: out.append(F.avg_pool2d(out[-1], 2, ceil_mode=True))
+    while min(out[-1].shape[2:]) >= 48:
+        out.append(F.avg_pool2d(out[-1], 2, ceil_mode=True))
     return out
 
-def levels_of(octaves: list[Tensor], # as `octaves_of` gave them
-              least: float # smallest face in pixels
-              ) -> Iterator[Tensor]: # (B,3,h,w): faces of `least`, 1.41 least, 2 least ... have 12 pixels
+
+def levels_of(
+    octaves: list[Tensor],  # as `octaves_of` gave them
+    least: float,  # smallest face in pixels
+) -> Iterator[Tensor]:  # (B,3,h,w): faces of `least`, 1.41 least, 2 least ... have 12 pixels
     "The sizes in which P-Net looks at a picture."
     (h, w), scale = octaves[0].shape[2:], 12 / least
     while min(h, w) * scale >= 12:
-        o = min(max(0, int(math.log2(.5 / scale))), len(octaves) - 1)
+        o = min(max(0, int(math.log2(0.5 / scale))), len(octaves) - 1)
         yield F.interpolate(octaves[o], size=(round(h * scale), round(w * scale)), mode='area')
-        scale *= .709
+        scale *= 0.709
 
 # %% ../nbs/02a_detection.ipynb #020031
-THRESHOLDS = (.6, .7, .7) # P-Net, R-Net, O-Net: less is no face
+THRESHOLDS = (0.6, 0.7, 0.7)  # P-Net, R-Net, O-Net: less is no face
 
-def to_net(x: Tensor # float (...,3,h,w) in [0, 255]
-           ) -> Tensor: # as MTCNN's networks were trained
+
+def to_net(
+    x: Tensor,  # float (...,3,h,w) in [0, 255]
+) -> Tensor:  # as MTCNN's networks were trained
     "(x - 127.5) / 128, in the memory format of the device."
-    return ((x - 127.5) * .0078125).contiguous(memory_format=layout(x.device))
+    return ((x - 127.5) * 0.0078125).contiguous(memory_format=layout(x.device))
 
-def squares(boxes: Tensor # (K,4)
-            ) -> Tensor: # (K,4)
+
+def squares(
+    boxes: Tensor,  # (K,4)
+) -> Tensor:  # (K,4)
     "The square round the same centre with the longer side."
     c, r = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True) / 2
     return torch.cat([c - r, c + r], 1)
 
-def propose(pnet: nn.Module, # the first network
-            octaves: list[Tensor], # (B,3,H,W) in [0, 255], and smaller
-            least: float # smallest face in pixels
-            ) -> tuple[Tensor, Tensor]: # squares (K,4) in pixels of the first octave; their pictures (K,)
+
+def propose(
+    pnet: nn.Module,  # the first network
+    octaves: list[Tensor],  # (B,3,H,W) in [0, 255], and smaller
+    least: float,  # smallest face in pixels
+) -> tuple[Tensor, Tensor]:  # squares (K,4) in pixels of the first octave; their pictures (K,)
     "Squares that may hold a face."
     from torchvision.ops import batched_nms
+
     (h, w), found = octaves[0].shape[2:], []
     for level in levels_of(octaves, least):
-        reg, p = pnet(to_net(level)); p = p[:, 1]
+        reg, p = pnet(to_net(level))
+        p = p[:, 1]
         i, y, x = (p >= THRESHOLDS[0]).nonzero(as_tuple=True)
         ratio = p.new_tensor([level.shape[3] / w, level.shape[2] / h])
-        corner, score = torch.stack([x, y], 1) * 2., p[i, y, x]
+        corner, score = torch.stack([x, y], 1) * 2.0, p[i, y, x]
         boxes = torch.cat([(corner + 1) / ratio, (corner + 12) / ratio], 1)
-        k = batched_nms(boxes, score, i, .5); found.append((boxes[k], score[k], i[k], reg[i, :, y, x][k]))
-    if not found: return octaves[0].new_zeros(0, 4), torch.zeros(0, dtype=torch.long, device=octaves[0].device)
+        k = batched_nms(boxes, score, i, 0.5)
+        found.append((boxes[k], score[k], i[k], reg[i, :, y, x][k]))
+    if not found:
+        return octaves[0].new_zeros(0, 4), torch.zeros(0, dtype=torch.long, device=octaves[0].device)
     boxes, score, i, reg = map(torch.cat, zip(*found))
-    k = batched_nms(boxes, score, i, .7); boxes = boxes[k]
+    k = batched_nms(boxes, score, i, 0.7)
+    boxes = boxes[k]
     return squares(boxes + reg[k] * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)), i[k]
 
 # %% ../nbs/02a_detection.ipynb #020034
-def look(octaves: list[Tensor], # (B,3,H,W) in [0, 255], and smaller
-         boxes: Tensor, # (K,4) in pixels of the first octave; may reach over the edge
-         index: Tensor, # (K,): the picture of each
-         side: int # pixels of the result
-         ) -> Tensor: # float (K,3,side,side) in [0, 255]
+def look(
+    octaves: list[Tensor],  # (B,3,H,W) in [0, 255], and smaller
+    boxes: Tensor,  # (K,4) in pixels of the first octave; may reach over the edge
+    index: Tensor,  # (K,): the picture of each
+    side: int,  # pixels of the result
+) -> Tensor:  # float (K,3,side,side) in [0, 255]
     "Cut and resize many squares from many pictures."
     from torchvision.ops import roi_align
+
     out = octaves[0].new_empty(len(boxes), 3, side, side)
     octave = ((boxes[:, 2:] - boxes[:, :2]).amax(1) / side).clamp(min=1).log2().long().clamp(max=len(octaves) - 1)
     for o in octave.unique().tolist():
         k = octave == o
-        out[k] = roi_align(octaves[o], torch.cat([index[k, None].to(boxes), boxes[k] / 2**o], 1), side, sampling_ratio=2, aligned=True)
+        out[k] = roi_align(
+            octaves[o], torch.cat([index[k, None].to(boxes), boxes[k] / 2**o], 1), side, sampling_ratio=2, aligned=True
+        )
     return out
 
-def in_chunks(net: nn.Module, # R-Net or O-Net
-              x: Tensor, # (K,3,h,w), K at least 1
-              n: int = 64 # pictures at once: what fits a processor's cache
-              ) -> tuple[Tensor, ...]: # the network's answers, concatenated
+
+def in_chunks(
+    net: nn.Module,  # R-Net or O-Net
+    x: Tensor,  # (K,3,h,w), K at least 1
+    n: int = 64,  # pictures at once: what fits a processor's cache
+) -> tuple[Tensor, ...]:  # the network's answers, concatenated
     "Run a network on many small pictures."
     return tuple(map(torch.cat, zip(*(net(to_net(c)) for c in x.split(n)))))
 
 # %% ../nbs/02a_detection.ipynb #020036
-def refined(boxes: Tensor, # (K,4)
-            reg: Tensor # (K,4): corrections in widths and heights
-            ) -> Tensor: # (K,4)
+def refined(
+    boxes: Tensor,  # (K,4)
+    reg: Tensor,  # (K,4): corrections in widths and heights
+) -> Tensor:  # (K,4)
     "Move the four sides of boxes as a network asks for."
     return boxes + reg * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
-def distinct(boxes: np.ndarray, # (K,4), the best first
-             limit: float = .7 # share of the smaller of two boxes
-             ) -> np.ndarray: # numbers of those that stay
+
+def distinct(
+    boxes: np.ndarray,  # (K,4), the best first
+    limit: float = 0.7,  # share of the smaller of two boxes
+) -> np.ndarray:  # numbers of those that stay
     "Drop boxes that lie mostly inside a better one."
     area = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
     both = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]) + 1
     over = both.clip(min=0).prod(2) / np.minimum(area[:, None], area[None]).clip(min=1e-6)
     keep = np.ones(len(boxes), bool)
     for k in range(len(boxes)):
-        if keep[k]: keep[k+1:] &= over[k, k+1:] <= limit
+        if keep[k]:
+            keep[k + 1 :] &= over[k, k + 1 :] <= limit
     return np.flatnonzero(keep)
 
 # %% ../nbs/02a_detection.ipynb #020039
 class FaceDetector:
     "MTCNN on lists of pictures of any size: boxes, confidences and five landmarks of every face."
-    def __init__(self, min_face: float | None = None, # pixels: every face from this size on is wanted; None: the largest faces of a picture will do
-                 confidence: float = .9, # less is no face
-                 device: str | torch.device | None = None # where it computes; None: the fastest device
-                 ):
-        if min_face is not None and not 12 <= min_face < float('inf'): raise FacegenError(f'min_face={min_face} was given; at least 12 pixels, the window of the first network, were expected.')
-        if not 0 <= confidence <= 1: raise FacegenError(f'confidence={confidence} was given; a number from 0 to 1 was expected.')
+
+    def __init__(
+        self,
+        min_face: float | None = None,  # pixels: faces from this size on are wanted; None: the largest of an image
+        confidence: float = 0.9,  # less is no face
+        device: str | torch.device | None = None,  # where it computes; None: the fastest device
+    ):
+        if min_face is not None and not 12 <= min_face < float('inf'):
+            raise FacegenError(
+                f'min_face={min_face} was given; at least 12 pixels, the window of the first network, were expected.'
+            )
+        if not 0 <= confidence <= 1:
+            raise FacegenError(f'confidence={confidence} was given; a number from 0 to 1 was expected.')
         self.min_face, self.confidence, self.device = min_face, confidence, pick_device(device)
-        if self.device.type == 'mps': self.device = torch.device('cpu') # MPS cannot average to sizes that do not divide
+        if self.device.type == 'mps':
+            self.device = torch.device('cpu')  # MPS cannot average to sizes that do not divide
         self.nets = mtcnn_nets(self.device)
 
-    def cascade(self, work: Work # pictures of one size
-                ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: # boxes (K,4), confidences (K,), landmarks (K,5,2), pictures (K,); best first
+    def cascade(
+        self,
+        work: Work,  # pictures of one size
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # boxes (K,4), confidences, landmarks (K,5,2), images
         "All three stages; in pixels of the batch."
         from torchvision.ops import batched_nms
+
         octaves = octaves_of(torch.from_numpy(work.pixels).to(self.device).permute(0, 3, 1, 2).float())
-        boxes, i = propose(self.nets[0], octaves, work.least); whole = boxes.new_tensor([-1, -1, 0, 0])
+        boxes, i = propose(self.nets[0], octaves, work.least)
+        whole = boxes.new_tensor([-1, -1, 0, 0])
         if len(boxes):
-            reg, p = in_chunks(self.nets[1], look(octaves, boxes + whole, i, 24)); p = p[:, 1]
-            k = (p > THRESHOLDS[1]).nonzero()[:, 0]; k = k[batched_nms(boxes[k], p[k], i[k], .7)]
+            reg, p = in_chunks(self.nets[1], look(octaves, boxes + whole, i, 24))
+            p = p[:, 1]
+            k = (p > THRESHOLDS[1]).nonzero()[:, 0]
+            k = k[batched_nms(boxes[k], p[k], i[k], 0.7)]
             boxes, i = squares(refined(boxes[k], reg[k])), i[k]
-        if not len(boxes): return np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)), np.zeros(0, int)
-        reg, points, p = in_chunks(self.nets[2], look(octaves, boxes + whole, i, 48)); p = p[:, 1]
-        k = p.argsort(descending=True, stable=True); k = k[p[k] > max(THRESHOLDS[2], self.confidence)]
+        if not len(boxes):
+            return np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)), np.zeros(0, int)
+        reg, points, p = in_chunks(self.nets[2], look(octaves, boxes + whole, i, 48))
+        p = p[:, 1]
+        k = p.argsort(descending=True, stable=True)
+        k = k[p[k] > max(THRESHOLDS[2], self.confidence)]
         boxes, points = boxes[k], points[k].reshape(-1, 2, 5).transpose(1, 2)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]
         return tuple(v.cpu().numpy() for v in (refined(boxes, reg[k]), p[k], points, i[k]))
 
-    def search(self, work: Work # pictures of one size
-               ) -> Iterator[tuple[int, Found]]: # number of the picture, its faces
+    def search(
+        self,
+        work: Work,  # pictures of one size
+    ) -> Iterator[tuple[int, Found]]:  # number of the picture, its faces
         "The faces of a batch, in pixels of the pictures as they came."
-        with full_precision(self.device): boxes, conf, points, i = self.cascade(work)      # a crop decides an embedding: the same on every device
+        with full_precision(self.device):
+            boxes, conf, points, i = self.cascade(work)  # a crop decides an embedding: the same on every device
         for j, (index, scale) in enumerate(zip(work.index, work.scale)):
-            k = np.flatnonzero(i == j); k = k[distinct(boxes[k])]
-            f = Found((boxes[k] / np.tile(scale, 2)).astype(np.float32), conf[k].astype(np.float32), (points[k] / scale).astype(np.float32))
+            k = np.flatnonzero(i == j)
+            k = k[distinct(boxes[k])]
+            f = Found(
+                (boxes[k] / np.tile(scale, 2)).astype(np.float32),
+                conf[k].astype(np.float32),
+                (points[k] / scale).astype(np.float32),
+            )
             yield index, f[np.argsort(-(f.boxes[:, 2:] - f.boxes[:, :2]).prod(1), kind='stable')]
 
     @torch.inference_mode()
-    def __call__(self, images: Sequence[np.ndarray | Image.Image] # pictures of any sizes
-                 ) -> list[Found]: # one for each picture, in their order
+    def __call__(
+        self,
+        images: Sequence[np.ndarray | Image.Image],  # pictures of any sizes
+    ) -> list[Found]:  # one for each picture, in their order
         "Find the faces; pictures in which none was found are searched again for smaller ones."
-        images = [picture(x) for x in images]; out = [nobody() for _ in images]
+        images = [picture(x) for x in images]
+        out = [nobody() for _ in images]
         plans = [search_sizes(*x.shape[:2], self.min_face) for x in images]
         for turn in range(max(map(len, plans), default=0)):
             todo = {i: p[turn] for i, p in enumerate(plans) if turn < len(p) and not len(out[i])}
             for work in work_batches(images, todo):
-                for i, f in self.search(work): out[i] = f
+                for i, f in self.search(work):
+                    out[i] = f
         return out
 
 # %% ../nbs/02a_detection.ipynb #020040
-def draw_found(image: np.ndarray, # uint8 (H,W,3)
-               found: Found # its faces
-               ) -> Image.Image:
+def draw_found(
+    image: np.ndarray,  # uint8 (H,W,3)
+    found: Found,  # its faces
+) -> Image.Image:
     "The picture with a box and five dots on every face."
-    im = Image.fromarray(image); d = ImageDraw.Draw(im)
+    im = Image.fromarray(image)
+    d = ImageDraw.Draw(im)
     for box, points in zip(found.boxes.tolist(), found.landmarks):
-        d.rectangle(box, outline=(255, 210, 0), width=2); r = max(1.5, (box[2] - box[0]) / 40)
-        for x, y in points.tolist(): d.ellipse((x - r, y - r, x + r, y + r), fill=(255, 60, 60))
+        d.rectangle(box, outline=(255, 210, 0), width=2)
+        r = max(1.5, (box[2] - box[0]) / 40)
+        for x, y in points.tolist():
+            d.ellipse((x - r, y - r, x + r, y + r), fill=(255, 60, 60))
     return im
 
 # %% ../nbs/02a_detection.ipynb #020081
-_SURE = .998 # confidence of MTCNN in a face that is upright
-_TURNS = {1: 'lies on its side; turn the image by 90 degrees, counter-clockwise', 2: 'is upside down; turn the image',
-         3: 'lies on its side; turn the image by 90 degrees, clockwise'} # by quarter turns to the left
+_SURE = 0.998  # confidence of MTCNN in a face that is upright
+_TURNS = {
+    1: 'lies on its side; turn the image by 90 degrees, counter-clockwise',
+    2: 'is upside down; turn the image',
+    3: 'lies on its side; turn the image by 90 degrees, clockwise',
+}  # by quarter turns to the left
 
-def turned_reason(image: np.ndarray, # uint8 (H,W,3)
-                  found: Found, # its faces
-                  detector: Callable # a `FaceDetector`
-                  ) -> str: # empty where the image is upright
+
+def turned_reason(
+    image: np.ndarray,  # uint8 (H,W,3)
+    found: Found,  # its faces
+    detector: Callable,  # a `FaceDetector`
+) -> str:  # empty where the image is upright
     "Why a face is not taken that a detector is much surer of after turning the image."
-    doubt = 1 - float(found.confidences.max()) if len(found) else 1.
+    doubt = 1 - float(found.confidences.max()) if len(found) else 1.0
     if doubt <= 1 - _SURE:
         return ''
     others = {turn: detector([np.ascontiguousarray(np.rot90(image, turn))])[0] for turn in _TURNS}
@@ -305,64 +404,95 @@ def turned_reason(image: np.ndarray, # uint8 (H,W,3)
     return f'the face {_TURNS[best]}' if sure else ''
 
 # %% ../nbs/02a_detection.ipynb #020051
-TEMPLATES = dict( # left eye, right eye, nose, left and right corner of the mouth, in sides of the crop
-    face=np.array([[.3503, .4463], [.6497, .4463], [.5, .6221], [.3681, .7754], [.6319, .7754]]),
-    arcface=np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]) / 112)
+TEMPLATES = dict(  # left eye, right eye, nose, left and right corner of the mouth, in sides of the crop
+    face=np.array([[0.3503, 0.4463], [0.6497, 0.4463], [0.5, 0.6221], [0.3681, 0.7754], [0.6319, 0.7754]]),
+    arcface=np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    )
+    / 112,
+)
 FRAMES = (*TEMPLATES, 'ffhq')
 
-def similarity(points: np.ndarray, # (K,5,2)
-               template: np.ndarray # (5,2)
-               ) -> tuple[np.ndarray, np.ndarray]: # complex a (K,) and b (K,): a*z + b moves the points to the template
+
+def similarity(
+    points: np.ndarray,  # (K,5,2)
+    template: np.ndarray,  # (5,2)
+) -> tuple[np.ndarray, np.ndarray]:  # complex a (K,) and b (K,): a*z + b moves the points to the template
     "The least-squares similarity transform of each set of points."
     z, w = np.asarray(points, np.float64) @ [1, 1j], np.asarray(template, np.float64) @ [1, 1j]
-    d = z - z.mean(1, keepdims=True); size = (np.abs(d)**2).sum(1)
-    with np.errstate(invalid='ignore'): a = (d.conj() * (w - w.mean())).sum(1) / np.where(size > 0, size, np.nan)
+    d = z - z.mean(1, keepdims=True)
+    size = (np.abs(d) ** 2).sum(1)
+    with np.errstate(invalid='ignore'):
+        a = (d.conj() * (w - w.mean())).sum(1) / np.where(size > 0, size, np.nan)
     return a, w.mean() - a * z.mean(1)
 
-def frames(landmarks: np.ndarray, # (K,5,2) in pixels
-           frame: str = 'face' # one of FRAMES
-           ) -> np.ndarray: # float64 (K,2,3): moves (u, v, 1) of the unit square to pixels of the picture
+
+def frames(
+    landmarks: np.ndarray,  # (K,5,2) in pixels
+    frame: str = 'face',  # one of FRAMES
+) -> np.ndarray:  # float64 (K,2,3): moves (u, v, 1) of the unit square to pixels of the picture
     "Where the crop of each face lies; raises `FacegenError` for landmarks that fix no crop."
-    if frame not in FRAMES: raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
+    if frame not in FRAMES:
+        raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
     p = np.asarray(landmarks, np.float64)
-    if p.ndim != 3 or p.shape[1:] != (5, 2): raise FacegenError(f'Landmarks of shape {p.shape} were given; (faces, 5, 2) was expected.')
+    if p.ndim != 3 or p.shape[1:] != (5, 2):
+        raise FacegenError(f'Landmarks of shape {p.shape} were given; (faces, 5, 2) was expected.')
     with np.errstate(invalid='ignore'):
-        if frame in TEMPLATES: a, b = similarity(p, TEMPLATES[frame]); a, b = 1 / a, -b / a
+        if frame in TEMPLATES:
+            a, b = similarity(p, TEMPLATES[frame])
+            a, b = 1 / a, -b / a
         else:
-            z = p @ [1, 1j]; eyes, mouth = z[:, :2].mean(1), z[:, 3:].mean(1); across, down = z[:, 1] - z[:, 0], mouth - eyes
-            x = across - 1j * down; x = x / np.where(x == 0, np.nan, np.abs(x)) * np.maximum(2 * np.abs(across), 1.8 * np.abs(down))
-            a, b = 2 * x, eyes + .1 * down - x * (1 + 1j)
+            z = p @ [1, 1j]
+            eyes, mouth = z[:, :2].mean(1), z[:, 3:].mean(1)
+            across, down = z[:, 1] - z[:, 0], mouth - eyes
+            x = across - 1j * down
+            x = x / np.where(x == 0, np.nan, np.abs(x)) * np.maximum(2 * np.abs(across), 1.8 * np.abs(down))
+            a, b = 2 * x, eyes + 0.1 * down - x * (1 + 1j)
         out = np.stack([np.stack([a.real, -a.imag, b.real], 1), np.stack([a.imag, a.real, b.imag], 1)], 1)
-    if not np.isfinite(out).all(): raise FacegenError('Landmarks that are not finite, or lie all in one place, were given; five different points of a face were expected.')
+    if not np.isfinite(out).all():
+        raise FacegenError(
+            'Landmarks that are not finite, or lie all in one place, were given; five different points of a face were'
+            ' expected.'
+        )
     return out
 
 # %% ../nbs/02a_detection.ipynb #020058
-def warp(image: np.ndarray, # uint8 (H,W,3)
-         frame: np.ndarray, # (2,3): moves (u, v, 1) of the unit square to pixels
-         size: int = 128 # side of the result
-         ) -> np.ndarray: # uint8 (size,size,3)
+def warp(
+    image: np.ndarray,  # uint8 (H,W,3)
+    frame: np.ndarray,  # (2,3): moves (u, v, 1) of the unit square to pixels
+    size: int = 128,  # side of the result
+) -> np.ndarray:  # uint8 (size,size,3)
     "Resample a turned square of a picture, anti-aliased."
-    m = np.array(frame, np.float64); step = np.hypot(m[0, 0], m[1, 0]) / size    # source pixels a pixel
-    block = max(1, int(step)); fine = 2 if step / block > 1.25 else 1
-    corners = m[:, :2] @ [[0, 1, 0, 1], [0, 0, 1, 1]] + m[:, 2:]; h, w = image.shape[:2]
-    (l, t), (r, b) = np.floor(corners.min(1)).astype(int) - 3*block, np.ceil(corners.max(1)).astype(int) + 3*block
+    m = np.array(frame, np.float64)
+    step = np.hypot(m[0, 0], m[1, 0]) / size  # source pixels a pixel
+    block = max(1, int(step))
+    fine = 2 if step / block > 1.25 else 1
+    corners = m[:, :2] @ [[0, 1, 0, 1], [0, 0, 1, 1]] + m[:, 2:]
+    h, w = image.shape[:2]
+    (l, t), (r, b) = np.floor(corners.min(1)).astype(int) - 3 * block, np.ceil(corners.max(1)).astype(int) + 3 * block
     l, r, t, b = min(max(l, 0), w - 1), max(min(r, w), 1), min(max(t, 0), h - 1), max(min(b, h), 1)
     l, t = min(l, r - 1), min(t, b - 1)
     x = torch.from_numpy(np.array(image[t:b, l:r])).permute(2, 0, 1)[None].float().contiguous()
-    if block > 1: x = F.avg_pool2d(x, block, ceil_mode=True)
-    m[:, 2] -= (l, t); half = np.array([[x.shape[3]], [x.shape[2]]]) * block / 2
+    if block > 1:
+        x = F.avg_pool2d(x, block, ceil_mode=True)
+    m[:, 2] -= (l, t)
+    half = np.array([[x.shape[3]], [x.shape[2]]]) * block / 2
     theta = np.concatenate([m[:, :2] / 2, m[:, 2:] + m[:, :2].sum(1, keepdims=True) / 2 - half], 1) / half
-    grid = F.affine_grid(torch.from_numpy(theta)[None], (1, 3, size*fine, size*fine), align_corners=False).float()
+    grid = F.affine_grid(torch.from_numpy(theta)[None], (1, 3, size * fine, size * fine), align_corners=False).float()
     out = F.grid_sample(x, grid, mode='bicubic', padding_mode='border', align_corners=False)
-    if fine > 1: out = F.avg_pool2d(out, fine)
+    if fine > 1:
+        out = F.avg_pool2d(out, fine)
     return out.round_().clamp_(0, 255)[0].to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
-def align(image: np.ndarray, # uint8 (H,W,3)
-          landmarks: np.ndarray, # (5,2) of one face or (K,5,2) of several, in pixels
-          size: int = 128, # side of the crops
-          frame: str = 'face' # one of FRAMES
-          ) -> np.ndarray: # uint8 (size,size,3) or (K,size,size,3)
+
+def align(
+    image: np.ndarray,  # uint8 (H,W,3)
+    landmarks: np.ndarray,  # (5,2) of one face or (K,5,2) of several, in pixels
+    size: int = 128,  # side of the crops
+    frame: str = 'face',  # one of FRAMES
+) -> np.ndarray:  # uint8 (size,size,3) or (K,size,size,3)
     "Crop faces so that their eyes, nose and mouth lie where the frame wants them."
-    p = np.asarray(landmarks, np.float64); many = p.ndim == 3
+    p = np.asarray(landmarks, np.float64)
+    many = p.ndim == 3
     crops = [warp(image, m, size) for m in frames(p if many else p[None], frame)]
     return (np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)) if many else crops[0]

@@ -4,12 +4,15 @@
 
 # %% ../nbs/03b_diffusion.ipynb #030004
 from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Callable
+
 import torch
 from torch import Tensor
+
 from .core import FacegenError
 
 # %% auto #0
@@ -18,138 +21,199 @@ __all__ = ['DDPM_STEPS', 'SAMPLERS', 'Path', 'draw_time', 'estimates', 'denoisin
 # %% ../nbs/03b_diffusion.ipynb #030007
 DDPM_STEPS = 1000
 
+
 @lru_cache
-@torch.inference_mode(False) # a table made within inference mode could not take part in training later
+@torch.inference_mode(False)  # a table made within inference mode could not take part in training later
 def _ddpm_table(device: torch.device, dtype: torch.dtype) -> Tensor:
-    alpha_bar = (1 - torch.linspace(1e-4, .02, DDPM_STEPS, dtype=torch.float64)).cumprod(0)
+    alpha_bar = (1 - torch.linspace(1e-4, 0.02, DDPM_STEPS, dtype=torch.float64)).cumprod(0)
     return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()]).to(dtype).to(device)
 
-def _like(coefficient: Tensor, x: Tensor) -> Tensor: return coefficient.view(-1, *[1] * (x.ndim - 1)) # (B,) to (B,1,...)
+
+def _like(coefficient: Tensor, x: Tensor) -> Tensor:
+    return coefficient.view(-1, *[1] * (x.ndim - 1))  # (B,) to (B,1,...)
+
 
 @dataclass(frozen=True)
 class Path:
     "A Gaussian path x_t = a(t) x + s(t) noise from a picture (t=0) to noise (t=1): 'flow' or 'ddpm'."
-    name: str = 'flow' # 'flow' (straight; Lipman et al. 2022, Liu et al. 2022) or 'ddpm' (linear beta; Ho et al. 2020)
+
+    name: str = 'flow'  # 'flow' (straight; Lipman et al. 2022, Liu et al. 2022) or 'ddpm' (linear beta; Ho et al. 2020)
 
     def __post_init__(self) -> None:
-        if self.name not in ('flow', 'ddpm'): raise FacegenError(f"The path '{self.name}' was given; 'flow' or 'ddpm' was expected: choose one of them.")
+        if self.name not in ('flow', 'ddpm'):
+            raise FacegenError(f"The path '{self.name}' was given; 'flow' or 'ddpm' was expected: choose one of them.")
 
-    def coefficients(self, t: Tensor # (B,) in [0, 1]; for 'ddpm' rounded to the nearest of 1000 steps
-                     ) -> tuple[Tensor, Tensor]: # a and s, each (B,) of t's type, in [0, 1]
+    def coefficients(
+        self,
+        t: Tensor,  # (B,) in [0, 1]; for 'ddpm' rounded to the nearest of 1000 steps
+    ) -> tuple[Tensor, Tensor]:  # a and s, each (B,) of t's type, in [0, 1]
         "How much of the picture and how much noise there is at time t."
-        if self.name == 'flow': return 1 - t, t
+        if self.name == 'flow':
+            return 1 - t, t
         a, s = _ddpm_table(t.device, t.dtype)
         k = (t * (DDPM_STEPS - 1)).round().long().clamp(0, DDPM_STEPS - 1)
         return a[k], s[k]
 
-    def mix(self, x: Tensor, # (B,C,H,W) or (B,D), clean
-            noise: Tensor, # standard normal, shaped like x
-            t: Tensor # (B,) in [0, 1]
-            ) -> Tensor: # x_t, shaped like x
+    def mix(
+        self,
+        x: Tensor,  # (B,C,H,W) or (B,D), clean
+        noise: Tensor,  # standard normal, shaped like x
+        t: Tensor,  # (B,) in [0, 1]
+    ) -> Tensor:  # x_t, shaped like x
         "The noisy pictures a(t) x + s(t) noise."
         a, s = self.coefficients(t)
         return _like(a, x) * x + _like(s, x) * noise
 
 # %% ../nbs/03b_diffusion.ipynb #030011
-def draw_time(u: Tensor, # (B,) uniform numbers in (0, 1)
-              kind: str = 'logit_normal', # or 'uniform'
-              mean: float = 0., # of logit(t): above 0 means more noise
-              std: float = 1. # of logit(t)
-              ) -> Tensor: # (B,) in (0, 1)
-    "Training times from uniform numbers: as they are, or logit-normal (Esser et al. 2024): sigmoid(mean + std * normal quantile of u)."
-    u = u.clamp(1e-6, 1 - 1e-6)                                     # torch.rand can give 0, whose quantile is infinite
-    if kind == 'uniform': return u
-    if kind != 'logit_normal': raise FacegenError(f"The distribution of times '{kind}' was given; 'logit_normal' or 'uniform' was expected: choose one of them.")
-    q = torch.special.ndtri(u.cpu()).to(u.device) if u.device.type == 'mps' else torch.special.ndtri(u)      # MPS has no such function
+def draw_time(
+    u: Tensor,  # (B,) uniform numbers in (0, 1)
+    kind: str = 'logit_normal',  # or 'uniform'
+    mean: float = 0.0,  # of logit(t): above 0 means more noise
+    std: float = 1.0,  # of logit(t)
+) -> Tensor:  # (B,) in (0, 1)
+    """Training times from uniform numbers: as they are, or logit-normal (Esser et al. 2024): sigmoid(mean + std *
+    normal quantile of u).
+    """
+    u = u.clamp(1e-6, 1 - 1e-6)  # torch.rand can give 0, whose quantile is infinite
+    if kind == 'uniform':
+        return u
+    if kind != 'logit_normal':
+        raise FacegenError(
+            f"The distribution of times '{kind}' was given; 'logit_normal' or 'uniform' was expected: choose one of"
+            " them."
+        )
+    q = (
+        torch.special.ndtri(u.cpu()).to(u.device) if u.device.type == 'mps' else torch.special.ndtri(u)
+    )  # MPS has no such function
     return torch.sigmoid(mean + std * q).clamp(1e-6, 1 - 1e-6)
 
 # %% ../nbs/03b_diffusion.ipynb #030017
 def _known(value: str, what: str) -> None:
-    if value not in ('x', 'v', 'noise'): raise FacegenError(f"The {what} '{value}' was given; 'x', 'v' or 'noise' was expected: choose one of them.")
+    if value not in ('x', 'v', 'noise'):
+        raise FacegenError(f"The {what} '{value}' was given; 'x', 'v' or 'noise' was expected: choose one of them.")
 
-def estimates(output: Tensor, # (B,...) what the network said
-              x_t: Tensor, # (B,...) what it saw
-              t: Tensor, # (B,) times
-              path: Path, # from pictures to noise
-              prediction: str # what the network names: 'x' the picture, 'noise', or 'v' = noise - x
-              ) -> tuple[Tensor, Tensor]: # clean and noise, each (B,...)
-    "The picture and the noise that a network's output means; dividing by at least 0.05 for 'x' (Li and He 2025), 0.005 for 'noise'."
+
+def estimates(
+    output: Tensor,  # (B,...) what the network said
+    x_t: Tensor,  # (B,...) what it saw
+    t: Tensor,  # (B,) times
+    path: Path,  # from pictures to noise
+    prediction: str,  # what the network names: 'x' the picture, 'noise', or 'v' = noise - x
+) -> tuple[Tensor, Tensor]:  # clean and noise, each (B,...)
+    """The picture and the noise that a network's output means.
+
+    Dividing by at least 0.05 for 'x' (Li and He 2025), 0.005 for 'noise'.
+    """
     _known(prediction, 'prediction')
-    a, s = (_like(c, x_t) for c in path.coefficients(t)); output = output.to(x_t.dtype)   # half precision ends here, before anything is divided
-    if prediction == 'v': return (x_t - s * output) / (a + s), (x_t + a * output) / (a + s)
-    if prediction == 'x': return output, (x_t - a * output) / s.clamp_min(.05)
-    return (x_t - s * output) / a.clamp_min(.005), output                                 # DDPM's smallest a is 0.0063
+    a, s = (_like(c, x_t) for c in path.coefficients(t))
+    output = output.to(x_t.dtype)  # half precision ends here, before anything is divided
+    if prediction == 'v':
+        return (x_t - s * output) / (a + s), (x_t + a * output) / (a + s)
+    if prediction == 'x':
+        return output, (x_t - a * output) / s.clamp_min(0.05)
+    return (x_t - s * output) / a.clamp_min(0.005), output  # DDPM's smallest a is 0.0063
 
 # %% ../nbs/03b_diffusion.ipynb #030021
-def denoising_loss(output: Tensor, # (B,...) what the network said
-                   x: Tensor, # (B,...) clean
-                   noise: Tensor, # (B,...) standard normal
-                   x_t: Tensor, # (B,...) what the network saw: path.mix(x, noise, t)
-                   t: Tensor, # (B,) times
-                   path: Path, # from pictures to noise
-                   prediction: str, # what the network names: 'x', 'v' or 'noise'
-                   space: str = 'v' # in which the error is measured: 'v', 'x' or 'noise'
-                   ) -> Tensor: # (B,)
+def denoising_loss(
+    output: Tensor,  # (B,...) what the network said
+    x: Tensor,  # (B,...) clean
+    noise: Tensor,  # (B,...) standard normal
+    x_t: Tensor,  # (B,...) what the network saw: path.mix(x, noise, t)
+    t: Tensor,  # (B,) times
+    path: Path,  # from pictures to noise
+    prediction: str,  # what the network names: 'x', 'v' or 'noise'
+    space: str = 'v',  # in which the error is measured: 'v', 'x' or 'noise'
+) -> Tensor:  # (B,)
     "Mean squared error of each picture, in the space of the velocity, the picture or the noise."
-    _known(prediction, 'prediction'); _known(space, 'space of the loss')
+    _known(prediction, 'prediction')
+    _known(space, 'space of the loss')
     truth = x if prediction == 'x' else noise if prediction == 'noise' else noise - x
     error = (output.to(x_t.dtype) - truth).flatten(1).square().mean(1)
-    if space == prediction: return error
-    one = torch.ones_like(t)[:, None]; clean, eps = estimates(one, 0 * one, t, path, prediction)
+    if space == prediction:
+        return error
+    one = torch.ones_like(t)[:, None]
+    clean, eps = estimates(one, 0 * one, t, path, prediction)
     return error * (clean if space == 'x' else eps if space == 'noise' else eps - clean)[:, 0].square()
 
 # %% ../nbs/03b_diffusion.ipynb #030027
-def guide(conditional: Tensor, # (B,...) what the network says with the condition
-          unconditional: Tensor, # (B,...) and without
-          guidance: float # 0 without the condition, 1 with it, above 1 exaggerated
-          ) -> Tensor: # (B,...)
-    "Classifier-free guidance (Ho and Salimans 2022): unconditional + guidance * (conditional - unconditional); 1 gives the conditional to the bit."
+def guide(
+    conditional: Tensor,  # (B,...) what the network says with the condition
+    unconditional: Tensor,  # (B,...) and without
+    guidance: float,  # 0 without the condition, 1 with it, above 1 exaggerated
+) -> Tensor:  # (B,...)
+    """Classifier-free guidance (Ho and Salimans 2022): unconditional + guidance * (conditional - unconditional); 1
+    gives the conditional to the bit.
+    """
     return conditional if guidance == 1 else unconditional + guidance * (conditional - unconditional)
 
 # %% ../nbs/03b_diffusion.ipynb #030030
 SAMPLERS = ('euler', 'heun', 'ddim', 'ancestral')
 
-def evaluations(steps: int, # of the sampler
-                sampler: str # one of SAMPLERS
-                ) -> int: # how often the network is asked for one picture (NFE), without guidance
+
+def evaluations(
+    steps: int,  # of the sampler
+    sampler: str,  # one of SAMPLERS
+) -> int:  # how often the network is asked for one picture (NFE), without guidance
     "Number of function evaluations of a sampler; raises `FacegenError` for less than one step or an unknown sampler."
-    if sampler not in SAMPLERS: raise FacegenError(f"The sampler '{sampler}' was given; one of {', '.join(SAMPLERS)} was expected: choose one of them.")
-    if steps < 1: raise FacegenError(f'{steps} steps were given; a sampler needs at least 1: ask for more.')
+    if sampler not in SAMPLERS:
+        raise FacegenError(
+            f"The sampler '{sampler}' was given; one of {', '.join(SAMPLERS)} was expected: choose one of them."
+        )
+    if steps < 1:
+        raise FacegenError(f'{steps} steps were given; a sampler needs at least 1: ask for more.')
     return 2 * steps - 1 if sampler == 'heun' else steps
+
 
 def _times(steps: int, sampler: str, path: Path) -> Tensor:
     "Where each step starts, from t=1 down, float64 (steps,)."
     left = 1 - torch.arange(steps, dtype=torch.float64) / steps
-    if path.name == 'flow': return left
-    if sampler in ('ddim', 'ancestral'): return ((DDPM_STEPS * left).round() - 1) / (DDPM_STEPS - 1)
-    a, s = _ddpm_table(torch.device('cpu'), torch.float64); tau = s / (a + s)
+    if path.name == 'flow':
+        return left
+    if sampler in ('ddim', 'ancestral'):
+        return ((DDPM_STEPS * left).round() - 1) / (DDPM_STEPS - 1)
+    a, s = _ddpm_table(torch.device('cpu'), torch.float64)
+    tau = s / (a + s)
     return (left[:, None] * tau[-1] - tau).abs().argmin(1) / (DDPM_STEPS - 1)
 
 # %% ../nbs/03b_diffusion.ipynb #030032
 @torch.no_grad()
-def sample(estimate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], # x_t (B,...) and t (B,) to (clean, noise), each (B,...)
-           noise: Tensor, # (B,...) standard normal: where t=1
-           steps: int = 20, # more are better and cost more; see `evaluations`
-           sampler: str = 'heun', # one of SAMPLERS
-           path: Path = Path(), # the one that the model was trained on
-           draw: Callable[[int], Tensor] | None = None # for 'ancestral': number of the step to new normal noise (B,...)
-           ) -> Tensor: # (B,...), the clean estimate of the last step
-    "Pictures from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or ancestral (Ho et al. 2020)."
-    evaluations(steps, sampler)                                                            # refuses wrong arguments
-    if path.name == 'ddpm' and steps > DDPM_STEPS: raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: ask for fewer.')
+def sample(
+    estimate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],  # x_t (B,...) and t (B,) to (clean, noise)
+    noise: Tensor,  # (B,...) standard normal: where t=1
+    steps: int = 20,  # more are better and cost more; see `evaluations`
+    sampler: str = 'heun',  # one of SAMPLERS
+    path: Path = Path(),  # the one that the model was trained on
+    draw: Callable[[int], Tensor] | None = None,  # for 'ancestral': number of the step to new normal noise (B,...)
+) -> Tensor:  # (B,...), the clean estimate of the last step
+    """Pictures from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or
+    ancestral (Ho et al. 2020).
+    """
+    evaluations(steps, sampler)  # refuses wrong arguments
+    if path.name == 'ddpm' and steps > DDPM_STEPS:
+        raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: ask for fewer.')
     if sampler == 'ancestral' and draw is None:
-        raise FacegenError("The sampler 'ancestral' was given without `draw`; it needs new noise in each step: give a function from the number of a step to normal noise.")
-    x = noise.to(torch.promote_types(noise.dtype, torch.float32)); t = _times(steps, sampler, path)
-    a, s = (c.tolist() + [end] for c, end in zip(path.coefficients(t), (1., 0.)))          # after the last step: clean
-    look = lambda x, k: estimate(x, torch.full((len(x),), t[k].item(), dtype=x.dtype, device=x.device))
+        raise FacegenError(
+            "The sampler 'ancestral' was given without `draw`; it needs new noise in each step: give a function from"
+            " the number of a step to normal noise."
+        )
+    x = noise.to(torch.promote_types(noise.dtype, torch.float32))
+    t = _times(steps, sampler, path)
+    a, s = (c.tolist() + [end] for c, end in zip(path.coefficients(t), (1.0, 0.0)))  # after the last step: clean
+
+    def look(x, k):
+        return estimate(x, torch.full((len(x),), t[k].item(), dtype=x.dtype, device=x.device))
+
     for k in range(steps):
-        clean, eps = look(x, k); last = k == steps - 1
-        (a0, s0), (a1, s1) = (a[k], s[k]), (a[k+1], s[k+1])
+        clean, eps = look(x, k)
+        last = k == steps - 1
+        (a0, s0), (a1, s1) = (a[k], s[k]), (a[k + 1], s[k + 1])
         if sampler == 'ancestral' and not last:
-            r = a0 * s1 / (s0 * a1); eps = r * eps + math.sqrt(max(0., 1 - r * r)) * draw(k).to(x)
+            r = a0 * s1 / (s0 * a1)
+            eps = r * eps + math.sqrt(max(0.0, 1 - r * r)) * draw(k).to(x)
         step = a1 * clean + s1 * eps
         if sampler == 'heun' and not last:
-            clean2, eps2 = look(step, k + 1); move = s1 / (a1 + s1) - s0 / (a0 + s0)       # in tau, below 0
+            clean2, eps2 = look(step, k + 1)
+            move = s1 / (a1 + s1) - s0 / (a0 + s0)  # in tau, below 0
             step = (a1 + s1) * (x / (a0 + s0) + move / 2 * ((eps - clean) + (eps2 - clean2)))
         x = step
     return x

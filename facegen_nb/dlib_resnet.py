@@ -4,15 +4,17 @@
 
 # %% ../nbs/02j_dlib_resnet.ipynb #02a004
 from __future__ import annotations
+
 import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
+from torch import Tensor, nn
+
 from .core import FacegenError, user_path, weights_dir
 from .workers import need
 
@@ -22,10 +24,13 @@ __all__ = ['DLIB_FILES', 'CHIP', 'ResidualBlock', 'DlibResNet', 'read_dlib_weigh
 # %% ../nbs/02j_dlib_resnet.ipynb #02a011
 class ResidualBlock(nn.Module):
     "Two 3x3 convolutions beside a shortcut without weights: (B,C,h,w) to (B,K,h',w')."
-    def __init__(self, before: int, # channels of the input
-                 after: int, # channels of the output
-                 down: bool # halve the side
-                 ):
+
+    def __init__(
+        self,
+        before: int,  # channels of the input
+        after: int,  # channels of the output
+        down: bool,  # halve the side
+    ):
         super().__init__()
         self.down = down
         self.first = nn.Conv2d(before, after, 3, 2, 0) if down else nn.Conv2d(before, after, 3, 1, 1)
@@ -41,8 +46,12 @@ class ResidualBlock(nn.Module):
 
         return F.relu(padded(branch) + padded(shortcut))
 
+
 class DlibResNet(nn.Module):
-    "dlib's face recognition network: RGB chips (B,3,150,150) with values 0 to 255 to embeddings (B,128), not normalised."
+    """dlib's face recognition network: RGB chips (B,3,150,150) with values 0 to 255 to embeddings (B,128), not
+    normalised.
+    """
+
     def __init__(self) -> None:
         super().__init__()
         blocks, before = [], 32
@@ -65,8 +74,9 @@ class DlibResNet(nn.Module):
 # %% ../nbs/02j_dlib_resnet.ipynb #02a021
 def _number(data: bytes, i: int) -> tuple[int, int]:
     size = data[i] & 15
-    value = int.from_bytes(data[i+1:i+1+size], 'little')
+    value = int.from_bytes(data[i + 1 : i + 1 + size], 'little')
     return (-value if data[i] & 128 else value), i + 1 + size
+
 
 def _tensor(data: bytes, i: int) -> tuple[Tensor, int]:
     version, i = _number(data, i)
@@ -75,76 +85,102 @@ def _tensor(data: bytes, i: int) -> tuple[Tensor, int]:
         side, i = _number(data, i)
         shape.append(side)
     n = int(np.prod(shape))
-    if version != 2 or not 0 < n <= 2**24: raise ValueError('no tensor was found where one belongs')
-    return torch.from_numpy(np.frombuffer(data, '<f4', n, i).copy()), i + 4*n
+    if version != 2 or not 0 < n <= 2**24:
+        raise ValueError('no tensor was found where one belongs')
+    return torch.from_numpy(np.frombuffer(data, '<f4', n, i).copy()), i + 4 * n
+
 
 def _layers(data: bytes) -> Iterator[tuple[str, Tensor]]:
     "Name and tensor of each layer that has weights."
     names, i = re.compile(rb'con_4|affine_|fc_2'), 0
-    while (found := names.search(data, i)):
+    while found := names.search(data, i):
         i = found.end()
-        if found.group() == b'fc_2':                                  # its two sizes stand before its tensor
+        if found.group() == b'fc_2':  # its two sizes stand before its tensor
             for _ in range(2):
                 _, i = _number(data, i)
         values, i = _tensor(data, i)
         yield found.group().decode(), values
 
-def read_dlib_weights(file: str | Path # dlib_face_recognition_resnet_model_v1.dat
-                      ) -> DlibResNet: # in eval mode, on the CPU; its weights need no gradient
-    "The network with the weights of dlib's own file; nothing in it is executed; raises `FacegenError` for another file."
+
+def read_dlib_weights(
+    file: str | Path,  # dlib_face_recognition_resnet_model_v1.dat
+) -> DlibResNet:  # in eval mode, on the CPU; its weights need no gradient
+    """The network with the weights of dlib's own file; nothing in it is executed.
+
+    Raises `FacegenError` for another file.
+    """
     net = DlibResNet()
     convs = net.convolutions()
-    wanted = ['con_4', 'affine_']*len(convs) + ['fc_2']
+    wanted = ['con_4', 'affine_'] * len(convs) + ['fc_2']
     try:
         layers = list(_layers(user_path(file).read_bytes()))
-        if [name for name, _ in layers] != wanted: raise ValueError(f'it has {len(layers)} layers and not {len(wanted)}')
+        if [name for name, _ in layers] != wanted:
+            raise ValueError(f'it has {len(layers)} layers and not {len(wanted)}')
         with torch.no_grad():
             for conv, (_, values), (_, affine) in zip(convs, layers[:-1:2], layers[1::2]):
                 scale, shift = affine.chunk(2)
                 weight, bias = values.split([conv.weight.numel(), conv.bias.numel()])
                 conv.weight.copy_(weight.view_as(conv.weight) * scale.view(-1, 1, 1, 1))
-                conv.bias.copy_(bias*scale + shift)
+                conv.bias.copy_(bias * scale + shift)
             net.head.weight.copy_(layers[-1][1].view(256, 128).T)
     except (OSError, ValueError, RuntimeError, IndexError) as ex:
-        raise FacegenError(f"The file '{file}' does not hold dlib's face recognition network ({' '.join(str(ex).split())[:120]}); "
-                           "give dlib_face_recognition_resnet_model_v1.dat.") from None
+        raise FacegenError(
+            f"The file '{file}' does not hold dlib's face recognition network ({' '.join(str(ex).split())[:120]}); "
+            "give dlib_face_recognition_resnet_model_v1.dat."
+        ) from None
     return net.eval().requires_grad_(False)
 
 # %% ../nbs/02j_dlib_resnet.ipynb #02a031
 DLIB_FILES = ('dlib_face_recognition_resnet_model_v1.dat', 'shape_predictor_5_face_landmarks.dat')
-CHIP = 150 # side of the picture that dlib's network sees
+CHIP = 150  # side of the picture that dlib's network sees
 
-def dlib_files(weights: str | Path | None = None # the network's file, with the landmarks' file beside it; default: found by itself
-               ) -> tuple[Path, Path]: # network, landmarks
+
+def dlib_files(
+    weights: str | Path | None = None,  # the network's file, beside that of the landmarks; default: found by itself
+) -> tuple[Path, Path]:  # network, landmarks
     "Where dlib's two files are; raises `FacegenError` where one is missing."
     folders = [user_path(weights).parent] if weights is not None else []
     folders += [w] if (w := weights_dir()) else []
     if (spec := importlib.util.find_spec('face_recognition_models')) and spec.origin:
-        folders.append(Path(spec.origin).parent/'models')
-    found = [next((d/name for d in folders if (d/name).is_file()), None) for name in DLIB_FILES]
-    if weights is not None: found[0] = user_path(weights)
+        folders.append(Path(spec.origin).parent / 'models')
+    found = [next((d / name for d in folders if (d / name).is_file()), None) for name in DLIB_FILES]
+    if weights is not None:
+        found[0] = user_path(weights)
     for name, file in zip(DLIB_FILES, found):
         if file is None or not file.is_file():
-            raise FacegenError(f"The file '{file or name}' of dlib's recogniser was found neither in FACEGEN_WEIGHTS nor in the package "
-                               "face-recognition-models; install it with `pip install 'facegen_nb[judges]'`.")
+            raise FacegenError(
+                f"The file '{file or name}' of dlib's recogniser was found neither in FACEGEN_WEIGHTS nor in the"
+                " package face-recognition-models; install it with `pip install 'facegen_nb[judges]'`."
+            )
     return found[0], found[1]
 
+
 class DlibFace(nn.Module):
-    "Landmarks, chip and network: crops (B,3,H,W) with values 0 to 255 to embeddings (B,128), on the device of the weights; no gradient."
-    def __init__(self, network: str | Path, # DLIB_FILES[0]
-                 landmarks: str | Path # DLIB_FILES[1]
-                 ):
+    """Landmarks, chip and network: crops (B,3,H,W) with values 0 to 255 to embeddings (B,128), on the device of the
+    weights; no gradient.
+    """
+
+    def __init__(
+        self,
+        network: str | Path,  # DLIB_FILES[0]
+        landmarks: str | Path,  # DLIB_FILES[1]
+    ):
         super().__init__()
         self.net = read_dlib_weights(network)
         self.landmarks, self.dlib = str(landmarks), need('dlib', 'judges')
         self.predictor = self.dlib.shape_predictor(self.landmarks)
 
-    def chips(self, images: np.ndarray # (n,H,W,3) uint8
-              ) -> np.ndarray: # (n,150,150,3) uint8
+    def chips(
+        self,
+        images: np.ndarray,  # (n,H,W,3) uint8
+    ) -> np.ndarray:  # (n,150,150,3) uint8
         "Faces aligned by dlib's five landmarks; the rectangle in which they are looked for is the whole picture."
         height, width = images.shape[1:3]
         whole = self.dlib.rectangle(0, 0, width - 1, height - 1)
-        aligned = [self.dlib.get_face_chip(im, self.predictor(im, whole), size=CHIP) for im in map(np.ascontiguousarray, images)]
+        aligned = [
+            self.dlib.get_face_chip(im, self.predictor(im, whole), size=CHIP)
+            for im in map(np.ascontiguousarray, images)
+        ]
         return np.stack(aligned) if aligned else np.zeros((0, CHIP, CHIP, 3), np.uint8)
 
     def forward(self, images: Tensor) -> Tensor:

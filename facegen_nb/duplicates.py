@@ -4,18 +4,21 @@
 
 # %% ../nbs/02d_duplicates.ipynb #020004
 from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
+
 from .core import FacegenError, progress
 from .curation import PARTS, check_fractions
 
@@ -27,197 +30,290 @@ __all__ = ['PATCH', 'COLOUR', 'SIGNATURE', 'ODD', 'FOLDERS', 'signatures', 'cosi
            'split_faces', 'cross_cosines', 'audit_split', 'audit_text', 'plot_audit', 'published_parts']
 
 # %% ../nbs/02d_duplicates.ipynb #020013
-PATCH, COLOUR = 32, 8 # sides of the grey and of the coloured miniature in pixels
-SIGNATURE = np.dtype([('digest', '<u8'), ('patch', 'u1', (PATCH, PATCH)), ('colour', 'u1', (2, COLOUR, COLOUR))]) # what is kept of a picture: 1,160 bytes
+PATCH, COLOUR = 32, 8  # sides of the grey and of the coloured miniature in pixels
+SIGNATURE = np.dtype(
+    [('digest', '<u8'), ('patch', 'u1', (PATCH, PATCH)), ('colour', 'u1', (2, COLOUR, COLOUR))]
+)  # what is kept of a picture: 1,160 bytes
 
-def signatures(images: np.ndarray, # uint8 (N,H,W,3) RGB, an array or a memory map
-               batch_size: int = 256 # pictures at once
-               ) -> np.ndarray: # (N,) of `SIGNATURE`
-    "64-bit hash of the pixels, grey 32x32 and coloured 8x8 miniature of every picture; raises `FacegenError` for anything but uint8 RGB."
+
+def signatures(
+    images: np.ndarray,  # uint8 (N,H,W,3) RGB, an array or a memory map
+    batch_size: int = 256,  # pictures at once
+) -> np.ndarray:  # (N,) of `SIGNATURE`
+    """64-bit hash of the pixels, grey 32x32 and coloured 8x8 miniature of every picture.
+
+    Raises `FacegenError` for anything but uint8 RGB.
+    """
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-        raise FacegenError(f'Pictures of shape {images.shape} and type {images.dtype} were given; uint8 (N,H,W,3) was expected.')
-    out, luma = np.empty(len(images), SIGNATURE), torch.tensor([.299, .587, .114])
+        raise FacegenError(
+            f'Pictures of shape {images.shape} and type {images.dtype} were given; uint8 (N,H,W,3) was expected.'
+        )
+    out, luma = np.empty(len(images), SIGNATURE), torch.tensor([0.299, 0.587, 0.114])
     for i in range(0, len(images), batch_size):
-        x = np.array(images[i:i+batch_size])
-        out['digest'][i:i+len(x)] = [int.from_bytes(hashlib.blake2b(p, digest_size=8).digest(), 'little') for p in x]
-        small = F.interpolate((torch.from_numpy(x).float() @ luma)[:, None], (PATCH, PATCH), mode='bilinear', antialias=True, align_corners=False)
-        rgb = F.adaptive_avg_pool2d(torch.from_numpy(x).permute(0, 3, 1, 2).float(), COLOUR); grey = rgb.mean(1, keepdim=True)
-        out['colour'][i:i+len(x)] = ((rgb[:, [0, 2]] - grey) / (grey + 8) * 85 + 85).round().clamp(0, 255).byte().numpy() # -1 to 2 become 0 to 255
-        out['patch'][i:i+len(x)] = small[:, 0].round().clamp(0, 255).byte().numpy()
+        x = np.array(images[i : i + batch_size])
+        out['digest'][i : i + len(x)] = [
+            int.from_bytes(hashlib.blake2b(p, digest_size=8).digest(), 'little') for p in x
+        ]
+        small = F.interpolate(
+            (torch.from_numpy(x).float() @ luma)[:, None],
+            (PATCH, PATCH),
+            mode='bilinear',
+            antialias=True,
+            align_corners=False,
+        )
+        rgb = F.adaptive_avg_pool2d(torch.from_numpy(x).permute(0, 3, 1, 2).float(), COLOUR)
+        grey = rgb.mean(1, keepdim=True)
+        out['colour'][i : i + len(x)] = (
+            ((rgb[:, [0, 2]] - grey) / (grey + 8) * 85 + 85).round().clamp(0, 255).byte().numpy()
+        )  # -1 to 2 become 0 to 255
+        out['patch'][i : i + len(x)] = small[:, 0].round().clamp(0, 255).byte().numpy()
     return out
 
 # %% ../nbs/02d_duplicates.ipynb #020016
-def cosines(k: int, # frequencies
-            n: int # pixels
-            ) -> np.ndarray: # float32 (k,n), orthonormal rows
+def cosines(
+    k: int,  # frequencies
+    n: int,  # pixels
+) -> np.ndarray:  # float32 (k,n), orthonormal rows
     "The first rows of the discrete cosine transform (type II)."
-    c = np.cos(np.pi / n * np.arange(k)[:, None] * (np.arange(n) + .5)) * np.sqrt(2 / n)
-    c[0] /= np.sqrt(2); return c.astype(np.float32)
+    c = np.cos(np.pi / n * np.arange(k)[:, None] * (np.arange(n) + 0.5)) * np.sqrt(2 / n)
+    c[0] /= np.sqrt(2)
+    return c.astype(np.float32)
 
-ODD = np.tile(np.arange(8) % 2 == 1, 8)[1:] # (63,) frequencies whose sign a mirror turns
 
-def low_frequencies(patches: np.ndarray # uint8 (N,32,32)
-                    ) -> np.ndarray: # float32 (N,63)
+ODD = np.tile(np.arange(8) % 2 == 1, 8)[1:]  # (63,) frequencies whose sign a mirror turns
+
+
+def low_frequencies(
+    patches: np.ndarray,  # uint8 (N,32,32)
+) -> np.ndarray:  # float32 (N,63)
     "The lowest frequencies of miniatures, without the mean."
-    c = cosines(8, PATCH); return (c @ patches.astype(np.float32) @ c.T).reshape(len(patches), 64)[:, 1:]
+    c = cosines(8, PATCH)
+    return (c @ patches.astype(np.float32) @ c.T).reshape(len(patches), 64)[:, 1:]
 
-def perceptual_hash(patches: np.ndarray # uint8 (N,32,32)
-                    ) -> np.ndarray: # float32 (N,63), each +-1/sqrt(63): the product of two hashes is their likeness in [-1, 1]
+
+def perceptual_hash(
+    patches: np.ndarray,  # uint8 (N,32,32)
+) -> np.ndarray:  # float32 (N,63), each +-1/sqrt(63): the product of two hashes is their likeness in [-1, 1]
     "pHash (Zauner 2010) as signs: likeness 1 - 2 d / 63 for d differing bits."
     return np.where(low_frequencies(patches) >= 0, 1, -1).astype(np.float32) / np.float32(np.sqrt(63))
 
 # %% ../nbs/02d_duplicates.ipynb #020021
 @lru_cache
-def blur_matrix(n: int, # pixels
-                sigma: float # standard deviation in pixels
-                ) -> Tensor: # float32 (n,n), rows sum to 1: m @ x @ m.T blurs x
+def blur_matrix(
+    n: int,  # pixels
+    sigma: float,  # standard deviation in pixels
+) -> Tensor:  # float32 (n,n), rows sum to 1: m @ x @ m.T blurs x
     "Gaussian blur along one side, as a matrix."
-    i = torch.arange(n, dtype=torch.float32); m = torch.exp(-.5 * ((i[:, None] - i) / sigma) ** 2)
+    i = torch.arange(n, dtype=torch.float32)
+    m = torch.exp(-0.5 * ((i[:, None] - i) / sigma) ** 2)
     return m / m.sum(1, keepdim=True)
 
-def standardised(x: Tensor, # (B,n,n) grey values
-                 weight: Tensor # (n,n) or (B,n,n), not negative
-                 ) -> Tensor: # (B,n,n): mean 0 and variance 1 under the weight
+
+def standardised(
+    x: Tensor,  # (B,n,n) grey values
+    weight: Tensor,  # (n,n) or (B,n,n), not negative
+) -> Tensor:  # (B,n,n): mean 0 and variance 1 under the weight
     "Take brightness and contrast out; one grey level of noise is allowed for, so that a blank picture stays blank."
     w = weight / weight.sum((-2, -1), keepdim=True).clamp(min=1e-6)
     x = x - (x * w).sum((-2, -1), keepdim=True)
     return x / ((x * x * w).sum((-2, -1), keepdim=True) + 1).sqrt()
 
-def warped(x: Tensor, # (B,n,n)
-           m: Tensor # (B,3,3) map from places in the result to places in x, both in [-1, 1]
-           ) -> tuple[Tensor, Tensor]: # (B,n,n) the picture, (B,n,n) 1 where it is known and 0 outside
+
+def warped(
+    x: Tensor,  # (B,n,n)
+    m: Tensor,  # (B,3,3) map from places in the result to places in x, both in [-1, 1]
+) -> tuple[Tensor, Tensor]:  # (B,n,n) the picture, (B,n,n) 1 where it is known and 0 outside
     "Resample pictures through affine maps."
-    n = x.shape[-1]; grid = F.affine_grid(m[:, :2], (len(x), 1, n, n), align_corners=False)
-    return F.grid_sample(x[:, None], grid, padding_mode='border', align_corners=False)[:, 0], (grid.abs().amax(3) <= 1).float()
+    n = x.shape[-1]
+    grid = F.affine_grid(m[:, :2], (len(x), 1, n, n), align_corners=False)
+    return (
+        F.grid_sample(x[:, None], grid, padding_mode='border', align_corners=False)[:, 0],
+        (grid.abs().amax(3) <= 1).float(),
+    )
 
 # %% ../nbs/02d_duplicates.ipynb #020022
 @lru_cache
-def window(n: int # pixels
-           ) -> Tensor: # float32 (n,n) in (0, 1]
+def window(
+    n: int,  # pixels
+) -> Tensor:  # float32 (n,n) in (0, 1]
     "A weight that falls off towards the border, where a crop takes things away."
-    w = torch.sin(torch.pi * (torch.arange(n) + .5) / n).mul(2).clamp(max=1); return w[:, None] * w
+    w = torch.sin(torch.pi * (torch.arange(n) + 0.5) / n).mul(2).clamp(max=1)
+    return w[:, None] * w
 
-def registered(a: Tensor, # float (B,n,n) grey values
-               b: Tensor, # float (B,n,n), to be laid over a
-               sigmas: Sequence[float] = (2., .6), # blur, from coarse to fine
-               steps: int = 6 # at each blur
-               ) -> Tensor: # (B,3,3) maps for `warped(b, m)`
+
+def registered(
+    a: Tensor,  # float (B,n,n) grey values
+    b: Tensor,  # float (B,n,n), to be laid over a
+    sigmas: Sequence[float] = (2.0, 0.6),  # blur, from coarse to fine
+    steps: int = 6,  # at each blur
+) -> Tensor:  # (B,3,3) maps for `warped(b, m)`
     "The affine map that lays b over a, for a batch of pairs; only what both pictures show has a say."
     n, dev = a.shape[-1], a.device
     m = eye = torch.eye(3, device=dev).expand(len(a), 3, 3)
-    y, x = torch.meshgrid(*[(2*torch.arange(n, device=dev) + 1) / n - 1]*2, indexing='ij')
+    y, x = torch.meshgrid(*[(2 * torch.arange(n, device=dev) + 1) / n - 1] * 2, indexing='ij')
     for s in sigmas:
-        g = blur_matrix(n, s).to(dev); ga, gb = g @ a @ g.T, g @ b @ g.T
+        g = blur_matrix(n, s).to(dev)
+        ga, gb = g @ a @ g.T, g @ b @ g.T
         for _ in range(steps):
-            over, known = warped(gb, m); w = known * window(n).to(dev)
+            over, known = warped(gb, m)
+            w = known * window(n).to(dev)
             pa, pb = standardised(ga, w), standardised(over, w)
-            gy, gx = (d * n/2 for d in torch.gradient(pa, dim=(1, 2)))
-            j = torch.stack([gx*x, gx*y, gx, gy*x, gy*y, gy], 1).flatten(2); jw = j * w.flatten(1)[:, None]
-            h = jw @ j.mT; h = h + 1e-4 * (h.diagonal(dim1=1, dim2=2).mean(1) + 1e-3)[:, None, None] * torch.eye(6, device=dev)
-            d = torch.linalg.solve(h, jw @ (pb - pa).flatten(1)[:, :, None]).view(-1, 2, 3).clamp(-.1, .1)
+            gy, gx = (d * n / 2 for d in torch.gradient(pa, dim=(1, 2)))
+            j = torch.stack([gx * x, gx * y, gx, gy * x, gy * y, gy], 1).flatten(2)
+            jw = j * w.flatten(1)[:, None]
+            h = jw @ j.mT
+            h = h + 1e-4 * (h.diagonal(dim1=1, dim2=2).mean(1) + 1e-3)[:, None, None] * torch.eye(6, device=dev)
+            d = torch.linalg.solve(h, jw @ (pb - pa).flatten(1)[:, :, None]).view(-1, 2, 3).clamp(-0.1, 0.1)
             m = m @ torch.linalg.inv(eye + F.pad(d, (0, 0, 0, 1)))
-            m = eye + (m - eye).clamp(-.3, .3)
+            m = eye + (m - eye).clamp(-0.3, 0.3)
     return m
 
 # %% ../nbs/02d_duplicates.ipynb #020025
-def match_scores(a: np.ndarray, # (B,) of `SIGNATURE`
-                 b: np.ndarray, # (B,) of `SIGNATURE`
-                 mirrored: np.ndarray | bool = False, # bool (B,): compare a with the mirror image of b
-                 device: torch.device | str = 'cpu', # where
-                 noise: float = .05 # detail below this, in standard deviations of the picture, counts as noise
-                 ) -> np.ndarray: # float32 (B,4): luminance, detail (both at most 1), residue, colour (0 is best)
+def match_scores(
+    a: np.ndarray,  # (B,) of `SIGNATURE`
+    b: np.ndarray,  # (B,) of `SIGNATURE`
+    mirrored: np.ndarray | bool = False,  # bool (B,): compare a with the mirror image of b
+    device: torch.device | str = 'cpu',  # where
+    noise: float = 0.05,  # detail below this, in standard deviations of the picture, counts as noise
+) -> np.ndarray:  # float32 (B,4): luminance, detail (both at most 1), residue, colour (0 is best)
     "How well pairs of pictures agree once one is laid over the other."
     flip = torch.as_tensor(np.broadcast_to(mirrored, len(a)).copy(), device=device)[:, None, None]
-    x, y = (torch.as_tensor(np.ascontiguousarray(p['patch']), device=device).float() for p in (a, b)); n = x.shape[-1]
-    y = torch.where(flip, y.flip(2), y); m = registered(x, y)
-    over, known = warped(y, m); w = known * window(n).to(x.device); w = w / w.sum((1, 2), keepdim=True).clamp(min=1e-6)
-    f, g = (blur_matrix(n, s).to(x.device) for s in (.7, 2.))
+    x, y = (torch.as_tensor(np.ascontiguousarray(p['patch']), device=device).float() for p in (a, b))
+    n = x.shape[-1]
+    y = torch.where(flip, y.flip(2), y)
+    m = registered(x, y)
+    over, known = warped(y, m)
+    w = known * window(n).to(x.device)
+    w = w / w.sum((1, 2), keepdim=True).clamp(min=1e-6)
+    f, g = (blur_matrix(n, s).to(x.device) for s in (0.7, 2.0))
     p, q = (standardised(f @ v @ f.T, w) for v in (x, over))
-    product = lambda u, v: (u * v * w).sum((1, 2))
+
+    def product(u, v):
+        return (u * v * w).sum((1, 2))
+
     u, v = (z - g @ z @ g.T for z in (p, q))
     detail = (product(u, v) + noise**2) / ((product(u, u) + noise**2) * (product(v, v) + noise**2)).sqrt()
     residue = F.avg_pool2d(((p - q).square() * known)[:, None], 4, 2).amax((1, 2, 3)).sqrt()
-    return torch.stack([product(p, q), detail, residue, colour_difference(a, b, flip, m)], 1).nan_to_num(-1).cpu().numpy()
+    return (
+        torch.stack([product(p, q), detail, residue, colour_difference(a, b, flip, m)], 1).nan_to_num(-1).cpu().numpy()
+    )
 
-def colour_difference(a: np.ndarray, # (B,) of `SIGNATURE`
-                      b: np.ndarray, # (B,) of `SIGNATURE`
-                      flip: Tensor, # bool (B,1,1): mirror b
-                      m: Tensor # (B,3,3) the map that lays b over a
-                      ) -> Tensor: # float32 (B,)
+
+def colour_difference(
+    a: np.ndarray,  # (B,) of `SIGNATURE`
+    b: np.ndarray,  # (B,) of `SIGNATURE`
+    flip: Tensor,  # bool (B,1,1): mirror b
+    m: Tensor,  # (B,3,3) the map that lays b over a
+) -> Tensor:  # float32 (B,)
     "Mean difference of the coloured miniatures where both are known, as a share of the brightness."
     x, y = (torch.as_tensor(np.ascontiguousarray(p['colour']), device=m.device).float() / 85 for p in (a, b))
-    y = torch.where(flip[:, None], y.flip(3), y).flatten(0, 1); over, known = warped(y, m.repeat_interleave(2, 0))
+    y = torch.where(flip[:, None], y.flip(3), y).flatten(0, 1)
+    over, known = warped(y, m.repeat_interleave(2, 0))
     return ((over - x.flatten(0, 1)).abs() * known).view(len(a), -1).sum(1) / known.view(len(a), -1).sum(1).clamp(min=1)
 
 # %% ../nbs/02d_duplicates.ipynb #020029
-def join(labels: np.ndarray, # int64 (N,): the lowest member of everybody's group; np.arange(N) to begin with
-         i: np.ndarray, # int64 (E,) one end of each pair
-         j: np.ndarray # int64 (E,) the other end
-         ) -> np.ndarray: # int64 (N,) labels of the same kind
+def join(
+    labels: np.ndarray,  # int64 (N,): the lowest member of everybody's group; np.arange(N) to begin with
+    i: np.ndarray,  # int64 (E,) one end of each pair
+    j: np.ndarray,  # int64 (E,) the other end
+) -> np.ndarray:  # int64 (N,) labels of the same kind
     "Merge groups along pairs."
-    e = np.stack([labels[i], labels[j]]); e = np.unique(e[:, e[0] != e[1]], axis=1)
-    if not e.size: return labels
-    nodes, k = np.unique(e, return_inverse=True); k = k.reshape(e.shape)
-    c = connected_components(coo_matrix((np.ones(k.shape[1]), (k[0], k[1])), (len(nodes), len(nodes))), directed=False)[1]
-    to = np.arange(len(labels)); to[nodes] = nodes[np.unique(c, return_index=True)[1]][c]
+    e = np.stack([labels[i], labels[j]])
+    e = np.unique(e[:, e[0] != e[1]], axis=1)
+    if not e.size:
+        return labels
+    nodes, k = np.unique(e, return_inverse=True)
+    k = k.reshape(e.shape)
+    c = connected_components(coo_matrix((np.ones(k.shape[1]), (k[0], k[1])), (len(nodes), len(nodes))), directed=False)[
+        1
+    ]
+    to = np.arange(len(labels))
+    to[nodes] = nodes[np.unique(c, return_index=True)[1]][c]
     return to[labels]
 
-def joined(n: int, # pictures
-           *known: Sequence[int] | None # labels (N,) of what belongs together, -1 for alone; None is passed over
-           ) -> np.ndarray: # int64 (N,): the lowest member of everybody's group
+
+def joined(
+    n: int,  # pictures
+    *known: Sequence[int] | None,  # labels (N,) of what belongs together, -1 for alone; None is passed over
+) -> np.ndarray:  # int64 (N,): the lowest member of everybody's group
     "Groups to begin with: people where they are known, copies that were found."
     labels = np.arange(n)
     for k in known:
-        if k is None: continue
-        k = np.asarray(k); i = np.flatnonzero(k >= 0)
-        if len(k) != n: raise FacegenError(f'{len(k)} labels were given for {n} faces; one a face was expected.')
-        if len(i): _, first, inverse = np.unique(k[i], return_index=True, return_inverse=True); labels = join(labels, i, i[first][inverse])
+        if k is None:
+            continue
+        k = np.asarray(k)
+        i = np.flatnonzero(k >= 0)
+        if len(k) != n:
+            raise FacegenError(f'{len(k)} labels were given for {n} faces; one a face was expected.')
+        if len(i):
+            _, first, inverse = np.unique(k[i], return_index=True, return_inverse=True)
+            labels = join(labels, i, i[first][inverse])
     return labels
 
 # %% ../nbs/02d_duplicates.ipynb #020032
 @dataclass(frozen=True)
 class Copies:
     "When two pictures count as copies of one photograph."
-    hash: float = .65 # likeness of the hashes from which a pair is looked at
-    weak_hash: float = .3 # the same where the embeddings are alike
-    cosine: float = .7 # cosine of embeddings from which they count as alike
-    luminance: float = .98 # the pair is joined when all four hold: at least this
-    detail: float = .975 # at least
-    residue: float = .75 # at most
-    colour: float = .04 # at most
 
-def unit_block(e: np.ndarray, # (N,D), an array or a memory map of any float type
-               rows: slice | np.ndarray, # which
-               device: torch.device | str = 'cpu' # where they are wanted
-               ) -> Tensor: # float32
+    hash: float = 0.65  # likeness of the hashes from which a pair is looked at
+    weak_hash: float = 0.3  # the same where the embeddings are alike
+    cosine: float = 0.7  # cosine of embeddings from which they count as alike
+    luminance: float = 0.98  # the pair is joined when all four hold: at least this
+    detail: float = 0.975  # at least
+    residue: float = 0.75  # at most
+    colour: float = 0.04  # at most
+
+
+def unit_block(
+    e: np.ndarray,  # (N,D), an array or a memory map of any float type
+    rows: slice | np.ndarray,  # which
+    device: torch.device | str = 'cpu',  # where they are wanted
+) -> Tensor:  # float32
     "Some rows of a matrix of embeddings; raises `FacegenError` when they are no unit vectors."
     x = torch.from_numpy(np.array(e[rows], np.float32)).to(device)
-    if x.ndim != 2: raise FacegenError(f'Embeddings of shape {np.shape(e)} were given; (N,D) was expected.')
+    if x.ndim != 2:
+        raise FacegenError(f'Embeddings of shape {np.shape(e)} were given; (N,D) was expected.')
     norm = x.norm(dim=1)
-    if not bool(((norm - 1).abs() < 1e-2).all()): raise FacegenError(f'Embeddings with lengths from {norm.min():.3g} to {norm.max():.3g} were given; unit vectors were expected: divide them by their lengths.')
+    if not bool(((norm - 1).abs() < 1e-2).all()):
+        raise FacegenError(
+            f'Embeddings with lengths from {norm.min():.3g} to {norm.max():.3g} were given; unit vectors were expected:'
+            ' divide them by their lengths.'
+        )
     return x
 
-def tiles(n: int, # rows and columns of the table of all pairs
-          rows: int = 1024, # size of a tile
-          columns: int = 4096
-          ) -> Iterator[tuple[slice, slice]]: # some cells of a tile may lie below the diagonal
+
+def tiles(
+    n: int,  # rows and columns of the table of all pairs
+    rows: int = 1024,  # size of a tile
+    columns: int = 4096,
+) -> Iterator[tuple[slice, slice]]:  # some cells of a tile may lie below the diagonal
     "Cover the upper triangle of the table of all pairs."
     for i in progress(range(0, n, rows)):
-        for j in range(i, n, columns): yield slice(i, min(i + rows, n)), slice(j, min(j + columns, n))
+        for j in range(i, n, columns):
+            yield slice(i, min(i + rows, n)), slice(j, min(j + columns, n))
 
 # %% ../nbs/02d_duplicates.ipynb #020033
-def proposals(patches: np.ndarray, # uint8 (N,32,32)
-              embeddings: np.ndarray | None, # (M,D) unit vectors
-              rows: np.ndarray, # int64 (N,) which embedding belongs to each miniature
-              like: Copies, # what is worth a look
-              device: torch.device | str = 'cpu' # where
-              ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]: # i < j, and whether j is to be mirrored
+def proposals(
+    patches: np.ndarray,  # uint8 (N,32,32)
+    embeddings: np.ndarray | None,  # (M,D) unit vectors
+    rows: np.ndarray,  # int64 (N,) which embedding belongs to each miniature
+    like: Copies,  # what is worth a look
+    device: torch.device | str = 'cpu',  # where
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:  # i < j, and whether j is to be mirrored
     "Pairs that may be copies, tile by tile."
-    h = torch.cat([torch.from_numpy(perceptual_hash(patches[i:i+65536])) for i in range(0, len(patches), 65536)]) if len(patches) else torch.zeros(0, 63)
+    h = (
+        torch.cat([torch.from_numpy(perceptual_hash(patches[i : i + 65536])) for i in range(0, len(patches), 65536)])
+        if len(patches)
+        else torch.zeros(0, 63)
+    )
     even, odd = (h[:, torch.from_numpy(k)].to(device) for k in (~ODD, ODD))
     for r, c in tiles(len(patches)):
         e, o = even[r] @ even[c].T, odd[r] @ odd[c].T
-        alike = None if embeddings is None else unit_block(embeddings, rows[r], device) @ unit_block(embeddings, rows[c], device).T >= like.cosine
+        alike = (
+            None
+            if embeddings is None
+            else unit_block(embeddings, rows[r], device) @ unit_block(embeddings, rows[c], device).T >= like.cosine
+        )
         pairs = []
         for flip, s in ((False, e + o), (True, e - o)):
             see = s >= like.hash if alike is None else (s >= like.hash) | (alike & (s >= like.weak_hash))
@@ -229,242 +325,427 @@ def proposals(patches: np.ndarray, # uint8 (N,32,32)
 @dataclass
 class Duplicates:
     "Groups of copies: who belongs to whom, how, and on what evidence."
-    group: np.ndarray # int64 (N,): the picture of its group that is kept
-    kind: np.ndarray # object (N,): '' for the one that is kept; 'exact', 'near' or 'mirrored' for its copies
-    pairs: np.ndarray # int64 (E,2): the pairs that were joined after a look at them; exact copies and what follows are left out
-    scores: np.ndarray # float32 (E,4): luminance, detail, residue, colour of each
+
+    group: np.ndarray  # int64 (N,): the picture of its group that is kept
+    kind: np.ndarray  # object (N,): '' for the one that is kept; 'exact', 'near' or 'mirrored' for its copies
+    pairs: np.ndarray  # int64 (E,2): pairs joined after a look at them, without exact copies and what follows
+    scores: np.ndarray  # float32 (E,4): luminance, detail, residue, colour of each
+
     @property
-    def kept(self) -> np.ndarray: # bool (N,)
+    def kept(self) -> np.ndarray:  # bool (N,)
         "True for one picture of every group."
         return self.group == np.arange(len(self.group))
+
     @property
-    def duplicate_of(self) -> np.ndarray: # int64 (N,)
+    def duplicate_of(self) -> np.ndarray:  # int64 (N,)
         "The kept picture that each is a copy of; -1 for those that are kept."
         return np.where(self.kept, -1, self.group)
+
     @property
-    def counts(self) -> dict[str, int]: # pictures, kept, exact, near, mirrored, groups (of two and more)
+    def counts(self) -> dict[str, int]:  # pictures, kept, exact, near, mirrored, groups (of two and more)
         "How many of each there are."
         n = {k: int((self.kind == k).sum()) for k in ('exact', 'near', 'mirrored')}
-        return dict(pictures=len(self.group), kept=int(self.kept.sum()), **n, groups=int((np.bincount(self.group, minlength=1) > 1).sum()))
+        return dict(
+            pictures=len(self.group),
+            kept=int(self.kept.sum()),
+            **n,
+            groups=int((np.bincount(self.group, minlength=1) > 1).sum()),
+        )
 
 # %% ../nbs/02d_duplicates.ipynb #020035
-def duplicate_groups(sig: np.ndarray, # (N,) as `signatures` gave them
-                     embeddings: np.ndarray | None = None, # (N,D) unit vectors: they propose more pairs
-                     quality: Sequence[float] | None = None, # (N,) the best picture of a group is kept, such as the largest original; default: the first
-                     like: Copies = Copies(), # the limits
-                     device: torch.device | str = 'cpu', # where the products are computed
-                     chunk: int = 1024 # pairs looked at together
-                     ) -> Duplicates: # for all N
+def duplicate_groups(
+    sig: np.ndarray,  # (N,) as `signatures` gave them
+    embeddings: np.ndarray | None = None,  # (N,D) unit vectors: they propose more pairs
+    quality: Sequence[float] | None = None,  # (N,) the best image of a group is kept; default: the first
+    like: Copies = Copies(),  # the limits
+    device: torch.device | str = 'cpu',  # where the products are computed
+    chunk: int = 1024,  # pairs looked at together
+) -> Duplicates:  # for all N
     "Find exact, near and mirrored copies in one pass; the groups do not depend on the order of the pictures."
-    if embeddings is not None and len(embeddings) != len(sig): raise FacegenError(f'{len(embeddings)} embeddings were given for {len(sig)} pictures; one a picture was expected.')
-    _, first, same = np.unique(sig['digest'], return_index=True, return_inverse=True) # in the order of the hash: whatever order they came in
+    if embeddings is not None and len(embeddings) != len(sig):
+        raise FacegenError(
+            f'{len(embeddings)} embeddings were given for {len(sig)} pictures; one a picture was expected.'
+        )
+    _, first, same = np.unique(
+        sig['digest'], return_index=True, return_inverse=True
+    )  # in the order of the hash: whatever order they came in
     u, unique, pairs, scores = len(first), sig[first], [np.zeros((0, 2), np.int64)], [np.zeros((0, 4), np.float32)]
-    state = np.arange(2*u) # picture i as it is: node i; turned: node u + i
+    state = np.arange(2 * u)  # picture i as it is: node i; turned: node u + i
     for i, j, flip in proposals(unique['patch'], embeddings, first, like, device):
         for k in range(0, len(i), chunk):
-            a, b, t = i[k:k+chunk], j[k:k+chunk], flip[k:k+chunk]
-            a, b, t = (v[state[a] != state[b + u*t]] for v in (a, b, t)) # the others are answered already
-            if not len(a): continue
+            a, b, t = i[k : k + chunk], j[k : k + chunk], flip[k : k + chunk]
+            a, b, t = (v[state[a] != state[b + u * t]] for v in (a, b, t))  # the others are answered already
+            if not len(a):
+                continue
             s = match_scores(unique[a], unique[b], t, device)
-            ok = (s[:, 0] >= like.luminance) & (s[:, 1] >= like.detail) & (s[:, 2] <= like.residue) & (s[:, 3] <= like.colour)
+            ok = (
+                (s[:, 0] >= like.luminance)
+                & (s[:, 1] >= like.detail)
+                & (s[:, 2] <= like.residue)
+                & (s[:, 3] <= like.colour)
+            )
             a, b, t = a[ok], b[ok], t[ok]
-            state = join(state, np.r_[a, a + u], np.r_[b + u*t, b + u*~t])
-            pairs.append(first[np.stack([a, b], 1)]); scores.append(s[ok])
+            state = join(state, np.r_[a, a + u], np.r_[b + u * t, b + u * ~t])
+            pairs.append(first[np.stack([a, b], 1)])
+            scores.append(s[ok])
     return _finish_groups(sig, state, same, quality, np.concatenate(pairs), np.concatenate(scores))
 
-def _finish_groups(sig: np.ndarray, state: np.ndarray, same: np.ndarray, quality: Sequence[float] | None, pairs: np.ndarray, scores: np.ndarray) -> Duplicates:
+
+def _finish_groups(
+    sig: np.ndarray,
+    state: np.ndarray,
+    same: np.ndarray,
+    quality: Sequence[float] | None,
+    pairs: np.ndarray,
+    scores: np.ndarray,
+) -> Duplicates:
     "Choose the picture of every group that is kept, and name the others by their relation to it."
-    n, u = len(sig), len(state) // 2; same = same.reshape(-1)
-    if quality is not None and len(quality) != n: raise FacegenError(f'{len(quality)} qualities were given for {n} pictures; one a picture was expected.')
+    n, u = len(sig), len(state) // 2
+    same = same.reshape(-1)
+    if quality is not None and len(quality) != n:
+        raise FacegenError(f'{len(quality)} qualities were given for {n} pictures; one a picture was expected.')
     label = np.minimum(state[:u], state[u:])[same]
     best = np.lexsort((np.arange(n), -np.asarray(quality if quality is not None else np.zeros(n), float)))
     _, first, inverse = np.unique(label[best], return_index=True, return_inverse=True)
-    group = np.empty(n, np.int64); group[best] = best[first][inverse.reshape(-1)]
+    group = np.empty(n, np.int64)
+    group[best] = best[first][inverse.reshape(-1)]
     turned = state[same] != state[same[group]]
     kind = np.where(sig['digest'] == sig['digest'][group], 'exact', np.where(turned, 'mirrored', 'near')).astype(object)
     kind[group == np.arange(n)] = ''
     return Duplicates(group, kind, pairs, scores)
 
 # %% ../nbs/02d_duplicates.ipynb #020043
-def nearest(faces: np.ndarray, # (M,D) unit vectors
-            others: np.ndarray, # (N,D) unit vectors
-            device: torch.device | str = 'cpu', # where
-            block: int = 4096 # rows at once
-            ) -> tuple[np.ndarray, np.ndarray]: # float32 (M,) largest cosine, int64 (M,) with which of the others
+def nearest(
+    faces: np.ndarray,  # (M,D) unit vectors
+    others: np.ndarray,  # (N,D) unit vectors
+    device: torch.device | str = 'cpu',  # where
+    block: int = 4096,  # rows at once
+) -> tuple[np.ndarray, np.ndarray]:  # float32 (M,) largest cosine, int64 (M,) with which of the others
     "The nearest of the others for every face, by blocks."
-    if not len(faces) or not len(others): raise FacegenError(f'{len(faces)} faces and {len(others)} others were given; at least one of each is needed to compare them.')
-    if faces.shape[1] != others.shape[1]: raise FacegenError(f'Embeddings of {faces.shape[1]} and {others.shape[1]} numbers were given; both have to come from one encoder.')
+    if not len(faces) or not len(others):
+        raise FacegenError(
+            f'{len(faces)} faces and {len(others)} others were given; at least one of each is needed to compare them.'
+        )
+    if faces.shape[1] != others.shape[1]:
+        raise FacegenError(
+            f'Embeddings of {faces.shape[1]} and {others.shape[1]} numbers were given; both have to come from one'
+            ' encoder.'
+        )
     cos, who = np.full(len(faces), -2, np.float32), np.zeros(len(faces), np.int64)
     for k in range(0, len(others), block):
         g = unit_block(others, slice(k, k + block), device).T
         for i in range(0, len(faces), block):
-            r = slice(i, i + block); v, w = (x.cpu().numpy() for x in (unit_block(faces, r, device) @ g).max(1))
+            r = slice(i, i + block)
+            v, w = (x.cpu().numpy() for x in (unit_block(faces, r, device) @ g).max(1))
             who[r], cos[r] = np.where(v > cos[r], w + k, who[r]), np.maximum(v, cos[r])
     return cos, who
 
-def largest_cross_cosine(a: np.ndarray, # (M,D) unit vectors
-                         b: np.ndarray, # (N,D) unit vectors
-                         device: torch.device | str = 'cpu' # where
-                         ) -> tuple[float, int, int]: # the cosine, and the two faces
+
+def largest_cross_cosine(
+    a: np.ndarray,  # (M,D) unit vectors
+    b: np.ndarray,  # (N,D) unit vectors
+    device: torch.device | str = 'cpu',  # where
+) -> tuple[float, int, int]:  # the cosine, and the two faces
     "The closest pair of faces on two sides."
-    cos, who = nearest(a, b, device); i = int(cos.argmax())
+    cos, who = nearest(a, b, device)
+    i = int(cos.argmax())
     return float(cos[i]), i, int(who[i])
 
 # %% ../nbs/02d_duplicates.ipynb #020046
-def cosine_clusters(embeddings: np.ndarray, # (N,D) unit vectors
-                    limit: float, # faces that are this close are never parted
-                    together: np.ndarray | None = None, # labels (N,) of what belongs together anyhow, -1 for alone: people, copies
-                    device: torch.device | str = 'cpu' # where
-                    ) -> np.ndarray: # int64 (N,): the first member of everybody's cluster
+def cosine_clusters(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    limit: float,  # faces that are this close are never parted
+    together: np.ndarray | None = None,  # labels (N,) of what belongs together anyhow, -1 for alone: people, copies
+    device: torch.device | str = 'cpu',  # where
+) -> np.ndarray:  # int64 (N,): the first member of everybody's cluster
     "Single-linkage clusters in constant memory: faces of two clusters have a cosine below the limit."
-    if not -1 <= limit <= 1: raise FacegenError(f'The limit {limit:g} was given; a cosine between -1 and 1 was expected, such as 0.5.')
+    if not -1 <= limit <= 1:
+        raise FacegenError(f'The limit {limit:g} was given; a cosine between -1 and 1 was expected, such as 0.5.')
     labels = joined(len(embeddings), together)
     for r, c in tiles(len(embeddings)):
-        close = unit_block(embeddings, r, device) @ unit_block(embeddings, c, device).T >= limit - 1e-5 # the last digits depend on the block
-        now = torch.from_numpy(labels).to(device); close &= now[r, None] != now[c]                     # what is together needs no pair
-        i, j = (k.cpu().numpy() for k in close.nonzero(as_tuple=True)); labels = join(labels, i + r.start, j + c.start)
+        close = (
+            unit_block(embeddings, r, device) @ unit_block(embeddings, c, device).T >= limit - 1e-5
+        )  # the last digits depend on the block
+        now = torch.from_numpy(labels).to(device)
+        close &= now[r, None] != now[c]  # what is together needs no pair
+        i, j = (k.cpu().numpy() for k in close.nonzero(as_tuple=True))
+        labels = join(labels, i + r.start, j + c.start)
     return labels
 
-def cluster_table(embeddings: np.ndarray, # (N,D) unit vectors
-                  limits: Sequence[float] = (.8, .7, .6, .5, .4), # to compare
-                  together: np.ndarray | None = None, # as for `cosine_clusters`
-                  device: torch.device | str = 'cpu' # where
-                  ) -> list[dict[str, float]]: # limit, clusters, faces that are alone, largest cluster and its share
+
+def cluster_table(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    limits: Sequence[float] = (0.8, 0.7, 0.6, 0.5, 0.4),  # to compare
+    together: np.ndarray | None = None,  # as for `cosine_clusters`
+    device: torch.device | str = 'cpu',  # where
+) -> list[dict[str, float]]:  # limit, clusters, faces that are alone, largest cluster and its share
     "How the clusters grow as the limit falls: where the giant begins."
     rows = []
     for limit in sorted(limits, reverse=True):
-        together = cosine_clusters(embeddings, limit, together, device); size = np.bincount(together); size = size[size > 0]
-        rows.append(dict(limit=limit, clusters=len(size), alone=int((size == 1).sum()), largest=int(size.max()), share=float(size.max() / len(together))))
+        together = cosine_clusters(embeddings, limit, together, device)
+        size = np.bincount(together)
+        size = size[size > 0]
+        rows.append(
+            dict(
+                limit=limit,
+                clusters=len(size),
+                alone=int((size == 1).sum()),
+                largest=int(size.max()),
+                share=float(size.max() / len(together)),
+            )
+        )
     return rows
 
 # %% ../nbs/02d_duplicates.ipynb #020049
-def split_clusters(clusters: np.ndarray, # int64 (N,)
-                   fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
-                   seed: int = 0, # another seed, another split
-                   names: Sequence[str] | None = None, # (N,) such as the source of each face, so that their order does not matter
-                   cost: np.ndarray | None = None # (N,) what it costs to hold a face out: clusters that cost less are dealt first
-                   ) -> np.ndarray: # object (N,): 'train', 'validation' or 'test'
+def split_clusters(
+    clusters: np.ndarray,  # int64 (N,)
+    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of faces, for train, validation and test
+    seed: int = 0,  # another seed, another split
+    names: Sequence[str] | None = None,  # (N,) such as the source of each face, so that their order does not matter
+    cost: np.ndarray | None = None,  # (N,) what it costs to hold a face out: clusters that cost less are dealt first
+) -> np.ndarray:  # object (N,): 'train', 'validation' or 'test'
     "Deal clusters out whole; what fits into no held-out part is trained on."
     fractions = check_fractions(fractions)
     names = [f'{i:012d}' for i in range(len(clusters))] if names is None else list(names)
     _, inverse, size = np.unique(clusters, return_inverse=True, return_counts=True)
     key: dict[int, str] = {}
-    for c, name in zip(inverse.tolist(), names): key[c] = min(name, key.get(c, name))
+    for c, name in zip(inverse.tolist(), names):
+        key[c] = min(name, key.get(c, name))
     price = np.zeros(len(size)) if cost is None else np.bincount(inverse.reshape(-1), cost) / size
-    order = sorted(key, key=lambda c: (price[c], hashlib.sha256(f'{seed}:{key[c]}'.encode('utf-8', 'surrogateescape')).digest()))
+    order = sorted(
+        key, key=lambda c: (price[c], hashlib.sha256(f'{seed}:{key[c]}'.encode('utf-8', 'surrogateescape')).digest())
+    )
     part = np.full(len(size), 'train', object)
     for p, f in (('test', fractions[2]), ('validation', fractions[1])):
-        room = goal = max(int(f*len(clusters) + .5), 1 if f > 0 and len(size) > (1 if p == 'test' else 2) else 0)
-        small = next(s for s in (.1*goal, .3*goal, goal) if size[size <= s].sum() >= .5*size[size <= goal].sum())
-        dearest = 0.
+        room = goal = max(int(f * len(clusters) + 0.5), 1 if f > 0 and len(size) > (1 if p == 'test' else 2) else 0)
+        small = next(
+            s for s in (0.1 * goal, 0.3 * goal, goal) if size[size <= s].sum() >= 0.5 * size[size <= goal].sum()
+        )
+        dearest = 0.0
         for c in order:
-            full = room <= .1*goal and price[c] > dearest                       # the last tenth is not worth more than what is there
-            if part[c] == 'train' and size[c] <= min(small, room) and not full: part[c] = p; room -= size[c]; dearest = max(dearest, price[c])
-            if not room: break
+            full = room <= 0.1 * goal and price[c] > dearest  # the last tenth is not worth more than what is there
+            if part[c] == 'train' and size[c] <= min(small, room) and not full:
+                part[c] = p
+                room -= size[c]
+                dearest = max(dearest, price[c])
+            if not room:
+                break
     return part[inverse.reshape(-1)]
 
 # %% ../nbs/02d_duplicates.ipynb #020052
-def close_elsewhere(embeddings: np.ndarray, # (N,D) unit vectors
-                    clusters: np.ndarray, # int64 (N,)
-                    limit: float, # a cosine
-                    device: torch.device | str = 'cpu' # where
-                    ) -> np.ndarray: # int64 (N,)
+def close_elsewhere(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    clusters: np.ndarray,  # int64 (N,)
+    limit: float,  # a cosine
+    device: torch.device | str = 'cpu',  # where
+) -> np.ndarray:  # int64 (N,)
     "How many faces of other clusters come as close as the limit to each face."
     count, label = np.zeros(len(embeddings), np.int64), torch.from_numpy(np.ascontiguousarray(clusters)).to(device)
     for r, c in tiles(len(embeddings)):
-        close = (unit_block(embeddings, r, device) @ unit_block(embeddings, c, device).T >= limit - 1e-5) & (label[r, None] != label[c])
-        close = close.triu(1 + r.start - c.start); count[r] += close.sum(1).cpu().numpy(); count[c] += close.sum(0).cpu().numpy() # every pair once
+        close = (unit_block(embeddings, r, device) @ unit_block(embeddings, c, device).T >= limit - 1e-5) & (
+            label[r, None] != label[c]
+        )
+        close = close.triu(1 + r.start - c.start)
+        count[r] += close.sum(1).cpu().numpy()
+        count[c] += close.sum(0).cpu().numpy()  # every pair once
     return count
 
-def held_out(embeddings: np.ndarray, # (N,D) unit vectors
-             clusters: np.ndarray, # int64 (N,): not to be parted
-             limit: float, # cosine that nothing may reach across the split
-             fractions: Sequence[float], # of faces, for train, validation and test
-             seed: int, names: Sequence[str] | None, device: torch.device | str
-             ) -> np.ndarray: # object (N,): 'train', 'validation', 'test' or 'dropped'
+
+def held_out(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    clusters: np.ndarray,  # int64 (N,): not to be parted
+    limit: float,  # cosine that nothing may reach across the split
+    fractions: Sequence[float],  # of faces, for train, validation and test
+    seed: int,
+    names: Sequence[str] | None,
+    device: torch.device | str,
+) -> np.ndarray:  # object (N,): 'train', 'validation', 'test' or 'dropped'
     "Hold out clusters that few others are close to, and drop the training faces that are."
-    held = fractions[1] + fractions[2]; names = [f'{i:012d}' for i in range(len(clusters))] if names is None else names
-    part = split_clusters(clusters, (1 - held, 0, held), seed, names, close_elsewhere(embeddings, clusters, limit, device))
+    held = fractions[1] + fractions[2]
+    names = [f'{i:012d}' for i in range(len(clusters))] if names is None else names
+    part = split_clusters(
+        clusters, (1 - held, 0, held), seed, names, close_elsewhere(embeddings, clusters, limit, device)
+    )
     pool, train = np.flatnonzero(part == 'test'), np.flatnonzero(part == 'train')
-    if not len(pool) or not len(train): return part
-    among = split_clusters(cosine_clusters(embeddings[pool], limit, clusters[pool], device), (fractions[1] / held, 0, fractions[2] / held), seed, [names[i] for i in pool])
-    part[pool] = np.where(among == 'test', 'test', 'validation'); part[train[nearest(embeddings[train], embeddings[pool], device)[0] >= limit - 1e-5]] = 'dropped'
+    if not len(pool) or not len(train):
+        return part
+    among = split_clusters(
+        cosine_clusters(embeddings[pool], limit, clusters[pool], device),
+        (fractions[1] / held, 0, fractions[2] / held),
+        seed,
+        [names[i] for i in pool],
+    )
+    part[pool] = np.where(among == 'test', 'test', 'validation')
+    part[train[nearest(embeddings[train], embeddings[pool], device)[0] >= limit - 1e-5]] = 'dropped'
     return part
 
 # %% ../nbs/02d_duplicates.ipynb #020053
-def split_faces(embeddings: np.ndarray, # (N,D) unit vectors
-                limit: float = .5, # no face of one part comes this close to a face of another
-                fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
-                seed: int = 0, # another seed, another split
-                together: np.ndarray | None = None, # labels (N,) of people or copies that stay together, -1 for alone
-                names: Sequence[str] | None = None, # (N,) such as the source of each face
-                drop: bool = False, # part a giant cluster, and leave out the training faces that come too close
-                device: torch.device | str = 'cpu' # where
-                ) -> tuple[np.ndarray, dict[str, Any]]: # object (N,) 'train', 'validation', 'test' or 'dropped'; what was done, as plain values
-    "Split faces by clusters of embeddings; raises `FacegenError` when too few can be held out, or nothing is left to train on."
+def split_faces(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    limit: float = 0.5,  # no face of one part comes this close to a face of another
+    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of faces, for train, validation and test
+    seed: int = 0,  # another seed, another split
+    together: np.ndarray | None = None,  # labels (N,) of people or copies that stay together, -1 for alone
+    names: Sequence[str] | None = None,  # (N,) such as the source of each face
+    drop: bool = False,  # part a giant cluster, and leave out the training faces that come too close
+    device: torch.device | str = 'cpu',  # where
+) -> tuple[np.ndarray, dict[str, Any]]:  # (N,) 'train', 'validation', 'test' or 'dropped'; what was done
+    """Split faces by clusters of embeddings.
+
+    Raises `FacegenError` when too few can be held out, or nothing is left to train on.
+    """
     n, at, fractions = len(embeddings), limit, check_fractions(fractions)
-    clusters = cosine_clusters(embeddings, limit, together, device); part = split_clusters(clusters, fractions, seed, names); giant = float(np.bincount(clusters).max() / n)
-    def short() -> bool: return any((part == p).sum() < .8*int(f*n + .5) for p, f in zip(PARTS[1:], fractions[1:])) or (fractions[0] > 0 and not (part == 'train').any())
-    if short() and not drop: raise FacegenError(f'At cosine {limit:g} {giant:.0%} of the {n} faces hang together in one cluster, and the rest is too little to hold out '
-                                                f'{fractions[1]:g} and {fractions[2]:g}; ask for a higher limit, or for drop=True, which leaves out training faces that come too close.')
+    clusters = cosine_clusters(embeddings, limit, together, device)
+    part = split_clusters(clusters, fractions, seed, names)
+    giant = float(np.bincount(clusters).max() / n)
+
+    def short() -> bool:
+        return any((part == p).sum() < 0.8 * int(f * n + 0.5) for p, f in zip(PARTS[1:], fractions[1:])) or (
+            fractions[0] > 0 and not (part == 'train').any()
+        )
+
+    if short() and not drop:
+        raise FacegenError(
+            f'At cosine {limit:g} {giant:.0%} of the {n} faces hang together in one cluster, and the rest is too little'
+            f' to hold out {fractions[1]:g} and {fractions[2]:g}; ask for a higher limit, or for drop=True, which'
+            ' leaves out training faces that come too close.'
+        )
     while short():
-        if at >= .99: raise FacegenError(f'Even at cosine {at:g} too few of the {n} faces can be held out; ask for smaller fractions than {fractions[1]:g} and {fractions[2]:g}.')
-        at = round(min(.99, at + .05), 4)
-        clusters = cosine_clusters(embeddings, at, together, device); part = held_out(embeddings, clusters, limit, fractions, seed, names, device)
+        if at >= 0.99:
+            raise FacegenError(
+                f'Even at cosine {at:g} too few of the {n} faces can be held out; ask for smaller fractions than'
+                f' {fractions[1]:g} and {fractions[2]:g}.'
+            )
+        at = round(min(0.99, at + 0.05), 4)
+        clusters = cosine_clusters(embeddings, at, together, device)
+        part = held_out(embeddings, clusters, limit, fractions, seed, names, device)
     cross = cross_cosines(embeddings, part, device)
     if any(c >= limit for c in cross.values()):
-        raise FacegenError(f'Faces across the split come as close as {cross}, and less than {limit} was asked for; '
-                           'ask for another limit, and report this, for it is a fault of facegen_nb.')
+        raise FacegenError(
+            f'Faces across the split come as close as {cross}, and less than {limit} was asked for; '
+            'ask for another limit, and report this, for it is a fault of facegen_nb.'
+        )
     faces = {p: int((part == p).sum()) for p in (*PARTS, 'dropped')}
-    return part, dict(limit=limit, cluster_limit=at, clusters=len(np.unique(clusters)), giant=giant, seed=seed, faces=faces, largest_cross_cosine=cross)
+    return part, dict(
+        limit=limit,
+        cluster_limit=at,
+        clusters=len(np.unique(clusters)),
+        giant=giant,
+        seed=seed,
+        faces=faces,
+        largest_cross_cosine=cross,
+    )
 
-def cross_cosines(embeddings: np.ndarray, # (N,D) unit vectors
-                  part: np.ndarray, # (N,) part of each face
-                  device: torch.device | str = 'cpu' # where
-                  ) -> dict[str, float]: # such as {'train-test': 0.43}
+
+def cross_cosines(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    part: np.ndarray,  # (N,) part of each face
+    device: torch.device | str = 'cpu',  # where
+) -> dict[str, float]:  # such as {'train-test': 0.43}
     "The largest cosine between each two parts of a split."
     at = {p: np.flatnonzero(part == p) for p in PARTS}
-    return {f'{p}-{q}': largest_cross_cosine(embeddings[at[q]], embeddings[at[p]], device)[0]
-            for p, q in (('train', 'validation'), ('train', 'test'), ('validation', 'test')) if len(at[p]) and len(at[q])}
+    return {
+        f'{p}-{q}': largest_cross_cosine(embeddings[at[q]], embeddings[at[p]], device)[0]
+        for p, q in (('train', 'validation'), ('train', 'test'), ('validation', 'test'))
+        if len(at[p]) and len(at[q])
+    }
 
 # %% ../nbs/02d_duplicates.ipynb #020057
-def audit_split(train: np.ndarray, # (N,D) unit vectors of the training faces
-                test: np.ndarray, # (M,D) unit vectors of the held-out faces, from the same encoder
-                limits: Sequence[float] = (.7, .8, .9), # cosines to count above
-                device: torch.device | str = 'cpu', # where
-                worst: int = 20 # closest pairs to list
-                ) -> dict[str, Any]: # plain values
-    "How many held-out faces have a training face above each limit, how the nearest cosines are distributed, and the closest pairs."
-    cos, who = nearest(test, train, device); count, edges = np.histogram(cos, np.linspace(-1, 1, 101))
-    count[-1] += (cos > 1).sum() # rounding
-    return dict(train=len(train), test=len(test), above={f'{t:g}': dict(faces=int((cos >= t).sum()), share=float((cos >= t).mean())) for t in limits},
-                median=float(np.median(cos)), p95=float(np.quantile(cos, .95)), largest=float(cos.max()),
-                closest=[dict(test=int(i), train=int(who[i]), cosine=float(cos[i])) for i in np.argsort(-cos, kind='stable')[:worst]],
-                histogram=dict(width=.02, start=-1., counts=count.tolist()))
+def audit_split(
+    train: np.ndarray,  # (N,D) unit vectors of the training faces
+    test: np.ndarray,  # (M,D) unit vectors of the held-out faces, from the same encoder
+    limits: Sequence[float] = (0.7, 0.8, 0.9),  # cosines to count above
+    device: torch.device | str = 'cpu',  # where
+    worst: int = 20,  # closest pairs to list
+) -> dict[str, Any]:  # plain values
+    """How many held-out faces have a training face above each limit, how the nearest cosines are distributed, and the
+    closest pairs.
+    """
+    cos, who = nearest(test, train, device)
+    count, edges = np.histogram(cos, np.linspace(-1, 1, 101))
+    count[-1] += (cos > 1).sum()  # rounding
+    return dict(
+        train=len(train),
+        test=len(test),
+        above={f'{t:g}': dict(faces=int((cos >= t).sum()), share=float((cos >= t).mean())) for t in limits},
+        median=float(np.median(cos)),
+        p95=float(np.quantile(cos, 0.95)),
+        largest=float(cos.max()),
+        closest=[
+            dict(test=int(i), train=int(who[i]), cosine=float(cos[i])) for i in np.argsort(-cos, kind='stable')[:worst]
+        ],
+        histogram=dict(width=0.02, start=-1.0, counts=count.tolist()),
+    )
 
-def audit_text(audit: dict[str, Any] # as `audit_split` gave it
-               ) -> str: # a few lines
+
+def audit_text(
+    audit: dict[str, Any],  # as `audit_split` gave it
+) -> str:  # a few lines
     "An audit in words."
-    lines = [f"{v['faces']:,} of {audit['test']:,} held-out faces ({v['share']:.1%}) have a training face at cosine {t} or above" for t, v in audit['above'].items()]
-    return '\n'.join([*lines, f"nearest training face: median cosine {audit['median']:.3f}, 95th percentile {audit['p95']:.3f}, largest {audit['largest']:.3f}"])
+    lines = [
+        f"{v['faces']:,} of {audit['test']:,} held-out faces ({v['share']:.1%}) have a training face at cosine {t} or"
+        " above"
+        for t, v in audit['above'].items()
+    ]
+    return '\n'.join(
+        [
+            *lines,
+            (
+                f"nearest training face: median cosine {audit['median']:.3f}, 95th percentile {audit['p95']:.3f},"
+                f" largest {audit['largest']:.3f}"
+            ),
+        ]
+    )
 
-def plot_audit(audits: dict[str, dict[str, Any]] # name of the split to its audit
-               ) -> Any: # a matplotlib figure
+
+def plot_audit(
+    audits: dict[str, dict[str, Any]],  # name of the split to its audit
+) -> Any:  # a matplotlib figure
     "The distribution of the nearest cosines, a line for each split, and the limits."
     import matplotlib.pyplot as plt
+
     fig, ax = plt.subplots(figsize=(6.5, 3), layout='constrained')
     for name, a in audits.items():
-        h = a['histogram']; ax.stairs(np.array(h['counts']) / a['test'], h['start'] + h['width']*np.arange(len(h['counts']) + 1), label=name, lw=1.5)
-    for t in {t for a in audits.values() for t in a['above']}: ax.axvline(float(t), color='k', lw=.6, ls='--')
+        h = a['histogram']
+        ax.stairs(
+            np.array(h['counts']) / a['test'],
+            h['start'] + h['width'] * np.arange(len(h['counts']) + 1),
+            label=name,
+            lw=1.5,
+        )
+    for t in {t for a in audits.values() for t in a['above']}:
+        ax.axvline(float(t), color='k', lw=0.6, ls='--')
     low = min(np.flatnonzero(a['histogram']['counts'])[0] for a in audits.values())
-    ax.set(xlim=(low*.02 - 1.04, 1.01), xlabel='cosine to the nearest training face', ylabel='share of held-out faces'); ax.legend(frameon=False)
-    ax.spines[['top', 'right']].set_visible(False); return fig
+    ax.set(
+        xlim=(low * 0.02 - 1.04, 1.01), xlabel='cosine to the nearest training face', ylabel='share of held-out faces'
+    )
+    ax.legend(frameon=False)
+    ax.spines[['top', 'right']].set_visible(False)
+    return fig
 
 # %% ../nbs/02d_duplicates.ipynb #020062
-FOLDERS = dict(train='train', training='train', trainset='train', val='validation', valid='validation', validation='validation', dev='validation',
-               test='test', testing='test', testset='test') # folder names of published splits
+FOLDERS = dict(
+    train='train',
+    training='train',
+    trainset='train',
+    val='validation',
+    valid='validation',
+    validation='validation',
+    dev='validation',
+    test='test',
+    testing='test',
+    testset='test',
+)  # folder names of published splits
 
-def published_parts(sources: Sequence[str] # paths with forward slashes, such as `faces.tar/train/0001.jpg`
-                    ) -> np.ndarray: # object (N,): 'train', 'validation', 'test' or None
+
+def published_parts(
+    sources: Sequence[str],  # paths with forward slashes, such as `faces.tar/train/0001.jpg`
+) -> np.ndarray:  # object (N,): 'train', 'validation', 'test' or None
     "The part that a picture's folders put it into; the innermost one counts."
-    return np.array([next((FOLDERS[f.lower()] for f in reversed(PurePosixPath(s).parts[:-1]) if f.lower() in FOLDERS), None) for s in sources], dtype=object)
+    return np.array(
+        [
+            next((FOLDERS[f.lower()] for f in reversed(PurePosixPath(s).parts[:-1]) if f.lower() in FOLDERS), None)
+            for s in sources
+        ],
+        dtype=object,
+    )

@@ -4,6 +4,7 @@
 
 # %% ../nbs/03_encoders.ipynb #030004
 from __future__ import annotations
+
 import copy
 import errno
 import importlib.metadata
@@ -14,18 +15,44 @@ import re
 import shutil
 import sys
 import time
-from functools import partial
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
-from .core import (Budget, FacegenError, atomic, autocast, cache_dir, full_precision, home_dir, keep_memory, layout, locked, misfit, own_file, exact_dtype, pick_device, progress, say_once, seed_everything,
-                             sha256, to_float, use_torch_home, user_path, weight_file, weights_dir, write_json)
+from torch import Tensor, nn
+
+from facegen_nb.core import (
+    Budget,
+    FacegenError,
+    atomic,
+    autocast,
+    cache_dir,
+    exact_dtype,
+    full_precision,
+    home_dir,
+    keep_memory,
+    layout,
+    locked,
+    misfit,
+    own_file,
+    pick_device,
+    progress,
+    say_once,
+    seed_everything,
+    sha256,
+    to_float,
+    use_torch_home,
+    user_path,
+    weight_file,
+    weights_dir,
+    write_json,
+)
 from .curation import FaceStore, known_people
 from .dlib_resnet import DlibFace, dlib_files
 from .faces import rendered_faces
@@ -45,136 +72,223 @@ __all__ = ['ENCODERS', 'WEIGHT_FILES', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'R
 # %% ../nbs/03_encoders.ipynb #03100a
 def _protobuf(data: memoryview) -> Iterator[tuple[int, Any]]:
     "Numbers and values of the fields of a protobuf message; a value of bytes is a part of `data`."
+
     def number(i: int) -> tuple[int, int]:
         value = shift = 0
         while True:
             byte, i = data[i], i + 1
             value |= (byte & 127) << shift
             shift += 7
-            if byte < 128: return value, i
+            if byte < 128:
+                return value, i
+
     i = 0
     while i < len(data):
         key, i = number(i)
         kind = key & 7
-        if kind == 0: value, i = number(i)
+        if kind == 0:
+            value, i = number(i)
         elif kind == 2:
             size, i = number(i)
-            value, i = data[i:i+size], i + size
-        elif kind in (1, 5): value, i = None, i + (8 if kind == 1 else 4)
-        else: raise ValueError(f'no field of kind {kind} was expected')
+            value, i = data[i : i + size], i + size
+        elif kind in (1, 5):
+            value, i = None, i + (8 if kind == 1 else 4)
+        else:
+            raise ValueError(f'no field of kind {kind} was expected')
         yield key >> 3, value
 
+
 # what leads from an ONNX model to its tensors: message, and field: message of the field
-_ONNX = dict(model={7: 'graph', 25: 'function'}, graph={1: 'node', 5: 'tensor', 15: 'sparse'}, function={7: 'node'}, node={5: 'attribute'},
-             attribute={5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph'}, sparse={1: 'tensor', 2: 'tensor'}, tensor={13: 'entry'})
+_ONNX = dict(
+    model={7: 'graph', 25: 'function'},
+    graph={1: 'node', 5: 'tensor', 15: 'sparse'},
+    function={7: 'node'},
+    node={5: 'attribute'},
+    attribute={5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph'},
+    sparse={1: 'tensor', 2: 'tensor'},
+    tensor={13: 'entry'},
+)
+
 
 def _external(data: memoryview, message: str = 'model') -> Iterator[str]:
     "Names of the files in which the tensors of an ONNX message lie."
     if message == 'entry':
         entry = dict(_protobuf(data))
-        if bytes(entry.get(1, b'')) == b'location': yield bytes(entry.get(2, b'')).decode('utf-8')
+        if bytes(entry.get(1, b'')) == b'location':
+            yield bytes(entry.get(2, b'')).decode('utf-8')
         return
     for field, value in _protobuf(data):
-        if field in _ONNX[message] and isinstance(value, memoryview): yield from _external(value, _ONNX[message][field])
+        if field in _ONNX[message] and isinstance(value, memoryview):
+            yield from _external(value, _ONNX[message][field])
 
-def external_files(file: str | Path # .onnx
-                   ) -> list[Path]: # sorted; empty where everything is in the file itself
+
+def external_files(
+    file: str | Path,  # .onnx
+) -> list[Path]:  # sorted; empty where everything is in the file itself
     "The files beside an ONNX network that hold its weights; raises `FacegenError` where one is missing."
     with open(file, 'rb') as f:
-        try: data = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError: return []                                     # an empty file
+        try:
+            data = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            return []  # an empty file
         view = memoryview(data)
-        try: names = sorted(set(_external(view)))
-        except (ValueError, IndexError): names = []                      # not ONNX: the reader of networks says so
+        try:
+            names = sorted(set(_external(view)))
+        except (ValueError, IndexError):
+            names = []  # not ONNX: the reader of networks says so
         finally:
             view.release()
-    found = [Path(file).parent/name for name in names]
-    if (lost := next((p for p in found if not p.is_file()), None)):
-        raise FacegenError(f"The network '{file}' keeps its weights in a second file '{lost.name}', which is not beside it; copy both files.")
+    found = [Path(file).parent / name for name in names]
+    if lost := next((p for p in found if not p.is_file()), None):
+        raise FacegenError(
+            f"The network '{file}' keeps its weights in a second file '{lost.name}', which is not beside it; copy both"
+            " files."
+        )
     return found
 
-def file_hash(file: str | Path # of weights
-              ) -> str: # 16 hexadecimal digits
+
+def file_hash(
+    file: str | Path,  # of weights
+) -> str:  # 16 hexadecimal digits
     "The hash of a weight file; of an ONNX network with the files that hold its weights, where there are such."
     more = external_files(file) if Path(file).suffix.lower() == '.onnx' else []
-    if not more: return sha256(file)
+    if not more:
+        return sha256(file)
     return sha256(' '.join([sha256(file, 64), *(f'{p.name}:{sha256(p, 64)}' for p in more)]).encode())
 
 # %% ../nbs/03_encoders.ipynb #030010
-def _numbers(x: float | Sequence[float]) -> str: return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
+def _numbers(x: float | Sequence[float]) -> str:
+    return f'{x:.6g}' if isinstance(x, (int, float)) else f"[{' '.join(f'{v:.6g}' for v in x)}]"
+
 
 class Encoder(nn.Module):
     "A recogniser: pictures (B,3,H,W) in [-1, 1] to unit embeddings (B,dim), float32."
-    def __init__(self, net: Callable[[Tensor], Tensor], # (B,3,size,size) normalised pictures to (B,dim)
-                 name: str, # as users call it
-                 dim: int, # size of the embedding
-                 size: int = 112, # side that the network expects
-                 gain: float | Sequence[float] = 1., # the network sees gain times the picture in [-1, 1], one number or one a channel,
-                 shift: float | Sequence[float] = 0., # plus this
-                 weights_hash: str = '', # hash of the weights, where they are no file
-                 weights: Path | None = None, # the file that they came from
-                 differentiable: bool = True # whether an identity loss can use it
-                 ):
+
+    def __init__(
+        self,
+        net: Callable[[Tensor], Tensor],  # (B,3,size,size) normalised pictures to (B,dim)
+        name: str,  # as users call it
+        dim: int,  # size of the embedding
+        size: int = 112,  # side that the network expects
+        gain: float | Sequence[float] = 1.0,  # the network sees gain times the image in [-1, 1], one number or one a
+        shift: float | Sequence[float] = 0.0,  # plus this
+        weights_hash: str = '',  # hash of the weights, where they are no file
+        weights: Path | None = None,  # the file that they came from
+        differentiable: bool = True,  # whether an identity loss can use it
+    ):
         super().__init__()
-        self.net, self.name, self.dim, self.input_size, self.differentiable, self.plain, self.file = net, name, dim, size, differentiable, gain == 1 and not shift, weights
-        for k, v in dict(gain=gain, shift=shift).items(): self.register_buffer(k, torch.tensor(v).view(-1, 1, 1), persistent=False)
-        self.fingerprint: dict[str, Any] = dict(encoder=name, dim=dim, input_size=size, normalisation=f'{_numbers(gain)}*(x-127.5)/127.5' + (f'+{_numbers(shift)}' if shift else ''),
-                                                weights=file_hash(weights) if weights else weights_hash, file=Path(weights).name if weights else None, preprocessing=PREPROCESSING)
+        self.net, self.name, self.dim, self.input_size, self.differentiable, self.plain, self.file = (
+            net,
+            name,
+            dim,
+            size,
+            differentiable,
+            gain == 1 and not shift,
+            weights,
+        )
+        for k, v in dict(gain=gain, shift=shift).items():
+            self.register_buffer(k, torch.tensor(v).view(-1, 1, 1), persistent=False)
+        self.fingerprint: dict[str, Any] = dict(
+            encoder=name,
+            dim=dim,
+            input_size=size,
+            normalisation=f'{_numbers(gain)}*(x-127.5)/127.5' + (f'+{_numbers(shift)}' if shift else ''),
+            weights=file_hash(weights) if weights else weights_hash,
+            file=Path(weights).name if weights else None,
+            preprocessing=PREPROCESSING,
+        )
         self.requires_grad_(False).eval()
+
     def train(self, mode: bool = True) -> Encoder:
         "An encoder is frozen: it stays in eval mode whatever it is told."
         return super().train(False)
+
     def prepare(self, images: Tensor) -> Tensor:
         "What the network sees: pictures at its own side and scale."
         s = self.input_size
-        if images.shape[-2:] != (s, s): images = F.interpolate(images, size=(s, s), mode='bilinear', antialias=images.shape[-1] > s, align_corners=False)
-        return (images if self.plain else images * self.gain + self.shift).contiguous(memory_format=layout(images.device))
+        if images.shape[-2:] != (s, s):
+            images = F.interpolate(
+                images, size=(s, s), mode='bilinear', antialias=images.shape[-1] > s, align_corners=False
+            )
+        return (images if self.plain else images * self.gain + self.shift).contiguous(
+            memory_format=layout(images.device)
+        )
+
     def forward(self, images: Tensor) -> Tensor:
         return F.normalize(self.net(self.prepare(images)).float(), dim=1)
+
     def features(self, images: Tensor) -> list[Tensor]:
-        "Inner maps (B,C,h,w) of pictures, coarse ones last; raises `FacegenError` where the network does not give them."
+        """Inner maps (B,C,h,w) of pictures, coarse ones last.
+
+        Raises `FacegenError` where the network does not give them.
+        """
         net, x = self.net, self.prepare(images)
-        if hasattr(net, 'features'): return net.features(x)
-        if not (hasattr(net, 'stem') and hasattr(net, 'stages')): raise FacegenError(f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its features needs; set features=0, or critics=pixels, or take another encoder.")
-        maps = [net.stem(x)]                                                        # timm's networks of stages, such as EdgeNeXt
-        for stage in net.stages: maps.append(stage(maps[-1]))
+        if hasattr(net, 'features'):
+            return net.features(x)
+        if not (hasattr(net, 'stem') and hasattr(net, 'stages')):
+            raise FacegenError(
+                f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its"
+                " features needs; set features=0, or critics=pixels, or take another encoder."
+            )
+        maps = [net.stem(x)]  # timm's networks of stages, such as EdgeNeXt
+        for stage in net.stages:
+            maps.append(stage(maps[-1]))
         return maps[1:]
 
 # %% ../nbs/03_encoders.ipynb #030014
-ENCODERS: dict[str, Callable[[Any], Encoder]] = {} # name: function of a weight file, or None, that gives the encoder
-WEIGHT_FILES = ('.onnx', '.safetensors', '.pt', '.pth') # endings of what may be given as an encoder
+ENCODERS: dict[str, Callable[[Any], Encoder]] = {}  # name: function of a weight file, or None, that gives the encoder
+WEIGHT_FILES = ('.onnx', '.safetensors', '.pt', '.pth')  # endings of what may be given as an encoder
 
-def register(name: str # as users will call it
-             ) -> Callable: # a decorator
+
+def register(
+    name: str,  # as users will call it
+) -> Callable:  # a decorator
     "Make an encoder known: decorates a function of a weight file (or None) that returns an `Encoder`."
-    def add(make: Callable[[Any], Encoder]) -> Callable[[Any], Encoder]: ENCODERS[name] = make; return make
+
+    def add(make: Callable[[Any], Encoder]) -> Callable[[Any], Encoder]:
+        ENCODERS[name] = make
+        return make
+
     return add
 
-def plugins() -> dict[str, Any]: # name: entry point, not imported
+
+def plugins() -> dict[str, Any]:  # name: entry point, not imported
     "Encoders of installed packages: their entry points in the group `facegen_nb.encoders`."
-    try: found = importlib.metadata.entry_points(group='facegen_nb.encoders')
-    except Exception: return {}                                          # the metadata of some package is damaged: it stops nothing
+    try:
+        found = importlib.metadata.entry_points(group='facegen_nb.encoders')
+    except Exception:
+        return {}  # the metadata of some package is damaged: it stops nothing
     return {point.name: point for point in found if point.name not in ENCODERS}
+
 
 def encoder_names() -> list[str]:
     "All encoders by name: those of this library, those registered, those of installed packages."
     return [*ENCODERS, *plugins()]
 
-def base_name(name: str # of an encoder, such as arcface-1a2b3c4d
-              ) -> str: # such as arcface; the name itself where it has no hash
+
+def base_name(
+    name: str,  # of an encoder, such as arcface-1a2b3c4d
+) -> str:  # such as arcface; the name itself where it has no hash
     "The encoder that a name with the hash of a file stands for."
     base, hashed = re.fullmatch(r'(.*?)(-[0-9a-f]{8})?', name, re.DOTALL).groups()
     return base if hashed and base in ENCODERS else name
+
 
 def _plugin(name: str, point: Any, weights: Any) -> Encoder:
     package = point.dist.name if getattr(point, 'dist', None) else point.value
     try:
         e = point.load()(weights)
-        if 'Encoder' not in [c.__name__ for c in type(e).__mro__]: raise TypeError(f'it gave {type(e).__name__}, and facegen_nb.encoders.Encoder was expected')
-    except FacegenError: raise
+        if 'Encoder' not in [c.__name__ for c in type(e).__mro__]:
+            raise TypeError(f'it gave {type(e).__name__}, and facegen_nb.encoders.Encoder was expected')
+    except FacegenError:
+        raise
     except (Exception, SystemExit) as ex:
-        raise FacegenError(f"The encoder '{name}' of the package '{package}' could not be loaded ({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); mend or remove that package.") from ex
+        raise FacegenError(
+            f"The encoder '{name}' of the package '{package}' could not be loaded ({type(ex).__name__}:"
+            f" {' '.join(str(ex).split())[:160]}); mend or remove that package."
+        ) from ex
     return e
+
 
 def _with_hash(name: str, weights: str | Path | None) -> Encoder:
     "An encoder whose name holds the hash of its file."
@@ -183,151 +297,263 @@ def _with_hash(name: str, weights: str | Path | None) -> Encoder:
     files = sorted(p for p in w.iterdir() if p.suffix.lower() in WEIGHT_FILES) if w and weights is None else []
     found = weights or next((p for p in files if file_hash(p).startswith(wanted)), None)
     if found is None:
-        raise FacegenError(f"The encoder '{name}' is '{base}' with a weight file whose SHA-256 begins with {wanted}, which is not in "
-                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; give the file itself as the encoder.")
+        raise FacegenError(
+            f"The encoder '{name}' is '{base}' with a weight file whose SHA-256 begins with {wanted}, which is not in"
+            f" {f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; give the"
+            " file itself as the encoder."
+        )
     e = ENCODERS[base](found)
     if not e.fingerprint['weights'].startswith(wanted):
-        raise FacegenError(f"The encoder '{name}' has weights with the SHA-256 {wanted}..., and those of '{found}' are {e.fingerprint['weights']}; give the right file.")
+        raise FacegenError(
+            f"The encoder '{name}' has weights with the SHA-256 {wanted}..., and those of '{found}' are"
+            f" {e.fingerprint['weights']}; give the right file."
+        )
     return e
 
-def load_encoder(name: str, # one of `encoder_names`, or the path of a weight file
-                 weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
-                 device: torch.device | str | None = None # where to put it; None for the fastest device
-                 ) -> Encoder: # frozen
+
+def load_encoder(
+    name: str,  # one of `encoder_names`, or the path of a weight file
+    weights: str | Path | None = None,  # its weight file, where it is not in FACEGEN_WEIGHTS
+    device: torch.device | str | None = None,  # where to put it; None for the fastest device
+) -> Encoder:  # frozen
     "An encoder by name or file; raises `FacegenError` for an unknown name or missing weights."
     name = str(name)
-    if weights is not None: user_path(weights)                           # refuses what is no path
-    weights_dir()                                                        # a mistyped FACEGEN_WEIGHTS is an error for every encoder
-    if name in ENCODERS: e = ENCODERS[name](weights)
-    elif (point := plugins().get(name)): e = _plugin(name, point, weights)
-    elif base_name(name) != name: e = _with_hash(name, weights)
+    if weights is not None:
+        user_path(weights)  # refuses what is no path
+    weights_dir()  # a mistyped FACEGEN_WEIGHTS is an error for every encoder
+    if name in ENCODERS:
+        e = ENCODERS[name](weights)
+    elif point := plugins().get(name):
+        e = _plugin(name, point, weights)
+    elif base_name(name) != name:
+        e = _with_hash(name, weights)
     elif Path(name).suffix.lower() in WEIGHT_FILES:
-        if weights is not None: raise FacegenError(f"Both the encoder '{name}' and the weights '{weights}' are files; name one of them.")
+        if weights is not None:
+            raise FacegenError(f"Both the encoder '{name}' and the weights '{weights}' are files; name one of them.")
         name, e = encoder_of_file(name)
     else:
-        raise FacegenError(f"Unknown encoder '{name}'; use one of {', '.join(encoder_names())}, or give the path of a weight file ({', '.join(WEIGHT_FILES)}).")
-    e.name = e.fingerprint['encoder'] = name                             # one network may serve under several names
+        raise FacegenError(
+            f"Unknown encoder '{name}'; use one of {', '.join(encoder_names())}, or give the path of a weight file"
+            f" ({', '.join(WEIGHT_FILES)})."
+        )
+    e.name = e.fingerprint['encoder'] = name  # one network may serve under several names
     where = pick_device(device)
     return e.to(where, memory_format=layout(where))
 
 # %% ../nbs/03_encoders.ipynb #030017
-def find_weights(file: str, # its name
-                 given: str | Path | None = None, # a path from the user, or a name in FACEGEN_WEIGHTS
-                 url: str | None = None, # where its authors publish it
-                 hint: str = '' # what else the user can do
-                 ) -> Path: # an existing file
+def find_weights(
+    file: str,  # its name
+    given: str | Path | None = None,  # a path from the user, or a name in FACEGEN_WEIGHTS
+    url: str | None = None,  # where its authors publish it
+    hint: str = '',  # what else the user can do
+) -> Path:  # an existing file
     "A weight file, fetched first if need be; raises `FacegenError` when it cannot be had."
-    use_torch_home(); hub = Path(torch.hub.get_dir())/'checkpoints'/file
-    try: return weight_file(file, given, hint)
+    use_torch_home()
+    hub = Path(torch.hub.get_dir()) / 'checkpoints' / file
+    try:
+        return weight_file(file, given, hint)
     except FacegenError as ex:
-        if given is None and hub.is_file(): return hub
+        if given is None and hub.is_file():
+            return hub
         if given is None and url and os.environ.get('FACEGEN_OFFLINE'):
-            raise FacegenError(f"{str(ex).rstrip('.')}; it is not fetched from {url}, since FACEGEN_OFFLINE is set.") from None
-        if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'): raise
-    try: hub.parent.mkdir(parents=True, exist_ok=True); torch.hub.download_url_to_file(url, str(hub), progress=False)
+            raise FacegenError(
+                f"{str(ex).rstrip('.')}; it is not fetched from {url}, since FACEGEN_OFFLINE is set."
+            ) from None
+        if given is not None or url is None or os.environ.get('FACEGEN_OFFLINE'):
+            raise
+    try:
+        hub.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(hub), progress=False)
     except Exception as ex:
-        raise FacegenError(f"The weights '{file}' are not on this machine and could not be fetched from {url} ({' '.join(str(ex).split())[:160]}); "
-                           f"put the file into FACEGEN_WEIGHTS{'; ' + hint if hint else ' or choose another encoder'}.") from None
+        raise FacegenError(
+            f"The weights '{file}' are not on this machine and could not be fetched from {url}"
+            f" ({' '.join(str(ex).split())[:160]}); put the file into"
+            f" FACEGEN_WEIGHTS{'; ' + hint if hint else ' or choose another encoder'}."
+        ) from None
     return hub
 
+
 def _dequantised(state: dict[str, Any]) -> dict[str, Any]:
-    "Linear layers that torch keeps as eight-bit numbers, as floats under the names of a plain network; all else as it is."
+    """Linear layers that torch keeps as eight-bit numbers, as floats under the names of a plain network.
+
+    All else as it is.
+    """
     packed, out = '._packed_params._packed_params', {}
     layers = {k.removesuffix(packed) for k in state if str(k).endswith(packed)}
     for k, v in state.items():
-        if str(k).endswith(packed): out[f'{k.removesuffix(packed)}.weight'] = v[0].dequantize(); out |= {f'{k.removesuffix(packed)}.bias': v[1].detach()} if v[1] is not None else {}
-        elif str(k).removesuffix('.scale').removesuffix('.zero_point').removesuffix('._packed_params.dtype') not in layers: out[k] = v
+        if str(k).endswith(packed):
+            out[f'{k.removesuffix(packed)}.weight'] = v[0].dequantize()
+            out |= {f'{k.removesuffix(packed)}.bias': v[1].detach()} if v[1] is not None else {}
+        elif (
+            str(k).removesuffix('.scale').removesuffix('.zero_point').removesuffix('._packed_params.dtype')
+            not in layers
+        ):
+            out[k] = v
     return out
 
-def read_weights(file: Path # .safetensors, .pt or .pth
-                 ) -> dict[str, Tensor]: # on the CPU
+
+def read_weights(
+    file: Path,  # .safetensors, .pt or .pth
+) -> dict[str, Tensor]:  # on the CPU
     "Tensors of a weight file by name; executes nothing in it, and raises `FacegenError` for a damaged one."
     from safetensors.torch import load_file
+
     safe = Path(file).suffix == '.safetensors'
-    try: state = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True); state = _dequantised(state) if isinstance(state, dict) else state
+    try:
+        state = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True)
+        state = _dequantised(state) if isinstance(state, dict) else state
     except Exception as ex:
         how = 'as safetensors' if safe else 'without executing code in it'
-        raise FacegenError(f"The weight file '{file}' could not be read {how} ({type(ex).__name__}: {str(ex).splitlines()[0][:100] if str(ex) else ''}); it may be damaged: fetch it again.") from None
-    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()): raise FacegenError(f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for this encoder.")
+        raise FacegenError(
+            f"The weight file '{file}' could not be read {how} ({type(ex).__name__}:"
+            f" {str(ex).splitlines()[0][:100] if str(ex) else ''}); it may be damaged: fetch it again."
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise FacegenError(
+            f"The weight file '{file}' holds {type(state).__name__} and not tensors by name; give the file made for"
+            " this encoder."
+        )
     return state
 
+
 def _fit(net: nn.Module, state: dict[str, Tensor], file: Path) -> nn.Module:
-    fault = misfit({k: tuple(v.shape) for k, v in state.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()})
-    if fault: raise FacegenError(f"The weights in '{file}' do not fit the network {type(net).__name__}: the file {fault}; give the file made for this encoder.")
+    fault = misfit(
+        {k: tuple(v.shape) for k, v in state.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()}
+    )
+    if fault:
+        raise FacegenError(
+            f"The weights in '{file}' do not fit the network {type(net).__name__}: the file {fault}; give the file made"
+            " for this encoder."
+        )
     net.load_state_dict(state)
     return net.to(memory_format=layout('cpu'))
 
 # %% ../nbs/03_encoders.ipynb #030020
-IDIAP = 'https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints' # the authors' files
-SAME = {'3592ad2dd4df1b27': '26e563d56c9bb961', '823f5758c04395de': 'bc9d7d606319ed02'} # hash of tensors: hash of the file that models and embeddings of this project name
+IDIAP = 'https://gitlab.idiap.ch/bob/bob.paper.tbiom2023_edgeface/-/raw/master/checkpoints'  # the authors' files
+SAME = {
+    '3592ad2dd4df1b27': '26e563d56c9bb961',
+    '823f5758c04395de': 'bc9d7d606319ed02',
+}  # hash of tensors: hash of the file that models and embeddings of this project name
 
-def edgeface(variant: str = 'xs', # 'xs' or 'xxs'
-             weights: str | Path | None = None # the file, as floats (.safetensors) or as published (_q.pt); default: in FACEGEN_WEIGHTS, or fetched
-             ) -> Encoder: # 512-d
+
+def edgeface(
+    variant: str = 'xs',  # 'xs' or 'xxs'
+    weights: str | Path | None = None,  # the file, .safetensors or as published (_q.pt); default: found or fetched
+) -> Encoder:  # 512-d
     "EdgeFace-XS or -XXS through timm's EdgeNeXt (George et al. 2023); 112 px; differentiable."
     import timm
-    name = f'edgeface_{variant}'; url = f'{IDIAP}/{name}_q.pt'
+
+    name = f'edgeface_{variant}'
+    url = f'{IDIAP}/{name}_q.pt'
     hint = f'Idiap publishes it ({url})'
-    try: file = find_weights(f'{name}.safetensors', weights, hint=hint)
+    try:
+        file = find_weights(f'{name}.safetensors', weights, hint=hint)
     except FacegenError:
-        if weights is not None: raise
+        if weights is not None:
+            raise
         file = find_weights(f'{name}_q.pt', url=url, hint=hint)
     state = {k.removeprefix('model.'): v for k, v in read_weights(file).items()}
-    net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant]); net.reset_classifier(512)
+    net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant])
+    net.reset_classifier(512)
     e = Encoder(_fit(net, state, file), name, 512, 112, weights=file)
-    e.fingerprint['weights'] = SAME.get(sha256(b''.join(k.encode() + v.numpy().tobytes() for k, v in sorted(state.items()))), e.fingerprint['weights'])
+    e.fingerprint['weights'] = SAME.get(
+        sha256(b''.join(k.encode() + v.numpy().tobytes() for k, v in sorted(state.items()))), e.fingerprint['weights']
+    )
     return e
 
-for _v in ('xs', 'xxs'): register(f'edgeface_{_v}')(partial(edgeface, _v))
+
+for _v in ('xs', 'xxs'):
+    register(f'edgeface_{_v}')(partial(edgeface, _v))
+
 
 @register('tinyvit')
-def tinyvit(weights: str | Path | None = None # the safetensors file; default: fetched
-            ) -> Encoder: # 512-d
+def tinyvit(
+    weights: str | Path | None = None,  # the safetensors file; default: fetched
+) -> Encoder:  # 512-d
     "ViT-Tiny/8 with a 512-d head, ArcFace on MS1MV3, through timm; 112 px; differentiable."
     import timm
+
     name = 'vit_tiny_patch8_112.arcface_ms1mv3'
-    file = find_weights(f'{name}.safetensors', weights, f'https://huggingface.co/gaunernst/{name}/resolve/main/model.safetensors')
+    file = find_weights(
+        f'{name}.safetensors', weights, f'https://huggingface.co/gaunernst/{name}/resolve/main/model.safetensors'
+    )
     net = timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512)
     return Encoder(_fit(net, read_weights(file), file), 'tinyvit', 512, 112, weights=file)
 
 # %% ../nbs/03_encoders.ipynb #030024
-FACENET = dict(facenet='20180402-114759-vggface2.pt', facenet_casia='20180408-102900-casia-webface.pt') # the author's release
+FACENET = dict(
+    facenet='20180402-114759-vggface2.pt', facenet_casia='20180408-102900-casia-webface.pt'
+)  # the author's release
 
-def facenet(weights: str | Path | None = None, # the .pt file; default: fetched
-            name: str = 'facenet' # 'facenet' (VGGFace2) or 'facenet_casia' (CASIA-WebFace)
-            ) -> Encoder: # 512-d
+
+def facenet(
+    weights: str | Path | None = None,  # the .pt file; default: fetched
+    name: str = 'facenet',  # 'facenet' (VGGFace2) or 'facenet_casia' (CASIA-WebFace)
+) -> Encoder:  # 512-d
     "FaceNet's InceptionResnetV1; 160 px, (x-127.5)/128; differentiable."
     from facenet_pytorch import InceptionResnetV1
-    file = find_weights(FACENET[name], weights, f'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/{FACENET[name]}')
-    state = {k: v for k, v in read_weights(file).items() if not k.startswith('logits.')}
-    return Encoder(_fit(InceptionResnetV1(pretrained=None, classify=False), state, file), name, 512, 160, gain=127.5/128, weights=file)
 
-for _n in FACENET: register(_n)(partial(facenet, name=_n))
+    file = find_weights(
+        FACENET[name], weights, f'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/{FACENET[name]}'
+    )
+    state = {k: v for k, v in read_weights(file).items() if not k.startswith('logits.')}
+    return Encoder(
+        _fit(InceptionResnetV1(pretrained=None, classify=False), state, file),
+        name,
+        512,
+        160,
+        gain=127.5 / 128,
+        weights=file,
+    )
+
+
+for _n in FACENET:
+    register(_n)(partial(facenet, name=_n))
 
 # %% ../nbs/03_encoders.ipynb #030027
 class OnnxNet:
-    "The network of an ONNX file: images (B,3,H,W) to embeddings (B,dim), on the CPU, or with CUDA where the images are there and onnxruntime has it."
-    def __init__(self, file: Path # of the network
-                 ):
+    """The network of an ONNX file: images (B,3,H,W) to embeddings (B,dim), on the CPU, or with CUDA where the images
+    are there and onnxruntime has it.
+    """
+
+    def __init__(
+        self,
+        file: Path,  # of the network
+    ):
         self.file, self.sessions = file, {}
 
-    def session(self, device: torch.device # where the images are
-                ) -> Any: # onnxruntime's session for it
+    def session(
+        self,
+        device: torch.device,  # where the images are
+    ) -> Any:  # onnxruntime's session for it
         "Made when it is first asked for; a line on the error output says when the CPU computes for a GPU."
         import onnxruntime as ort
+
         cuda = device.type == 'cuda' and 'CUDAExecutionProvider' in ort.get_available_providers()
         if device.type == 'cuda' and not cuda:
-            say_once('This onnxruntime has no CUDA, so ONNX recognisers run on the CPU; install onnxruntime-gpu in place of onnxruntime for the GPU.')
+            say_once(
+                'This onnxruntime has no CUDA, so ONNX recognisers run on the CPU; install onnxruntime-gpu in place of'
+                ' onnxruntime for the GPU.'
+            )
         key = (device.index or 0) if cuda else 'cpu'
-        if key in self.sessions: return self.sessions[key]
+        if key in self.sessions:
+            return self.sessions[key]
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')    # idle threads would steal the cores from torch
+        options.add_session_config_entry(
+            'session.intra_op.allow_spinning', '0'
+        )  # idle threads would steal the cores from torch
         providers: list[Any] = ['CPUExecutionProvider']
-        if cuda: providers.insert(0, ('CUDAExecutionProvider', dict(device_id=device.index or 0, use_tf32='0')))      # embeddings in full float32
+        if cuda:
+            providers.insert(
+                0, ('CUDAExecutionProvider', dict(device_id=device.index or 0, use_tf32='0'))
+            )  # embeddings in full float32
         session = ort.InferenceSession(str(self.file), options, providers=providers)
         if cuda and 'CUDAExecutionProvider' not in session.get_providers():
-            say_once('onnxruntime could not start CUDA, so ONNX recognisers run on the CPU; see its page on the versions of CUDA and cuDNN it needs.')
+            say_once(
+                'onnxruntime could not start CUDA, so ONNX recognisers run on the CPU; see its page on the versions of'
+                ' CUDA and cuDNN it needs.'
+            )
         self.sessions[key] = session
         return session
 
@@ -335,591 +561,1007 @@ class OnnxNet:
         session, images = self.session(x.device), x.detach().float().cpu().contiguous().numpy()
         name, batch = session.get_inputs()[0].name, session.get_inputs()[0].shape[0]
 
-        def ask(faces: np.ndarray) -> np.ndarray: return session.run(None, {name: faces})[0]
+        def ask(faces: np.ndarray) -> np.ndarray:
+            return session.run(None, {name: faces})[0]
 
-        if not isinstance(batch, int) or batch < 1: return torch.from_numpy(ask(images)).to(x.device)
+        if not isinstance(batch, int) or batch < 1:
+            return torch.from_numpy(ask(images)).to(x.device)
         # a network that takes this number of faces and no other
         padded = np.concatenate([images, np.zeros((-len(images) % batch, *images.shape[1:]), np.float32)])
-        out = np.concatenate([ask(padded[k:k+batch]) for k in range(0, len(padded), batch)])
-        return torch.from_numpy(out[:len(images)]).to(x.device)
+        out = np.concatenate([ask(padded[k : k + batch]) for k in range(0, len(padded), batch)])
+        return torch.from_numpy(out[: len(images)]).to(x.device)
+
 
 @register('arcface')
-def arcface(weights: str | Path | None = None # the ONNX file, a path or a name in FACEGEN_WEIGHTS
-            ) -> Encoder: # dim as the file says
+def arcface(
+    weights: str | Path | None = None,  # the ONNX file, a path or a name in FACEGEN_WEIGHTS
+) -> Encoder:  # dim as the file says
     "A recogniser in an ONNX file with insightface's convention: RGB 112 px, (x-127.5)/127.5; not differentiable."
-    if weights is None: raise FacegenError("The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l.")
+    if weights is None:
+        raise FacegenError(
+            "The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or"
+            " --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l."
+        )
     file = weight_file(Path(weights).name, weights, 'insightface publishes such files, buffalo_sc among them')
-    external_files(file)                                                   # all there, before the reader stumbles over it
+    external_files(file)  # all there, before the reader stumbles over it
     net = OnnxNet(file)
-    try: session = net.session(torch.device('cpu'))
-    except Exception as ex: raise FacegenError(f"The file '{file}' could not be loaded as an ONNX network ({str(ex).splitlines()[0][:160]}); a recogniser with insightface's convention was expected.") from None
+    try:
+        session = net.session(torch.device('cpu'))
+    except Exception as ex:
+        raise FacegenError(
+            f"The file '{file}' could not be loaded as an ONNX network ({str(ex).splitlines()[0][:160]}); a recogniser"
+            " with insightface's convention was expected."
+        ) from None
     _check_onnx(session, file)
-    try: out = net(torch.zeros(2, 3, 112, 112))
-    except Exception as ex: raise FacegenError(f"The network in '{file}' could not be run on two faces ({' '.join(str(ex).split())[:200]}); a recogniser with insightface's convention was expected.") from None
-    if out.ndim != 2 or len(out) != 2: raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
+    try:
+        out = net(torch.zeros(2, 3, 112, 112))
+    except Exception as ex:
+        raise FacegenError(
+            f"The network in '{file}' could not be run on two faces ({' '.join(str(ex).split())[:200]}); a recogniser"
+            " with insightface's convention was expected."
+        ) from None
+    if out.ndim != 2 or len(out) != 2:
+        raise FacegenError(f"The network in '{file}' gives {tuple(out.shape)} for two faces; (2, dim) was expected.")
     return Encoder(net, 'arcface', out.shape[1], 112, weights=file, differentiable=False)
+
 
 def _check_onnx(session: Any, file: Path) -> None:
     "Refuse a network that does not take pictures as insightface's recognisers do, with the sizes of both."
     takes = session.get_inputs()
     given = [(tuple(n.shape), n.type) for n in takes]
     sizes = given[0][0][1:]
-    fits = len(takes) == 1 and len(given[0][0]) == 4 and all(not isinstance(n, int) or n == want for n, want in zip(sizes, (3, 112, 112)))
+    fits = (
+        len(takes) == 1
+        and len(given[0][0]) == 4
+        and all(not isinstance(n, int) or n == want for n, want in zip(sizes, (3, 112, 112)))
+    )
     if not fits or given[0][1] != 'tensor(float)':
         found = ', '.join(f'{shape} of {kind}' for shape, kind in given)
-        raise FacegenError(f"The network in '{file}' takes {found}; pictures of shape (N, 3, 112, 112) of tensor(float) were expected, as insightface's recognisers take them: give such a file.")
+        raise FacegenError(
+            f"The network in '{file}' takes {found}; pictures of shape (N, 3, 112, 112) of tensor(float) were expected,"
+            " as insightface's recognisers take them: give such a file."
+        )
 
-BUFFALO = dict(buffalo_sc='w600k_mbf.onnx', buffalo_l='w600k_r50.onnx') # the recogniser in each pack
 
-def buffalo(pack: str, # 'buffalo_sc' or 'buffalo_l'
-            weights: str | Path | None = None # its recogniser's file, where it is not found by itself
-            ) -> Encoder: # 512-d
+BUFFALO = dict(buffalo_sc='w600k_mbf.onnx', buffalo_l='w600k_r50.onnx')  # the recogniser in each pack
+
+
+def buffalo(
+    pack: str,  # 'buffalo_sc' or 'buffalo_l'
+    weights: str | Path | None = None,  # its recogniser's file, where it is not found by itself
+) -> Encoder:  # 512-d
     "The recogniser of one of insightface's packs, in FACEGEN_WEIGHTS or where insightface unzips them."
-    file = BUFFALO[pack]; folders = [d for d in (weights_dir(), home_dir() and home_dir()/'.insightface'/'models') if d]
-    if weights is None: weights = next((p for d in folders for p in (d/pack/file, d/file) if p.is_file()), None)
-    if weights is None: raise FacegenError(f"The pack '{pack}' (its file '{file}') was found neither in FACEGEN_WEIGHTS nor in ~/.insightface/models; unzip {pack}.zip of insightface's release v0.7 there (free for research that is not commercial), or give the file with --weights.")
+    file = BUFFALO[pack]
+    folders = [d for d in (weights_dir(), home_dir() and home_dir() / '.insightface' / 'models') if d]
+    if weights is None:
+        weights = next((p for d in folders for p in (d / pack / file, d / file) if p.is_file()), None)
+    if weights is None:
+        raise FacegenError(
+            f"The pack '{pack}' (its file '{file}') was found neither in FACEGEN_WEIGHTS nor in ~/.insightface/models;"
+            f" unzip {pack}.zip of insightface's release v0.7 there (free for research that is not commercial), or give"
+            " the file with --weights."
+        )
     return arcface(weights)
 
-for _p in BUFFALO: register(_p)(partial(buffalo, _p))
+
+for _p in BUFFALO:
+    register(_p)(partial(buffalo, _p))
 
 # %% ../nbs/03_encoders.ipynb #030031
 @register('dinov2_s')
-def dinov2(weights: str | Path | None = None, # .pth as published, or .safetensors; default: fetched
-           size: int | None = None # side of the input, a multiple of 14; default: as tuned, else 224
-           ) -> Encoder: # 384-d
+def dinov2(
+    weights: str | Path | None = None,  # .pth as published, or .safetensors; default: fetched
+    size: int | None = None,  # side of the input, a multiple of 14; default: as tuned, else 224
+) -> Encoder:  # 384-d
     "DINOv2's ViT-S/14 through timm (Oquab et al. 2023); differentiable."
     import timm
-    name = 'dinov2_vits14_pretrain.pth'; file = find_weights(name, weights, f'https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/{name}')
-    state = {k: v for k, v in read_weights(file).items() if k != 'mask_token'} # only its pre-training needed that
-    if size is None: size = _tuned(file).get('size')
+
+    name = 'dinov2_vits14_pretrain.pth'
+    file = find_weights(name, weights, f'https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/{name}')
+    state = {k: v for k, v in read_weights(file).items() if k != 'mask_token'}  # only its pre-training needed that
+    if size is None:
+        size = _tuned(file).get('size')
     net = timm.create_model('vit_small_patch14_dinov2', img_size=518, dynamic_img_size=True, num_classes=0)
-    mean, std = (.485, .456, .406), (.229, .224, .225)
-    return Encoder(_fit(net, state, file), 'dinov2_s', 384, size or 224, [.5/s for s in std], [(.5 - m)/s for m, s in zip(mean, std)], weights=file)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return Encoder(
+        _fit(net, state, file),
+        'dinov2_s',
+        384,
+        size or 224,
+        [0.5 / s for s in std],
+        [(0.5 - m) / s for m, s in zip(mean, std)],
+        weights=file,
+    )
+
 
 @register('dinov2_tuned')
-def dinov2_tuned(weights: str | Path | None = None # the file that `tune_last_block` wrote; default: dinov2_tuned.safetensors in FACEGEN_WEIGHTS
-                 ) -> Encoder: # 384-d
+def dinov2_tuned(
+    weights: str | Path | None = None,  # what `tune_last_block` wrote; default: dinov2_tuned.safetensors
+) -> Encoder:  # 384-d
     "DINOv2 with a tuned last block, at the input size it was tuned for."
     file = find_weights('dinov2_tuned.safetensors', weights, hint='tune_last_block writes such a file')
-    if 'size' not in _tuned(file): raise FacegenError(f"The file '{file}' does not say how it was tuned; give one that tune_last_block wrote, or take the encoder dinov2_s.")
+    if 'size' not in _tuned(file):
+        raise FacegenError(
+            f"The file '{file}' does not say how it was tuned; give one that tune_last_block wrote, or take the encoder"
+            " dinov2_s."
+        )
     return dinov2(file)
+
 
 def _tuned(file: Path) -> dict[str, Any]:
     "How a file of DINOv2's weights was tuned; empty for one that was not."
     from safetensors import safe_open
-    if file.suffix != '.safetensors': return {}
+
+    if file.suffix != '.safetensors':
+        return {}
     try:
-        with safe_open(file, 'pt') as f: return json.loads((f.metadata() or {}).get('tuned', '{}'))
-    except Exception: return {}                              # damaged: `read_weights` says so
+        with safe_open(file, 'pt') as f:
+            return json.loads((f.metadata() or {}).get('tuned', '{}'))
+    except Exception:
+        return {}  # damaged: `read_weights` says so
 
 # %% ../nbs/03_encoders.ipynb #0311d1
 @register('dlib')
-def dlib_resnet(weights: str | Path | None = None # the network's .dat file, with the landmarks' file beside it; default: found by itself
-                ) -> Encoder: # 128-d
-    "dlib's face recognition network with its own five-point alignment; takes crops of 128 px, which the chip makes 150; not differentiable."
+def dlib_resnet(
+    weights: str | Path | None = None,  # the network's .dat file, beside that of the landmarks; default: found
+) -> Encoder:  # 128-d
+    """dlib's face recognition network with its own five-point alignment.
+
+    Takes crops of 128 px, which the chip makes 150; not differentiable.
+    """
     network, landmarks = dlib_files(weights)
     both = sha256(f'{sha256(network, 64)} {sha256(landmarks, 64)}'.encode())
-    e = Encoder(DlibFace(network, landmarks), 'dlib', 128, 128, gain=127.5, shift=127.5, weights_hash=both, differentiable=False)
+    e = Encoder(
+        DlibFace(network, landmarks), 'dlib', 128, 128, gain=127.5, shift=127.5, weights_hash=both, differentiable=False
+    )
     e.fingerprint['file'] = network.name
     return e
 
 # %% ../nbs/03_encoders.ipynb #030035
 class SmallEncoder(nn.Module):
     "Small convolutional identity encoder: (B,3,64,64) to (B,dim)."
-    def __init__(self, dim: int = 128, # size of the embedding
-                 width: int = 32 # channels of the first layer
-                 ):
+
+    def __init__(
+        self,
+        dim: int = 128,  # size of the embedding
+        width: int = 32,  # channels of the first layer
+    ):
         super().__init__()
-        w = width; c = [(3, w, 2), (w, 2*w, 2), (2*w, 2*w, 1), (2*w, 4*w, 2), (4*w, 4*w, 1), (4*w, 4*w, 2)]
-        self.body = nn.Sequential(*(m for a, b, s in c for m in (nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.PReLU(b))))
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4*w*16, dim, bias=False), nn.BatchNorm1d(dim))
-    def forward(self, x: Tensor) -> Tensor: return self.head(self.body(x))
+        w = width
+        c = [(3, w, 2), (w, 2 * w, 2), (2 * w, 2 * w, 1), (2 * w, 4 * w, 2), (4 * w, 4 * w, 1), (4 * w, 4 * w, 2)]
+        self.body = nn.Sequential(
+            *(m for a, b, s in c for m in (nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.PReLU(b)))
+        )
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * 16, dim, bias=False), nn.BatchNorm1d(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x))
+
     def features(self, x: Tensor) -> list[Tensor]:
         "The maps (B,C,h,w) after each of the six convolutions."
         maps = []
         for m in self.body:
             x = m(x)
-            if isinstance(m, nn.PReLU): maps.append(x)
+            if isinstance(m, nn.PReLU):
+                maps.append(x)
         return maps
 
 # %% ../nbs/03_encoders.ipynb #030037
 @dataclass(frozen=True)
 class RenderedSettings:
     "How a `rendered` encoder is made; another setting is another encoder."
-    people: int = 1500 # rendered people it learns from
-    per_person: int = 8 # pictures of each
-    width: int = 32 # channels of the first layer
-    epochs: int = 6 # times it sees each picture
-    seed: int = 1_000_003 # of the people and the weights; far from the seeds of stores
-    dim: int = 128 # size of the embedding
-    version: int = 1 # raised when the training or the renderer changes
+
+    people: int = 1500  # rendered people it learns from
+    per_person: int = 8  # pictures of each
+    width: int = 32  # channels of the first layer
+    epochs: int = 6  # times it sees each picture
+    seed: int = 1_000_003  # of the people and the weights; far from the seeds of stores
+    dim: int = 128  # size of the embedding
+    version: int = 1  # raised when the training or the renderer changes
+
 
 RENDERED: dict[str, RenderedSettings | SiblingSettings] = dict(
     rendered=RenderedSettings(),
     rendered_judge=RenderedSettings(width=24, seed=2_000_003),
     rendered2=SiblingSettings(),
-    rendered2_judge=SiblingSettings(families=5000, epochs=3, width=20, hidden=160, seed=6_000_011))
+    rendered2_judge=SiblingSettings(families=5000, epochs=3, width=20, hidden=160, seed=6_000_011),
+)
 
-def train_small_encoder(settings: RenderedSettings, # how
-                        device: torch.device | str = 'cpu', # where
-                        tell: Callable[[str], None] = lambda s: None # gets one line an epoch
-                        ) -> SmallEncoder: # trained, in eval mode
+
+def train_small_encoder(
+    settings: RenderedSettings,  # how
+    device: torch.device | str = 'cpu',  # where
+    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+) -> SmallEncoder:  # trained, in eval mode
     "Train an identity encoder on rendered people with a cosine softmax (CosFace, margin 0.2, scale 24)."
-    s = settings; n = s.people * s.per_person
+    s = settings
+    n = s.people * s.per_person
     images, who, *_ = rendered_faces(n, per_person=s.per_person, seed=s.seed, size=64)
     images, who = torch.as_tensor(images).permute(0, 3, 1, 2).to(device), torch.as_tensor(who).to(device)
     rng = torch.Generator().manual_seed(s.seed)
     with torch.random.fork_rng():
-        torch.manual_seed(s.seed); net = SmallEncoder(s.dim, s.width).to(device, memory_format=layout(device)); w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
-    batch, dtype = 128, exact_dtype(device); steps = s.epochs * (n // batch)
+        torch.manual_seed(s.seed)
+        net = SmallEncoder(s.dim, s.width).to(device, memory_format=layout(device))
+        w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
+    batch, dtype = 128, exact_dtype(device)
+    steps = s.epochs * (n // batch)
     opt = torch.optim.AdamW([*net.parameters(), w], lr=2e-3, weight_decay=1e-2)
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps)
-    scaler = torch.amp.GradScaler(torch.device(device).type, enabled=dtype == torch.float16)         # gradients in fp16 would vanish
+    scaler = torch.amp.GradScaler(
+        torch.device(device).type, enabled=dtype == torch.float16
+    )  # gradients in fp16 would vanish
     for epoch in range(s.epochs):
-        order, total, t = torch.randperm(n, generator=rng), 0., time.perf_counter()
-        for i in progress(order[:n // batch * batch].view(-1, batch)):
+        order, total, t = torch.randperm(n, generator=rng), 0.0, time.perf_counter()
+        for i in progress(order[: n // batch * batch].view(-1, batch)):
             x = images[i].float().div_(127.5).sub_(1)
-            x = torch.where(torch.rand(len(i), 1, 1, 1, generator=rng).to(device) < .5, x.flip(3), x)
-            x = x * (1 + .3 * (torch.rand(len(i), 1, 1, 1, generator=rng).to(device) - .5)) + .2 * (torch.rand(len(i), 3, 1, 1, generator=rng).to(device) - .5)
-            with autocast(device, dtype): e = net(x.contiguous(memory_format=layout(device)))
+            x = torch.where(torch.rand(len(i), 1, 1, 1, generator=rng).to(device) < 0.5, x.flip(3), x)
+            x = x * (1 + 0.3 * (torch.rand(len(i), 1, 1, 1, generator=rng).to(device) - 0.5)) + 0.2 * (
+                torch.rand(len(i), 3, 1, 1, generator=rng).to(device) - 0.5
+            )
+            with autocast(device, dtype):
+                e = net(x.contiguous(memory_format=layout(device)))
             cos = F.normalize(e.float(), dim=1) @ F.normalize(w, dim=1).T
-            loss = F.cross_entropy(24 * (cos - .2 * F.one_hot(who[i], s.people)), who[i])
+            loss = F.cross_entropy(24 * (cos - 0.2 * F.one_hot(who[i], s.people)), who[i])
             opt.zero_grad()
             scaler.scale(loss).backward()
             scaler.step(opt)
             scaler.update()
             sched.step()
             total += loss.item()
-        tell(f'epoch {epoch+1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
+        tell(f'epoch {epoch + 1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
 # %% ../nbs/03_encoders.ipynb #030038
 def _untrained(s: RenderedSettings | SiblingSettings) -> SmallEncoder | SiblingEncoder:
     return SiblingEncoder(s.dim, s.width, s.hidden) if isinstance(s, SiblingSettings) else SmallEncoder(s.dim, s.width)
 
+
 def _train_rendered(name: str, s: RenderedSettings | SiblingSettings, tell: Callable[[str], None]) -> nn.Module:
     siblings = isinstance(s, SiblingSettings)
     people = s.families * (1 + s.siblings) if siblings else s.people
-    tell(f"Training the encoder '{name}' on {people} rendered people; this happens once, "
-         f"{'up to eight' if siblings else 'one to two'} minutes on two cores.")
+    tell(
+        f"Training the encoder '{name}' on {people} rendered people; this happens once, "
+        f"{'up to eight' if siblings else 'one to two'} minutes on two cores."
+    )
     return (train_sibling_encoder if siblings else train_small_encoder)(s, pick_device())
 
-def rendered(name: str = 'rendered', # one of `RENDERED`
-             settings: RenderedSettings | SiblingSettings | None = None, # another encoder than the default one
-             tell: Callable[[str], None] = print, # gets a line when it must be trained first
-             weights: str | Path | None = None # the file that another machine made; default: the cache
-             ) -> Encoder: # 128-d
+
+def rendered(
+    name: str = 'rendered',  # one of `RENDERED`
+    settings: RenderedSettings | SiblingSettings | None = None,  # another encoder than the default one
+    tell: Callable[[str], None] = print,  # gets a line when it must be trained first
+    weights: str | Path | None = None,  # the file that another machine made; default: the cache
+) -> Encoder:  # 128-d
     """The encoder for rendered faces, from the package, from the cache, or trained first.
 
     Those of the default settings come with the package. Training takes minutes on two cores.
     """
     from safetensors.torch import save_file
+
     s = settings or RENDERED[name]
     made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
     file = weight_file(made, weights) if weights else own_file(made)
     if not file.is_file():
         with locked(file, 'The encoder', wait=True):
-            if not file.is_file():                                  # another process may have trained it while this one waited
+            if not file.is_file():  # another process may have trained it while this one waited
                 state = _train_rendered(name, s, tell).state_dict()
-                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in state.items()}, tmp)
+                with atomic(file) as tmp:
+                    save_file({k: v.contiguous().cpu() for k, v in state.items()}, tmp)
     side = 128 if isinstance(s, SiblingSettings) else 64
     return Encoder(_fit(_untrained(s), read_weights(file), file), name, s.dim, side, weights=file)
 
-def _rendered(name: str, weights: str | Path | None) -> Encoder: return rendered(name, weights=weights)
-for _n in RENDERED: register(_n)(partial(_rendered, _n))
+
+def _rendered(name: str, weights: str | Path | None) -> Encoder:
+    return rendered(name, weights=weights)
+
+
+for _n in RENDERED:
+    register(_n)(partial(_rendered, _n))
 
 # %% ../nbs/03_encoders.ipynb #03100b
-_FILES = {f'edgeface_{v}{q}': f'edgeface_{v}' for v in ('xs', 'xxs') for q in ('', '_q')} | {'vit_tiny_patch8_112.arcface_ms1mv3': 'tinyvit'} | {
-    Path(f).stem: n for n, f in FACENET.items()} | {'dinov2_vits14_pretrain': 'dinov2_s', 'dinov2_tuned': 'dinov2_tuned'} | {
-    f'{n}-{sha256(repr(s).encode(), 8)}': n for n, s in RENDERED.items()} # names of files: encoders
+_FILES = (
+    {f'edgeface_{v}{q}': f'edgeface_{v}' for v in ('xs', 'xxs') for q in ('', '_q')}
+    | {'vit_tiny_patch8_112.arcface_ms1mv3': 'tinyvit'}
+    | {Path(f).stem: n for n, f in FACENET.items()}
+    | {'dinov2_vits14_pretrain': 'dinov2_s', 'dinov2_tuned': 'dinov2_tuned'}
+    | {f'{n}-{sha256(repr(s).encode(), 8)}': n for n, s in RENDERED.items()}
+)  # names of files: encoders
+
 
 def _known_hashes() -> set[str]:
     "Hashes of the files that models and embeddings of this project name by the encoder alone."
     own = (own_file(f'{n}-{sha256(repr(s).encode(), 8)}.safetensors') for n, s in RENDERED.items())
     return {*SAME.values(), *(sha256(f) for f in own if f.is_file())}
 
-def encoder_of_file(file: str | Path # a path, or a name in FACEGEN_WEIGHTS
-                    ) -> tuple[str, Encoder]: # its name, which no other file has, and the encoder
+
+def encoder_of_file(
+    file: str | Path,  # a path, or a name in FACEGEN_WEIGHTS
+) -> tuple[str, Encoder]:  # its name, which no other file has, and the encoder
     "The encoder that a weight file belongs to; raises `FacegenError` for a file that fits none."
     file = weight_file(Path(file).name, file)
     if file.suffix.lower() == '.onnx':
         e = arcface(file)
         return f"arcface-{e.fingerprint['weights'][:8]}", e
     named = next((n for stem, n in _FILES.items() if file.stem == stem or file.stem == n), None)
-    tries = [named] if named else ['edgeface_xs', 'edgeface_xxs', 'tinyvit', 'facenet', 'dinov2_tuned' if _tuned(file) else 'dinov2_s', *RENDERED]
-    read_weights(file)                                                   # a damaged file is not tried six times
+    tries = (
+        [named]
+        if named
+        else [
+            'edgeface_xs',
+            'edgeface_xxs',
+            'tinyvit',
+            'facenet',
+            'dinov2_tuned' if _tuned(file) else 'dinov2_s',
+            *RENDERED,
+        ]
+    )
+    read_weights(file)  # a damaged file is not tried six times
     for name in tries:
-        try: e = ENCODERS[name](file)
-        except FacegenError as ex:
-            if named: raise
+        try:
+            e = ENCODERS[name](file)
+        except FacegenError:
+            if named:
+                raise
             continue
         published = e.fingerprint['weights'] in _known_hashes()
         return name if published else f"{name}-{e.fingerprint['weights'][:8]}", e
-    raise FacegenError(f"The weights in '{file}' fit none of the networks {', '.join(tries)}; name the encoder with --encoder and the file with --weights.")
+    raise FacegenError(
+        f"The weights in '{file}' fit none of the networks {', '.join(tries)}; name the encoder with --encoder and the"
+        " file with --weights."
+    )
 
 # %% ../nbs/03_encoders.ipynb #030042
 def _where(encoder: Encoder, device: torch.device | str | None, batch_size: int | None) -> tuple[torch.device, int]:
     device = torch.device(device or encoder.gain.device)
     return device, batch_size or (32 if device.type == 'cpu' else 256)
 
+
 @torch.inference_mode()
-def embed_images(encoder: Encoder, # which
-                 images: np.ndarray | Tensor, # uint8 (N,H,W,3)
-                 batch_size: int | None = None, # default: 32 on the CPU, else 256
-                 mirror: bool = False, # embed the mirrored pictures instead
-                 device: torch.device | str | None = None, # where; default: where the encoder's weights are
-                 bar: bool = True # a progress bar, where one can be seen
-                 ) -> np.ndarray: # float32 (N,dim), unit norm
+def embed_images(
+    encoder: Encoder,  # which
+    images: np.ndarray | Tensor,  # uint8 (N,H,W,3)
+    batch_size: int | None = None,  # default: 32 on the CPU, else 256
+    mirror: bool = False,  # embed the mirrored pictures instead
+    device: torch.device | str | None = None,  # where; default: where the encoder's weights are
+    bar: bool = True,  # a progress bar, where one can be seen
+) -> np.ndarray:  # float32 (N,dim), unit norm
     "Embeddings of uint8 pictures; raises `FacegenError` when one is not finite."
     device, batch_size = _where(encoder, device, batch_size)
-    out = np.empty((len(images), encoder.dim), np.float32); starts = range(0, len(images), batch_size)
+    out = np.empty((len(images), encoder.dim), np.float32)
+    starts = range(0, len(images), batch_size)
     for i in progress(starts) if bar else starts:
-        x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
-        with full_precision(device): out[i:i+batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
-    if not np.isfinite(out).all(): raise FacegenError(f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces; its weights may be damaged.")
+        x = to_float(torch.as_tensor(np.array(images[i : i + batch_size])).to(device))
+        with full_precision(device):
+            out[i : i + batch_size] = encoder(x.flip(3) if mirror else x).cpu().numpy()
+    if not np.isfinite(out).all():
+        raise FacegenError(
+            f"The encoder '{encoder.name}' gave NaN or infinite numbers for {(~np.isfinite(out).all(1)).sum()} faces;"
+            " its weights may be damaged."
+        )
     return out
 
 # %% ../nbs/03_encoders.ipynb #030045
-def verification(embeddings: np.ndarray, # (N,D) unit vectors
-                 people: np.ndarray, # (N,) who is on each picture; a negative number: unknown, a person of its own
-                 seed: int = 0, # of the random pairs of different people
-                 n_different: int = 20000 # how many such pairs
-                 ) -> dict[str, float]: # same, different, auc, tar (at FAR 1e-3), pairs
+def verification(
+    embeddings: np.ndarray,  # (N,D) unit vectors
+    people: np.ndarray,  # (N,) who is on each picture; a negative number: unknown, a person of its own
+    seed: int = 0,  # of the random pairs of different people
+    n_different: int = 20000,  # how many such pairs
+) -> dict[str, float]:  # same, different, auc, tar (at FAR 1e-3), pairs
     "Cosines of same-person and different-person pairs, AUC, and TAR at FAR 1e-3."
     from sklearn.metrics import roc_auc_score
-    people = np.asarray(people); people = known_people(people) if people.dtype.kind == 'i' else people
-    order = np.argsort(people, kind='stable'); e, p = np.asarray(embeddings, np.float32)[order], np.asarray(people)[order]
+
+    people = np.asarray(people)
+    people = known_people(people) if people.dtype.kind == 'i' else people
+    order = np.argsort(people, kind='stable')
+    e, p = np.asarray(embeddings, np.float32)[order], np.asarray(people)[order]
     nxt = np.flatnonzero(p[:-1] == p[1:])
     same = (e[nxt] * e[nxt + 1]).sum(1)
-    rng = np.random.default_rng(seed); a, b = rng.integers(0, len(e), (2, n_different)); keep = p[a] != p[b]
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, len(e), (2, n_different))
+    keep = p[a] != p[b]
     different = (e[a[keep]] * e[b[keep]]).sum(1)
-    if not len(same) or not len(different): raise FacegenError(f'{len(same)} same-person and {len(different)} different-person pairs were found; both kinds are needed.')
-    return dict(same=float(same.mean()), different=float(different.mean()), auc=float(roc_auc_score(np.r_[np.ones(len(same)), np.zeros(len(different))], np.r_[same, different])),
-                tar=float((same > np.quantile(different, .999)).mean()), pairs=len(same))
+    if not len(same) or not len(different):
+        raise FacegenError(
+            f'{len(same)} same-person and {len(different)} different-person pairs were found; both kinds are needed.'
+        )
+    return dict(
+        same=float(same.mean()),
+        different=float(different.mean()),
+        auc=float(roc_auc_score(np.r_[np.ones(len(same)), np.zeros(len(different))], np.r_[same, different])),
+        tar=float((same > np.quantile(different, 0.999)).mean()),
+        pairs=len(same),
+    )
 
-def compare_encoders(encoders: Iterable[Encoder], # which
-                     images: np.ndarray, # uint8 (N,H,W,3)
-                     people: np.ndarray # (N,) who is on each picture
-                     ) -> Any: # a DataFrame, one row an encoder
+
+def compare_encoders(
+    encoders: Iterable[Encoder],  # which
+    images: np.ndarray,  # uint8 (N,H,W,3)
+    people: np.ndarray,  # (N,) who is on each picture
+) -> Any:  # a DataFrame, one row an encoder
     "Every encoder's verification on the same pairs, and its speed."
     import pandas as pd
+
     rows = []
     for e in encoders:
-        embed_images(e, images[:64]); t = time.perf_counter(); v = embed_images(e, images); t = time.perf_counter() - t
-        rows.append({'encoder': e.name, 'px': e.input_size, 'size': e.dim, 'gradient': 'yes' if e.differentiable else 'no', **verification(v, people), 'faces/s': round(len(images)/t)})
+        embed_images(e, images[:64])
+        t = time.perf_counter()
+        v = embed_images(e, images)
+        t = time.perf_counter() - t
+        rows.append(
+            {
+                'encoder': e.name,
+                'px': e.input_size,
+                'size': e.dim,
+                'gradient': 'yes' if e.differentiable else 'no',
+                **verification(v, people),
+                'faces/s': round(len(images) / t),
+            }
+        )
     return pd.DataFrame(rows).rename(columns=dict(tar='TAR@1e-3', auc='AUC')).set_index('encoder').round(4)
 
 # %% ../nbs/03_encoders.ipynb #030048
-def at_hand(weights: dict[str, str | Path] | None = None, # weight files by encoder, for `arcface` and the like
-            device: torch.device | str | None = None # where to put them; None for the fastest device
-            ) -> list[Encoder]: # in the order of ENCODERS
+def at_hand(
+    weights: dict[str, str | Path] | None = None,  # weight files by encoder, for `arcface` and the like
+    device: torch.device | str | None = None,  # where to put them; None for the fastest device
+) -> list[Encoder]:  # in the order of ENCODERS
     "Every encoder whose weights are on this machine; nothing is fetched."
     before, found = os.environ.get('FACEGEN_OFFLINE'), []
     os.environ['FACEGEN_OFFLINE'] = '1'
     try:
         for name in encoder_names():
-            try: found.append(load_encoder(name, (weights or {}).get(name), device))
-            except FacegenError: continue
-    finally: os.environ.pop('FACEGEN_OFFLINE'); os.environ.update({'FACEGEN_OFFLINE': before} if before else {})
+            try:
+                found.append(load_encoder(name, (weights or {}).get(name), device))
+            except FacegenError:
+                continue
+    finally:
+        os.environ.pop('FACEGEN_OFFLINE')
+        os.environ.update({'FACEGEN_OFFLINE': before} if before else {})
     return found
 
-def is_rendered(store: Any # a FaceStore
-                ) -> bool:
+
+def is_rendered(
+    store: Any,  # a FaceStore
+) -> bool:
     "Whether every face of a store was rendered by this project, as its store.json says."
     sources = getattr(store, 'meta', {}).get('sources')
-    if sources: return all(s.get('kind') == 'rendered' for s in sources)
-    return all(str(s).startswith('rendered:') for s in store.column('source'))     # stores of the first versions
+    if sources:
+        return all(s.get('kind') == 'rendered' for s in sources)
+    return all(str(s).startswith('rendered:') for s in store.column('source'))  # stores of the first versions
 
-def require_rendered(store: Any, # a FaceStore
-                     name: str # of an encoder
-                     ) -> None:
+
+def require_rendered(
+    store: Any,  # a FaceStore
+    name: str,  # of an encoder
+) -> None:
     "Refuse the encoders for rendered faces on other faces, of which they know nothing; raises `FacegenError`."
     if base_name(name) in RENDERED and not is_rendered(store):
-        raise FacegenError(f"The encoder '{name}' was trained on rendered faces alone, and the store '{store.path}' holds others, which it takes for one another; "
-                           "name a recogniser of photographs, such as edgeface_xs, or force it for an experiment (facegen embed --force).")
+        raise FacegenError(
+            f"The encoder '{name}' was trained on rendered faces alone, and the store '{store.path}' holds others,"
+            " which it takes for one another; name a recogniser of photographs, such as edgeface_xs, or force it for"
+            " an experiment (facegen embed --force)."
+        )
 
-def default_encoder(store: Any = None # the FaceStore that is to be embedded; None for photographs
-                    ) -> str: # its name
-    "`rendered` for a store of rendered faces; else `facenet` or EdgeFace, whose weights are at hand; raises `FacegenError` where none is."
-    if store is not None and is_rendered(store): return 'rendered'
-    use_torch_home(); folders = [d for d in (weights_dir(), Path(torch.hub.get_dir())/'checkpoints') if d]
-    files = dict(facenet=[FACENET['facenet']]) | {f'edgeface_{v}': [f'edgeface_{v}.safetensors', f'edgeface_{v}_q.pt'] for v in ('xs', 'xxs')}
-    found = next((name for name, fs in files.items() if any((d/f).is_file() for d in folders for f in fs)), None)
-    if found: return found
+
+def default_encoder(
+    store: Any = None,  # the FaceStore that is to be embedded; None for photographs
+) -> str:  # its name
+    """`rendered` for a store of rendered faces; else `facenet` or EdgeFace, whose weights are at hand.
+
+    Raises `FacegenError` where none is.
+    """
+    if store is not None and is_rendered(store):
+        return 'rendered'
+    use_torch_home()
+    folders = [d for d in (weights_dir(), Path(torch.hub.get_dir()) / 'checkpoints') if d]
+    files = dict(facenet=[FACENET['facenet']]) | {
+        f'edgeface_{v}': [f'edgeface_{v}.safetensors', f'edgeface_{v}_q.pt'] for v in ('xs', 'xxs')
+    }
+    found = next((name for name, fs in files.items() if any((d / f).is_file() for d in folders for f in fs)), None)
+    if found:
+        return found
     w = weights_dir()
-    raise FacegenError(f"No recogniser of photographs is on this machine ({f'the folder {w} that FACEGEN_WEIGHTS names holds neither facenet nor EdgeFace' if w else 'FACEGEN_WEIGHTS is not set'}); "
-                       "name one that is fetched on first use, such as --encoder edgeface_xs, or set FACEGEN_WEIGHTS to the folder with its file.")
+    why = f'the folder {w} that FACEGEN_WEIGHTS names holds neither facenet nor EdgeFace'
+    raise FacegenError(
+        f"No recogniser of photographs is on this machine ({why if w else 'FACEGEN_WEIGHTS is not set'});"
+        " name one that is fetched on first use, such as --encoder edgeface_xs, or set FACEGEN_WEIGHTS to the folder"
+        " with its file."
+    )
 
 # %% ../nbs/03_encoders.ipynb #030053
-def _cache_folder(store: Any) -> Path | None: # where embeddings of a store lie that cannot be written; None where no cache can be had
-    if getattr(store, 'hash', None) is None: return None
-    try: return cache_dir()/'embeddings'/store.hash
-    except (OSError, FacegenError): return None
+def _cache_folder(
+    store: Any,
+) -> Path | None:  # where embeddings of a store lie that cannot be written; None where no cache can be had
+    if getattr(store, 'hash', None) is None:
+        return None
+    try:
+        return cache_dir() / 'embeddings' / store.hash
+    except (OSError, FacegenError):
+        return None
 
-def embedding_folders(store: FaceStore # whose
-                      ) -> list[Path]: # the store's own first
+
+def embedding_folders(
+    store: FaceStore,  # whose
+) -> list[Path]:  # the store's own first
     "Where the embeddings of a store may lie: in the store, or in the cache folder where the store cannot be written."
-    return [f for f in (Path(store.path)/'embeddings', _cache_folder(store)) if f is not None]
+    return [f for f in (Path(store.path) / 'embeddings', _cache_folder(store)) if f is not None]
 
-def cached_names(store: FaceStore # whose
-                 ) -> list[str]: # sorted
+
+def cached_names(
+    store: FaceStore,  # whose
+) -> list[str]:  # sorted
     "The encoders of which a store has embeddings."
-    return sorted({card.stem for f in embedding_folders(store) for card in f.glob('*.json') if is_fingerprint(_read_card(card))})
+    return sorted(
+        {card.stem for f in embedding_folders(store) for card in f.glob('*.json') if is_fingerprint(_read_card(card))}
+    )
+
 
 def _read_card(card: Path) -> Any:
-    try: return json.loads(card.read_text(encoding='utf-8'))
-    except (OSError, ValueError): return None
+    try:
+        return json.loads(card.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
 
-def _files(store: FaceStore, name: str, d: Path | None = None) -> tuple[Path, Path, Path]: # in a folder; None: where they are, else in the store
+
+def _files(
+    store: FaceStore, name: str, d: Path | None = None
+) -> tuple[Path, Path, Path]:  # in a folder; None: where they are, else in the store
     folders = embedding_folders(store)
-    d = d or next((f for f in folders if (f/f'{name}.json').is_file()), folders[0])
-    return d/f'{name}.npy', d/f'{name}.mirrored.npy', d/f'{name}.json'
+    d = d or next((f for f in folders if (f / f'{name}.json').is_file()), folders[0])
+    return d / f'{name}.npy', d / f'{name}.mirrored.npy', d / f'{name}.json'
+
 
 def _writable_files(store: FaceStore, name: str, tell: Callable[[str], None]) -> tuple[Path, Path, Path]:
     "Where new embeddings of a store go: into the store, or into the cache folder where the store cannot be written."
-    own = Path(store.path)/'embeddings'
-    probe = own/f'.{os.getpid()}.probe'
+    own = Path(store.path) / 'embeddings'
+    probe = own / f'.{os.getpid()}.probe'
     try:
         own.mkdir(exist_ok=True)
         probe.write_bytes(b'')
         probe.unlink()
         return _files(store, name, own)
     except OSError as ex:
-        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM): raise
-    there = cache_dir()/'embeddings'/store.hash
+        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+    there = cache_dir() / 'embeddings' / store.hash
     there.mkdir(parents=True, exist_ok=True)
-    tell(f"The store '{store.path}' cannot be written, so its embeddings are kept in '{there}', where they are found again.")
+    tell(
+        f"The store '{store.path}' cannot be written, so its embeddings are kept in '{there}', where they are found"
+        " again."
+    )
     return _files(store, name, there)
 
-def _card(store: FaceStore, encoder: Encoder | None) -> dict[str, Any]: # what the fingerprint of a cache says
-    return dict(encoder.fingerprint if encoder else {}, crop=store.meta.get('crop'), store=store.hash, order=sha256('\n'.join(store.column('source')).encode()))
 
-def _differences(found: dict, expected: dict, where: str) -> str: # a renamed file is the same file, and a card without `order` is an old one
-    keys = [k for k in expected if k != 'file' and (expected[k] if k == 'order' and k not in found else entry_of(found, k)) != entry_of(expected, k)]
+def _card(store: FaceStore, encoder: Encoder | None) -> dict[str, Any]:  # what the fingerprint of a cache says
+    return dict(
+        encoder.fingerprint if encoder else {},
+        crop=store.meta.get('crop'),
+        store=store.hash,
+        order=sha256('\n'.join(store.column('source')).encode()),
+    )
+
+
+def _differences(
+    found: dict, expected: dict, where: str
+) -> str:  # a renamed file is the same file, and a card without `order` is an old one
+    keys = [
+        k
+        for k in expected
+        if k != 'file'
+        and (expected[k] if k == 'order' and k not in found else entry_of(found, k)) != entry_of(expected, k)
+    ]
     return '; '.join(f"{k}: '{entry_of(found, k)}' {where}, '{expected[k]}' expected" for k in keys)
 
-def load_embeddings(store: FaceStore, # whose
-                    name: str, # encoder's name
-                    encoder: Encoder | None = None # when given, its weights must match too
-                    ) -> Embeddings: # memory-mapped
+
+def load_embeddings(
+    store: FaceStore,  # whose
+    name: str,  # encoder's name
+    encoder: Encoder | None = None,  # when given, its weights must match too
+) -> Embeddings:  # memory-mapped
     "Cached embeddings; raises `FacegenError` when they are missing or were made from something else."
     values, mirrored, card = _files(store, name)
     if not (values.is_file() and mirrored.is_file() and card.is_file()):
-        require_rendered(store, name)                                  # else the advice would be to make what is refused
+        require_rendered(store, name)  # else the advice would be to make what is refused
         have = ', '.join(cached_names(store)) or 'none'
-        raise FacegenError(f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed {store.path} --encoder {name}")
-    try: found = json.loads(card.read_text(encoding='utf-8')); v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
-    except (ValueError, OSError, EOFError) as ex: raise FacegenError(f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again.") from None
-    if not is_fingerprint(found) or not isinstance(found.get('dim'), int): raise FacegenError(f"The file '{card}' is no fingerprint of embeddings; delete the embeddings of '{name}' and run facegen embed again.")
-    if (diff := _differences(found, _card(store, encoder), 'in the cache')): raise FacegenError(f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen embed again.")
+        raise FacegenError(
+            f"The store '{store.path}' has no embeddings of '{name}' (it has: {have}); make them with: facegen embed"
+            f" {store.path} --encoder {name}"
+        )
+    try:
+        found = json.loads(card.read_text(encoding='utf-8'))
+        v, m = np.load(values, mmap_mode='r'), np.load(mirrored, mmap_mode='r')
+    except (ValueError, OSError, EOFError) as ex:
+        raise FacegenError(
+            f"The cached embeddings '{values}' could not be read ({ex}); delete them and run facegen embed again."
+        ) from None
+    if not is_fingerprint(found) or not isinstance(found.get('dim'), int):
+        raise FacegenError(
+            f"The file '{card}' is no fingerprint of embeddings; delete the embeddings of '{name}' and run facegen"
+            " embed again."
+        )
+    if diff := _differences(found, _card(store, encoder), 'in the cache'):
+        raise FacegenError(
+            f"The embeddings in '{values}' are not those of this store and encoder: {diff}; delete them and run facegen"
+            " embed again."
+        )
     if v.shape != (len(store), found['dim']) or m.shape != v.shape:
-        raise FacegenError(f"The embeddings in '{values}' have shape {v.shape}; ({len(store)}, {found['dim']}) was expected: delete them and run facegen embed again.")
-    for array, file in ((v, values), (m, mirrored)): check_rows_hash(array, found, file)
-    if not found.get('forced'): require_rendered(store, name)
+        raise FacegenError(
+            f"The embeddings in '{values}' have shape {v.shape}; ({len(store)}, {found['dim']}) was expected: delete"
+            " them and run facegen embed again."
+        )
+    for array, file in ((v, values), (m, mirrored)):
+        check_rows_hash(array, found, file)
+    if not found.get('forced'):
+        require_rendered(store, name)
     return Embeddings(v, m, {k: x for k, x in found.items() if k != 'rows'})
 
 # %% ../nbs/03_encoders.ipynb #030055
 class Part(Blocks):
     "Embeddings in the making: two arrays (n,dim) on disk and a record of the blocks that are whole."
+
     files = 'values.npy', 'mirrored.npy'
-    def __init__(self, folder: Path, # where; made when it is not there
-                 n: int, # faces
-                 dim: int, # numbers a face
-                 to: tuple[Path, Path] # what the two arrays are called when they are whole
-                 ):
+
+    def __init__(
+        self,
+        folder: Path,  # where; made when it is not there
+        n: int,  # faces
+        dim: int,  # numbers a face
+        to: tuple[Path, Path],  # what the two arrays are called when they are whole
+    ):
         self.to = to
-        for f, t in zip(self.files, to):                           # killed between the two renamings of `finish`
-            if folder.is_dir() and not (folder/f).exists(): t.replace(folder/f) if t.exists() else shutil.rmtree(folder)
+        for f, t in zip(self.files, to):  # killed between the two renamings of `finish`
+            if folder.is_dir() and not (folder / f).exists():
+                t.replace(folder / f) if t.exists() else shutil.rmtree(folder)
         super().__init__(folder, n, values=(dim,), mirrored=(dim,))
 
     def finish(self) -> None:
         "Give the arrays their names."
-        for f, t in zip(self.files, self.to): (self.folder/f).replace(t)
+        for f, t in zip(self.files, self.to):
+            (self.folder / f).replace(t)
 
 # %% ../nbs/03_encoders.ipynb #030057
 class BlockEmbedder:
     "Embeds one block of a store after the other: what a worker does, here or on another machine."
-    def __init__(self, folder: Path, # the store's
-                 encoder: Encoder | tuple[str, Callable | None, Path | None, dict], # which; or its name, what makes it, its weight file and its fingerprint
-                 batch_size: int | None, # pictures at once
-                 block: int # faces in a block
-                 ):
-        self.images, self.batch_size, self.block = FaceStore(folder).images, batch_size, block
-        if isinstance(encoder, Encoder): self.encoder = encoder; return
-        name, make, file, expected = encoder
-        if make: ENCODERS.setdefault(name, make)                   # one that the user registered is not known there
-        self.encoder = load_encoder(name, file)
-        if (diff := _differences(self.encoder.fingerprint, expected, 'at the worker')): raise FacegenError(f"A worker has another encoder '{name}': {diff}; register it by that name, and give all machines the same weights.")
-    def read(self, i: int # first face of a block
-             ) -> tuple[int, np.ndarray]: # the same, and the block's pictures
-        "Take a block of pictures out of the store."
-        return i, np.array(self.images[i:i+self.block])
-    def __call__(self, item: int | tuple[int, np.ndarray] # first face of a block; with the pictures, when they have been read already
-                 ) -> tuple[int, np.ndarray, np.ndarray]: # first face, embeddings, embeddings of the mirror images
-        i, pictures = self.read(item) if isinstance(item, int) else item
-        return i, *(embed_images(self.encoder, pictures, self.batch_size, mirror, bar=False) for mirror in (False, True))
 
-def _read_ahead(work: BlockEmbedder, todo: Iterable[int]) -> Iterator: # the next block is read while one is embedded
-    with ThreadPoolExecutor(1) as pool: yield from map(work, in_order(pool, work.read, todo, 1))
+    def __init__(
+        self,
+        folder: Path,  # the store's
+        encoder: Encoder | tuple[str, Callable | None, Path | None, dict],  # or name, maker, file and fingerprint
+        batch_size: int | None,  # pictures at once
+        block: int,  # faces in a block
+    ):
+        self.images, self.batch_size, self.block = FaceStore(folder).images, batch_size, block
+        if isinstance(encoder, Encoder):
+            self.encoder = encoder
+            return
+        name, make, file, expected = encoder
+        if make:
+            ENCODERS.setdefault(name, make)  # one that the user registered is not known there
+        self.encoder = load_encoder(name, file)
+        if diff := _differences(self.encoder.fingerprint, expected, 'at the worker'):
+            raise FacegenError(
+                f"A worker has another encoder '{name}': {diff}; register it by that name, and give all machines the"
+                " same weights."
+            )
+
+    def read(
+        self,
+        i: int,  # first face of a block
+    ) -> tuple[int, np.ndarray]:  # the same, and the block's pictures
+        "Take a block of pictures out of the store."
+        return i, np.array(self.images[i : i + self.block])
+
+    def __call__(
+        self,
+        item: int | tuple[int, np.ndarray],  # first face of a block; with the images, where they have been read
+    ) -> tuple[int, np.ndarray, np.ndarray]:  # first face, embeddings, embeddings of the mirror images
+        i, pictures = self.read(item) if isinstance(item, int) else item
+        return i, *(
+            embed_images(self.encoder, pictures, self.batch_size, mirror, bar=False) for mirror in (False, True)
+        )
+
+
+def _read_ahead(work: BlockEmbedder, todo: Iterable[int]) -> Iterator:  # the next block is read while one is embedded
+    with ThreadPoolExecutor(1) as pool:
+        yield from map(work, in_order(pool, work.read, todo, 1))
+
 
 def _bring_home(store: FaceStore, name: str) -> None:
     "Copy what the cache folder has of a store that can be written now into the store."
-    found, own = _files(store, name), Path(store.path)/'embeddings'
-    if found[2].parent == own or not found[2].is_file(): return
+    found, own = _files(store, name), Path(store.path) / 'embeddings'
+    if found[2].parent == own or not found[2].is_file():
+        return
     try:
         own.mkdir(exist_ok=True)
-        for file in found:                                             # the card is the last: it makes the embeddings whole
-            with atomic(own/file.name) as part: shutil.copyfile(file, part)
+        for file in found:  # the card is the last: it makes the embeddings whole
+            with atomic(own / file.name) as part:
+                shutil.copyfile(file, part)
     except OSError as ex:
-        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM): raise
+        if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
 
-def embed_store(store: FaceStore, # whose pictures
-                encoder: Encoder, # with which
-                batch_size: int | None = None, # pictures at once; default as for `embed_images`
-                block: int = 1024, # faces between two lines of the record
-                engine: str = 'local', # 'local': this process; 'ray': a Ray cluster
-                workers: int | None = None, # of the cluster; None: one a GPU where it has some, else one a core
-                force: bool = False, # take an encoder for rendered faces on others too, as an experiment
-                tell: Callable[[str], None] = lambda s: print(s, file=sys.stderr) # gets a line where the store cannot be written
-                ) -> Embeddings: # as cached
-    "Embed a store and its mirror images, or load what the cache has; goes on where it was killed, refuses a cache made from something else."
-    if engine not in ('local', 'ray'): raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
-    if not force and not _files(store, encoder.name)[2].is_file(): require_rendered(store, encoder.name)
-    with locked(store.path, 'The store', wait=True):                   # a second process waits, and finds the cache
+
+def embed_store(
+    store: FaceStore,  # whose pictures
+    encoder: Encoder,  # with which
+    batch_size: int | None = None,  # pictures at once; default as for `embed_images`
+    block: int = 1024,  # faces between two lines of the record
+    engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
+    workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
+    force: bool = False,  # take an encoder for rendered faces on others too, as an experiment
+    tell: Callable[[str], None] = lambda s: print(s, file=sys.stderr),  # gets a line where the store cannot be written
+) -> Embeddings:  # as cached
+    """Embed a store and its mirror images, or load what the cache has.
+
+    Goes on where it was killed, refuses a cache made from something else.
+    """
+    if engine not in ('local', 'ray'):
+        raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
+    if not force and not _files(store, encoder.name)[2].is_file():
+        require_rendered(store, encoder.name)
+    with locked(store.path, 'The store', wait=True):  # a second process waits, and finds the cache
         _bring_home(store, encoder.name)
-        if not _files(store, encoder.name)[2].is_file(): _make_cache(store, encoder, batch_size, block, engine, workers, force, tell)
+        if not _files(store, encoder.name)[2].is_file():
+            _make_cache(store, encoder, batch_size, block, engine, workers, force, tell)
     return load_embeddings(store, encoder.name, encoder)
 
-def _make_cache(store: FaceStore, encoder: Encoder, batch_size: int | None, block: int, engine: str, workers: int | None, force: bool, tell: Callable[[str], None]) -> None:
+
+def _make_cache(
+    store: FaceStore,
+    encoder: Encoder,
+    batch_size: int | None,
+    block: int,
+    engine: str,
+    workers: int | None,
+    force: bool,
+    tell: Callable[[str], None],
+) -> None:
     values, mirrored, card = _writable_files(store, encoder.name, tell)
-    keep_memory(); device, batch_size = _where(encoder, None, batch_size); block = max(1, block // batch_size) * batch_size
-    about = _card(store, encoder); same = [about, batch_size, block, device.type, torch.get_num_threads() if engine == 'local' else engine, torch.__version__]
-    part = Part(values.parent/f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part', len(store), encoder.dim, (values, mirrored))
-    whole = part.finished(); todo = [i for i in range(0, len(store), block) if i not in whole]
-    if engine == 'local': results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
+    keep_memory()
+    device, batch_size = _where(encoder, None, batch_size)
+    block = max(1, block // batch_size) * batch_size
+    about = _card(store, encoder)
+    same = [
+        about,
+        batch_size,
+        block,
+        device.type,
+        torch.get_num_threads() if engine == 'local' else engine,
+        torch.__version__,
+    ]
+    part = Part(
+        values.parent / f'.{encoder.name}-{sha256(json.dumps(same, default=str).encode())}.part',
+        len(store),
+        encoder.dim,
+        (values, mirrored),
+    )
+    whole = part.finished()
+    todo = [i for i in range(0, len(store), block) if i not in whole]
+    if engine == 'local':
+        results = _read_ahead(BlockEmbedder(store.path, encoder, batch_size, block), todo)
     else:
-        make = partial(BlockEmbedder, store.path.absolute(), (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint), batch_size, block)
-        wanted = device.type == 'cuda' or not torch.cuda.is_available()                         # not where the CPU was chosen beside a GPU
+        make = partial(
+            BlockEmbedder,
+            store.path.absolute(),
+            (encoder.name, ENCODERS.get(encoder.name), encoder.file, encoder.fingerprint),
+            batch_size,
+            block,
+        )
+        wanted = device.type == 'cuda' or not torch.cuda.is_available()  # not where the CPU was chosen beside a GPU
         results = on_ray(todo, make, workers, per_gpu=1 if wanted else 0)
-    with ThreadPoolExecutor(1) as pool: # a block is written while the next one is embedded: a busy disk takes its time
-        for _ in zip(progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)): pass
+    with ThreadPoolExecutor(1) as pool:  # a block is written while the next one is embedded: a busy disk takes its time
+        for _ in zip(
+            progress(todo), in_order(pool, lambda done: part.add(done[0], values=done[1], mirrored=done[2]), results, 1)
+        ):
+            pass
     part.finish()
     rows = {k: rows_hash(np.load(f, mmap_mode='r')) for k, f in dict(values=values, mirrored=mirrored).items()}
     forced = dict(forced=True) if force and base_name(encoder.name) in RENDERED and not is_rendered(store) else {}
-    write_json(card, dict(about, rows=rows, **forced)) # the card is written last: it makes the cache whole
-    for p in values.parent.glob(f".{encoder.name}-{'?'*16}.part*"): shutil.rmtree(p, ignore_errors=True)
+    write_json(card, dict(about, rows=rows, **forced))  # the card is written last: it makes the cache whole
+    for p in values.parent.glob(f".{encoder.name}-{'?' * 16}.part*"):
+        shutil.rmtree(p, ignore_errors=True)
 
 # %% ../nbs/03_encoders.ipynb #030066
-def encoder_of(fingerprint: dict[str, Any], # as embeddings and checkpoints carry it
-               weights: str | Path | None = None, # its weight file, where it is not in FACEGEN_WEIGHTS
-               device: torch.device | str | None = None # where to put it; None for the fastest device
-               ) -> Encoder: # the one that made the embeddings
+def encoder_of(
+    fingerprint: dict[str, Any],  # as embeddings and checkpoints carry it
+    weights: str | Path | None = None,  # its weight file, where it is not in FACEGEN_WEIGHTS
+    device: torch.device | str | None = None,  # where to put it; None for the fastest device
+) -> Encoder:  # the one that made the embeddings
     "The encoder that a fingerprint tells of; raises `FacegenError` when it, or its very weights, cannot be had."
-    if not is_fingerprint(fingerprint): raise FacegenError('Nothing says which encoder made the embeddings; name it, and its weight file.')
+    if not is_fingerprint(fingerprint):
+        raise FacegenError('Nothing says which encoder made the embeddings; name it, and its weight file.')
     name, file, wanted = (fingerprint.get(k) for k in ('encoder', 'file', 'weights'))
-    w = weights_dir(); named = [w/file] if w and file else []; alike = sorted(w.glob('*.onnx')) if w and base_name(str(name)) == 'arcface' else []
+    w = weights_dir()
+    named = [w / file] if w and file else []
+    alike = sorted(w.glob('*.onnx')) if w and base_name(str(name)) == 'arcface' else []
     found = weights or next((p for p in named + alike if p.is_file() and file_hash(p) == wanted), None)
-    try: e = load_encoder(name, found, device)
+    try:
+        e = load_encoder(name, found, device)
     except FacegenError as ex:
-        if weights or base_name(str(name)) not in ENCODERS: raise
-        raise FacegenError(f"The embeddings were made by '{name}' with the weight file '{file or 'whose name was not kept'}' (SHA-256 {wanted}...), which is not in "
-                           f"{f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; set it to the folder that holds the file, or give the file with --weights ({str(ex).rstrip('.')}).") from ex
+        if weights or base_name(str(name)) not in ENCODERS:
+            raise
+        raise FacegenError(
+            f"The embeddings were made by '{name}' with the weight file '{file or 'whose name was not kept'}' (SHA-256"
+            f" {wanted}...), which is not in"
+            f" {f'the folder {w} that FACEGEN_WEIGHTS names' if w else 'FACEGEN_WEIGHTS, which is not set'}; set it to"
+            f" the folder that holds the file, or give the file with --weights ({str(ex).rstrip('.')})."
+        ) from ex
     made = {k: entry_of(fingerprint, k) for k in e.fingerprint}
-    if (diff := _differences(e.fingerprint, made, 'at hand')): raise FacegenError(f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with --weights.")
+    if diff := _differences(e.fingerprint, made, 'at hand'):
+        raise FacegenError(
+            f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with"
+            " --weights."
+        )
     return e
 
 # %% ../nbs/03_encoders.ipynb #030069
-def nt_xent(a: Tensor, # (B,D) unit vectors
-            b: Tensor, # (B,D) their partners
-            people: Tensor | None = None, # (B,) who it is, -1 unknown: another pair of the same person is left out
-            temperature: float = .07 # cosines are divided by it
-            ) -> Tensor: # a number; log(2B-1) for embeddings that say nothing
+def nt_xent(
+    a: Tensor,  # (B,D) unit vectors
+    b: Tensor,  # (B,D) their partners
+    people: Tensor | None = None,  # (B,) who it is, -1 unknown: another pair of the same person is left out
+    temperature: float = 0.07,  # cosines are divided by it
+) -> Tensor:  # a number; log(2B-1) for embeddings that say nothing
     "Each of 2B vectors must find its partner among all the others (Chen et al. 2020)."
-    e, n = torch.cat([a, b]), len(a); partner = torch.arange(2*n, device=a.device).roll(n)
-    hide = torch.eye(2*n, dtype=torch.bool, device=a.device)
+    e, n = torch.cat([a, b]), len(a)
+    partner = torch.arange(2 * n, device=a.device).roll(n)
+    hide = torch.eye(2 * n, dtype=torch.bool, device=a.device)
     if people is not None:
-        p = torch.cat([people, people]); hide |= (p[:, None] == p) & (p[:, None] >= 0)
-        hide[torch.arange(2*n), partner] = False
+        p = torch.cat([people, people])
+        hide |= (p[:, None] == p) & (p[:, None] >= 0)
+        hide[torch.arange(2 * n), partner] = False
     return F.cross_entropy((e @ e.T / temperature).masked_fill(hide, -torch.inf), partner)
 
-def partners(people: np.ndarray, # (N,) who is on each picture, -1 unknown
-             rng: np.random.Generator # of the choice
-             ) -> np.ndarray: # (N,) another picture of the same person, the picture itself where there is none
+
+def partners(
+    people: np.ndarray,  # (N,) who is on each picture, -1 unknown
+    rng: np.random.Generator,  # of the choice
+) -> np.ndarray:  # (N,) another picture of the same person, the picture itself where there is none
     "For each picture the next one of its person, in a random order."
-    order = rng.permutation(len(people)); order = order[np.argsort(people[order], kind='stable')]
-    ends = np.flatnonzero(np.r_[people[order][1:] != people[order][:-1], True]); following = np.arange(1, len(people) + 1)
+    order = rng.permutation(len(people))
+    order = order[np.argsort(people[order], kind='stable')]
+    ends = np.flatnonzero(np.r_[people[order][1:] != people[order][:-1], True])
+    following = np.arange(1, len(people) + 1)
     following[ends] = np.r_[0, ends[:-1] + 1]
-    out = np.empty(len(people), np.int64); out[order] = order[following]
+    out = np.empty(len(people), np.int64)
+    out[order] = order[following]
     return np.where(people < 0, np.arange(len(people)), out)
 
 # %% ../nbs/03_encoders.ipynb #030072
-def random_views(size: int # side of the views
-                 ) -> nn.Module: # pictures in [0, 1] to views in [0, 1]
+def random_views(
+    size: int,  # side of the views
+) -> nn.Module:  # pictures in [0, 1] to views in [0, 1]
     "Random crop, mirroring, light, colour and greyness of a batch of faces, by kornia."
     import kornia.augmentation as K
-    return nn.Sequential(K.RandomResizedCrop((size, size), scale=(.6, 1.), ratio=(.9, 1.1)), K.RandomHorizontalFlip(), K.ColorJitter(.4, .4, .4, 0., p=.8), K.RandomGrayscale(p=.1))
+
+    return nn.Sequential(
+        K.RandomResizedCrop((size, size), scale=(0.6, 1.0), ratio=(0.9, 1.1)),
+        K.RandomHorizontalFlip(),
+        K.ColorJitter(0.4, 0.4, 0.4, 0.0, p=0.8),
+        K.RandomGrayscale(p=0.1),
+    )
 
 # %% ../nbs/03_encoders.ipynb #030075
 @dataclass(frozen=True)
 class TuneSettings:
     "How DINOv2's last block is tuned; temperature, rate, batch, epochs and minutes are the design's."
-    pairs: str = 'views' # 'views' of one picture, or two pictures of one of the 'people'
-    temperature: float = .07 # of NT-Xent
-    batch: int = 32 # pairs
-    lr: float = 1e-4 # of Adam, falling along a cosine
-    epochs: int = 20 # at most
-    patience: int = 3 # epochs without a better validation loss before it stops
-    minutes: float | None = 90. # time budget; validation counts
-    seed: int = 0 # of pairs, views and order
 
-def _pair_loss(encoder: Encoder, store: FaceStore, pairs: tuple[np.ndarray, ...], views: nn.Module, s: TuneSettings) -> Tensor:
-    def look(rows): return encoder(views((to_float(torch.from_numpy(np.array(store.images[rows])).to(encoder.gain.device)) + 1) / 2) * 2 - 1)
+    pairs: str = 'views'  # 'views' of one picture, or two pictures of one of the 'people'
+    temperature: float = 0.07  # of NT-Xent
+    batch: int = 32  # pairs
+    lr: float = 1e-4  # of Adam, falling along a cosine
+    epochs: int = 20  # at most
+    patience: int = 3  # epochs without a better validation loss before it stops
+    minutes: float | None = 90.0  # time budget; validation counts
+    seed: int = 0  # of pairs, views and order
+
+
+def _pair_loss(
+    encoder: Encoder, store: FaceStore, pairs: tuple[np.ndarray, ...], views: nn.Module, s: TuneSettings
+) -> Tensor:
+    def look(rows):
+        return encoder(
+            views((to_float(torch.from_numpy(np.array(store.images[rows])).to(encoder.gain.device)) + 1) / 2) * 2 - 1
+        )
+
     rows, other, people = pairs
     return nt_xent(look(rows), look(other), torch.from_numpy(people).to(encoder.gain.device), s.temperature)
 
-def _epoch_pairs(store: FaceStore, split: str, s: TuneSettings, seed: int, most: int | None = None) -> list[tuple[np.ndarray, ...]]: # batches of rows, partners, people
-    rng = np.random.default_rng(seed); rows = store.indices(split); people = store.identity_codes[rows]
+
+def _epoch_pairs(
+    store: FaceStore, split: str, s: TuneSettings, seed: int, most: int | None = None
+) -> list[tuple[np.ndarray, ...]]:  # batches of rows, partners, people
+    rng = np.random.default_rng(seed)
+    rows = store.indices(split)
+    people = store.identity_codes[rows]
     other = rows[partners(people, rng)] if s.pairs == 'people' else rows
-    order = rng.permutation(len(rows))[:most]; n = max(1, len(order) // s.batch)
-    return [(rows[i], other[i], people[i]) for i in np.array_split(order[:n * s.batch], n)]
+    order = rng.permutation(len(rows))[:most]
+    n = max(1, len(order) // s.batch)
+    return [(rows[i], other[i], people[i]) for i in np.array_split(order[: n * s.batch], n)]
+
 
 @torch.no_grad()
-def _validate(encoder: Encoder, store: FaceStore, views: nn.Module, s: TuneSettings) -> float: # the same pairs and views every time
+def _validate(
+    encoder: Encoder, store: FaceStore, views: nn.Module, s: TuneSettings
+) -> float:  # the same pairs and views every time
     with torch.random.fork_rng():
-        torch.manual_seed(s.seed); return float(np.mean([_pair_loss(encoder, store, p, views, s).item() for p in _epoch_pairs(store, 'validation', s, s.seed, 512)]))
+        torch.manual_seed(s.seed)
+        return float(
+            np.mean(
+                [
+                    _pair_loss(encoder, store, p, views, s).item()
+                    for p in _epoch_pairs(store, 'validation', s, s.seed, 512)
+                ]
+            )
+        )
 
 # %% ../nbs/03_encoders.ipynb #030076
-def tune_last_block(encoder: Encoder, # DINOv2; it is left as it is
-                    store: FaceStore, # its training faces are learnt from, its validation faces decide when to stop
-                    file: str | Path, # where the tuned weights go, a .safetensors file
-                    settings: TuneSettings = TuneSettings(), # how
-                    tell: Callable[[str], None] = print # gets one line an epoch
-                    ) -> tuple[Encoder, list[dict[str, float]]]: # `dinov2_tuned`, and loss, validation loss and minutes by epoch
-    "Tune the last block by contrast within a time budget, keep the best epoch, save it; raises `FacegenError` for another encoder or without validation faces."
+def tune_last_block(
+    encoder: Encoder,  # DINOv2; it is left as it is
+    store: FaceStore,  # its training faces are learnt from, its validation faces decide when to stop
+    file: str | Path,  # where the tuned weights go, a .safetensors file
+    settings: TuneSettings = TuneSettings(),  # how
+    tell: Callable[[str], None] = print,  # gets one line an epoch
+) -> tuple[Encoder, list[dict[str, float]]]:  # `dinov2_tuned`, and loss, validation loss and minutes by epoch
+    """Tune the last block by contrast within a time budget, keep the best epoch, save it.
+
+    Raises `FacegenError` for another encoder or without validation faces.
+    """
     from safetensors.torch import save_file
+
     s, budget, e = settings, Budget(settings.minutes), copy.deepcopy(encoder)
-    if not encoder.name.startswith('dinov2'): raise FacegenError(f"The encoder '{encoder.name}' cannot be tuned; give dinov2_s or dinov2_tuned.")
-    if s.pairs not in ('views', 'people'): raise FacegenError(f"Unknown pairs '{s.pairs}'; use views or people.")
+    if not encoder.name.startswith('dinov2'):
+        raise FacegenError(f"The encoder '{encoder.name}' cannot be tuned; give dinov2_s or dinov2_tuned.")
+    if s.pairs not in ('views', 'people'):
+        raise FacegenError(f"Unknown pairs '{s.pairs}'; use views or people.")
     for split in ('train', 'validation'):
-        if len(store.indices(split)) < 2: raise FacegenError(f"The store '{store.path}' has {len(store.indices(split))} {split} faces; tuning needs two at least.")
+        if len(store.indices(split)) < 2:
+            raise FacegenError(
+                f"The store '{store.path}' has {len(store.indices(split))} {split} faces; tuning needs two at least."
+            )
     block, views = e.net.blocks[-1].requires_grad_(True), random_views(e.input_size)
     steps = len(_epoch_pairs(store, 'train', s, 0))
-    opt = torch.optim.Adam(block.parameters(), lr=s.lr); sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, s.epochs * steps)
-    t = budget.elapsed; best = _validate(e, store, views, s); cost = budget.elapsed - t                 # minutes that a validation takes
-    state, stale, history = copy.deepcopy(block.state_dict()), 0, [dict(epoch=0, loss=float('nan'), validation=best, minutes=budget.elapsed)]
+    opt = torch.optim.Adam(block.parameters(), lr=s.lr)
+    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, s.epochs * steps)
+    t = budget.elapsed
+    best = _validate(e, store, views, s)
+    cost = budget.elapsed - t  # minutes that a validation takes
+    state, stale, history = (
+        copy.deepcopy(block.state_dict()),
+        0,
+        [dict(epoch=0, loss=float('nan'), validation=best, minutes=budget.elapsed)],
+    )
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         for epoch in range(1, s.epochs + 1):
             losses = []
             for pairs in progress(_epoch_pairs(store, 'train', s, s.seed + epoch)):
-                loss = _pair_loss(e, store, pairs, views, s); opt.zero_grad(); loss.backward(); opt.step(); sched.step(); losses.append(loss.item())
-                if budget.left < cost: break
-            history.append(dict(epoch=epoch, loss=float(np.mean(losses)), validation=(now := _validate(e, store, views, s)), minutes=budget.elapsed))
+                loss = _pair_loss(e, store, pairs, views, s)
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
+                sched.step()
+                losses.append(loss.item())
+                if budget.left < cost:
+                    break
+            history.append(
+                dict(
+                    epoch=epoch,
+                    loss=float(np.mean(losses)),
+                    validation=(now := _validate(e, store, views, s)),
+                    minutes=budget.elapsed,
+                )
+            )
             tell(f'epoch {epoch:2}  loss {np.mean(losses):.3f}  validation {now:.3f}  {budget.elapsed:.1f} minutes')
-            if now < best: best, stale, state = now, 0, copy.deepcopy(block.state_dict())
-            else: stale += 1
-            if stale == s.patience or budget.left < cost: break
+            if now < best:
+                best, stale, state = now, 0, copy.deepcopy(block.state_dict())
+            else:
+                stale += 1
+            if stale == s.patience or budget.left < cost:
+                break
     block.load_state_dict(state)
-    with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in e.net.state_dict().items()}, tmp,
-        metadata=dict(tuned=json.dumps(dict(size=e.input_size, **asdict(s))))) # one entry: safetensors writes several in a random order
+    with atomic(file) as tmp:
+        save_file(
+            {k: v.contiguous().cpu() for k, v in e.net.state_dict().items()},
+            tmp,
+            metadata=dict(tuned=json.dumps(dict(size=e.input_size, **asdict(s)))),
+        )  # one entry: safetensors writes several in a random order
     return load_encoder('dinov2_tuned', file, next(encoder.parameters()).device), history

@@ -4,31 +4,95 @@
 
 # %% ../nbs/08_evaluation.ipynb #080004
 from __future__ import annotations
-import json, shutil, tempfile, time
+
+import json
+import shutil
+import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
-from .core import FacegenError, check_writable, environment, home_dir, locked, optional, pick_device, progress, sha256, sheet, user_path, weights_dir, write_json
-from .crowds import crowd_metrics, crowd_missing, crowd_names, inception, inception_features, memorisation, reference_faces, score_metric, squeezenet_features
+
+from facegen_nb.core import (
+    FacegenError,
+    check_writable,
+    environment,
+    home_dir,
+    locked,
+    optional,
+    pick_device,
+    progress,
+    sha256,
+    sheet,
+    user_path,
+    weights_dir,
+    write_json,
+)
+from facegen_nb.crowds import (
+    crowd_metrics,
+    crowd_missing,
+    crowd_names,
+    inception,
+    inception_features,
+    memorisation,
+    reference_faces,
+    score_metric,
+    squeezenet_features,
+)
 from .curation import known_people
 from .encoders import embed_images, embed_store, encoder_of, load_embeddings
+from facegen_nb.factors import (
+    MIN_PEOPLE,
+    OUTPUTS,
+    embedding_factors,
+    factor_metrics,
+    factors_missing,
+    factors_of,
+    read_factors,
+    reader,
+)
 from .fingerprints import require_encoder, require_store
-from .identity import IDENTITY_STATS, check_judge, cosines, identity_metrics, impostor_pairs, seen_gap, taught_by, threshold, zero_shot
+from facegen_nb.identity import (
+    IDENTITY_STATS,
+    check_judge,
+    cosines,
+    identity_metrics,
+    impostor_pairs,
+    seen_gap,
+    taught_by,
+    threshold,
+    zero_shot,
+)
 from .losses import lpips_missing
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
-from .factors import MIN_PEOPLE, OUTPUTS, embedding_factors, factor_metrics, factors_missing, factors_of, read_factors, reader
-from .pictures import LPIPS_KINDS, cycle_order, diversity_scores, generate_faces, networks_at_hand, picture_metrics, picture_scores
 from .methods import find_recipe
-from .realism import (AUTOENCODER_DIM, autoencoder_features, radial_power, realism_metrics, realism_names, spectrum_metrics,
-                                spectrum_missing)
-from .regression import regression_reference
+from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import autoencoder_for, checkpoint_of, load_generator
+from facegen_nb.pictures import (
+    LPIPS_KINDS,
+    cycle_order,
+    diversity_scores,
+    generate_faces,
+    networks_at_hand,
+    picture_metrics,
+    picture_scores,
+)
+from facegen_nb.realism import (
+    AUTOENCODER_DIM,
+    autoencoder_features,
+    radial_power,
+    realism_metrics,
+    realism_names,
+    spectrum_metrics,
+    spectrum_missing,
+)
+from .refinement import Refined
+from .regression import regression_reference
 from .robustness import robustness, spread
 from .workers import Blocks
-from .refinement import Refined
 
 # %% auto #0
 __all__ = ['STEP', 'NOBODY_ELSE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'looked_at',
@@ -39,239 +103,372 @@ __all__ = ['STEP', 'NOBODY_ELSE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'S
            'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
-def pick_faces(store: Any, # a FaceStore
-               split: str = 'test', # which split
-               limit: int | None = None, # most faces; whole people are taken until it is reached
-               seed: int = 0 # of the choice
-               ) -> np.ndarray: # sorted positions in the store
+def pick_faces(
+    store: Any,  # a FaceStore
+    split: str = 'test',  # which split
+    limit: int | None = None,  # most faces; whole people are taken until it is reached
+    seed: int = 0,  # of the choice
+) -> np.ndarray:  # sorted positions in the store
     "The faces to evaluate; raises `FacegenError` when the split is empty."
     rows = np.asarray(store.indices(split), np.int64)
-    if 'duplicate_of' in store.faces: rows = rows[store.faces['duplicate_of'].isna().to_numpy()[rows]]
-    if len(rows) == 0: raise FacegenError(f"The split '{split}' of the store '{Path(store.path).name}' holds no face; curate a larger store or name another split.")
-    if limit is None or limit >= len(rows): return rows
+    if 'duplicate_of' in store.faces:
+        rows = rows[store.faces['duplicate_of'].isna().to_numpy()[rows]]
+    if len(rows) == 0:
+        raise FacegenError(
+            f"The split '{split}' of the store '{Path(store.path).name}' holds no face; curate a larger store or name"
+            " another split."
+        )
+    if limit is None or limit >= len(rows):
+        return rows
     who = known_people(store.identity_codes)[rows]
-    people = np.unique(who); rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
+    people = np.unique(who)
+    rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../nbs/08_evaluation.ipynb #080015
 @dataclass
 class Subject:
     "A model, the faces it is asked for, and what it is measured with."
-    generator: Any # anything with `generate(embeddings, *, noise, seed, guidance)`
-    store: Any # a FaceStore
-    embeddings: Any # the conditioning Embeddings of the store
-    judge: Any # an Encoder that took no part
-    judge_values: np.ndarray # (N,J) its embeddings of the store
-    encoder: Any # the conditioning Encoder; None where it cannot be had
-    rows: np.ndarray # (n,) the evaluated faces, positions in the store
-    people: np.ndarray # (N,) who is on each picture of the store, as `known_people` says
-    folder: Path # where unfinished work lies
-    device: torch.device # for LPIPS and features
-    seed: int = 0 # of every random choice
-    batch_size: int = 64 # faces at a time; changes the speed only
-    guidance: float | None = None # passed to the generator
-    n_boot: int = 1000 # resamples
-    tell: Callable[[str], None] = print # told what is going on
-    also: Sequence[tuple[Any, np.ndarray]] = () # further judges: (Encoder, its embeddings of the store)
-    def draw(self, rows: np.ndarray, # whose embeddings
-             first: int = 0, # position in the stream, a multiple of 64
-             stream: int = 0 # each stream has its own noise
-             ) -> np.ndarray: # (n,H,W,3) uint8
+
+    generator: Any  # anything with `generate(embeddings, *, noise, seed, guidance)`
+    store: Any  # a FaceStore
+    embeddings: Any  # the conditioning Embeddings of the store
+    judge: Any  # an Encoder that took no part
+    judge_values: np.ndarray  # (N,J) its embeddings of the store
+    encoder: Any  # the conditioning Encoder; None where it cannot be had
+    rows: np.ndarray  # (n,) the evaluated faces, positions in the store
+    people: np.ndarray  # (N,) who is on each picture of the store, as `known_people` says
+    folder: Path  # where unfinished work lies
+    device: torch.device  # for LPIPS and features
+    seed: int = 0  # of every random choice
+    batch_size: int = 64  # faces at a time; changes the speed only
+    guidance: float | None = None  # passed to the generator
+    n_boot: int = 1000  # resamples
+    tell: Callable[[str], None] = print  # told what is going on
+    also: Sequence[tuple[Any, np.ndarray]] = ()  # further judges: (Encoder, its embeddings of the store)
+
+    def draw(
+        self,
+        rows: np.ndarray,  # whose embeddings
+        first: int = 0,  # position in the stream, a multiple of 64
+        stream: int = 0,  # each stream has its own noise
+    ) -> np.ndarray:  # (n,H,W,3) uint8
         "Faces for the embeddings of these rows."
-        return generate_faces(self.generator, self.embeddings.values[rows], self.seed + 1000*stream, self.batch_size, self.guidance, first=first, bar=False)
-    def judged(self, faces: np.ndarray) -> np.ndarray: "The judge's embeddings (n,J)."; return embed_images(self.judge, faces, self.batch_size, bar=False)
+        return generate_faces(
+            self.generator,
+            self.embeddings.values[rows],
+            self.seed + 1000 * stream,
+            self.batch_size,
+            self.guidance,
+            first=first,
+            bar=False,
+        )
+
+    def judged(self, faces: np.ndarray) -> np.ndarray:
+        "The judge's embeddings (n,J)."
+        return embed_images(self.judge, faces, self.batch_size, bar=False)
 
 # %% ../nbs/08_evaluation.ipynb #080017
-def recognisers(store: Any, # a FaceStore
-                embeddings: Any, # the conditioning Embeddings
-                judge: Any, # an Encoder
-                encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
-                device: str | torch.device | None = None # where a loaded encoder goes
-                ) -> tuple[np.ndarray, Any, str | None]: # the judge's embeddings of the store (N,D), the conditioning encoder or None, and why
+def recognisers(
+    store: Any,  # a FaceStore
+    embeddings: Any,  # the conditioning Embeddings
+    judge: Any,  # an Encoder
+    encoder: Any = None,  # the conditioning Encoder; loaded by its name when absent
+    device: str | torch.device | None = None,  # where a loaded encoder goes
+) -> tuple[np.ndarray, Any, str | None]:  # the judge's embeddings (N,D), the conditioning encoder or None, and why
     "The judge's embeddings of the real faces, from the store's cache where they are, and the conditioning encoder."
     values, why = embed_store(store, judge).values, None
     if encoder is None:
-        try: encoder = encoder_of(embeddings.fingerprint, device=device)
-        except (FacegenError, KeyError, TypeError) as e: why = f'The conditioning encoder could not be loaded: {e}'
+        try:
+            encoder = encoder_of(embeddings.fingerprint, device=device)
+        except (FacegenError, KeyError, TypeError) as e:
+            why = f'The conditioning encoder could not be loaded: {e}'
     return values, encoder, why
 
 # %% ../nbs/08_evaluation.ipynb #080019
-STEP = 256 # faces measured at once
-NOBODY_ELSE = 'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use --limit.'
+STEP = 256  # faces measured at once
+NOBODY_ELSE = (
+    'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use'
+    ' --limit.'
+)
 
-def measured(s: Subject, # what is measured
-             name: str, # of the pass, for its folder
-             n: int, # rows
-             shapes: dict[str, tuple[int, ...]], # what is kept of each row
-             work: Callable[[int, int], dict[str, np.ndarray]] # from row i on, k rows: what was measured
-             ) -> dict[str, np.ndarray]: # arrays (n,...) on the disk
-    "Measure block by block; what an interrupted evaluation left is not measured again, but where other things were kept of each row."
-    blocks = Blocks(s.folder/f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes); whole = blocks.finished()
-    if whole: s.tell(f'{name}: {min(n, len(whole)*STEP):,} of {n:,} were measured before; going on.')
-    for i in progress([i for i in range(0, n, STEP) if i not in whole]): blocks.add(i, **work(i, min(STEP, n - i)))
+
+def measured(
+    s: Subject,  # what is measured
+    name: str,  # of the pass, for its folder
+    n: int,  # rows
+    shapes: dict[str, tuple[int, ...]],  # what is kept of each row
+    work: Callable[[int, int], dict[str, np.ndarray]],  # from row i on, k rows: what was measured
+) -> dict[str, np.ndarray]:  # arrays (n,...) on the disk
+    """Measure block by block.
+
+    What an interrupted evaluation left is not measured again, but where other things were kept of each row.
+    """
+    blocks = Blocks(s.folder / f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes)
+    whole = blocks.finished()
+    if whole:
+        s.tell(f'{name}: {min(n, len(whole) * STEP):,} of {n:,} were measured before; going on.')
+    for i in progress([i for i in range(0, n, STEP) if i not in whole]):
+        blocks.add(i, **work(i, min(STEP, n - i)))
     return blocks.arrays
 
 # %% ../nbs/08_evaluation.ipynb #080023
-def looked_at(images: np.ndarray, # (k,H,W,3) uint8
-              wanted: np.ndarray, # (k,) bool
-              dim: int, # numbers a picture
-              f: Callable # uint8 pictures to features
-              ) -> np.ndarray: # (k,dim) float32; NaN where a picture was not wanted
+def looked_at(
+    images: np.ndarray,  # (k,H,W,3) uint8
+    wanted: np.ndarray,  # (k,) bool
+    dim: int,  # numbers a picture
+    f: Callable,  # uint8 pictures to features
+) -> np.ndarray:  # (k,dim) float32; NaN where a picture was not wanted
     "Features of some pictures."
-    if wanted.all(): return f(images)
+    if wanted.all():
+        return f(images)
     out = np.full((len(images), dim), np.nan, np.float32)
-    if wanted.any(): out[wanted] = f(images[wanted])
+    if wanted.any():
+        out[wanted] = f(images[wanted])
     return out
 
-def face_pass(s: Subject, # what is measured
-              partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
-              networks: Sequence, # for LPIPS
-              looks: dict[str, tuple[int, Callable]], # name: (numbers, function of uint8 pictures); taken of generated faces and of their sources
-              sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
-              only: dict[str, np.ndarray] | None = None # name of a look: (n,) which of the rows it is taken of; all others are NaN
-              ) -> tuple[dict[str, np.ndarray], np.ndarray]: # arrays (n,...) on the disk: `judge`, `judge_1`..., `encoder`, picture scores, looks; and where each of `rows` stands in them
+
+def face_pass(
+    s: Subject,  # what is measured
+    partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
+    networks: Sequence,  # for LPIPS
+    looks: dict[str, tuple[int, Callable]],  # name to (numbers, function of uint8 images), for faces and sources
+    sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
+    only: dict[str, np.ndarray] | None = None,  # name of a look to the rows (n,) it is taken of; others are NaN
+) -> tuple[dict[str, np.ndarray], np.ndarray]:  # arrays (n,...) on the disk, and where each of `rows` stands in them
     "Draw every face once and keep what everybody saw."
     rows, order = s.rows, cycle_order(partner)
     shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
     shapes |= {f'judge_{k}': (e.dim,) for k, (e, _) in enumerate(s.also, 1)}
     names = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
-    shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | ({k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {})
+    shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | (
+        {k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {}
+    )
     shapes |= {k: (dim,) for name, (dim, _) in looks.items() for k in (name, f'source_{name}')}
+
     def work(i, k):
-        at = order[i:i+k]; faces = s.draw(rows[at], i)
+        at = order[i : i + k]
+        faces = s.draw(rows[at], i)
         if i == 0 and sheet_path:
-            with optional('The sheet of generated faces'): sheet(faces[:40], ncol=10).save(sheet_path)
-        wanted = np.unique(np.r_[at, partner[at]]); pictures = s.store.images[rows[wanted]]
+            with optional('The sheet of generated faces'):
+                sheet(faces[:40], ncol=10).save(sheet_path)
+        wanted = np.unique(np.r_[at, partner[at]])
+        pictures = s.store.images[rows[wanted]]
         mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
-        out = dict(judge=s.judged(faces)) | (dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {})
+        out = dict(judge=s.judged(faces)) | (
+            dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {}
+        )
         out |= picture_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
         out |= {f'judge_{j}': embed_images(e, faces, s.batch_size, bar=False) for j, (e, _) in enumerate(s.also, 1)}
         for name, (dim, f) in looks.items():
             wanted = (only or {}).get(name, np.ones(len(rows), bool))[at]
-            for key, seen in ((name, faces), (f'source_{name}', pictures[mine])): out[key] = looked_at(seen, wanted, dim, f)
+            for key, seen in ((name, faces), (f'source_{name}', pictures[mine])):
+                out[key] = looked_at(seen, wanted, dim, f)
         return out
+
     return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
 # %% ../nbs/08_evaluation.ipynb #080025
-def identity_part(s: Subject, # what is measured
-                  generated: np.ndarray, # (n,D) the recogniser's embeddings of the generated faces
-                  values: np.ndarray, # (N,D) of the whole store
-                  who: str # 'judge' or 'encoder'
-                  ) -> tuple[dict[str, dict], float | None]: # metrics, and the threshold at FAR 1e-3
+def identity_part(
+    s: Subject,  # what is measured
+    generated: np.ndarray,  # (n,D) the recogniser's embeddings of the generated faces
+    values: np.ndarray,  # (N,D) of the whole store
+    who: str,  # 'judge' or 'encoder'
+) -> tuple[dict[str, dict], float | None]:  # metrics, and the threshold at FAR 1e-3
     "Identity by one recogniser."
     rng, rows, people = np.random.default_rng(s.seed), s.rows, s.people
-    pool = np.r_[rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))]       # evaluated faces first
+    pool = np.r_[
+        rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))
+    ]  # evaluated faces first
     some = pool[people[pool] >= 0][:1500]
     imp = impostor_pairs(values[some].astype(np.float32), people[some])
-    gallery = pool[np.sort(np.unique(people[pool], return_index=True)[1])[:2500]]                           # one picture of each person
-    metrics = identity_metrics(generated, values[rows].astype(np.float32), people[rows], values[gallery].astype(np.float32), people[gallery], imp, who, s.n_boot, s.seed)
+    gallery = pool[np.sort(np.unique(people[pool], return_index=True)[1])[:2500]]  # one picture of each person
+    metrics = identity_metrics(
+        generated,
+        values[rows].astype(np.float32),
+        people[rows],
+        values[gallery].astype(np.float32),
+        people[gallery],
+        imp,
+        who,
+        s.n_boot,
+        s.seed,
+    )
     return metrics, threshold(imp, 1e-3)
 
 # %% ../nbs/08_evaluation.ipynb #080027
-def seen_part(s: Subject, # what is measured
-              generated: np.ndarray, # (n,J) the judge's embeddings of the faces of unseen people
-              limit: float | None, # threshold at FAR 1e-3
-              most: int = 512 # training faces at most
-              ) -> dict[str, dict]: # metrics
+def seen_part(
+    s: Subject,  # what is measured
+    generated: np.ndarray,  # (n,J) the judge's embeddings of the faces of unseen people
+    limit: float | None,  # threshold at FAR 1e-3
+    most: int = 512,  # training faces at most
+) -> dict[str, dict]:  # metrics
     "What the judge says of people that were trained on, and what unseen people lose."
-    try: rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
-    except FacegenError as ex: return {k: missing(str(ex)) for k in ('seen_source_mean', 'gap_source_mean')}
-    seen = measured(s, 'seen', len(rows), dict(judge=(s.judge.dim,)), lambda i, k: dict(judge=s.judged(s.draw(rows[i:i+k], i, stream=1))))['judge']
-    to = lambda faces, r: cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
+    try:
+        rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
+    except FacegenError as ex:
+        return {k: missing(str(ex)) for k in ('seen_source_mean', 'gap_source_mean')}
+    seen = measured(
+        s,
+        'seen',
+        len(rows),
+        dict(judge=(s.judge.dim,)),
+        lambda i, k: dict(judge=s.judged(s.draw(rows[i : i + k], i, stream=1))),
+    )['judge']
+
+    def to(faces, r):
+        return cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
+
     return seen_gap(to(generated, s.rows), s.people[s.rows], to(seen, rows), s.people[rows], limit, s.n_boot, s.seed)
 
 # %% ../nbs/08_evaluation.ipynb #080029
-def diversity_part(s: Subject, # what is measured
-                   networks: Sequence, # LPIPS; the squeeze network is used
-                   why: dict[str, str], # why a network is missing
-                   people: int = 96, # at most so many, one embedding of each
-                   draws: int = 4 # of each embedding
-                   ) -> dict[str, dict]: # metrics
+def diversity_part(
+    s: Subject,  # what is measured
+    networks: Sequence,  # LPIPS; the squeeze network is used
+    why: dict[str, str],  # why a network is missing
+    people: int = 96,  # at most so many, one embedding of each
+    draws: int = 4,  # of each embedding
+) -> dict[str, dict]:  # metrics
     "How much draws of one embedding differ, in the picture and in who is seen."
-    who = s.people[s.rows]; rows = s.rows[np.sort(np.unique(who, return_index=True)[1])][:people]; n = len(rows)
+    who = s.people[s.rows]
+    rows = s.rows[np.sort(np.unique(who, return_index=True)[1])][:people]
+    n = len(rows)
     net = next((x for x in networks if x.kind == 'squeeze'), None)
+
     def work(i, k):
-        faces = s.draw(np.repeat(rows[i:i+k], draws), i*draws, stream=2)
-        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1))) | (dict(lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {})
+        faces = s.draw(np.repeat(rows[i : i + k], draws), i * draws, stream=2)
+        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1))) | (
+            dict(lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {}
+        )
+
     a = measured(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
-    other = other_pictures(s.people[s.rows], s.seed); pairs = np.flatnonzero(other >= 0)[:people]
-    boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed); out = {}
-    def put(name, values, real): out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.people[rows])), 0., real, draws=draws)
+    other = other_pictures(s.people[s.rows], s.seed)
+    pairs = np.flatnonzero(other >= 0)[:people]
+    boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed)
+    out = {}
+
+    def put(name, values, real):
+        out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.people[rows])), 0.0, real, draws=draws)
+
     two = [s.rows[r] for r in (pairs, other[pairs])]
-    put('diversity_judge', a['judge'], float((1 - cosines(*(s.judge_values[r].astype(np.float32) for r in two))).mean()) if len(pairs) else None)
-    if net is None: out['diversity_squeeze'] = missing(why.get('squeeze', 'LPIPS with the squeeze network was switched off.')); return out
-    images = lambda r: np.stack([s.store.images[i] for i in r])
+    put(
+        'diversity_judge',
+        a['judge'],
+        float((1 - cosines(*(s.judge_values[r].astype(np.float32) for r in two))).mean()) if len(pairs) else None,
+    )
+    if net is None:
+        out['diversity_squeeze'] = missing(why.get('squeeze', 'LPIPS with the squeeze network was switched off.'))
+        return out
+
+    def images(r):
+        return np.stack([s.store.images[i] for i in r])
+
     real = diversity_scores(np.stack([images(r) for r in two], 1), net).mean() if len(pairs) else None
-    put('diversity_squeeze', a['lpips'], real); return out
+    put('diversity_squeeze', a['lpips'], real)
+    return out
 
 # %% ../nbs/08_evaluation.ipynb #080031
 @dataclass
 class Space:
     "A feature space in which crowds are compared."
-    name: str # ends the metrics' names
-    mine: str # which array of `face_pass` holds the generated faces' features,
-    real: str # and which the sources'
-    f: Callable # uint8 pictures to features, for the reference
-    dim: int # of the features
-    scale: float = 1. # brings components to a size of about 1
-    classes: np.ndarray | None = None # (C,dim) of a classifier: its logits give the Inception Score
-    most: int = 5000 # faces at most
-    standard: bool = False # features are standardised by those of the reference faces
 
-def spaces_at_hand(s: Subject, # what is measured
-                   networks: Sequence # LPIPS: its squeeze network walks through SqueezeNet already
-                   ) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]: # spaces, looks for `face_pass`, and space: why it is missing
+    name: str  # ends the metrics' names
+    mine: str  # which array of `face_pass` holds the generated faces' features,
+    real: str  # and which the sources'
+    f: Callable  # uint8 pictures to features, for the reference
+    dim: int  # of the features
+    scale: float = 1.0  # brings components to a size of about 1
+    classes: np.ndarray | None = None  # (C,dim) of a classifier: its logits give the Inception Score
+    most: int = 5000  # faces at most
+    standard: bool = False  # features are standardised by those of the reference faces
+
+
+def spaces_at_hand(
+    s: Subject,  # what is measured
+    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
+) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]:  # spaces, looks, and why a space is missing
     "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no look."
     found, looks, why = [], {}, {}
     net = next((x for x in networks if x.kind == 'squeeze'), None)
-    if net: found.append(Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1/5))
+    if net:
+        found.append(
+            Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1 / 5)
+        )
     elif not (m := lpips_missing('squeeze')):
         looks['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
-        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', looks['squeezenet'][1], 512, 1/5))
-    else: why['squeezenet'] = m
+        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', looks['squeezenet'][1], 512, 1 / 5))
+    else:
+        why['squeezenet'] = m
     try:
-        deep = inception(s.device); look = lambda x: inception_features(x, deep)[0]; looks['inception'] = 2048, look
-        found.append(Space('inception', 'inception', 'source_inception', look, 2048, 1., deep.fc.weight.detach().cpu().numpy()))
-    except FacegenError as ex: why['inception'] = str(ex)
+        deep = inception(s.device)
+
+        def look(x):
+            return inception_features(x, deep)[0]
+
+        looks['inception'] = 2048, look
+        found.append(
+            Space('inception', 'inception', 'source_inception', look, 2048, 1.0, deep.fc.weight.detach().cpu().numpy())
+        )
+    except FacegenError as ex:
+        why['inception'] = str(ex)
     try:
         autoencoder_for(s.device)
         looks['autoencoder'] = AUTOENCODER_DIM, lambda x: autoencoder_features(x, s.device)
-        found.append(Space('autoencoder', 'autoencoder', 'source_autoencoder', looks['autoencoder'][1], AUTOENCODER_DIM,
-                           most=AUTOENCODER_FACES, standard=True))
-    except FacegenError as ex: why['autoencoder'] = str(ex)
+        found.append(
+            Space(
+                'autoencoder',
+                'autoencoder',
+                'source_autoencoder',
+                looks['autoencoder'][1],
+                AUTOENCODER_DIM,
+                most=AUTOENCODER_FACES,
+                standard=True,
+            )
+        )
+    except FacegenError as ex:
+        why['autoencoder'] = str(ex)
     return found, looks, why
 
-AUTOENCODER_FACES = 500 # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
 
-def rows_of_space(s: Subject, # what is measured
-                  space: Space # with its limit
-                  ) -> tuple[np.ndarray, np.ndarray]: # positions in `s.rows`, and rows of the reference; a part of those of a larger limit
+AUTOENCODER_FACES = 500  # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
+
+
+def rows_of_space(
+    s: Subject,  # what is measured
+    space: Space,  # with its limit
+) -> tuple[np.ndarray, np.ndarray]:  # positions in `s.rows`, and rows of the reference; part of a larger limit's
     "Which faces are compared in a space."
     return reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, space.most)
 
-def missing_space(name: str, # of the space
-                  reason: str # one sentence
-                  ) -> dict[str, dict]: # entries without a value
+
+def missing_space(
+    name: str,  # of the space
+    reason: str,  # one sentence
+) -> dict[str, dict]:  # entries without a value
     "All metrics of a space that cannot be had."
     return crowd_missing(name, reason) | {k: missing(reason, better) for k, better in realism_names(name).items()}
 
-def crowd_part(s: Subject, # what is measured
-               arrays: dict[str, np.ndarray], # as `face_pass` left them
-               back: np.ndarray, # where each row stands in them
-               spaces: list[Space], # beside the judge's
-               why: dict[str, str] # space: why it is missing
-               ) -> dict[str, dict]: # metrics
+
+def crowd_part(
+    s: Subject,  # what is measured
+    arrays: dict[str, np.ndarray],  # as `face_pass` left them
+    back: np.ndarray,  # where each row stands in them
+    spaces: list[Space],  # beside the judge's
+    why: dict[str, str],  # space: why it is missing
+) -> dict[str, dict]:  # metrics
     "Distribution metrics and realism in each space, against as many training faces of other people."
     reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)[1]
-    if len(reference) == 0: why = why | {x.name: NOBODY_ELSE for x in spaces} | {s.judge.name: NOBODY_ELSE}
+    if len(reference) == 0:
+        why = why | {x.name: NOBODY_ELSE for x in spaces} | {s.judge.name: NOBODY_ELSE}
     out = {k: d for name, reason in why.items() for k, d in missing_space(name, reason).items()}
-    if len(reference) == 0: return out
-    length = np.float32(s.judge.dim**.5)
+    if len(reference) == 0:
+        return out
+    length = np.float32(s.judge.dim**0.5)
     own = Space(s.judge.name, 'judge', '', lambda x: x, s.judge.dim, length)
     chosen = {x.name: rows_of_space(s, x) for x in (own, *spaces)}
 
     def look(i: int, k: int) -> dict[str, np.ndarray]:
-        rows = reference[i:i+k]
+        rows = reference[i : i + k]
         images = s.store.images[rows]
         return {x.name: looked_at(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
 
@@ -280,87 +477,161 @@ def crowd_part(s: Subject, # what is measured
         mine, rows = chosen[x.name]
         sources, others = s.rows[mine], np.searchsorted(reference, rows)
         a = arrays[x.mine][back[mine]]
-        if x is own: b, c = (s.judge_values[r].astype(np.float32) for r in (sources, rows))
-        else: b, c = arrays[x.real][back[mine]], there[x.name][others]
-        if x.standard: a, b, c = ((v - c.mean(0))/np.maximum(c.std(0), 1e-6) for v in (a, b, c))
-        a, b, c = (v*np.float32(x.scale) for v in (a, b, c))
+        if x is own:
+            b, c = (s.judge_values[r].astype(np.float32) for r in (sources, rows))
+        else:
+            b, c = arrays[x.real][back[mine]], there[x.name][others]
+        if x.standard:
+            a, b, c = ((v - c.mean(0)) / np.maximum(c.std(0), 1e-6) for v in (a, b, c))
+        a, b, c = (v * np.float32(x.scale) for v in (a, b, c))
         people = s.people[sources], s.people[rows]
-        out |= crowd_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(a, b, c, *people, x.name, s.seed, s.n_boot)
-        if x.classes is not None: out |= score_metric(a @ x.classes.T, b @ x.classes.T, people[0], seed=s.seed)
+        out |= crowd_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(
+            a, b, c, *people, x.name, s.seed, s.n_boot
+        )
+        if x.classes is not None:
+            out |= score_metric(a @ x.classes.T, b @ x.classes.T, people[0], seed=s.seed)
     return out
 
-def spectrum_part(s: Subject, # what is measured
-                  arrays: dict[str, np.ndarray], # with the look `spectrum`
-                  back: np.ndarray # where each row stands in them
-                  ) -> tuple[dict[str, dict], dict[str, Any]]: # metrics, and the curve; an empty one where it is missing
+
+def spectrum_part(
+    s: Subject,  # what is measured
+    arrays: dict[str, np.ndarray],  # with the look `spectrum`
+    back: np.ndarray,  # where each row stands in them
+) -> tuple[dict[str, dict], dict[str, Any]]:  # metrics, and the curve; an empty one where it is missing
     "Power of generated faces by frequency."
     mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)
-    if len(mine) == 0: return spectrum_missing(NOBODY_ELSE), {}
+    if len(mine) == 0:
+        return spectrum_missing(NOBODY_ELSE), {}
     bands = arrays['spectrum'].shape[1]
-    look = measured(s, 'reference-spectrum', len(reference), dict(spectrum=(bands,)),
-                    lambda i, k: dict(spectrum=radial_power(s.store.images[reference[i:i+k]])))
+    look = measured(
+        s,
+        'reference-spectrum',
+        len(reference),
+        dict(spectrum=(bands,)),
+        lambda i, k: dict(spectrum=radial_power(s.store.images[reference[i : i + k]])),
+    )
     a, b = (arrays[k][back[mine]] for k in ('spectrum', 'source_spectrum'))
     return spectrum_metrics(a, b, look['spectrum'], s.people[s.rows[mine]], s.people[reference], s.n_boot, s.seed)
 
 # %% ../nbs/08_evaluation.ipynb #080033
-def memory_part(s: Subject, # what is measured
-                generated: np.ndarray # (n,J) the judge's embeddings of the generated faces
-                ) -> dict[str, dict]: # metrics
+def memory_part(
+    s: Subject,  # what is measured
+    generated: np.ndarray,  # (n,J) the judge's embeddings of the generated faces
+) -> dict[str, dict]:  # metrics
     "Whether generated faces lie nearer to training faces than real unseen faces do."
-    train = np.asarray(s.store.indices('train')); train = train[~np.isin(s.people[train], s.people[s.rows])]
-    if len(train) == 0: return {f'nearest_ratio_{s.judge.name}': missing(NOBODY_ELSE), f'copies_{s.judge.name}': missing(NOBODY_ELSE, 'low')}
-    values = lambda r: s.judge_values[r].astype(np.float32)
+    train = np.asarray(s.store.indices('train'))
+    train = train[~np.isin(s.people[train], s.people[s.rows])]
+    if len(train) == 0:
+        return {
+            f'nearest_ratio_{s.judge.name}': missing(NOBODY_ELSE),
+            f'copies_{s.judge.name}': missing(NOBODY_ELSE, 'low'),
+        }
+
+    def values(r):
+        return s.judge_values[r].astype(np.float32)
+
     return memorisation(generated, values(s.rows), values(train), s.people[s.rows], s.judge.name, s.seed)[0]
 
-def factor_part(s: Subject, # what is measured
-                arrays: dict[str, np.ndarray], # with the look `factors`
-                back: np.ndarray # where each row stands in them
-                ) -> dict[str, dict]: # metrics
-    "How well each identity factor can be read off the generated faces; beside it, how well off the embedding itself, by a linear probe."
+
+def factor_part(
+    s: Subject,  # what is measured
+    arrays: dict[str, np.ndarray],  # with the look `factors`
+    back: np.ndarray,  # where each row stands in them
+) -> dict[str, dict]:  # metrics
+    """How well each identity factor can be read off the generated faces.
+
+    Beside it, how well off the embedding itself, by a linear probe.
+    """
     e, train = s.embeddings.values, np.asarray(s.store.indices('train'))
     train = train[np.isfinite(factors_of(s.store, train)).all(1)]
     enough = len(train) >= 200 and len(np.unique(factors_of(s.store, train), axis=0)) >= MIN_PEOPLE
-    probe = embedding_factors(np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)) if enough else None
-    return factor_metrics(arrays['factors'][back], arrays['source_factors'][back], factors_of(s.store, s.rows), s.people[s.rows], s.n_boot, s.seed, probe)
+    probe = (
+        embedding_factors(
+            np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)
+        )
+        if enough
+        else None
+    )
+    return factor_metrics(
+        arrays['factors'][back],
+        arrays['source_factors'][back],
+        factors_of(s.store, s.rows),
+        s.people[s.rows],
+        s.n_boot,
+        s.seed,
+        probe,
+    )
 
-def robustness_part(s: Subject, # what is measured
-                    networks: Sequence # LPIPS; the squeeze network is used
-                    ) -> dict[str, dict]: # curves
+
+def robustness_part(
+    s: Subject,  # what is measured
+    networks: Sequence,  # LPIPS; the squeeze network is used
+) -> dict[str, dict]:  # curves
     "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
-    file = s.folder/'curves.json'; done = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
-    if done: s.tell(f'robustness: {len(done)} curves were measured before; going on.')
-    def keep(name, curve): done[name] = curve; write_json(file, done)
-    people = 32 if hasattr(s.generator, 'steps') else 128                # a model of many steps takes long to draw some thirty faces a person
-    return robustness(s.generator, s.store, s.embeddings, s.judge, s.rows, real=s.judge_values, faces=people, seed=s.seed, batch_size=s.batch_size, guidance=s.guidance, n_boot=s.n_boot,
-                      perceptual=next((x for x in networks if x.kind == 'squeeze'), 'squeeze'), done=dict(done), each=keep)
+    file = s.folder / 'curves.json'
+    done = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
+    if done:
+        s.tell(f'robustness: {len(done)} curves were measured before; going on.')
 
-def rendered_people(s: Subject # what is measured
-                    ) -> int: # 0 where nothing was rendered
+    def keep(name, curve):
+        done[name] = curve
+        write_json(file, done)
+
+    people = (
+        32 if hasattr(s.generator, 'steps') else 128
+    )  # a model of many steps takes long to draw some thirty faces a person
+    return robustness(
+        s.generator,
+        s.store,
+        s.embeddings,
+        s.judge,
+        s.rows,
+        real=s.judge_values,
+        faces=people,
+        seed=s.seed,
+        batch_size=s.batch_size,
+        guidance=s.guidance,
+        n_boot=s.n_boot,
+        perceptual=next((x for x in networks if x.kind == 'squeeze'), 'squeeze'),
+        done=dict(done),
+        each=keep,
+    )
+
+
+def rendered_people(
+    s: Subject,  # what is measured
+) -> int:  # 0 where nothing was rendered
     "How many of the evaluated people were rendered, so that their factors are known."
     known = np.isfinite(factors_of(s.store, s.rows)).all(1)
     return len(np.unique(s.people[s.rows[known]]))
 
 # %% ../nbs/08_evaluation.ipynb #080171
-def regression_rows(s: Subject, # what is measured
-                    least: int = 50 # faces that may choose
-                    ) -> tuple[np.ndarray, np.ndarray]: # rows to fit, rows that choose the settings: three sets of people
+def regression_rows(
+    s: Subject,  # what is measured
+    least: int = 50,  # faces that may choose
+) -> tuple[np.ndarray, np.ndarray]:  # rows to fit, rows that choose the settings: three sets of people
     "Training people, and validation people or a tenth of the training people."
     rows = (np.asarray(s.store.indices(k), np.int64) for k in ('train', 'validation'))
     fit, choose = (r[~np.isin(s.people[r], s.people[s.rows])] for r in rows)
     choose = choose[~np.isin(s.people[choose], s.people[fit])]
-    if len(choose) >= least: return fit, choose
+    if len(choose) >= least:
+        return fit, choose
     people = np.unique(s.people[fit])
-    tenth = np.random.default_rng(s.seed).permutation(people)[:len(people)//10]
+    tenth = np.random.default_rng(s.seed).permutation(people)[: len(people) // 10]
     theirs = np.isin(s.people[fit], tenth)
     return fit[~theirs], fit[theirs]
 
+
 def _keep_regressed(metrics: dict[str, dict], values: dict[str, float | None]) -> None:
     for k, value in values.items():
-        if metrics.get(k, {}).get('value') is not None and value is not None: metrics[k]['regressed'] = value
+        if metrics.get(k, {}).get('value') is not None and value is not None:
+            metrics[k]['regressed'] = value
 
-def regression_part(s: Subject, # what is measured
-                    metrics: dict[str, dict] # identity metrics of the judges: those get `regressed`
-                    ) -> tuple[dict[str, dict], dict[str, Any]]: # metrics, and what was chosen for each judge
+
+def regression_part(
+    s: Subject,  # what is measured
+    metrics: dict[str, dict],  # identity metrics of the judges: those get `regressed`
+) -> tuple[dict[str, dict], dict[str, Any]]:  # metrics, and what was chosen for each judge
     "The regression reference for every judge."
     judges = {'judge': (s.judge, s.judge_values)} | {f'judge:{e.name}': (e, values) for e, values in s.also}
     out, settings = {}, {}
@@ -369,7 +640,10 @@ def regression_part(s: Subject, # what is measured
     for who, (judge, values) in judges.items():
         end = who.removeprefix('judge')
         names = [f'{k}{end}_{to}_mean' for k in ('ridge', 'kernel_ridge') for to in ('source', 'other')]
-        try: guesses, chosen = regression_reference(x[fit], values[fit], x[choose], values[choose], x[s.rows], seed=s.seed)
+        try:
+            guesses, chosen = regression_reference(
+                x[fit], values[fit], x[choose], values[choose], x[s.rows], seed=s.seed
+            )
         except FacegenError as ex:
             out |= {k: missing(str(ex)) for k in names}
             continue
@@ -378,198 +652,371 @@ def regression_part(s: Subject, # what is measured
         for kind, guess in guesses.items():
             found = identity_part(s, guess, values, f'{kind}{end}')[0]
             out |= {k: d for k, d in found.items() if k in names}
-            if kind == best: _keep_regressed(metrics, {k.replace(f'{kind}{end}', who, 1): d['value'] for k, d in found.items()})
+            if kind == best:
+                _keep_regressed(metrics, {k.replace(f'{kind}{end}', who, 1): d['value'] for k, d in found.items()})
     return out, settings
 
 # %% ../nbs/08_evaluation.ipynb #080035
-PARTS = ('pictures', 'crowds', 'memorisation', 'seen', 'diversity', 'regression', 'factors', 'robustness') # beside identity
+PARTS = (
+    'pictures',
+    'crowds',
+    'memorisation',
+    'seen',
+    'diversity',
+    'regression',
+    'factors',
+    'robustness',
+)  # beside identity
 
-def model_hash(generator: Any # any
-               ) -> str: # hash of its weights; of its type, where it has none
+
+def model_hash(
+    generator: Any,  # any
+) -> str:  # hash of its weights; of its type, where it has none
     "Which model this is, so that an evaluation is resumed only where it is the same."
     state = generator.state_dict() if hasattr(generator, 'state_dict') else {}
-    return sha256(''.join([type(generator).__qualname__, *(f'{k}{sha256(np.ascontiguousarray(v.detach().cpu().float().numpy().reshape(-1)))}' for k, v in state.items())]).encode())
+    return sha256(
+        ''.join(
+            [
+                type(generator).__qualname__,
+                *(
+                    f'{k}{sha256(np.ascontiguousarray(v.detach().cpu().float().numpy().reshape(-1)))}'
+                    for k, v in state.items()
+                ),
+            ]
+        ).encode()
+    )
 
-def pick_parts(parts: Sequence[str] | None # names; None: all
-               ) -> tuple[str, ...]: # the same
+
+def pick_parts(
+    parts: Sequence[str] | None,  # names; None: all
+) -> tuple[str, ...]:  # the same
     "Check the names of parts."
     parts = PARTS if parts is None else tuple(parts)
-    if (bad := [p for p in parts if p not in PARTS]): raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
+    if bad := [p for p in parts if p not in PARTS]:
+        raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
 
-def metric_names(judge: str, # its name
-                 parts: Sequence[str] | None = None, # some of `PARTS`; None: all
-                 also: Sequence[str] = () # names of further judges
-                 ) -> list[str]: # such as `judge_source_mean`; which of them are measured depends on the store and the weights
+
+def metric_names(
+    judge: str,  # its name
+    parts: Sequence[str] | None = None,  # some of `PARTS`; None: all
+    also: Sequence[str] = (),  # names of further judges
+) -> list[str]:  # such as `judge_source_mean`; which of them are measured depends on the store and the weights
     "The metrics that an evaluation may give."
     ends = ['', *(f':{name}' for name in also)]
     scored = ['judge', 'encoder', *(f'judge:{name}' for name in also)]
     identity = [f'{who}_{to}_{stat}' for who in scored for to in ('source', 'other') for stat in IDENTITY_STATS]
-    spaces = [name for space in (judge, 'squeezenet', 'inception', 'autoencoder') for name in (*crowd_names(space), *realism_names(space))]
-    names = dict(pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
-                 crowds=[*spaces, 'inception_score', *spectrum_missing('')],
-                 memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
-                 seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
-                 diversity=['diversity_judge', 'diversity_squeeze'],
-                 regression=[f'{kind}{end}_{to}_mean' for end in ends for kind in ('ridge', 'kernel_ridge') for to in ('source', 'other')],
-                 factors=list(factors_missing(0)))
+    spaces = [
+        name
+        for space in (judge, 'squeezenet', 'inception', 'autoencoder')
+        for name in (*crowd_names(space), *realism_names(space))
+    ]
+    names = dict(
+        pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
+        crowds=[*spaces, 'inception_score', *spectrum_missing('')],
+        memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
+        seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
+        diversity=['diversity_judge', 'diversity_squeeze'],
+        regression=[
+            f'{kind}{end}_{to}_mean' for end in ends for kind in ('ridge', 'kernel_ridge') for to in ('source', 'other')
+        ],
+        factors=list(factors_missing(0)),
+    )
     return [*identity, *(name for part in pick_parts(parts) for name in names.get(part, ()))]
 
 # %% ../nbs/08_evaluation.ipynb #080039
-def without_folders(x: Any # a part of a result
-                    ) -> Any: # the same
+def without_folders(
+    x: Any,  # a part of a result
+) -> Any:  # the same
     "Put the names of settings in the place of this machine's folders, in every text of a result."
-    if isinstance(x, dict): return {k: without_folders(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)): return [without_folders(v) for v in x]
-    if not isinstance(x, str): return x
-    try: w = weights_dir()
-    except FacegenError: w = None                                             # a variable that names no folder costs no result
-    for folder, name in ((w and f"the folder '{w}' that", 'the folder that'), (w, 'FACEGEN_WEIGHTS'), (torch.hub.get_dir(), 'TORCH_HOME/hub'), (home_dir(), '~')):
-        if folder and str(folder) != Path(folder).anchor: x = x.replace(str(folder), name)      # a home that is the root would be found in every link
+    if isinstance(x, dict):
+        return {k: without_folders(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [without_folders(v) for v in x]
+    if not isinstance(x, str):
+        return x
+    try:
+        w = weights_dir()
+    except FacegenError:
+        w = None  # a variable that names no folder costs no result
+    for folder, name in (
+        (w and f"the folder '{w}' that", 'the folder that'),
+        (w, 'FACEGEN_WEIGHTS'),
+        (torch.hub.get_dir(), 'TORCH_HOME/hub'),
+        (home_dir(), '~'),
+    ):
+        if folder and str(folder) != Path(folder).anchor:
+            x = x.replace(str(folder), name)  # a home that is the root would be found in every link
     return x
 
 # %% ../nbs/08_evaluation.ipynb #080042
-def check_judges(judge: Any, # the first Encoder that judges
-                 also: Sequence[Any], # further ones
-                 encoder: dict[str, Any], # fingerprint of the conditioning encoder
-                 force: bool, # go on although one of them took part
-                 others: Sequence[dict[str, Any]] # fingerprints of further recognisers that a loss asked
-                 ) -> list[dict[str, Any]]: # name, independence and fingerprint of each further judge
+def check_judges(
+    judge: Any,  # the first Encoder that judges
+    also: Sequence[Any],  # further ones
+    encoder: dict[str, Any],  # fingerprint of the conditioning encoder
+    force: bool,  # go on although one of them took part
+    others: Sequence[dict[str, Any]],  # fingerprints of further recognisers that a loss asked
+) -> list[dict[str, Any]]:  # name, independence and fingerprint of each further judge
     "Refuse further judges that took part, or that are named twice."
     names = [judge.name, *(e.name for e in also)]
-    if (twice := next((n for n in names if names.count(n) > 1), None)):
+    if twice := next((n for n in names if names.count(n) > 1), None):
         raise FacegenError(f"The judge '{twice}' was named twice; name each judge once.")
-    return [dict(name=e.name, independent=check_judge(e.fingerprint, encoder, force, others), fingerprint=e.fingerprint) for e in also]
+    return [
+        dict(name=e.name, independent=check_judge(e.fingerprint, encoder, force, others), fingerprint=e.fingerprint)
+        for e in also
+    ]
 
-def evaluate(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
-             store: Any, # the FaceStore
-             embeddings: Any, # the conditioning Embeddings of the store
-             judge: Any, # an Encoder that took no part in conditioning or in a loss
-             split: str = 'test', # which faces
-             limit: int | None = None, # most faces to evaluate; None: all
-             seed: int = 0, # of every random choice
-             batch_size: int = 64, # faces at a time; changes the speed only
-             device: str | None = None, # for LPIPS and features; the generator and the encoders stay where they are
-             perceptual: Sequence[str] = LPIPS_KINDS, # LPIPS's networks; none for no LPIPS
-             force: bool = False, # accept the conditioning encoder as the judge, and mark the result
-             *, parts: Sequence[str] | None = None, # some of `PARTS`; None: all
-             encoder: Any = None, # the conditioning Encoder; loaded by its name when absent
-             guidance: float | None = None, # passed to the generator
-             also: Sequence[Any] = (), # further Encoders that judge identity, best of other families
-             refine: int = 0, # one-step models: gradient steps of `refinement` for every face
-             about: dict[str, Any] | None = None, # recipe hash, training minutes, images seen, ...: kept in the result as given
-             sheet_path: str | Path | None = None, # where to save a sheet of 40 generated faces
-             folder: str | Path | None = None, # where unfinished work is kept and resumed; None: it is lost
-             n_boot: int = 1000, # resamples for intervals
-             tell: Callable[[str], None] = print # told what is going on
-             ) -> dict[str, Any]: # a result: plain values, as `reports.save_result` writes it
-    "Measure a generator by the whole protocol; raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures."
+
+def evaluate(
+    generator: Any,  # anything with `generate(embeddings, *, noise, seed, guidance)`
+    store: Any,  # the FaceStore
+    embeddings: Any,  # the conditioning Embeddings of the store
+    judge: Any,  # an Encoder that took no part in conditioning or in a loss
+    split: str = 'test',  # which faces
+    limit: int | None = None,  # most faces to evaluate; None: all
+    seed: int = 0,  # of every random choice
+    batch_size: int = 64,  # faces at a time; changes the speed only
+    device: str | None = None,  # for LPIPS and features; the generator and the encoders stay where they are
+    perceptual: Sequence[str] = LPIPS_KINDS,  # LPIPS's networks; none for no LPIPS
+    force: bool = False,  # accept the conditioning encoder as the judge, and mark the result
+    *,
+    parts: Sequence[str] | None = None,  # some of `PARTS`; None: all
+    encoder: Any = None,  # the conditioning Encoder; loaded by its name when absent
+    guidance: float | None = None,  # passed to the generator
+    also: Sequence[Any] = (),  # further Encoders that judge identity, best of other families
+    refine: int = 0,  # one-step models: gradient steps of `refinement` for every face
+    about: dict[str, Any] | None = None,  # recipe hash, training minutes, images seen, ...: kept in the result as given
+    sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
+    folder: str | Path | None = None,  # where unfinished work is kept and resumed; None: it is lost
+    n_boot: int = 1000,  # resamples for intervals
+    tell: Callable[[str], None] = print,  # told what is going on
+) -> dict[str, Any]:  # a result: plain values, as `reports.save_result` writes it
+    """Measure a generator by the whole protocol.
+
+    Raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures.
+    """
     start, device, parts = time.monotonic(), pick_device(device), pick_parts(parts)
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
-    independent = check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
-    others = check_judges(judge, also, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None)))
+    independent = check_judge(
+        judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None))
+    )
+    others = check_judges(
+        judge, also, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None))
+    )
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
-    unseen = zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train'))) if split != 'train' else None
+    unseen = (
+        zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train')))
+        if split != 'train'
+        else None
+    )
     partner = derangement(people[rows], seed)
     values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
-    if folder is not None: check_writable(folder)
+    if folder is not None:
+        check_writable(folder)
     hashed = model_hash(generator)
-    if refine: generator = Refined(generator, refine, encoder)
+    if refine:
+        generator = Refined(generator, refine, encoder)
     with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
-        key = [hashed, store.hash, judge.fingerprint, embeddings.fingerprint, rows.tolist(), seed, guidance, list(perceptual), STEP, bool(encoder), device.type, n_boot, bool(lpips_missing('squeeze')), *([f'refine {refine}'] if refine else []), *(e.fingerprint for e in also), AUTOENCODER_FACES]
-        s = Subject(generator, store, embeddings, judge, values, encoder, rows, people, Path(folder or tmp)/f'part-{sha256(json.dumps(key, default=str).encode())}', device, seed, batch_size, guidance, n_boot, tell,
-                    [(e, embed_store(store, e).values) for e in also])
+        key = [
+            hashed,
+            store.hash,
+            judge.fingerprint,
+            embeddings.fingerprint,
+            rows.tolist(),
+            seed,
+            guidance,
+            list(perceptual),
+            STEP,
+            bool(encoder),
+            device.type,
+            n_boot,
+            bool(lpips_missing('squeeze')),
+            *([f'refine {refine}'] if refine else []),
+            *(e.fingerprint for e in also),
+            AUTOENCODER_FACES,
+        ]
+        s = Subject(
+            generator,
+            store,
+            embeddings,
+            judge,
+            values,
+            encoder,
+            rows,
+            people,
+            Path(folder or tmp) / f'part-{sha256(json.dumps(key, default=str).encode())}',
+            device,
+            seed,
+            batch_size,
+            guidance,
+            n_boot,
+            tell,
+            [(e, embed_store(store, e).values) for e in also],
+        )
         metrics, curves, settings = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
-        shutil.rmtree(s.folder, ignore_errors=True)                         # finished: the result holds what matters
-    result = dict(format=1, kind='evaluation', split=split, n_faces=len(rows), n_people=len(np.unique(people[rows])), seed=seed, guidance=guidance,
-                  judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint),
-                  store_hash=store.hash, about=about or {}, zero_shot=unseen, metrics=metrics, environment=environment(device), evaluation_minutes=(time.monotonic() - start)/60)
-    if refine: result['refine'] = refine
-    if others: result['judges'] = others
-    if settings: result['regression'] = settings
+        shutil.rmtree(s.folder, ignore_errors=True)  # finished: the result holds what matters
+    result = dict(
+        format=1,
+        kind='evaluation',
+        split=split,
+        n_faces=len(rows),
+        n_people=len(np.unique(people[rows])),
+        seed=seed,
+        guidance=guidance,
+        judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint),
+        encoder=dict(fingerprint=embeddings.fingerprint),
+        store_hash=store.hash,
+        about=about or {},
+        zero_shot=unseen,
+        metrics=metrics,
+        environment=environment(device),
+        evaluation_minutes=(time.monotonic() - start) / 60,
+    )
+    if refine:
+        result['refine'] = refine
+    if others:
+        result['judges'] = others
+    if settings:
+        result['regression'] = settings
     return result | (dict(curves=curves) if curves else {})
 
 # %% ../nbs/08_evaluation.ipynb #080043
-def every_part(s: Subject, # what is measured
-               parts: Sequence[str], # some of `PARTS`
-               partner: np.ndarray, # (n,) whose picture is the floor of each face's picture
-               perceptual: Sequence[str], # LPIPS's networks
-               no_encoder: str | None, # why there is no conditioning encoder
-               sheet_path: str | Path | None # where to save a sheet
-               ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]: # metrics, curves, what the regression chose
+def every_part(
+    s: Subject,  # what is measured
+    parts: Sequence[str],  # some of `PARTS`
+    partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
+    perceptual: Sequence[str],  # LPIPS's networks
+    no_encoder: str | None,  # why there is no conditioning encoder
+    sheet_path: str | Path | None,  # where to save a sheet
+) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
     "Draw, look, and compute what was asked for."
-    networks, why = networks_at_hand(perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device)
+    networks, why = networks_at_hand(
+        perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device
+    )
     spaces, looks, no_space = spaces_at_hand(s, networks) if 'crowds' in parts else ([], {}, {})
     rendered = rendered_people(s) if 'factors' in parts else 0
-    if rendered >= MIN_PEOPLE:                                         # else the reader would be trained in vain
+    if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
         r = reader(device=s.device, tell=s.tell)
         looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
     elif rendered:
         s.tell(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
-    if 'crowds' in parts: looks['spectrum'] = s.store.images.shape[1]//2, radial_power
+    if 'crowds' in parts:
+        looks['spectrum'] = s.store.images.shape[1] // 2, radial_power
     only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}
     arrays, back = face_pass(s, partner, networks, looks, sheet_path, only)
     judged, curves, settings = arrays['judge'][back], {}, {}
     metrics, limit = identity_part(s, judged, s.judge_values, 'judge')
-    metrics |= identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0] if s.encoder else {'encoder_source_mean': missing(no_encoder)}
-    for k, (e, values) in enumerate(s.also, 1): metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
+    metrics |= (
+        identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0]
+        if s.encoder
+        else {'encoder_source_mean': missing(no_encoder)}
+    )
+    for k, (e, values) in enumerate(s.also, 1):
+        metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
     if 'regression' in parts:
         found, settings = regression_part(s, metrics)
         metrics |= found
-    if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any(): metrics |= seen_part(s, judged, limit)
-    if 'pictures' in parts: metrics |= picture_metrics({k: v[back] for k, v in arrays.items() if v.ndim == 1}, Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed), s.people[s.rows], why)
-    if 'diversity' in parts: metrics |= diversity_part(s, networks, why)
+    if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
+        metrics |= seen_part(s, judged, limit)
+    if 'pictures' in parts:
+        metrics |= picture_metrics(
+            {k: v[back] for k, v in arrays.items() if v.ndim == 1},
+            Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed),
+            s.people[s.rows],
+            why,
+        )
+    if 'diversity' in parts:
+        metrics |= diversity_part(s, networks, why)
     if 'crowds' in parts:
         metrics |= crowd_part(s, arrays, back, spaces, no_space)
         found, curve = spectrum_part(s, arrays, back)
         metrics |= found
-        if curve: curves['spectrum'] = curve
-    if 'memorisation' in parts: metrics |= memory_part(s, judged)
-    if rendered: metrics |= factor_part(s, arrays, back) if 'factors' in looks else factors_missing(rendered)
-    if 'robustness' in parts: curves |= robustness_part(s, networks)
+        if curve:
+            curves['spectrum'] = curve
+    if 'memorisation' in parts:
+        metrics |= memory_part(s, judged)
+    if rendered:
+        metrics |= factor_part(s, arrays, back) if 'factors' in looks else factors_missing(rendered)
+    if 'robustness' in parts:
+        curves |= robustness_part(s, networks)
     return *without_folders((metrics, curves)), settings
 
 # %% ../nbs/08_evaluation.ipynb #080045
-def about_run(run: Path, # a run folder, or a released model
-              store: Any # the FaceStore that it should have been trained on
-              ) -> tuple[dict[str, Any], dict[str, Any], str]: # what its last checkpoint tells, its environment, the recipe's name
-    "What a run says of itself; raises `FacegenError` where it is missing or not whole, or was trained on another store."
+def about_run(
+    run: Path,  # a run folder, or a released model
+    store: Any,  # the FaceStore that it should have been trained on
+) -> tuple[dict[str, Any], dict[str, Any], str]:  # what its last checkpoint tells, its environment, the recipe's name
+    """What a run says of itself.
+
+    Raises `FacegenError` where it is missing or not whole, or was trained on another store.
+    """
     run = user_path(run)
     if not run.is_dir():
-        raise FacegenError(f"There is no run '{run}'; give the folder of a run that was trained, or of a released model.")
+        raise FacegenError(
+            f"There is no run '{run}'; give the folder of a run that was trained, or of a released model."
+        )
     try:
-        about, environment = (json.loads(f.read_text(encoding='utf-8')) for f in (checkpoint_of(run)/'about.json', run/'environment.json'))
-        if not (isinstance(about, dict) and isinstance(environment, dict)): raise ValueError('about.json or environment.json holds a list')
-        name = find_recipe(run/'recipe.yaml').name
-    except (OSError, ValueError) as ex: raise FacegenError(f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run.") from None
+        about, environment = (
+            json.loads(f.read_text(encoding='utf-8'))
+            for f in (checkpoint_of(run) / 'about.json', run / 'environment.json')
+        )
+        if not (isinstance(about, dict) and isinstance(environment, dict)):
+            raise ValueError('about.json or environment.json holds a list')
+        name = find_recipe(run / 'recipe.yaml').name
+    except (OSError, ValueError) as ex:
+        raise FacegenError(
+            f"The run '{run}' is not whole ({type(ex).__name__}: {ex}); train it again, or judge another run."
+        ) from None
     if (made := about.get('store')) != store.hash:
-        raise FacegenError(f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have been trained on, so give the run's own store.")
+        raise FacegenError(
+            f"The run '{run}' was trained on the store {made}, and '{store.path}' is {store.hash}; its people may have"
+            " been trained on, so give the run's own store."
+        )
     return about, environment, name
 
-def run_model(run: Path, # a run folder, or a released model
-              store: Any, # the FaceStore that it was trained on
-              device: str | None = None # where
-              ) -> tuple[Any, Any, dict[str, Any]]: # the model, the store's embeddings by its encoder, and what is kept in the result about the run
-    "The last checkpoint of a run, or a released model, with all that judging needs; raises `FacegenError` where it does not belong to the store."
+
+def run_model(
+    run: Path,  # a run folder, or a released model
+    store: Any,  # the FaceStore that it was trained on
+    device: str | None = None,  # where
+) -> tuple[Any, Any, dict[str, Any]]:  # the model, the store's embeddings, and what the result says of the run
+    """The last checkpoint of a run, or a released model, with all that judging needs.
+
+    Raises `FacegenError` where it does not belong to the store.
+    """
     about, environment, name = about_run(run, store)
     g = load_generator(checkpoint_of(run), pick_device(device))
     if g.encoder is None:
-        raise FacegenError(f"The model of '{run}' does not say which encoder it was trained with, so no embeddings of the store "
-                           "can be chosen for it; train it again, or call `evaluate` with the embeddings it was trained on.")
+        raise FacegenError(
+            f"The model of '{run}' does not say which encoder it was trained with, so no embeddings of the store "
+            "can be chosen for it; train it again, or call `evaluate` with the embeddings it was trained on."
+        )
     emb = load_embeddings(store, g.encoder)
     require_encoder(emb.fingerprint, g.fingerprint, f"The embeddings of the store '{store.path}'")
-    trained = dict(recipe=name, recipe_hash=about['recipe'], minutes=about['minutes'], images=about['images'], steps=about['step'], environment=environment, **{k: v for k, v in about.items() if k.startswith('start')})
+    trained = dict(
+        recipe=name,
+        recipe_hash=about['recipe'],
+        minutes=about['minutes'],
+        images=about['images'],
+        steps=about['step'],
+        environment=environment,
+        **{k: v for k, v in about.items() if k.startswith('start')},
+    )
     return g, emb, trained
 
-def check_run(run: Path, # a run folder, or a released model
-              store: Any, # the FaceStore that it was trained on
-              judge: Any, # an encoder
-              split: str = 'test', # whose people
-              force: bool = False, # accept the conditioning encoder as the judge
-              also: Sequence[Any] = () # further judges
-              ) -> None:
-    "Everything for which judging a run can be refused, before anything is measured: of several runs, the last one is refused as early as the first."
+
+def check_run(
+    run: Path,  # a run folder, or a released model
+    store: Any,  # the FaceStore that it was trained on
+    judge: Any,  # an encoder
+    split: str = 'test',  # whose people
+    force: bool = False,  # accept the conditioning encoder as the judge
+    also: Sequence[Any] = (),  # further judges
+) -> None:
+    """Everything for which judging a run can be refused, before anything is measured: of several runs, the last one is
+    refused as early as the first.
+    """
     g, emb, _ = run_model(run, store, 'cpu')
     check_judge(judge.fingerprint, emb.fingerprint, force, taught_by(g.fingerprint))
     check_judges(judge, also, emb.fingerprint, force, taught_by(g.fingerprint))
@@ -577,14 +1024,16 @@ def check_run(run: Path, # a run folder, or a released model
     derangement(known_people(store.identity_codes)[rows])
     check_writable(run)
 
-def judge_run(run: Path, # a run folder, or a released model
-              store: Any, # the FaceStore whose people are drawn
-              judge: Any, # an encoder that took no part
-              split: str = 'test', # which of them
-              seed: int = 0, # of noise, pairs and bootstrap
-              device: str | None = None, # where
-              **how: Any # as `evaluate` takes it
-              ) -> dict[str, Any]: # a result
+
+def judge_run(
+    run: Path,  # a run folder, or a released model
+    store: Any,  # the FaceStore whose people are drawn
+    judge: Any,  # an encoder that took no part
+    split: str = 'test',  # which of them
+    seed: int = 0,  # of noise, pairs and bootstrap
+    device: str | None = None,  # where
+    **how: Any,  # as `evaluate` takes it
+) -> dict[str, Any]:  # a result
     "The result of a run's last checkpoint, or of a released model, with what is known about the run."
     g, emb, trained = run_model(run, store, device)
     return evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, **how)

@@ -4,14 +4,22 @@
 
 # %% ../nbs/02i_export.ipynb #02i005
 from __future__ import annotations
-import csv, io, json, re, unicodedata, zipfile
+
+import csv
+import io
+import json
+import re
+import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 from PIL import Image
+
 from .core import FacegenError, atomic, locked, output_folder, sha256, user_path
 from .curation import PARTS, FaceStore
 from .sources import is_service
@@ -176,7 +184,8 @@ def image_schema(
 
 
 def _write_parquet(store: FaceStore, faces: Sequence[Exported], folder: Path, rows: int) -> None:
-    import pyarrow as pa, pyarrow.parquet as pq
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     schema = image_schema(identity='string', source='string')
     (folder / 'data').mkdir()

@@ -26,52 +26,87 @@ from .core import FacegenError
 @dataclass(frozen=True)
 class Factor:
     "One named property of a rendered face, stored as a number in [0, 1]."
-    name: str # identifier, also the key in `describe`
-    kind: str # `continuous` or `discrete`
-    range: tuple[float, float] = (0., 1.) # what 0 and 1 mean, for a continuous factor
-    choices: tuple[str, ...] = () # names of the equal bins, for a discrete factor
-    weights: tuple[float, ...] = () # how often each choice is drawn, relative to the others
-    doc: str = "" # what it changes
 
-def _number(name: str, lo: float, hi: float, doc: str) -> Factor: return Factor(name, "continuous", (lo, hi), doc=doc)
+    name: str  # identifier, also the key in `describe`
+    kind: str  # `continuous` or `discrete`
+    range: tuple[float, float] = (0.0, 1.0)  # what 0 and 1 mean, for a continuous factor
+    choices: tuple[str, ...] = ()  # names of the equal bins, for a discrete factor
+    weights: tuple[float, ...] = ()  # how often each choice is drawn, relative to the others
+    doc: str = ""  # what it changes
+
+
+def _number(name: str, lo: float, hi: float, doc: str) -> Factor:
+    return Factor(name, "continuous", (lo, hi), doc=doc)
+
+
 def _choice(name: str, doc: str, **weights: float) -> Factor:
-    return Factor(name, "discrete", (0., 1.), tuple(weights), tuple(map(float, weights.values())), doc)
+    return Factor(name, "discrete", (0.0, 1.0), tuple(weights), tuple(map(float, weights.values())), doc)
 
 # %% ../nbs/01_faces.ipynb #010011
 _HEAD = (
-    _number("head_width", .375, .475, "half width of the head"),
-    _number("head_height", .51, .61, "half height of the head"),
-    _number("jaw", -.40, .45, "jaw, from pointed to square"),
-    _number("cheeks", -.03, .16, "fullness of the cheeks"),
+    _number("head_width", 0.375, 0.475, "half width of the head"),
+    _number("head_height", 0.51, 0.61, "half height of the head"),
+    _number("jaw", -0.40, 0.45, "jaw, from pointed to square"),
+    _number("cheeks", -0.03, 0.16, "fullness of the cheeks"),
     _number("skin_tone", 0, 1, "skin, from light to dark"),
     _number("skin_undertone", -1, 1, "skin, from rosy to golden"),
-    _number("ear_size", .75, 1.3, "size of the ears"))
+    _number("ear_size", 0.75, 1.3, "size of the ears"),
+)
 
 _HAIR = (
-    _choice("hair_cut", "silhouette of the hair", bald=.5, buzz=.7, receding=.5, parted=1, quiff=1, curls=1, afro=.8,
-            bob=1, fringe=1, long=1, waves=1, bun=.8, pigtails=.6),
-    _choice("hair_colour", "pigment of hair, brows and beard", black=2, brown=2, chestnut=2, auburn=1, ginger=1,
-            blond=2, platinum=1, grey=1, rose=.5, teal=.5),
-    _number("hair_shade", .75, 1.25, "from dark to light within the hair colour"),
-    _number("hair_volume", -.05, .10, "how far the hair stands off the head"),
+    _choice(
+        "hair_cut",
+        "silhouette of the hair",
+        bald=0.5,
+        buzz=0.7,
+        receding=0.5,
+        parted=1,
+        quiff=1,
+        curls=1,
+        afro=0.8,
+        bob=1,
+        fringe=1,
+        long=1,
+        waves=1,
+        bun=0.8,
+        pigtails=0.6,
+    ),
+    _choice(
+        "hair_colour",
+        "pigment of hair, brows and beard",
+        black=2,
+        brown=2,
+        chestnut=2,
+        auburn=1,
+        ginger=1,
+        blond=2,
+        platinum=1,
+        grey=1,
+        rose=0.5,
+        teal=0.5,
+    ),
+    _number("hair_shade", 0.75, 1.25, "from dark to light within the hair colour"),
+    _number("hair_volume", -0.05, 0.10, "how far the hair stands off the head"),
     _number("hair_length", -1, 1, "how far down the hair reaches"),
-    _number("hairline", -.07, .07, "height of the hairline"))
+    _number("hairline", -0.07, 0.07, "height of the hairline"),
+)
 
 # %% ../nbs/01_faces.ipynb #010013
 _FEATURES = (
-    _number("eye_size", .84, 1.18, "size of the eyes"),
-    _number("eye_spacing", .395, .475, "distance of an eye from the middle, in half head widths"),
+    _number("eye_size", 0.84, 1.18, "size of the eyes"),
+    _number("eye_spacing", 0.395, 0.475, "distance of an eye from the middle, in half head widths"),
     _choice("eye_colour", "colour of the irises", umber=1, brown=1, amber=1, green=1, blue=1, grey=1),
-    _number("eye_tilt", -.20, .26, "outer corner of the eye, from hanging to raised"),
-    _number("eye_roundness", .42, .70, "height of the eye opening, in half widths"),
-    _number("brow_thickness", .011, .034, "half thickness of the brows"),
-    _number("brow_height", .125, .185, "distance from eye to brow"),
-    _number("brow_angle", -.040, .022, "inner end of the brow, from raised to lowered"),
-    _number("nose_length", .175, .265, "distance from the eyes to the tip of the nose"),
-    _number("nose_width", .055, .105, "half width of the nose at its wings"),
-    _number("mouth_width", .105, .175, "half width of the mouth"),
-    _number("lip_fullness", .55, 1.6, "thickness of the lips"),
-    _number("lip_colour", 0, 1, "lips, from pale to deep red"))
+    _number("eye_tilt", -0.20, 0.26, "outer corner of the eye, from hanging to raised"),
+    _number("eye_roundness", 0.42, 0.70, "height of the eye opening, in half widths"),
+    _number("brow_thickness", 0.011, 0.034, "half thickness of the brows"),
+    _number("brow_height", 0.125, 0.185, "distance from eye to brow"),
+    _number("brow_angle", -0.040, 0.022, "inner end of the brow, from raised to lowered"),
+    _number("nose_length", 0.175, 0.265, "distance from the eyes to the tip of the nose"),
+    _number("nose_width", 0.055, 0.105, "half width of the nose at its wings"),
+    _number("mouth_width", 0.105, 0.175, "half width of the mouth"),
+    _number("lip_fullness", 0.55, 1.6, "thickness of the lips"),
+    _number("lip_colour", 0, 1, "lips, from pale to deep red"),
+)
 
 _MARKS = (
     _choice("beard", "hair on the face", none=5, stubble=1, moustache=1, goatee=1, full=1),
@@ -79,7 +114,8 @@ _MARKS = (
     _choice("mole", "place of a mole", none=6, left_cheek=1, right_cheek=1, lip=1, chin=1),
     _number("freckles", 0, 1, "freckles, from none to many"),
     _number("blush", 0, 1, "redness of the cheeks"),
-    _number("age_lines", 0, 1, "folds beside the mouth, under the eyes and on the forehead"))
+    _number("age_lines", 0, 1, "folds beside the mouth, under the eyes and on the forehead"),
+)
 
 #: What makes a person.
 IDENTITY_FACTORS: tuple[Factor, ...] = _HEAD + _HAIR + _FEATURES + _MARKS
@@ -87,80 +123,120 @@ IDENTITY_FACTORS: tuple[Factor, ...] = _HEAD + _HAIR + _FEATURES + _MARKS
 # %% ../nbs/01_faces.ipynb #010015
 #: What changes from one picture of a person to the next.
 NUISANCE_FACTORS: tuple[Factor, ...] = (
-    _number("yaw", -.42, .42, "turn of the head, radians"),
-    _number("tilt", -.17, .17, "roll of the head, radians"),
-    _number("smile", -.12, 1., "from a slight frown to a smile that shows teeth"),
-    _number("eye_opening", .70, 1.08, "opening of the lids"),
-    _number("light_side", -.85, .85, "direction of the light, from left to right"),
-    _number("light_height", .10, .65, "direction of the light, from level to high"),
+    _number("yaw", -0.42, 0.42, "turn of the head, radians"),
+    _number("tilt", -0.17, 0.17, "roll of the head, radians"),
+    _number("smile", -0.12, 1.0, "from a slight frown to a smile that shows teeth"),
+    _number("eye_opening", 0.70, 1.08, "opening of the lids"),
+    _number("light_side", -0.85, 0.85, "direction of the light, from left to right"),
+    _number("light_height", 0.10, 0.65, "direction of the light, from level to high"),
     _number("light_warmth", -1, 1, "colour of the light, from cold to warm"),
     _number("background_hue", 0, 1, "hue of the background"),
     _number("background_tone", 0, 1, "background, from deep to pale"),
     _number("shirt", 0, 1, "colour of the shirt"),
-    _number("scale", .92, 1.08, "size of the person in the picture"),
-    _number("shift_x", -.06, .06, "shift to the right"),
-    _number("shift_y", -.05, .05, "shift downwards"))
+    _number("scale", 0.92, 1.08, "size of the person in the picture"),
+    _number("shift_x", -0.06, 0.06, "shift to the right"),
+    _number("shift_y", -0.05, 0.05, "shift downwards"),
+)
 
 # %% ../nbs/01_faces.ipynb #010019
 def _sample(factors: tuple[Factor, ...], n: int, seed: int, stream: int) -> Tensor:
-    if n < 0: raise FacegenError(f"Found n={n}, expected a number of faces of at least 0; ask for 0 or more.")
+    if n < 0:
+        raise FacegenError(f"Found n={n}, expected a number of faces of at least 0; ask for 0 or more.")
     generator = torch.Generator().manual_seed((int(seed) * 1_000_003 + stream) % 2**63)
     values = torch.rand(n, len(factors), generator=generator)
     for j, f in enumerate(factors):
-        if f.kind != "discrete": continue
+        if f.kind != "discrete":
+            continue
         edges = torch.tensor(f.weights, dtype=torch.float64).cumsum(0)
         index = torch.searchsorted(edges / edges[-1], values[:, j].double(), right=True).clamp(max=len(edges) - 1)
-        values[:, j] = ((index + .5) / len(edges)).float()
+        values[:, j] = ((index + 0.5) / len(edges)).float()
     return values
 
+
 def sample_identities(
-    n: int, # number of people
-    seed: int = 0, # same seed, same people, on every device and whatever `n`
-) -> Tensor: # float32 `(n, len(IDENTITY_FACTORS))` in [0, 1], on the CPU; discrete factors sit at bin centres
+    n: int,  # number of people
+    seed: int = 0,  # same seed, same people, on every device and whatever `n`
+) -> Tensor:  # float32 `(n, len(IDENTITY_FACTORS))` in [0, 1], on the CPU; discrete factors sit at bin centres
     "Draw `n` people."
     return _sample(IDENTITY_FACTORS, n, seed, 11)
 
+
 def sample_nuisances(
-    n: int, # number of pictures
-    seed: int = 0, # same seed, same poses and lights; independent of `sample_identities` of that seed
-) -> Tensor: # float32 `(n, len(NUISANCE_FACTORS))` in [0, 1], on the CPU
+    n: int,  # number of pictures
+    seed: int = 0,  # same seed, same poses and lights; independent of `sample_identities` of that seed
+) -> Tensor:  # float32 `(n, len(NUISANCE_FACTORS))` in [0, 1], on the CPU
     "Draw pose, expression, light, background and framing for `n` pictures."
     return _sample(NUISANCE_FACTORS, n, seed, 23)
 
 # %% ../nbs/01_faces.ipynb #010022
 def _check(values: Tensor, factors: tuple[Factor, ...], what: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(factors):
-        raise FacegenError(f"Found {what} of shape {tuple(values.shape)}, expected (B, {len(factors)}): one column per "
-                           f"factor; draw them with sample_{what}().")
+        raise FacegenError(
+            f"Found {what} of shape {tuple(values.shape)}, expected (B, {len(factors)}): one column per "
+            f"factor; draw them with sample_{what}()."
+        )
     if not bool(((values >= 0) & (values <= 1)).all()):
-        raise FacegenError(f"Found {what} outside [0, 1], expected every factor between 0 and 1; clamp or rescale them.")
+        raise FacegenError(
+            f"Found {what} outside [0, 1], expected every factor between 0 and 1; clamp or rescale them."
+        )
+
 
 def _decode(values: Tensor, factors: tuple[Factor, ...]) -> dict[str, Tensor]:
     "Natural units (float64) or choice numbers (int64), a `(B,)` tensor for each factor, on the CPU."
-    values = values.detach().cpu().to(torch.float64) # in this order: MPS has no float64
-    return {f.name: (v * len(f.choices)).long().clamp(max=len(f.choices) - 1) if f.kind == "discrete"
-            else f.range[0] + v * (f.range[1] - f.range[0]) for f, v in zip(factors, values.T)}
+    values = values.detach().cpu().to(torch.float64)  # in this order: MPS has no float64
+    return {
+        f.name: (
+            (v * len(f.choices)).long().clamp(max=len(f.choices) - 1)
+            if f.kind == "discrete"
+            else f.range[0] + v * (f.range[1] - f.range[0])
+        )
+        for f, v in zip(factors, values.T)
+    }
+
 
 def describe(
-    identities: Tensor, # `(B, len(factors))` in [0, 1], any device
-    factors: tuple[Factor, ...] = IDENTITY_FACTORS, # or `NUISANCE_FACTORS`
-) -> list[dict[str, float | str]]: # one dict a row: factor name to value in natural units, or to the name of the choice
+    identities: Tensor,  # `(B, len(factors))` in [0, 1], any device
+    factors: tuple[Factor, ...] = IDENTITY_FACTORS,  # or `NUISANCE_FACTORS`
+) -> list[dict[str, float | str]]:  # one dict a row: factor name to value in natural units, or to name of choice
     "Say in words and units what rows of factors mean; raises `FacegenError` for another shape or range."
     _check(identities, factors, "identities" if factors is IDENTITY_FACTORS else "nuisances")
     decoded = _decode(identities, factors)
-    return [{f.name: f.choices[int(decoded[f.name][i])] if f.choices else float(decoded[f.name][i]) for f in factors}
-            for i in range(len(identities))]
+    return [
+        {f.name: f.choices[int(decoded[f.name][i])] if f.choices else float(decoded[f.name][i]) for f in factors}
+        for i in range(len(identities))
+    ]
 
 # %% ../nbs/01_faces.ipynb #010025
 SKIN_TONES = ((255, 226, 204), (248, 208, 176), (232, 180, 138), (198, 138, 96), (148, 95, 62), (98, 62, 44))
-HAIR_COLOURS = dict(black=(34, 30, 36), brown=(70, 44, 32), chestnut=(112, 68, 40), auburn=(136, 56, 32),
-                    ginger=(200, 100, 44), blond=(214, 170, 98), platinum=(238, 222, 190), grey=(158, 158, 166),
-                    rose=(222, 120, 150), teal=(44, 128, 136))
-EYE_COLOURS = dict(umber=(62, 36, 24), brown=(112, 66, 34), amber=(168, 112, 44), green=(86, 136, 78),
-                   blue=(72, 132, 190), grey=(128, 142, 152))
+HAIR_COLOURS = dict(
+    black=(34, 30, 36),
+    brown=(70, 44, 32),
+    chestnut=(112, 68, 40),
+    auburn=(136, 56, 32),
+    ginger=(200, 100, 44),
+    blond=(214, 170, 98),
+    platinum=(238, 222, 190),
+    grey=(158, 158, 166),
+    rose=(222, 120, 150),
+    teal=(44, 128, 136),
+)
+EYE_COLOURS = dict(
+    umber=(62, 36, 24),
+    brown=(112, 66, 34),
+    amber=(168, 112, 44),
+    green=(86, 136, 78),
+    blue=(72, 132, 190),
+    grey=(128, 142, 152),
+)
 
-def _vec(*values: float) -> Tensor: return torch.tensor(values, dtype=torch.float64)
-def _table(rows) -> Tensor: return torch.tensor(list(rows), dtype=torch.float64)
+
+def _vec(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def _table(rows) -> Tensor:
+    return torch.tensor(list(rows), dtype=torch.float64)
+
 
 def _ramp(rows: Tensor, t: Tensor) -> Tensor:
     "Piecewise linear path through the colours `rows`, `t` in [0, 1]."
@@ -168,131 +244,363 @@ def _ramp(rows: Tensor, t: Tensor) -> Tensor:
     i = x.long().clamp(0, len(rows) - 2)
     return rows[i] + (rows[i + 1] - rows[i]) * (x - i)[:, None]
 
+
 def _hsv(h: Tensor, s: Tensor, v: Tensor) -> Tensor:
-    k = ((h[:, None] + _vec(1, 2/3, 1/3)) % 1 * 6 - 3).abs().sub(1).clamp(0, 1)
+    k = ((h[:, None] + _vec(1, 2 / 3, 1 / 3)) % 1 * 6 - 3).abs().sub(1).clamp(0, 1)
     return v[:, None] * (1 - s[:, None] + s[:, None] * k)
 
 # %% ../nbs/01_faces.ipynb #010027
 def _light_and_skin(i: SimpleNamespace, n: SimpleNamespace) -> dict[str, Tensor]:
-    lx, ly, lz = n.light_side, -n.light_height, .75
+    lx, ly, lz = n.light_side, -n.light_height, 0.75
     length = (lx**2 + ly**2 + lz**2).sqrt()
-    light = 1 + n.light_warmth[:, None] * _vec(.06, 0, -.10)
-    skin = (_ramp(_table(SKIN_TONES) / 255, i.skin_tone) + i.skin_undertone[:, None] * _vec(-.008, .016, -.035)).clamp(.05, 1)
-    background = _hsv(n.background_hue, .50 - .28 * n.background_tone, .55 + .40 * n.background_tone) * (.5 + .5 * light)
-    shirt = _hsv(n.shirt, .35 + .3 * torch.sin(n.shirt * 40).abs(), .40 + .5 * torch.sin(n.shirt * 67).abs()) * light
+    light = 1 + n.light_warmth[:, None] * _vec(0.06, 0, -0.10)
+    skin = (
+        _ramp(_table(SKIN_TONES) / 255, i.skin_tone) + i.skin_undertone[:, None] * _vec(-0.008, 0.016, -0.035)
+    ).clamp(0.05, 1)
+    background = _hsv(n.background_hue, 0.50 - 0.28 * n.background_tone, 0.55 + 0.40 * n.background_tone) * (
+        0.5 + 0.5 * light
+    )
+    shirt = (
+        _hsv(n.shirt, 0.35 + 0.3 * torch.sin(n.shirt * 40).abs(), 0.40 + 0.5 * torch.sin(n.shirt * 67).abs()) * light
+    )
     return dict(
-        light=light, skin=skin, lx=lx / length, ly=ly / length, lz=lz / length,
-        skin_lit=(skin * 1.03 + .015) * light, skin_dark=skin * _vec(.76, .62, .60) * light,
-        skin_line=skin * _vec(.52, .34, .32) * light, skin_glow=(skin + (1 - skin) * .42) * light,
-        blush_rgb=(skin * _vec(1, .60, .58) + _vec(.06, 0, .01)) * light, blush=.08 + .52 * i.blush,
-        freckle_rgb=skin * _vec(.66, .46, .38) * light, freckles=(i.freckles - .25).clamp(min=0) / .75,
-        age=i.age_lines**1.7, background_a=background * 1.10 + .04, background_b=background * .80,
-        shirt_lit=shirt, shirt_dark=shirt * .62)
+        light=light,
+        skin=skin,
+        lx=lx / length,
+        ly=ly / length,
+        lz=lz / length,
+        skin_lit=(skin * 1.03 + 0.015) * light,
+        skin_dark=skin * _vec(0.76, 0.62, 0.60) * light,
+        skin_line=skin * _vec(0.52, 0.34, 0.32) * light,
+        skin_glow=(skin + (1 - skin) * 0.42) * light,
+        blush_rgb=(skin * _vec(1, 0.60, 0.58) + _vec(0.06, 0, 0.01)) * light,
+        blush=0.08 + 0.52 * i.blush,
+        freckle_rgb=skin * _vec(0.66, 0.46, 0.38) * light,
+        freckles=(i.freckles - 0.25).clamp(min=0) / 0.75,
+        age=i.age_lines**1.7,
+        background_a=background * 1.10 + 0.04,
+        background_b=background * 0.80,
+        shirt_lit=shirt,
+        shirt_dark=shirt * 0.62,
+    )
+
 
 def _hair_colours(i: SimpleNamespace, light: Tensor, skin: Tensor) -> dict[str, Tensor]:
     hair = (_table(HAIR_COLOURS.values())[i.hair_colour] / 255 * i.hair_shade[:, None]).clamp(0, 1)
-    return dict(hair_dark=hair * _vec(.58, .52, .54) * light, hair_lit=(hair * 1.08 + .03) * light,
-                hair_shine=(hair + (1 - hair) * _vec(.34, .30, .26)) * light,
-                brow_rgb=(hair * .62 + skin * .08) * light, lash=(hair * .16 + _vec(.06, .04, .04)) * light)
+    return dict(
+        hair_dark=hair * _vec(0.58, 0.52, 0.54) * light,
+        hair_lit=(hair * 1.08 + 0.03) * light,
+        hair_shine=(hair + (1 - hair) * _vec(0.34, 0.30, 0.26)) * light,
+        brow_rgb=(hair * 0.62 + skin * 0.08) * light,
+        lash=(hair * 0.16 + _vec(0.06, 0.04, 0.04)) * light,
+    )
 
 # %% ../nbs/01_faces.ipynb #010029
-ZOOM, DROP, NECK = 1.15, .060, .40  # size of a person in the picture; shift down; height the head rolls about
+ZOOM, DROP, NECK = 1.15, 0.060, 0.40  # size of a person in the picture; shift down; height the head rolls about
+
 
 def _pose_and_head(i: SimpleNamespace, n: SimpleNamespace, size: int) -> dict[str, Tensor]:
     a, b = i.head_width, i.head_height
-    unit = n.scale * ZOOM * size / 2        # pixels per unit of length
+    unit = n.scale * ZOOM * size / 2  # pixels per unit of length
     cy, sy = torch.cos(n.yaw), torch.sin(n.yaw)
-    head_y = .50 - b
+    head_y = 0.50 - b
     return dict(
-        tx=n.shift_x, ty=n.shift_y + DROP * n.scale * ZOOM, inv_scale=1 / (n.scale * ZOOM), unit=unit,
-        cos=torch.cos(n.tilt), sin=torch.sin(n.tilt), cy=cy, sy=sy,
-        head_y=head_y, ia=1 / a, ib=1 / b, j1=4 * i.cheeks, j2=i.jaw - 4 * i.cheeks, ball=1.22 * a, ball2=(1.22 * a)**2,
-        head_edge=.5 * unit * (a * b).sqrt(), neck_w=a * .52, neck_ia=1 / (a * .52),
-        ear_x=a * cy, ear_shift=-.17 * a * sy, ear_y=head_y + .20 * b, ear_ix=1 / (.082 * i.ear_size),
-        ear_iy=1 / (.125 * i.ear_size), ear_edge=.0475 * i.ear_size * unit)
+        tx=n.shift_x,
+        ty=n.shift_y + DROP * n.scale * ZOOM,
+        inv_scale=1 / (n.scale * ZOOM),
+        unit=unit,
+        cos=torch.cos(n.tilt),
+        sin=torch.sin(n.tilt),
+        cy=cy,
+        sy=sy,
+        head_y=head_y,
+        ia=1 / a,
+        ib=1 / b,
+        j1=4 * i.cheeks,
+        j2=i.jaw - 4 * i.cheeks,
+        ball=1.22 * a,
+        ball2=(1.22 * a) ** 2,
+        head_edge=0.5 * unit * (a * b).sqrt(),
+        neck_w=a * 0.52,
+        neck_ia=1 / (a * 0.52),
+        ear_x=a * cy,
+        ear_shift=-0.17 * a * sy,
+        ear_y=head_y + 0.20 * b,
+        ear_ix=1 / (0.082 * i.ear_size),
+        ear_iy=1 / (0.125 * i.ear_size),
+        ear_edge=0.0475 * i.ear_size * unit,
+    )
 
 # %% ../nbs/01_faces.ipynb #010031
-_CUT = dict(side=1.03, top=1.07, bottom=.12, boxy=0., round=.42, flare=0., wave=0., bumps=0., volume=1., reach=.12,
-            back=0., density=1., turn=.85, open_top=.56, open_width=.93, open_box=0., open_part=0., open_point=0., jag=0.,
-            knot_x=0., knot_y=0., knot_rx=0., knot_ry=0., strands=1.6, curl=0., sweep=0.)
+_CUT = dict(
+    side=1.03,
+    top=1.07,
+    bottom=0.12,
+    boxy=0.0,
+    round=0.42,
+    flare=0.0,
+    wave=0.0,
+    bumps=0.0,
+    volume=1.0,
+    reach=0.12,
+    back=0.0,
+    density=1.0,
+    turn=0.85,
+    open_top=0.56,
+    open_width=0.93,
+    open_box=0.0,
+    open_part=0.0,
+    open_point=0.0,
+    jag=0.0,
+    knot_x=0.0,
+    knot_y=0.0,
+    knot_rx=0.0,
+    knot_ry=0.0,
+    strands=1.6,
+    curl=0.0,
+    sweep=0.0,
+)
 
 #: Hair cuts, as differences from a plain short cut.
 HAIR_CUTS: dict[str, dict[str, float]] = dict(
-    bald=dict(density=0.),
-    buzz=dict(density=.72, side=1., top=1.015, open_top=.58, curl=1., volume=.12, open_box=.5, bottom=.16),
-    receding=dict(open_top=1.9, open_width=.90, turn=.30, top=.46, side=1.07, bottom=.24, volume=.5, bumps=.05, round=0.),
-    parted=dict(open_part=-.34, open_top=.54, open_box=.15, side=1.05, top=1.12, sweep=.75, open_width=.90),
-    quiff=dict(round=.6, top=1.22, side=1., open_top=.66, open_width=.92, open_box=.3, sweep=-.5, bumps=.05, bottom=.1, strands=2.),
-    curls=dict(round=.3, top=1.16, side=1.09, bumps=.16, curl=1., open_top=.52, jag=.22, bottom=.22, open_width=.9),
-    afro=dict(round=.1, top=1.38, side=1.42, bumps=.11, curl=1., open_top=.58, jag=.1, bottom=.75, back=1., open_width=.92, reach=.25),
-    bob=dict(side=1.14, top=1.10, bottom=.93, boxy=1., flare=.10, open_top=.54, open_part=.35, open_width=.80, back=1., reach=.28, jag=.04),
-    fringe=dict(side=1.13, top=1.10, bottom=1., boxy=1., open_top=.25, open_box=1., open_width=.80, back=1., reach=.35, jag=.10),
-    long=dict(side=1.10, top=1.08, bottom=1.75, boxy=.8, flare=.10, open_top=.62, open_point=.8, open_width=.80, back=1., reach=.4),
-    waves=dict(side=1.16, top=1.12, bottom=1.65, boxy=.8, flare=.14, wave=.09, open_top=.56, open_part=-.45, open_width=.80,
-               back=1., bumps=.05, reach=.4),
-    bun=dict(side=1.01, top=1.05, bottom=.16, open_top=.60, knot_y=-1.16, knot_rx=.44, knot_ry=.33, volume=.5),
-    pigtails=dict(top=1.06, bottom=.2, open_top=.44, open_box=.35, knot_x=1.30, knot_y=.28, knot_rx=.36, knot_ry=.70,
-                  volume=.6, jag=.05, reach=.4))
+    bald=dict(density=0.0),
+    buzz=dict(density=0.72, side=1.0, top=1.015, open_top=0.58, curl=1.0, volume=0.12, open_box=0.5, bottom=0.16),
+    receding=dict(
+        open_top=1.9, open_width=0.90, turn=0.30, top=0.46, side=1.07, bottom=0.24, volume=0.5, bumps=0.05, round=0.0
+    ),
+    parted=dict(open_part=-0.34, open_top=0.54, open_box=0.15, side=1.05, top=1.12, sweep=0.75, open_width=0.90),
+    quiff=dict(
+        round=0.6,
+        top=1.22,
+        side=1.0,
+        open_top=0.66,
+        open_width=0.92,
+        open_box=0.3,
+        sweep=-0.5,
+        bumps=0.05,
+        bottom=0.1,
+        strands=2.0,
+    ),
+    curls=dict(
+        round=0.3, top=1.16, side=1.09, bumps=0.16, curl=1.0, open_top=0.52, jag=0.22, bottom=0.22, open_width=0.9
+    ),
+    afro=dict(
+        round=0.1,
+        top=1.38,
+        side=1.42,
+        bumps=0.11,
+        curl=1.0,
+        open_top=0.58,
+        jag=0.1,
+        bottom=0.75,
+        back=1.0,
+        open_width=0.92,
+        reach=0.25,
+    ),
+    bob=dict(
+        side=1.14,
+        top=1.10,
+        bottom=0.93,
+        boxy=1.0,
+        flare=0.10,
+        open_top=0.54,
+        open_part=0.35,
+        open_width=0.80,
+        back=1.0,
+        reach=0.28,
+        jag=0.04,
+    ),
+    fringe=dict(
+        side=1.13,
+        top=1.10,
+        bottom=1.0,
+        boxy=1.0,
+        open_top=0.25,
+        open_box=1.0,
+        open_width=0.80,
+        back=1.0,
+        reach=0.35,
+        jag=0.10,
+    ),
+    long=dict(
+        side=1.10,
+        top=1.08,
+        bottom=1.75,
+        boxy=0.8,
+        flare=0.10,
+        open_top=0.62,
+        open_point=0.8,
+        open_width=0.80,
+        back=1.0,
+        reach=0.4,
+    ),
+    waves=dict(
+        side=1.16,
+        top=1.12,
+        bottom=1.65,
+        boxy=0.8,
+        flare=0.14,
+        wave=0.09,
+        open_top=0.56,
+        open_part=-0.45,
+        open_width=0.80,
+        back=1.0,
+        bumps=0.05,
+        reach=0.4,
+    ),
+    bun=dict(side=1.01, top=1.05, bottom=0.16, open_top=0.60, knot_y=-1.16, knot_rx=0.44, knot_ry=0.33, volume=0.5),
+    pigtails=dict(
+        top=1.06,
+        bottom=0.2,
+        open_top=0.44,
+        open_box=0.35,
+        knot_x=1.30,
+        knot_y=0.28,
+        knot_rx=0.36,
+        knot_ry=0.70,
+        volume=0.6,
+        jag=0.05,
+        reach=0.4,
+    ),
+)
 
 # %% ../nbs/01_faces.ipynb #010034
 def _hair(i: SimpleNamespace, head: dict[str, Tensor]) -> dict[str, Tensor]:
     a, b, sy, unit, head_y = i.head_width, i.head_height, head["sy"], head["unit"], head["head_y"]
     c = SimpleNamespace(**{k: _vec(*({**_CUT, **cut}[k] for cut in HAIR_CUTS.values()))[i.hair_cut] for k in _CUT})
     volume = 1 + i.hair_volume * c.volume
-    side, top = a * c.side * volume * (1 + .14 * sy.abs()), b * c.top * (1 + (volume - 1) * .8)
-    bottom = (b * (c.bottom + c.reach * i.hair_length)).clamp(min=.05)
-    opening = b * (c.open_top + i.hairline * (1 - .5 * c.open_box))
+    side, top = a * c.side * volume * (1 + 0.14 * sy.abs()), b * c.top * (1 + (volume - 1) * 0.8)
+    bottom = (b * (c.bottom + c.reach * i.hair_length)).clamp(min=0.05)
+    opening = b * (c.open_top + i.hairline * (1 - 0.5 * c.open_box))
     tail = (c.knot_x > 0).double()
-    rx = a * c.knot_rx.clamp(min=.1) * (1 + 2.2 * i.hair_volume)
-    ry = b * c.knot_ry.clamp(min=.1) * (1 + 2.2 * i.hair_volume) * (1 + .22 * tail * i.hair_length)
+    rx = a * c.knot_rx.clamp(min=0.1) * (1 + 2.2 * i.hair_volume)
+    ry = b * c.knot_ry.clamp(min=0.1) * (1 + 2.2 * i.hair_volume) * (1 + 0.22 * tail * i.hair_length)
     return dict(
-        h_ia=1 / side, h_it=1 / top, h_ib=1 / bottom, h_boxy=c.boxy, h_round=c.round, h_flare=c.flare, h_wave=c.wave * .5,
-        h_bumps=c.bumps, h_edge=.5 * unit * (side * top).sqrt(), h_front=c.density, h_back=c.back, h_sway=-.07 * a * sy,
-        o_iw=1 / (a * c.open_width), o_it=1 / opening, o_box=c.open_box, o_part=c.open_part * a, o_turn=1.22 * a * sy * c.turn, o_point=c.open_point,
-        o_jag=c.jag, o_edge=.45 * unit * a * (1 + c.open_box), s_freq=c.strands * 4, s_curl=c.curl, s_sweep=c.sweep,
-        s_part=c.open_part * a * .8, k_on=(c.knot_rx > 0).double(), k_x=a * c.knot_x, k_y=head_y + b * (c.knot_y + .1 * tail * i.hair_length),
-        k_ix=1 / rx, k_iy=1 / ry, k_edge=.5 * unit * (rx * ry).sqrt(), k_sway=-.25 * a * sy * (1 - tail))
+        h_ia=1 / side,
+        h_it=1 / top,
+        h_ib=1 / bottom,
+        h_boxy=c.boxy,
+        h_round=c.round,
+        h_flare=c.flare,
+        h_wave=c.wave * 0.5,
+        h_bumps=c.bumps,
+        h_edge=0.5 * unit * (side * top).sqrt(),
+        h_front=c.density,
+        h_back=c.back,
+        h_sway=-0.07 * a * sy,
+        o_iw=1 / (a * c.open_width),
+        o_it=1 / opening,
+        o_box=c.open_box,
+        o_part=c.open_part * a,
+        o_turn=1.22 * a * sy * c.turn,
+        o_point=c.open_point,
+        o_jag=c.jag,
+        o_edge=0.45 * unit * a * (1 + c.open_box),
+        s_freq=c.strands * 4,
+        s_curl=c.curl,
+        s_sweep=c.sweep,
+        s_part=c.open_part * a * 0.8,
+        k_on=(c.knot_rx > 0).double(),
+        k_x=a * c.knot_x,
+        k_y=head_y + b * (c.knot_y + 0.1 * tail * i.hair_length),
+        k_ix=1 / rx,
+        k_iy=1 / ry,
+        k_edge=0.5 * unit * (rx * ry).sqrt(),
+        k_sway=-0.25 * a * sy * (1 - tail),
+    )
 
 # %% ../nbs/01_faces.ipynb #010036
-def _eyes_and_brows(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
-    w, r, unit = .122 * i.eye_size, .064 * i.eye_size**.7, head["unit"]
+def _eyes_and_brows(
+    i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor
+) -> dict[str, Tensor]:
+    w, r, unit = 0.122 * i.eye_size, 0.064 * i.eye_size**0.7, head["unit"]
     iris = _table(EYE_COLOURS.values())[i.eye_colour] / 255
     return dict(
-        eye_x=i.eye_spacing * i.head_width, eye_y=torch.full_like(w, -.005), eye_iw=1 / w, eye_unit=w * unit,
-        tilt_c=torch.cos(i.eye_tilt), tilt_s=torch.sin(i.eye_tilt),
-        lid_up=i.eye_roundness * 1.02 * (n.eye_opening * 1.5 - .5), lid_crease=i.eye_roundness * 1.02 + .20,
-        lid_lo=i.eye_roundness * .70 * (n.eye_opening - .10 * n.smile.clamp(min=0)),
-        iris_r=r, iris_ir2=1 / r**2, iris_edge=.5 * r * unit, gaze=-.75 * r * head["sy"],
-        shine_x=.64 * r * n.light_side.clamp(-.5, .5), iris_dark=iris * .50 * light, iris_lit=(iris * 1.25 + .06) * light,
-        white=_vec(.975, .965, .955) * light, white_dark=_vec(.72, .70, .74) * light,
-        brow_y=-.005 - i.brow_height - .02 * (n.eye_opening - .9), brow_t=i.brow_thickness,
-        brow_a=i.brow_angle - .012 * n.smile.clamp(max=0), brow_ix=1 / (.155 * i.eye_size**.5))
+        eye_x=i.eye_spacing * i.head_width,
+        eye_y=torch.full_like(w, -0.005),
+        eye_iw=1 / w,
+        eye_unit=w * unit,
+        tilt_c=torch.cos(i.eye_tilt),
+        tilt_s=torch.sin(i.eye_tilt),
+        lid_up=i.eye_roundness * 1.02 * (n.eye_opening * 1.5 - 0.5),
+        lid_crease=i.eye_roundness * 1.02 + 0.20,
+        lid_lo=i.eye_roundness * 0.70 * (n.eye_opening - 0.10 * n.smile.clamp(min=0)),
+        iris_r=r,
+        iris_ir2=1 / r**2,
+        iris_edge=0.5 * r * unit,
+        gaze=-0.75 * r * head["sy"],
+        shine_x=0.64 * r * n.light_side.clamp(-0.5, 0.5),
+        iris_dark=iris * 0.50 * light,
+        iris_lit=(iris * 1.25 + 0.06) * light,
+        white=_vec(0.975, 0.965, 0.955) * light,
+        white_dark=_vec(0.72, 0.70, 0.74) * light,
+        brow_y=-0.005 - i.brow_height - 0.02 * (n.eye_opening - 0.9),
+        brow_t=i.brow_thickness,
+        brow_a=i.brow_angle - 0.012 * n.smile.clamp(max=0),
+        brow_ix=1 / (0.155 * i.eye_size**0.5),
+    )
 
-def _nose_and_mouth(i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor, skin: Tensor) -> dict[str, Tensor]:
-    nose_y, w = i.nose_length - .005, i.nose_width
-    natural, red = skin * _vec(.86, .60, .60) + _vec(.05, 0, .01), _vec(.70, .13, .18) * (.75 + .35 * skin)
-    lip = natural + (red - natural) * (i.lip_colour[:, None] * 1.05 - .05).clamp(0, 1)**1.3
+
+def _nose_and_mouth(
+    i: SimpleNamespace, n: SimpleNamespace, head: dict[str, Tensor], light: Tensor, skin: Tensor
+) -> dict[str, Tensor]:
+    nose_y, w = i.nose_length - 0.005, i.nose_width
+    natural, red = skin * _vec(0.86, 0.60, 0.60) + _vec(0.05, 0, 0.01), _vec(0.70, 0.13, 0.18) * (0.75 + 0.35 * skin)
+    lip = natural + (red - natural) * (i.lip_colour[:, None] * 1.05 - 0.05).clamp(0, 1) ** 1.3
     return dict(
-        nose_top=torch.full_like(w, -.025), nose_y=nose_y, nose_ilen=1 / (i.nose_length + .02), nose_w=w, nose_iw=1 / w,
-        nose_dx=.075 * head["sy"], nose_iy=1 / (.048 + .15 * w), nose_edge=.4 * head["unit"] * w,
-        mouth_y=nose_y + (.50 - nose_y) * .44 - .012 * n.smile, mouth_iw=1 / (i.mouth_width * (1 + .16 * n.smile)),
-        mouth_dx=.03 * head["sy"], curve=.052 * n.smile + .006, gap=.040 * (n.smile - .45).clamp(min=0) / .55,
-        lip_up=.026 * i.lip_fullness, lip_lo=.036 * i.lip_fullness, lip_rgb=lip * light, lip_dark=lip * .76 * light,
-        lip_lit=(lip + (1 - lip) * .45) * light, mouth_rgb=_vec(.30, .10, .11) * light)
+        nose_top=torch.full_like(w, -0.025),
+        nose_y=nose_y,
+        nose_ilen=1 / (i.nose_length + 0.02),
+        nose_w=w,
+        nose_iw=1 / w,
+        nose_dx=0.075 * head["sy"],
+        nose_iy=1 / (0.048 + 0.15 * w),
+        nose_edge=0.4 * head["unit"] * w,
+        mouth_y=nose_y + (0.50 - nose_y) * 0.44 - 0.012 * n.smile,
+        mouth_iw=1 / (i.mouth_width * (1 + 0.16 * n.smile)),
+        mouth_dx=0.03 * head["sy"],
+        curve=0.052 * n.smile + 0.006,
+        gap=0.040 * (n.smile - 0.45).clamp(min=0) / 0.55,
+        lip_up=0.026 * i.lip_fullness,
+        lip_lo=0.036 * i.lip_fullness,
+        lip_rgb=lip * light,
+        lip_dark=lip * 0.76 * light,
+        lip_lit=(lip + (1 - lip) * 0.45) * light,
+        mouth_rgb=_vec(0.30, 0.10, 0.11) * light,
+    )
 
 # %% ../nbs/01_faces.ipynb #010038
 def _accessories(i: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> dict[str, Tensor]:
-    beard = _table([(0, 0, 0, 0), (.28, 0, 0, 0), (0, 0, 1, 0), (0, 1, .9, 0), (1, 0, 1, .075)])[i.beard]
+    beard = _table([(0, 0, 0, 0), (0.28, 0, 0, 0), (0, 0, 1, 0), (0, 1, 0.9, 0), (1, 0, 1, 0.075)])[i.beard]
     # half width, half height, boxiness, half thickness, slant, on
-    frame = _table([(.1, .1, 0, .01, 0, 0), (.150, .143, 0, .0085, 0, 1), (.158, .118, 1, .0145, 0, 1),
-                    (.160, .120, .55, .0125, .22, 1)])[i.glasses]
-    mole = _table([(9, 9), (-.60, .19), (.58, .12), (.26, .285), (-.22, .42)])[i.mole]
-    frame_rgb = _table([(0, 0, 0), (.72, .54, .26), (.10, .10, .13), (.50, .14, .20)])[i.glasses] * light
+    frame = _table(
+        [
+            (0.1, 0.1, 0, 0.01, 0, 0),
+            (0.150, 0.143, 0, 0.0085, 0, 1),
+            (0.158, 0.118, 1, 0.0145, 0, 1),
+            (0.160, 0.120, 0.55, 0.0125, 0.22, 1),
+        ]
+    )[i.glasses]
+    mole = _table([(9, 9), (-0.60, 0.19), (0.58, 0.12), (0.26, 0.285), (-0.22, 0.42)])[i.mole]
+    frame_rgb = _table([(0, 0, 0), (0.72, 0.54, 0.26), (0.10, 0.10, 0.13), (0.50, 0.14, 0.20)])[i.glasses] * light
     return dict(
-        b_jaw=beard[:, 0], b_chin=beard[:, 1], b_lip=beard[:, 2], b_grow=beard[:, 3],
-        g_ix=1 / frame[:, 0], g_iy=1 / frame[:, 1], g_rx=frame[:, 0], g_box=frame[:, 2], g_t=frame[:, 3], g_cat=frame[:, 4],
-        g_on=frame[:, 5], g_edge=head["unit"] * (frame[:, 0] * frame[:, 1]).sqrt(), g_rgb=frame_rgb,
-        mole_x=mole[:, 0] * i.head_width, mole_y=mole[:, 1])
+        b_jaw=beard[:, 0],
+        b_chin=beard[:, 1],
+        b_lip=beard[:, 2],
+        b_grow=beard[:, 3],
+        g_ix=1 / frame[:, 0],
+        g_iy=1 / frame[:, 1],
+        g_rx=frame[:, 0],
+        g_box=frame[:, 2],
+        g_t=frame[:, 3],
+        g_cat=frame[:, 4],
+        g_on=frame[:, 5],
+        g_edge=head["unit"] * (frame[:, 0] * frame[:, 1]).sqrt(),
+        g_rgb=frame_rgb,
+        mole_x=mole[:, 0] * i.head_width,
+        mole_y=mole[:, 1],
+    )
+
 
 def _parameters(identities: Tensor, nuisances: Tensor, size: int) -> dict[str, Tensor]:
     "Everything the painters need: a `(B,)` number or a `(B,3)` colour for each name, float64, on the CPU."
@@ -300,13 +608,21 @@ def _parameters(identities: Tensor, nuisances: Tensor, size: int) -> dict[str, T
     n = SimpleNamespace(**_decode(nuisances, NUISANCE_FACTORS))
     colours, head = _light_and_skin(i, n), _pose_and_head(i, n, size)
     light, skin = colours.pop("light"), colours.pop("skin")
-    return {**colours, **_hair_colours(i, light, skin), **head, **_hair(i, head), **_eyes_and_brows(i, n, head, light),
-            **_nose_and_mouth(i, n, head, light, skin), **_accessories(i, head, light)}
+    return {
+        **colours,
+        **_hair_colours(i, light, skin),
+        **head,
+        **_hair(i, head),
+        **_eyes_and_brows(i, n, head, light),
+        **_nose_and_mouth(i, n, head, light, skin),
+        **_accessories(i, head, light),
+    }
 
 # %% ../nbs/01_faces.ipynb #010040
 def _pack(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[tuple[str, int], ...]]:
-    columns = {k: v[:, None] if v.ndim == 1 else v.clamp(0, .998) * 255 + .5 for k, v in parameters.items()}
+    columns = {k: v[:, None] if v.ndim == 1 else v.clamp(0, 0.998) * 255 + 0.5 for k, v in parameters.items()}
     return torch.cat(list(columns.values()), 1).float(), tuple((k, v.shape[1]) for k, v in columns.items())
+
 
 def _unpack(flat: Tensor, layout: tuple[tuple[str, int], ...]) -> SimpleNamespace:
     parts = flat[:, :, None, None].split([n for _, n in layout], 1)
@@ -315,19 +631,27 @@ def _unpack(flat: Tensor, layout: tuple[tuple[str, int], ...]) -> SimpleNamespac
 # %% ../nbs/01_faces.ipynb #010043
 def _cover(field: Tensor, pixels) -> Tensor:
     "Share of each pixel inside (`field` < 0); `pixels` is the number of pixels per unit of the field."
-    return (field * -pixels).add_(.5).clamp_(0, 1)
+    return (field * -pixels).add_(0.5).clamp_(0, 1)
+
 
 def _wave(z: Tensor) -> Tensor:
     "A sine-like wave of period 1, between -1 and 1."
     w = z - z.round()
     return torch.addcmul(w, w, w.abs(), value=-2).mul_(8)
 
-def _mix(a: Tensor, b: Tensor, t: Tensor) -> Tensor: return ((b - a) * t).add_(a)
-def _bump(x: Tensor, y: Tensor, rx, ry) -> Tensor: return ((x / rx)**2).add_((y / ry)**2).neg_().add_(1).clamp_(0, 1)
+
+def _mix(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    return ((b - a) * t).add_(a)
+
+
+def _bump(x: Tensor, y: Tensor, rx, ry) -> Tensor:
+    return ((x / rx) ** 2).add_((y / ry) ** 2).neg_().add_(1).clamp_(0, 1)
+
 
 def _paint(image: Tensor, colour: Tensor, alpha: Tensor) -> None:
     "Lay `colour` over the image where `alpha` is 1."
     image.lerp_(colour, alpha)
+
 
 def _shade(image: Tensor, dark: Tensor, lit: Tensor, tone: Tensor, alpha: Tensor) -> None:
     "Lay a colour between `dark` (tone 0) and `lit` (tone 1) over the image."
@@ -337,32 +661,42 @@ def _shade(image: Tensor, dark: Tensor, lit: Tensor, tone: Tensor, alpha: Tensor
 @lru_cache(None)
 def _bounds(size: int, box: tuple[float, ...]) -> tuple[int, int, int, int]:
     "Rows and columns that can show the box `(x0, y0, x1, y1)` of head coordinates; all of the picture for no box."
-    if not box: return 0, size, 0, size
+    if not box:
+        return 0, size, 0, size
     spread = {f.name: f.range for f in NUISANCE_FACTORS}
     xs, ys = [], []
-    for tilt in (*spread["tilt"], 0.):
+    for tilt in (*spread["tilt"], 0.0):
         c, s = math.cos(tilt), math.sin(tilt)
         for x in (box[0], box[2]):
             for y in (box[1], box[3]):
                 for scale in (ZOOM * v for v in spread["scale"]):
                     xs += [scale * (c * x - s * (y - NECK)) + v for v in spread["shift_x"]]
                     ys += [scale * (NECK + DROP + c * (y - NECK) + s * x) + v for v in spread["shift_y"]]
+
     def fit(values: list[float], step: int) -> tuple[int, int]:
         lo = max(0, math.floor((min(values) + 1) / 2 * size) - 1)
         hi = min(size, math.ceil((max(values) + 1) / 2 * size) + 1)
         n = min(size, -(-(hi - lo) // step) * step)
         return min(lo, size - n), min(lo, size - n) + n
+
     return *fit(ys, 4), *fit(xs, 8)
+
 
 @lru_cache(64)
 def _pixels(size: int, box: tuple[float, ...], device: torch.device) -> tuple[tuple[slice, ...], Tensor, Tensor]:
     "Where a window lies in the picture, and the positions of its columns and rows, from -1 to 1."
     r0, r1, c0, c1 = _bounds(size, box)
-    at = ((torch.arange(size).float() + .5) * (2 / size) - 1).to(device)
-    return (slice(None), slice(None), slice(r0, r1), slice(c0, c1)), at[c0:c1].view(1, 1, 1, -1), at[r0:r1].view(1, 1, -1, 1)
+    at = ((torch.arange(size).float() + 0.5) * (2 / size) - 1).to(device)
+    return (
+        (slice(None), slice(None), slice(r0, r1), slice(c0, c1)),
+        at[c0:c1].view(1, 1, 1, -1),
+        at[r0:r1].view(1, 1, -1, 1),
+    )
+
 
 class _Window:
     "Coordinates of the pixels that can show a box of head coordinates."
+
     def __init__(self, p: SimpleNamespace, size: int, *box: float):
         self.p = p
         self.where, px, py = _pixels(size, box, p.tx.device)
@@ -370,7 +704,7 @@ class _Window:
         ry = self.by - NECK
         self.x, self.y = self.bx * p.cos + ry * p.sin, (ry * p.cos).add_(NECK) - self.bx * p.sin
 
-    def line(self, a, b, c=0.) -> Tensor:
+    def line(self, a, b, c=0.0) -> Tensor:
         "The field `a*x + b*y + c` of head coordinates, in one pass over the pixels."
         p, y = self.p, self.by - NECK
         return self.bx * (p.cos * a - p.sin * b) + (y * (p.sin * a + p.cos * b) + (NECK * b + c))
@@ -378,7 +712,7 @@ class _Window:
     def surface(self) -> Tensor:
         "Where a pixel's `x` lies on the unturned face: features drawn there turn with the head."
         p = self.p
-        return self.x * p.cy - (p.ball2 - self.x * self.x).clamp_(min=.004).sqrt_().mul_(p.sy)
+        return self.x * p.cy - (p.ball2 - self.x * self.x).clamp_(min=0.004).sqrt_().mul_(p.sy)
 
 # %% ../nbs/01_faces.ipynb #010051
 def _head(p: SimpleNamespace, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -386,75 +720,98 @@ def _head(p: SimpleNamespace, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Ten
     Y = (y - p.head_y) * p.ib
     low = Y.clamp(min=0)
     width = (low * p.j2).add_(p.j1).mul_(low).add_(1)
-    X = (x - (low * .16).add_(.10).mul_(p.sy * p.ball)).mul_(p.ia).div_(width)
+    X = (x - (low * 0.16).add_(0.10).mul_(p.sy * p.ball)).mul_(p.ia).div_(width)
     top = Y.clamp(max=0).square_()
-    return X, Y, (top * top).sub_(top).mul_(.42).add_(Y * Y).add_(X * X).sub_(1)
+    return X, Y, (top * top).sub_(top).mul_(0.42).add_(Y * Y).add_(X * X).sub_(1)
+
 
 def _paint_background(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
-    far = ((w.bx - .5 * p.lx)**2 * .42 + (w.by + .25)**2 * .42).clamp_(0, 1)
+    far = ((w.bx - 0.5 * p.lx) ** 2 * 0.42 + (w.by + 0.25) ** 2 * 0.42).clamp_(0, 1)
     image.copy_(_mix(p.background_a, p.background_b, far))
+
 
 def _paint_shirt(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
-    field = ((x / .80)**4 * .55 + (x / .80)**2 * .45) + (((y - 1.36) / .66).clamp(max=0)**2 - 1)
-    tone = (x * p.lx * .6 + (.95 - y * .5)).clamp_(0, 1)
-    _shade(image, p.shirt_dark, p.shirt_lit, tone, _cover(field, p.unit * .33))
+    field = ((x / 0.80) ** 4 * 0.55 + (x / 0.80) ** 2 * 0.45) + (((y - 1.36) / 0.66).clamp(max=0) ** 2 - 1)
+    tone = (x * p.lx * 0.6 + (0.95 - y * 0.5)).clamp_(0, 1)
+    _shade(image, p.shirt_dark, p.shirt_lit, tone, _cover(field, p.unit * 0.33))
+
 
 def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
-    column = (x * p.neck_ia / ((y - .40).clamp(min=0)**2 * 2.2 + .98)).square_().sub_(1)
-    column = torch.maximum(column, torch.maximum((y - .72) * 8, (.30 - y) * 8))
-    neckline = (x / .26)**2 + (((y - .70) / .125)**2 - 1)
-    collar = ((x / .285)**2 + (((y - .69) / .160)**2 - 1)).mul_(.2).abs_().sub_(.016)
-    _paint(image, p.shirt_dark, _cover(collar, p.unit * .7).mul_(((y - .70) * 30).clamp(0, 1)))
-    shadow = _head(p, w.x + p.lx * .05, w.y - .10)[2].mul_(-1.8).add_(.75).clamp_(0, 1)   # cast by the chin
-    tone = (shadow * -.75 + (x * p.lx * 2.2 + .80)).clamp_(0, 1)
-    _shade(image, p.skin_dark * .93, p.skin_lit * .97, tone, _cover(torch.minimum(column * p.neck_w, neckline * .2), p.unit * .5))
+    column = (x * p.neck_ia / ((y - 0.40).clamp(min=0) ** 2 * 2.2 + 0.98)).square_().sub_(1)
+    column = torch.maximum(column, torch.maximum((y - 0.72) * 8, (0.30 - y) * 8))
+    neckline = (x / 0.26) ** 2 + (((y - 0.70) / 0.125) ** 2 - 1)
+    collar = ((x / 0.285) ** 2 + (((y - 0.69) / 0.160) ** 2 - 1)).mul_(0.2).abs_().sub_(0.016)
+    _paint(image, p.shirt_dark, _cover(collar, p.unit * 0.7).mul_(((y - 0.70) * 30).clamp(0, 1)))
+    shadow = _head(p, w.x + p.lx * 0.05, w.y - 0.10)[2].mul_(-1.8).add_(0.75).clamp_(0, 1)  # cast by the chin
+    tone = (shadow * -0.75 + (x * p.lx * 2.2 + 0.80)).clamp_(0, 1)
+    _shade(
+        image,
+        p.skin_dark * 0.93,
+        p.skin_lit * 0.97,
+        tone,
+        _cover(torch.minimum(column * p.neck_w, neckline * 0.2), p.unit * 0.5),
+    )
 
 # %% ../nbs/01_faces.ipynb #010053
 def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x = w.x - p.ear_shift
     side = x.sign()
     y = w.y - p.ear_y
-    X, Y = (x * side).sub_(p.ear_x).add_(y * .22).mul_(p.ear_ix), y * p.ear_iy
-    tone = (side * (p.lx * .45) - Y * .15).add_(.55).clamp_(0, 1)
+    X, Y = (x * side).sub_(p.ear_x).add_(y * 0.22).mul_(p.ear_ix), y * p.ear_iy
+    tone = (side * (p.lx * 0.45) - Y * 0.15).add_(0.55).clamp_(0, 1)
     _shade(image, p.skin_dark, p.skin_lit, tone, _cover((X * X).add_(Y * Y).sub_(1), p.ear_edge))
-    inner = ((X + .05) * 1.6).square_().add_((Y * 1.35 + .1).square_()).sub_(1)
-    _paint(image, p.skin_dark * .88, _cover(inner, p.ear_edge * .6).mul_(.6))
+    inner = ((X + 0.05) * 1.6).square_().add_((Y * 1.35 + 0.1).square_()).sub_(1)
+    _paint(image, p.skin_dark * 0.88, _cover(inner, p.ear_edge * 0.6).mul_(0.6))
+
 
 def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     "Paint the head and leave its coverage in `face`, which later layers use to stay on the face."
     X, Y, field = _head(p, w.x, w.y)
-    tone = (X * (p.lx * 1.05)).add_(Y * (p.ly * .7875)).add_(field.neg().clamp_(min=0).sqrt_() * (p.lz * 1.05))
+    tone = (X * (p.lx * 1.05)).add_(Y * (p.ly * 0.7875)).add_(field.neg().clamp_(min=0).sqrt_() * (p.lz * 1.05))
     face.copy_(_cover(field, p.head_edge))
-    _shade(image, p.skin_dark, p.skin_lit, tone.add_(.24).clamp_(0, 1), face)
+    _shade(image, p.skin_dark, p.skin_lit, tone.add_(0.24).clamp_(0, 1), face)
 
 # %% ../nbs/01_faces.ipynb #010055
 def _freckles(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
     u, v = x * 19, y * 19 + x * 5
     gu, gv = u.floor(), v.floor()
-    r1, r2, r3 = _wave(gu * .37 + gv * .613), _wave(gu * .731 + gv * .193 + .2), _wave(gu * .271 - gv * .457 + .1)
-    far = (u - gu - .5 - r1 * .30).square_().add_((v - gv - .5 - r2 * .30).square_())
+    r1, r2, r3 = (
+        _wave(gu * 0.37 + gv * 0.613),
+        _wave(gu * 0.731 + gv * 0.193 + 0.2),
+        _wave(gu * 0.271 - gv * 0.457 + 0.1),
+    )
+    far = (u - gu - 0.5 - r1 * 0.30).square_().add_((v - gv - 0.5 - r2 * 0.30).square_())
     dots = (far * (r1 * 8 - 24)).add_(1.6).clamp_(0, 1).mul_(((r3 + (p.freckles * 2.2 - 1.1)) * 4).clamp_(0, 1))
-    zone = _bump(ax - p.eye_x * .8, y - .155, .24, .115).mul_(2.5).clamp_(0, 1)
-    return dots.mul_(zone).mul_((p.freckles * 4).clamp(0, 1) * .60)
+    zone = _bump(ax - p.eye_x * 0.8, y - 0.155, 0.24, 0.115).mul_(2.5).clamp_(0, 1)
+    return dots.mul_(zone).mul_((p.freckles * 4).clamp(0, 1) * 0.60)
+
 
 def _age_lines(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
-    def crease(d: Tensor) -> Tensor: return d.abs_().mul_(p.unit * -.45).add_(1.1).clamp_(0, 1)
-    fold = crease(ax - p.nose_w * 1.25 - (y - p.nose_y + .02) * .55)
-    fold.mul_((1 - ((y - (p.nose_y + p.mouth_y) * .5) / .10).square_()).clamp_(min=0)).mul_(.62)
-    out = ((ax - p.eye_x) / .12).square_()
-    bag = crease(y - (p.eye_y + .108) + out * .03).mul_((1.05 - out).clamp_(min=0)).mul_(.40)
-    d = y - (p.brow_y - .095) + (x / .2).square_().mul_(.03)
-    brow = crease(d - (d / .045).round_().clamp_(-1, 1).mul_(.045)).mul_((1 - (x / .25).square_()).clamp_(min=0)).mul_(.42)
+    def crease(d: Tensor) -> Tensor:
+        return d.abs_().mul_(p.unit * -0.45).add_(1.1).clamp_(0, 1)
+
+    fold = crease(ax - p.nose_w * 1.25 - (y - p.nose_y + 0.02) * 0.55)
+    fold.mul_((1 - ((y - (p.nose_y + p.mouth_y) * 0.5) / 0.10).square_()).clamp_(min=0)).mul_(0.62)
+    out = ((ax - p.eye_x) / 0.12).square_()
+    bag = crease(y - (p.eye_y + 0.108) + out * 0.03).mul_((1.05 - out).clamp_(min=0)).mul_(0.40)
+    d = y - (p.brow_y - 0.095) + (x / 0.2).square_().mul_(0.03)
+    brow = (
+        crease(d - (d / 0.045).round_().clamp_(-1, 1).mul_(0.045))
+        .mul_((1 - (x / 0.25).square_()).clamp_(min=0))
+        .mul_(0.42)
+    )
     return torch.maximum(torch.maximum(fold, bag), brow).mul_(p.age)
+
 
 def _paint_cheeks(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     x, y = w.surface(), w.y
     ax = x.abs()
-    blush = _bump(ax - p.eye_x * 1.12, y - .20, .17, .13).square_().mul_(p.blush)
+    blush = _bump(ax - p.eye_x * 1.12, y - 0.20, 0.17, 0.13).square_().mul_(p.blush)
     _paint(image, p.blush_rgb, blush.mul_(face))
     _paint(image, p.freckle_rgb, _freckles(p, x, y, ax).mul_(face))
+
 
 def _paint_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     x = w.surface()
@@ -462,61 +819,68 @@ def _paint_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> N
 
 # %% ../nbs/01_faces.ipynb #010056
 def _paint_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
-    down = ((w.y - p.nose_top) * p.nose_ilen).clamp_(0, 1.15)                   # 0 between the eyes, 1 at the tip
+    down = ((w.y - p.nose_top) * p.nose_ilen).clamp_(0, 1.15)  # 0 between the eyes, 1 at the tip
     u = (w.surface() - down * p.nose_dx).mul_(p.nose_iw)
     v = (w.y - p.nose_y).mul_(p.nose_iy)
-    across = u / (down * .42 + .42)
+    across = u / (down * 0.42 + 0.42)
     fade = (down * 3).clamp_(0, 1).mul_(((1.12 - down) * 4).clamp_(0, 1))
-    dim = (1 - (across * .62).square_()).clamp_(min=0).mul_(across).mul_(fade).mul_(p.lx * -.75).clamp_(0, .62)
-    _paint(image, p.skin_dark * .94, dim)
-    _paint(image, p.skin_glow, (1 - ((across - p.lx * .25) * 1.7).square_()).clamp_(min=0).mul_(fade).mul_(.42))
+    dim = (1 - (across * 0.62).square_()).clamp_(min=0).mul_(across).mul_(fade).mul_(p.lx * -0.75).clamp_(0, 0.62)
+    _paint(image, p.skin_dark * 0.94, dim)
+    _paint(image, p.skin_glow, (1 - ((across - p.lx * 0.25) * 1.7).square_()).clamp_(min=0).mul_(fade).mul_(0.42))
     ball, au = (u * u).add_(v * v).sub_(1), u.abs()
-    _paint(image, p.skin_dark * .86, _cover(ball, p.nose_edge).mul_((v * 1.1 + .05).clamp_(0, 1)).mul_(.60))
-    wing = ((au - .80) / .26).square_().add_(((v - .02) / .62).square_()).sub_(1).abs_().sub_(.45)
-    _paint(image, p.skin_line, _cover(wing, p.nose_edge * .25).mul_(((au - .76) * 12).clamp_(0, 1)).mul_(.42))
-    nostril = ((au - .44) / .27).square_().add_(((v - .66) / .34).square_()).sub_(1)
-    _paint(image, p.skin_line * .8, _cover(nostril, p.nose_edge * .35).mul_(.80))
-    _paint(image, p.skin_glow, _bump(u - p.lx * .3, v + .30, .42, .42).mul_(.60))
+    _paint(image, p.skin_dark * 0.86, _cover(ball, p.nose_edge).mul_((v * 1.1 + 0.05).clamp_(0, 1)).mul_(0.60))
+    wing = ((au - 0.80) / 0.26).square_().add_(((v - 0.02) / 0.62).square_()).sub_(1).abs_().sub_(0.45)
+    _paint(image, p.skin_line, _cover(wing, p.nose_edge * 0.25).mul_(((au - 0.76) * 12).clamp_(0, 1)).mul_(0.42))
+    nostril = ((au - 0.44) / 0.27).square_().add_(((v - 0.66) / 0.34).square_()).sub_(1)
+    _paint(image, p.skin_line * 0.8, _cover(nostril, p.nose_edge * 0.35).mul_(0.80))
+    _paint(image, p.skin_glow, _bump(u - p.lx * 0.3, v + 0.30, 0.42, 0.42).mul_(0.60))
 
 # %% ../nbs/01_faces.ipynb #010058
 def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     u2 = ((w.surface() - p.mouth_dx) * p.mouth_iw).square_()
     k = (1 - u2).clamp_(min=0)
-    d = (w.y - p.mouth_y).sub_((.35 - u2).mul_(p.curve))
-    top, bottom = k * (p.gap * -.30), k * (p.gap * .95)
-    upper = top - (k * (1.12 - .12 * k) - (1 - u2 * 9).clamp_(min=0).mul_(.28)).mul_(p.lip_up)
-    lower = bottom + (k * (1.15 - .15 * u2)).mul_(p.lip_lo)
-    edge, u = p.unit * .9, u2.sqrt()
-    _paint(image, p.skin_dark, _bump(u, d - (p.lip_lo + p.gap + .030), .65, .030).mul_(.45))
+    d = (w.y - p.mouth_y).sub_((0.35 - u2).mul_(p.curve))
+    top, bottom = k * (p.gap * -0.30), k * (p.gap * 0.95)
+    upper = top - (k * (1.12 - 0.12 * k) - (1 - u2 * 9).clamp_(min=0).mul_(0.28)).mul_(p.lip_up)
+    lower = bottom + (k * (1.15 - 0.15 * u2)).mul_(p.lip_lo)
+    edge, u = p.unit * 0.9, u2.sqrt()
+    _paint(image, p.skin_dark, _bump(u, d - (p.lip_lo + p.gap + 0.030), 0.65, 0.030).mul_(0.45))
     lips = _cover(torch.maximum(upper - d, d - lower), edge).mul_((k * 12).clamp_(0, 1))
-    _shade(image, p.lip_dark, p.lip_rgb, ((d - bottom) * 22 + .6).clamp_(0, 1), lips)
-    _paint(image, p.lip_lit, _bump(u, d - bottom - p.lip_lo * .48, .42, .013).mul_(.60).mul_(lips))
-    mouth = _cover(torch.maximum(top - d, d - bottom), edge).mul_((k * (p.gap * p.unit * .6)).clamp_(0, 1))
+    _shade(image, p.lip_dark, p.lip_rgb, ((d - bottom) * 22 + 0.6).clamp_(0, 1), lips)
+    _paint(image, p.lip_lit, _bump(u, d - bottom - p.lip_lo * 0.48, 0.42, 0.013).mul_(0.60).mul_(lips))
+    mouth = _cover(torch.maximum(top - d, d - bottom), edge).mul_((k * (p.gap * p.unit * 0.6)).clamp_(0, 1))
     _paint(image, p.mouth_rgb, mouth)
-    _paint(image, p.white, mouth * _cover(d - bottom * .72, edge) * .96)
-    seam = _cover((d - top).abs_().sub_(.0045), edge).mul_((1.10 - u2).mul_(6).clamp_(0, 1))
-    _paint(image, p.mouth_rgb * .6 + p.lip_dark * .4, seam.mul_(.75))
+    _paint(image, p.white, mouth * _cover(d - bottom * 0.72, edge) * 0.96)
+    seam = _cover((d - top).abs_().sub_(0.0045), edge).mul_((1.10 - u2).mul_(6).clamp_(0, 1))
+    _paint(image, p.mouth_rgb * 0.6 + p.lip_dark * 0.4, seam.mul_(0.75))
 
 # %% ../nbs/01_faces.ipynb #010060
 def _paint_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     X, Y, field = _head(p, w.x, w.y)
     x = w.surface()
     u2, y = ((x - p.mouth_dx) * p.mouth_iw).square_(), w.y - p.mouth_y
-    tone = _wave(_wave(w.line(0, 2.4)).mul_(.16).add_(w.line(7.5, 1))).mul_(.12).add_(.50).add_(X * (p.lx * .35)).clamp_(0, 1)
-    rgb = _mix(p.hair_dark, p.hair_lit * .96, tone)
-    hole = 1 - u2 / 1.25 - ((y - .012) / (p.lip_lo + p.gap + .022)).square_()
-    line = (p.mouth_y - .03) - (x * p.ia).square_() * .34 - w.y
-    jaw = torch.maximum(field - (Y * 1.2).clamp_(0, 1).mul_(p.b_grow * 2.2), torch.maximum(line * 2.2, hole * .35))
-    _paint(image, rgb, _cover(jaw, p.unit * .22).mul_(p.b_jaw))
-    chin = torch.maximum(u2 / 1.04 + ((y - .075) / .125).square_() - 1, hole * .9)
-    _paint(image, rgb, _cover(torch.maximum(chin, field - .12), p.unit * .065).mul_(p.b_chin))
-    middle = y + (p.lip_up + .020) - u2 * .034 - (.35 - u2).mul_(p.curve)
-    thick = (1.15 - u2 * .64).clamp_(min=0).mul_(.028).mul_((u2 * 9).clamp_(max=1).mul_(.15).add_(.85))
-    _paint(image, rgb, _cover(middle.abs_() - thick, p.unit * .8).mul_((thick * p.unit).clamp_(0, 1)).mul_(p.b_lip))
+    tone = (
+        _wave(_wave(w.line(0, 2.4)).mul_(0.16).add_(w.line(7.5, 1)))
+        .mul_(0.12)
+        .add_(0.50)
+        .add_(X * (p.lx * 0.35))
+        .clamp_(0, 1)
+    )
+    rgb = _mix(p.hair_dark, p.hair_lit * 0.96, tone)
+    hole = 1 - u2 / 1.25 - ((y - 0.012) / (p.lip_lo + p.gap + 0.022)).square_()
+    line = (p.mouth_y - 0.03) - (x * p.ia).square_() * 0.34 - w.y
+    jaw = torch.maximum(field - (Y * 1.2).clamp_(0, 1).mul_(p.b_grow * 2.2), torch.maximum(line * 2.2, hole * 0.35))
+    _paint(image, rgb, _cover(jaw, p.unit * 0.22).mul_(p.b_jaw))
+    chin = torch.maximum(u2 / 1.04 + ((y - 0.075) / 0.125).square_() - 1, hole * 0.9)
+    _paint(image, rgb, _cover(torch.maximum(chin, field - 0.12), p.unit * 0.065).mul_(p.b_chin))
+    middle = y + (p.lip_up + 0.020) - u2 * 0.034 - (0.35 - u2).mul_(p.curve)
+    thick = (1.15 - u2 * 0.64).clamp_(min=0).mul_(0.028).mul_((u2 * 9).clamp_(max=1).mul_(0.15).add_(0.85))
+    _paint(image, rgb, _cover(middle.abs_() - thick, p.unit * 0.8).mul_((thick * p.unit).clamp_(0, 1)).mul_(p.b_lip))
+
 
 def _paint_mole(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     far = (w.surface() - p.mole_x).square_().add_((w.y - p.mole_y).square_())
-    _paint(image, p.skin_line * .75, _cover(far / .021 - .021, p.unit * .5).mul_(.9))
+    _paint(image, p.skin_line * 0.75, _cover(far / 0.021 - 0.021, p.unit * 0.5).mul_(0.9))
 
 # %% ../nbs/01_faces.ipynb #010062
 def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
@@ -525,16 +889,18 @@ def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
     side = x.sign()
     return side, (x * side).sub_(p.eye_x)
 
+
 def _paint_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, eye: Tensor, image: Tensor) -> None:
-    x, y = out - side * p.gaze, y + .008
+    x, y = out - side * p.gaze, y + 0.008
     r2 = (x * x).add_(y * y).mul_(p.iris_ir2)
     iris = _cover(r2 - 1, p.iris_edge).mul_(eye)
-    tone = (y * 9).sub_(r2 * .5).add_(.705).clamp_(0, 1)
+    tone = (y * 9).sub_(r2 * 0.5).add_(0.705).clamp_(0, 1)
     _shade(image, p.iris_dark, p.iris_lit, tone, iris)
-    _paint(image, p.lash * .6, _cover(r2 * 4.6 - 1, p.iris_edge * .46).mul_(eye))
-    _paint(image, p.lash, ((r2 - .72) * 3.2).clamp_(0, .75).mul_(iris))
-    shine = (x * side - p.shine_x).square_().add_((y + p.iris_r * .34).square_()).mul_(p.iris_ir2 * 11).sub_(1)
-    _paint(image, p.white, _cover(shine, p.iris_edge * .34).mul_(eye).mul_(.95))
+    _paint(image, p.lash * 0.6, _cover(r2 * 4.6 - 1, p.iris_edge * 0.46).mul_(eye))
+    _paint(image, p.lash, ((r2 - 0.72) * 3.2).clamp_(0, 0.75).mul_(iris))
+    shine = (x * side - p.shine_x).square_().add_((y + p.iris_r * 0.34).square_()).mul_(p.iris_ir2 * 11).sub_(1)
+    _paint(image, p.white, _cover(shine, p.iris_edge * 0.34).mul_(eye).mul_(0.95))
+
 
 def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     side, out = _fold(p, w)
@@ -543,166 +909,207 @@ def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> 
     v = (out * p.tilt_s + y * p.tilt_c).mul_(p.eye_iw)
     k = 1 - u * u
     arch = k.clamp(min=0)
-    _paint(image, p.skin_dark, _bump(u, v + .38, 1.35, .75).mul_(.34))
-    upper, lower = arch * (.12 * u - 1) * p.lid_up, arch * (1 + .22 * u) * p.lid_lo
-    crease = _cover((v + arch * p.lid_crease + .06).abs_().sub_(.055), p.eye_unit * .8)
-    _paint(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(.48))
+    _paint(image, p.skin_dark, _bump(u, v + 0.38, 1.35, 0.75).mul_(0.34))
+    upper, lower = arch * (0.12 * u - 1) * p.lid_up, arch * (1 + 0.22 * u) * p.lid_lo
+    crease = _cover((v + arch * p.lid_crease + 0.06).abs_().sub_(0.055), p.eye_unit * 0.8)
+    _paint(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(0.48))
     eye = _cover(torch.maximum(upper - v, v - lower), p.eye_unit).mul_((k * 6).clamp_(0, 1)).mul_(face)
-    _shade(image, p.white_dark, p.white, ((v - upper) * 2.6).add_(.05).clamp_(0, 1), eye)
+    _shade(image, p.white_dark, p.white, ((v - upper) * 2.6).add_(0.05).clamp_(0, 1), eye)
     _paint_iris(p, side, out, y, eye, image)
-    thick = ((u + 1).clamp_(0, 2.3) * .0525 + .055).mul_((k * 3 + 1.15).clamp_(0, 1))
-    lash = _cover((v - upper + (u - .75).clamp_(min=0) * .35 + .03).abs_() - thick, p.eye_unit)
+    thick = ((u + 1).clamp_(0, 2.3) * 0.0525 + 0.055).mul_((k * 3 + 1.15).clamp_(0, 1))
+    lash = _cover((v - upper + (u - 0.75).clamp_(min=0) * 0.35 + 0.03).abs_() - thick, p.eye_unit)
     _paint(image, p.lash, lash.mul_((thick * (p.eye_unit * 1.5)).clamp_(0, 1)).mul_(face))
-    rim = _cover((v - lower).abs_().sub_(.045), p.eye_unit * .8)
-    _paint(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(.55))
+    rim = _cover((v - lower).abs_().sub_(0.045), p.eye_unit * 0.8)
+    _paint(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(0.55))
 
 # %% ../nbs/01_faces.ipynb #010064
 def _paint_brows(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
-    u = (_fold(p, w)[1] - .008).mul_(p.brow_ix)
-    middle = p.brow_y - (1 - (u - .25).square_()).mul_(.030) - u * p.brow_a
-    thick = (1 - .40 * (u - .1).clamp_(-1.1, 1)).mul_(((1.03 - u * u) * 3.2).clamp_(0, 1)).mul_(p.brow_t)
-    stroke = _cover((w.y - middle).abs_() - thick, p.unit * .8).mul_((thick * (p.unit * 2)).clamp_(0, 1))
-    _paint(image, p.brow_rgb, stroke.mul_(face).mul_(.92))
+    u = (_fold(p, w)[1] - 0.008).mul_(p.brow_ix)
+    middle = p.brow_y - (1 - (u - 0.25).square_()).mul_(0.030) - u * p.brow_a
+    thick = (1 - 0.40 * (u - 0.1).clamp_(-1.1, 1)).mul_(((1.03 - u * u) * 3.2).clamp_(0, 1)).mul_(p.brow_t)
+    stroke = _cover((w.y - middle).abs_() - thick, p.unit * 0.8).mul_((thick * (p.unit * 2)).clamp_(0, 1))
+    _paint(image, p.brow_rgb, stroke.mul_(face).mul_(0.92))
+
 
 def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     side, out = _fold(p, w)
-    out, y = out - .008, w.y - (p.eye_y + .012)
+    out, y = out - 0.008, w.y - (p.eye_y + 0.012)
     X2, Y2 = (out * p.g_ix).square_(), (y + out * p.g_cat).mul_(p.g_iy).square_()
     round_, box = X2 + Y2, (X2 * X2).add_(Y2 * Y2)
-    slope = _mix(round_, box * torch.maximum(X2, Y2), p.g_box).clamp_(min=.05).sqrt_().mul_(2 + 2 * p.g_box)
+    slope = _mix(round_, box * torch.maximum(X2, Y2), p.g_box).clamp_(min=0.05).sqrt_().mul_(2 + 2 * p.g_box)
     field = _mix(round_, box, p.g_box).sub_(1).div_(slope)
-    glare = (out * side * .9 - y + .02).abs_().mul_(-14).add_(.75).clamp_(0, 1).mul_(.28).add_(.07)
+    glare = (out * side * 0.9 - y + 0.02).abs_().mul_(-14).add_(0.75).clamp_(0, 1).mul_(0.28).add_(0.07)
     _paint(image, p.white, _cover(field, p.g_edge).mul_(glare).mul_(p.g_on))
     ring = _cover(field.abs() - p.g_t * p.unit / p.g_edge, p.g_edge)
-    bridge = _cover((y + .028 - (out + p.eye_x).square_() * 1.5).abs_() - p.g_t * .85, p.unit).mul_(_cover(out + p.g_rx, p.unit))
-    temple = _cover((y + .035 + out * p.g_cat).abs_() - p.g_t * .9, p.unit).mul_(_cover(p.g_rx - out, p.unit))
+    bridge = _cover((y + 0.028 - (out + p.eye_x).square_() * 1.5).abs_() - p.g_t * 0.85, p.unit).mul_(
+        _cover(out + p.g_rx, p.unit)
+    )
+    temple = _cover((y + 0.035 + out * p.g_cat).abs_() - p.g_t * 0.9, p.unit).mul_(_cover(p.g_rx - out, p.unit))
     temple.mul_(_cover((w.x - p.ear_shift).abs_() - p.ear_x * 1.03, p.unit))
     _paint(image, p.g_rgb, torch.maximum(ring, torch.maximum(bridge, temple)).mul_(p.g_on))
 
 # %% ../nbs/01_faces.ipynb #010066
 def _hair_shape(p: SimpleNamespace, w: _Window, curly: bool) -> SimpleNamespace:
     x, y = w.line(1, 0, -p.h_sway), w.line(0, 1, -p.head_y)
-    q = w.line(1, p.s_sweep, -p.h_sway - p.s_part - p.s_sweep * p.head_y) / w.line(0, .55, 1.15 - .55 * p.head_y)
-    curls = _wave(w.line(3.9, 1.5)).mul_(_wave(w.line(-1.4, 4.3))) if curly else 0.
+    q = w.line(1, p.s_sweep, -p.h_sway - p.s_part - p.s_sweep * p.head_y) / w.line(0, 0.55, 1.15 - 0.55 * p.head_y)
+    curls = _wave(w.line(3.9, 1.5)).mul_(_wave(w.line(-1.4, 4.3))) if curly else 0.0
     strands, low = _wave(q.mul_(p.s_freq)), y.clamp(min=0)
     X = x.add_(_wave(w.by * 2.6).mul_(p.h_wave)).mul_(p.h_ia).div_((low * p.h_flare).add_(1))
     top = (y * p.h_it).clamp_(max=0)
     t2, b2 = top * top, (low * p.h_ib).square_()
     field = (t2 * t2).sub_(t2).mul_(p.h_round).add_(t2).add_(_mix(b2, b2 * b2, p.h_boxy)).add_(X * X).sub_(1)
-    if curly: field.add_(curls * p.h_bumps)
+    if curly:
+        field.add_(curls * p.h_bumps)
     tex = _mix(strands, curls, p.s_curl) if curly else strands.clone()
-    fine = 1 - strands.square_() * 1.5                                        # thinner strands between the strands
+    fine = 1 - strands.square_() * 1.5  # thinner strands between the strands
     side = (X * p.lx).add_(top * p.ly)
-    tone = (side * .5).add_(tex * .13).add_(fine * .08).add_(.36).clamp_(0, 1)
+    tone = (side * 0.5).add_(tex * 0.13).add_(fine * 0.08).add_(0.36).clamp_(0, 1)
     return SimpleNamespace(field=field, cover=_cover(field, p.h_edge), tex=tex, fine=fine, side=side, tone=tone)
 
+
 def _paint_back_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
-    _shade(image, p.hair_dark * .85, p.hair_lit, h.tone * .55, h.cover * p.h_back)
+    _shade(image, p.hair_dark * 0.85, p.hair_lit, h.tone * 0.55, h.cover * p.h_back)
+
 
 def _paint_knot(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
     X, Y = w.line(1, 0, -p.k_sway).abs_().sub_(p.k_x).mul_(p.k_ix), w.line(0, p.k_iy, -p.k_y * p.k_iy)
-    tone = (Y * (p.ly * .5)).add_(h.tex * .12).add_(h.fine * .10).add_(.42).clamp_(0, 1)
-    field = (X * X).add_(Y * Y).add_(h.tex * .06).sub_(1)
+    tone = (Y * (p.ly * 0.5)).add_(h.tex * 0.12).add_(h.fine * 0.10).add_(0.42).clamp_(0, 1)
+    field = (X * X).add_(Y * Y).add_(h.tex * 0.06).sub_(1)
     _shade(image, p.hair_dark, p.hair_lit, tone, _cover(field, p.k_edge).mul_(p.k_on))
 
+
 def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace, face: Tensor) -> None:
-    Y = w.line(0, -p.o_it, (p.head_y + .10) * p.o_it).clamp_(min=0)
+    Y = w.line(0, -p.o_it, (p.head_y + 0.10) * p.o_it).clamp_(min=0)
     x2 = (w.line(1, 0, -p.o_turn) - Y * p.o_part).mul_(p.o_iw).square_()
     y2 = Y * Y
     y2 = _mix(_mix(y2, y2 * y2, p.o_box), Y, p.o_point)
     opening = _mix(x2, x2 * x2, p.o_box).add_(y2).sub_(1).add_((h.fine + h.tex).mul_(p.o_jag))
-    _paint(image, p.skin_dark * .82, (opening * 2.4).add_(1).clamp_(0, 1).mul_(face).mul_(h.cover).mul_(p.h_front * .62))
+    _paint(
+        image, p.skin_dark * 0.82, (opening * 2.4).add_(1).clamp_(0, 1).mul_(face).mul_(h.cover).mul_(p.h_front * 0.62)
+    )
     front = _cover(-opening, p.o_edge).mul_(h.cover).mul_(p.h_front)
-    tone = h.tone - (1 - opening.abs() * 3).clamp_(0, 1).mul_(.12)
+    tone = h.tone - (1 - opening.abs() * 3).clamp_(0, 1).mul_(0.12)
     _shade(image, p.hair_dark, p.hair_lit, tone.clamp_(0, 1), front)
-    gloss = (h.field + .42).abs_().mul_(-3.6).add_(1).clamp_(0, 1).mul_((h.side * 1.2 - .05).clamp_(0, 1))
-    _paint(image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(.35).add_(.62).clamp_(0, 1)).mul_(front).mul_(.85))
+    gloss = (h.field + 0.42).abs_().mul_(-3.6).add_(1).clamp_(0, 1).mul_((h.side * 1.2 - 0.05).clamp_(0, 1))
+    _paint(image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(0.35).add_(0.62).clamp_(0, 1)).mul_(front).mul_(0.85))
 
 # %% ../nbs/01_faces.ipynb #010068
 _OPTIONAL = ("back", "knot", "hair", "beard", "glasses", "mole", "curly")
+
+
 def _needs(p: dict[str, Tensor]) -> Tensor:
     "Which optional layers each face has; bool `(B, len(_OPTIONAL))`."
-    has = dict(back=p["h_back"], knot=p["k_on"], hair=p["h_front"], beard=p["b_jaw"] + p["b_chin"] + p["b_lip"],
-               glasses=p["g_on"], mole=9 - p["mole_y"], curly=p["h_bumps"] + p["s_curl"])
+    has = dict(
+        back=p["h_back"],
+        knot=p["k_on"],
+        hair=p["h_front"],
+        beard=p["b_jaw"] + p["b_chin"] + p["b_lip"],
+        glasses=p["g_on"],
+        mole=9 - p["mole_y"],
+        curly=p["h_bumps"] + p["s_curl"],
+    )
     return torch.stack([has[k] for k in _OPTIONAL], 1) > 0
+
 
 def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
     image, face = p.tx.new_empty(n, 3, size, size), p.tx.new_zeros(n, 1, size, size)
+
     def on(box: tuple[float, ...], paint: Callable, *fields: Tensor) -> None:
         w = _Window(p, size, *box)
         paint(p, w, image[w.where], *(f[w.where] for f in fields))
+
     on((), _paint_background)
-    on((-2., .28, 2., 2.), _paint_shirt)
-    if "hair" in needs:     # short hair ends above the jaw
-        top = _Window(p, size, *(() if needs & {"back", "knot"} else (-.7, -1.3, .7, .24)))
+    on((-2.0, 0.28, 2.0, 2.0), _paint_shirt)
+    if "hair" in needs:  # short hair ends above the jaw
+        top = _Window(p, size, *(() if needs & {"back", "knot"} else (-0.7, -1.3, 0.7, 0.24)))
         h = _hair_shape(p, top, "curly" in needs)
-    if "knot" in needs: _paint_knot(p, top, image[top.where], h)
-    if "back" in needs: _paint_back_hair(p, top, image[top.where], h)
-    on((-.36, .25, .36, 1.), _paint_neck)
-    on((-.62, -.15, .62, .28), _paint_ears)
-    on((-.56, -.75, .56, .52), _paint_head, face)
-    on((-.54, .03, .54, .34), _paint_cheeks, face)
-    on((-.40, -.36, .40, .42), _paint_age, face)
-    on((-.32, -.08, .32, .36), _paint_nose)
-    if "beard" in needs: on((-.54, -.06, .54, .64), _paint_beard)
-    on((-.38, .22, .38, .48), _paint_mouth)
-    if "mole" in needs: on((-.45, .05, .45, .50), _paint_mole)
-    on((-.50, -.16, .50, .13), _paint_eyes, face)
-    on((-.50, -.29, .50, -.02), _paint_brows, face)
-    if "glasses" in needs: on((-.56, -.20, .56, .20), _paint_glasses)
-    if "hair" in needs: _paint_front_hair(p, top, image[top.where], h, face[top.where])
+    if "knot" in needs:
+        _paint_knot(p, top, image[top.where], h)
+    if "back" in needs:
+        _paint_back_hair(p, top, image[top.where], h)
+    on((-0.36, 0.25, 0.36, 1.0), _paint_neck)
+    on((-0.62, -0.15, 0.62, 0.28), _paint_ears)
+    on((-0.56, -0.75, 0.56, 0.52), _paint_head, face)
+    on((-0.54, 0.03, 0.54, 0.34), _paint_cheeks, face)
+    on((-0.40, -0.36, 0.40, 0.42), _paint_age, face)
+    on((-0.32, -0.08, 0.32, 0.36), _paint_nose)
+    if "beard" in needs:
+        on((-0.54, -0.06, 0.54, 0.64), _paint_beard)
+    on((-0.38, 0.22, 0.38, 0.48), _paint_mouth)
+    if "mole" in needs:
+        on((-0.45, 0.05, 0.45, 0.50), _paint_mole)
+    on((-0.50, -0.16, 0.50, 0.13), _paint_eyes, face)
+    on((-0.50, -0.29, 0.50, -0.02), _paint_brows, face)
+    if "glasses" in needs:
+        on((-0.56, -0.20, 0.56, 0.20), _paint_glasses)
+    if "hair" in needs:
+        _paint_front_hair(p, top, image[top.where], h, face[top.where])
     return image.to(torch.uint8)
 
 # %% ../nbs/01_faces.ipynb #010070
 def _in_threads(work: Callable[[int], None], count: int) -> None:
     "Call `work` for 0 … count-1 from as many threads as torch may use, each running torch on one core."
     threads = min(torch.get_num_threads(), count)
-    if threads < 2: return [work(k) for k in range(count)] and None
+    if threads < 2:
+        return [work(k) for k in range(count)] and None
     allowed = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool: list(pool.map(work, range(count)))
-    finally: torch.set_num_threads(allowed)
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(work, range(count)))
+    finally:
+        torch.set_num_threads(allowed)
+
 
 @torch.no_grad()
 def render(
-    identities: Tensor, # `(B, len(IDENTITY_FACTORS))` in [0, 1]
-    nuisances: Tensor, # `(B, len(NUISANCE_FACTORS))` in [0, 1]
-    size: int = 128, # side of the pictures in pixels, at least 16
-    device: str | torch.device | None = None, # where to draw; None: where `identities` are
-    chunk: int | None = None, # faces drawn at once; does not change the pixels; None: 8 on the CPU, 256 elsewhere
-) -> Tensor: # uint8 `(B, 3, size, size)`, RGB, on `device`
+    identities: Tensor,  # `(B, len(IDENTITY_FACTORS))` in [0, 1]
+    nuisances: Tensor,  # `(B, len(NUISANCE_FACTORS))` in [0, 1]
+    size: int = 128,  # side of the pictures in pixels, at least 16
+    device: str | torch.device | None = None,  # where to draw; None: where `identities` are
+    chunk: int | None = None,  # faces drawn at once; does not change the pixels; None: 8 on the CPU, 256 elsewhere
+) -> Tensor:  # uint8 `(B, 3, size, size)`, RGB, on `device`
     "Draw faces; raises `FacegenError` for a wrong number of factors, values outside [0, 1] or a size below 16."
-    _check(identities, IDENTITY_FACTORS, "identities"); _check(nuisances, NUISANCE_FACTORS, "nuisances")
+    _check(identities, IDENTITY_FACTORS, "identities")
+    _check(nuisances, NUISANCE_FACTORS, "nuisances")
     if len(identities) != len(nuisances):
-        raise FacegenError(f"Found {len(identities)} identities and {len(nuisances)} nuisances, expected as many of one as of the other; repeat a row to draw it again.")
-    if size < 16: raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger picture.")
+        raise FacegenError(
+            f"Found {len(identities)} identities and {len(nuisances)} nuisances, expected as many of one as of the"
+            " other; repeat a row to draw it again."
+        )
+    if size < 16:
+        raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger picture.")
     device = torch.device(device if device is not None else identities.device)
     chunk = chunk or (8 if device.type == "cpu" else 256)
     parameters = _parameters(identities, nuisances, size)
     needs = _needs(parameters)
-    order = torch.argsort((needs * 2**torch.arange(len(_OPTIONAL)).flip(0)).sum(1), stable=True)
+    order = torch.argsort((needs * 2 ** torch.arange(len(_OPTIONAL)).flip(0)).sum(1), stable=True)
     flat, layout = _pack(parameters)
     flat, parts = flat[order].to(device), order.split(chunk) if len(order) else ()
     images = torch.empty(len(order), 3, size, size, dtype=torch.uint8, device=device)
+
     def work(k: int) -> None:
         i = parts[k]
         wanted = {name for name, some in zip(_OPTIONAL, needs[i].any(0).tolist()) if some}
-        images[i.to(device)] = _draw(_unpack(flat[k * chunk:k * chunk + len(i)], layout), wanted, len(i), size)
-    if device.type == "cpu": _in_threads(work, len(parts))
+        images[i.to(device)] = _draw(_unpack(flat[k * chunk : k * chunk + len(i)], layout), wanted, len(i), size)
+
+    if device.type == "cpu":
+        _in_threads(work, len(parts))
     else:
-        for k in range(len(parts)): work(k)
+        for k in range(len(parts)):
+            work(k)
     return images
 
 # %% ../nbs/01_faces.ipynb #010077
 def rendered_faces(
-    n: int, # number of pictures
-    per_person: int = 4, # pictures of each person; the last person has fewer where `n` is no multiple
-    seed: int = 0, # same seed, same people and pictures; a larger `n` adds to them
-    size: int = 128, # side of the pictures in pixels
-    device: str | torch.device = "cpu", # where to draw
-) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]: # uint8 `(n,size,size,3)`, int64 `(n,)`, float32 `(n,F)`, float32 `(n,M)`
+    n: int,  # number of pictures
+    per_person: int = 4,  # pictures of each person; the last person has fewer where `n` is no multiple
+    seed: int = 0,  # same seed, same people and pictures; a larger `n` adds to them
+    size: int = 128,  # side of the pictures in pixels
+    device: str | torch.device = "cpu",  # where to draw
+) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]:  # uint8 (n,size,size,3), int64 (n,), float32 (n,F) and (n,M)
     "Pictures, person numbers, identity factors and nuisance factors of `n` rendered faces."
-    if per_person < 1: raise FacegenError(f"Found per_person={per_person}, expected at least 1 picture a person; ask for 1 or more.")
+    if per_person < 1:
+        raise FacegenError(f"Found per_person={per_person}, expected at least 1 picture a person; ask for 1 or more.")
     person = torch.arange(max(n, 0)) // per_person
     identities, nuisances = sample_identities(-(-n // per_person), seed)[person], sample_nuisances(n, seed)
     images = render(identities, nuisances, size, device)
@@ -710,32 +1117,35 @@ def rendered_faces(
 
 # %% ../nbs/01_faces.ipynb #010101
 _NUISANCES = [f.name for f in NUISANCE_FACTORS]
-POSE = tuple(_NUISANCES.index(name) for name in ("yaw", "tilt", "scale", "shift_x", "shift_y")) # columns of the pose
-BALL = 1.22 * .425 # radius of the ball that features lie on, of a head of middling width
+POSE = tuple(_NUISANCES.index(name) for name in ("yaw", "tilt", "scale", "shift_x", "shift_y"))  # columns of the pose
+BALL = 1.22 * 0.425  # radius of the ball that features lie on, of a head of middling width
+
 
 def straighten(
-    images: Tensor, # (B,3,S,S)
-    pose: Tensor, # (B,5) in [0, 1]: yaw, tilt, scale, shift_x, shift_y
-) -> tuple[Tensor, Tensor]: # (B,3,72,64) the face, turned to the front; (B,3,64,64) the head, upright
+    images: Tensor,  # (B,3,S,S)
+    pose: Tensor,  # (B,5) in [0, 1]: yaw, tilt, scale, shift_x, shift_y
+) -> tuple[Tensor, Tensor]:  # (B,3,72,64) the face, turned to the front; (B,3,64,64) the head, upright
     "Undo the pose of rendered faces; differentiable."
-    dtype = torch.float64 if images.dtype == torch.float64 else torch.float32     # coordinates are never rounded to 16 bits
+    dtype = (
+        torch.float64 if images.dtype == torch.float64 else torch.float32
+    )  # coordinates are never rounded to 16 bits
     images, pose = images.to(dtype), pose.to(dtype)
     low, high = torch.tensor([NUISANCE_FACTORS[j].range for j in POSE], dtype=dtype, device=images.device).T
-    natural = low + pose.clamp(-.2, 1.2) * (high - low)
+    natural = low + pose.clamp(-0.2, 1.2) * (high - low)
     yaw, tilt, scale, right, down = (v[:, None, None] for v in natural.T)
 
     def line(a: float, b: float, n: int) -> Tensor:
-        return a + (b - a) * (torch.arange(n, dtype=dtype, device=images.device) + .5) / n
+        return a + (b - a) * (torch.arange(n, dtype=dtype, device=images.device) + 0.5) / n
 
-    def window(x: Tensor, y: Tensor) -> Tensor: # from the head's own coordinates to the picture's
+    def window(x: Tensor, y: Tensor) -> Tensor:  # from the head's own coordinates to the picture's
         y, zoom = y - NECK, scale * ZOOM
         across = (x * tilt.cos() - y * tilt.sin()) * zoom + right
         along = (x * tilt.sin() + y * tilt.cos() + NECK + DROP) * zoom + down
         where = torch.stack([across, along], 3)
         return F.grid_sample(images, where, mode="bilinear", padding_mode="border", align_corners=False)
 
-    flat = line(-.42, .42, 64).expand(len(images), 72, 64)
+    flat = line(-0.42, 0.42, 64).expand(len(images), 72, 64)
     turned = BALL * torch.sin(torch.asin(flat / BALL) + yaw)
-    face = window(turned, line(-.44, .52, 72)[:, None].expand_as(flat))
-    head = window(*torch.meshgrid(line(-.82, .82, 64), line(-1.02, .76, 64), indexing="xy"))
+    face = window(turned, line(-0.44, 0.52, 72)[:, None].expand_as(flat))
+    head = window(*torch.meshgrid(line(-0.82, 0.82, 64), line(-1.02, 0.76, 64), indexing="xy"))
     return face, head

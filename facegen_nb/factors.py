@@ -4,20 +4,45 @@
 
 # %% ../nbs/07d_factors.ipynb #070004
 from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
-from .core import FacegenError, atomic, autocast, layout, own_file, exact_dtype, pick_device, progress, sha256, to_float, to_uint8, locked
+from torch import Tensor, nn
+
+from facegen_nb.core import (
+    FacegenError,
+    atomic,
+    autocast,
+    exact_dtype,
+    layout,
+    locked,
+    own_file,
+    pick_device,
+    progress,
+    sha256,
+    to_float,
+    to_uint8,
+)
 from .curation import FaceStore
 from .encoders import read_weights
-from .faces import IDENTITY_FACTORS, NUISANCE_FACTORS, POSE, Factor, render, sample_identities, sample_nuisances, straighten
+from facegen_nb.faces import (
+    IDENTITY_FACTORS,
+    NUISANCE_FACTORS,
+    POSE,
+    Factor,
+    render,
+    sample_identities,
+    sample_nuisances,
+    straighten,
+)
 from .metrics import Bootstrap, derangement, entry, interval, missing
 
 # %% auto #0
@@ -27,141 +52,215 @@ __all__ = ['OUTPUTS', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS',
            'embedding_factors', 'factor_pairs', 'factor_figure']
 
 # %% ../nbs/07d_factors.ipynb #070008
-def columns() -> dict[str, slice]: # factor name to its columns
-    "Where each identity factor stands in a reading: one column for a continuous factor, one a choice for a discrete one."
+def columns() -> dict[str, slice]:  # factor name to its columns
+    """Where each identity factor stands in a reading: one column for a continuous factor, one a choice for a discrete
+    one.
+    """
     widths = [len(f.choices) or 1 for f in IDENTITY_FACTORS]
     ends = np.cumsum(widths).tolist()
     return {f.name: slice(e - w, e) for f, w, e in zip(IDENTITY_FACTORS, widths, ends)}
 
-OUTPUTS = sum(len(f.choices) or 1 for f in IDENTITY_FACTORS) # columns of a reading
 
-def choice_of(values: np.ndarray | Tensor, # in [0, 1]
-              factor: Factor # a discrete one
-              ) -> np.ndarray: # int64, the same shape
+OUTPUTS = sum(len(f.choices) or 1 for f in IDENTITY_FACTORS)  # columns of a reading
+
+
+def choice_of(
+    values: np.ndarray | Tensor,  # in [0, 1]
+    factor: Factor,  # a discrete one
+) -> np.ndarray:  # int64, the same shape
     "The number of the choice that values of a discrete factor stand for."
     k = len(factor.choices)
     return (np.asarray(values, np.float64) * k).astype(np.int64).clip(0, k - 1)
 
-def perfect_reading(truth: np.ndarray | Tensor # (n,F) in [0, 1]
-                    ) -> np.ndarray: # (n,OUTPUTS) float32
+
+def perfect_reading(
+    truth: np.ndarray | Tensor,  # (n,F) in [0, 1]
+) -> np.ndarray:  # (n,OUTPUTS) float32
     "The reading of a reader without error: the truth itself, and 1 for the true choice."
-    truth = np.asarray(truth, np.float32); out = np.zeros((len(truth), OUTPUTS), np.float32)
+    truth = np.asarray(truth, np.float32)
+    out = np.zeros((len(truth), OUTPUTS), np.float32)
     for j, (f, c) in enumerate(zip(IDENTITY_FACTORS, columns().values())):
-        if f.choices: out[np.arange(len(truth)), c.start + choice_of(truth[:, j], f)] = 1
-        else: out[:, c.start] = truth[:, j]
+        if f.choices:
+            out[np.arange(len(truth)), c.start + choice_of(truth[:, j], f)] = 1
+        else:
+            out[:, c.start] = truth[:, j]
     return out
 
 # %% ../nbs/07d_factors.ipynb #070011
-def blur(x: Tensor, # (B,3,S,S)
-         sigma: Tensor # (B,) in pixels, larger than 0
-         ) -> Tensor: # (B,3,S,S)
+def blur(
+    x: Tensor,  # (B,3,S,S)
+    sigma: Tensor,  # (B,) in pixels, larger than 0
+) -> Tensor:  # (B,3,S,S)
     "Gaussian blur, each picture by its own width; weights are normalised, so a grey picture stays as it is."
     at = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
-    g = torch.exp(-(at[:, None] - at)**2 / (2 * sigma.to(x)[:, None, None]**2)); g = (g / g.sum(2, keepdim=True))[:, None]
+    g = torch.exp(-((at[:, None] - at) ** 2) / (2 * sigma.to(x)[:, None, None] ** 2))
+    g = (g / g.sum(2, keepdim=True))[:, None]
     return g @ x.contiguous() @ g.transpose(2, 3)
+
 
 @lru_cache
 def _cosines(side: int) -> Tensor:
-    k = torch.arange(8.); d = torch.cos((k + .5) * k[:, None] * math.pi / 8) * .5; d[0] = 8**-.5
+    k = torch.arange(8.0)
+    d = torch.cos((k + 0.5) * k[:, None] * math.pi / 8) * 0.5
+    d[0] = 8**-0.5
     return torch.block_diag(*[d] * (side // 8))
 
-def blocky(x: Tensor, # (B,3,S,S) in [-1, 1], S a multiple of 8
-           step: Tensor # (B,) size of the rounding steps
-           ) -> Tensor: # (B,3,S,S)
+
+def blocky(
+    x: Tensor,  # (B,3,S,S) in [-1, 1], S a multiple of 8
+    step: Tensor,  # (B,) size of the rounding steps
+) -> Tensor:  # (B,3,S,S)
     "Round the cosines of 8x8 blocks as JPEG does, high frequencies more coarsely."
-    d = _cosines(x.shape[-1]).to(x.device); k = torch.arange(8., device=x.device)
+    d = _cosines(x.shape[-1]).to(x.device)
+    k = torch.arange(8.0, device=x.device)
     q = step.to(x)[:, None, None, None] * (1 + k + k[:, None]).repeat(x.shape[-1] // 8, x.shape[-1] // 8)
     return d.T @ ((d @ x.contiguous() @ d.T / q).round() * q) @ d
 
-def soften(x: Tensor, # (B,3,S,S) in [-1, 1]
-           rng: torch.Generator # of the draws, on the CPU
-           ) -> Tensor: # (B,3,S,S), a copy
-    "Blur half of the pictures, coarsen a fifth, give a third of them noise: as soft and dirty as generated faces may be."
-    r = torch.rand(len(x), 6, generator=rng); x = x.contiguous().clone()
-    for some, change in ((r[:, 0] < .5, lambda v, s: blur(v, .4 + 1.6 * s)), (r[:, 1] < .2, lambda v, s: blocky(v, .005 + .02 * s)),
-                         (r[:, 2] < .33, lambda v, s: v + (.06 * s).to(v)[:, None, None, None] * torch.randn(v.shape, generator=rng).to(v))):
-        k = some.nonzero()[:, 0]; s = r[k, 3]
-        if len(k): x[k.to(x.device)] = change(x[k.to(x.device)], s)
+
+def soften(
+    x: Tensor,  # (B,3,S,S) in [-1, 1]
+    rng: torch.Generator,  # of the draws, on the CPU
+) -> Tensor:  # (B,3,S,S), a copy
+    """Blur half of the pictures, coarsen a fifth, give a third of them noise: as soft and dirty as generated faces may
+    be.
+    """
+    r = torch.rand(len(x), 6, generator=rng)
+    x = x.contiguous().clone()
+    for some, change in (
+        (r[:, 0] < 0.5, lambda v, s: blur(v, 0.4 + 1.6 * s)),
+        (r[:, 1] < 0.2, lambda v, s: blocky(v, 0.005 + 0.02 * s)),
+        (
+            r[:, 2] < 0.33,
+            lambda v, s: v + (0.06 * s).to(v)[:, None, None, None] * torch.randn(v.shape, generator=rng).to(v),
+        ),
+    ):
+        k = some.nonzero()[:, 0]
+        s = r[k, 3]
+        if len(k):
+            x[k.to(x.device)] = change(x[k.to(x.device)], s)
     return x
 
 # %% ../nbs/07d_factors.ipynb #070018
 def _conv(a: int, b: int, stride: int = 2) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
-def _head(a: int, hidden: int, b: int, drop: float = 0.) -> nn.Sequential:
-    return nn.Sequential(nn.Dropout(drop), nn.Linear(a, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, b))
+
+
+def _head(a: int, hidden: int, b: int, drop: float = 0.0) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Dropout(drop), nn.Linear(a, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, b)
+    )
+
 
 class Reader(nn.Module):
     "Reads identity factors off faces: pictures (B,3,128,128) in [-1, 1] to (B,OUTPUTS); see `columns`."
-    def __init__(self, width: int = 32, # channels of the first layer
-                 hidden: int = 256 # of the layer before the last
-                 ):
+
+    def __init__(
+        self,
+        width: int = 32,  # channels of the first layer
+        hidden: int = 256,  # of the layer before the last
+    ):
         super().__init__()
         w = width
-        self.pose = nn.Sequential(_conv(3, 16), _conv(16, 32), _conv(32, 48), _conv(48, 64), nn.Flatten(), _head(1024, 128, 5))
-        self.face = nn.Sequential(_conv(3, w), _conv(w, 2*w), _conv(2*w, 3*w), nn.Flatten())
+        self.pose = nn.Sequential(
+            _conv(3, 16), _conv(16, 32), _conv(32, 48), _conv(48, 64), nn.Flatten(), _head(1024, 128, 5)
+        )
+        self.face = nn.Sequential(_conv(3, w), _conv(w, 2 * w), _conv(2 * w, 3 * w), nn.Flatten())
         self.head = nn.Sequential(_conv(3, 16), _conv(16, 32), _conv(32, 64), nn.Flatten())
-        self.out = _head(3*w*72 + 4096 + 5, hidden, OUTPUTS, .1)
+        self.out = _head(3 * w * 72 + 4096 + 5, hidden, OUTPUTS, 0.1)
         self.discrete = [c for f, c in zip(IDENTITY_FACTORS, columns().values()) if f.choices]
-    def find_pose(self, x: Tensor # (B,3,128,128)
-                  ) -> Tensor: # (B,5) about 0..1
+
+    def find_pose(
+        self,
+        x: Tensor,  # (B,3,128,128)
+    ) -> Tensor:  # (B,5) about 0..1
         "Where the head is and how it turns."
-        return self.pose(F.avg_pool2d(x, 2).contiguous(memory_format=layout(x.device))) / 12**.5 + .5
-    def raw(self, face: Tensor, # (B,3,72,64) as `straighten` gives it
-            head: Tensor, # (B,3,64,64)
-            pose: Tensor # (B,5)
-            ) -> Tensor: # (B,OUTPUTS): continuous factors with mean 0 and variance 1, logits for choices
+        return self.pose(F.avg_pool2d(x, 2).contiguous(memory_format=layout(x.device))) / 12**0.5 + 0.5
+
+    def raw(
+        self,
+        face: Tensor,  # (B,3,72,64) as `straighten` gives it
+        head: Tensor,  # (B,3,64,64)
+        pose: Tensor,  # (B,5)
+    ) -> Tensor:  # (B,OUTPUTS): continuous factors with mean 0 and variance 1, logits for choices
         "What the network says, as the losses need it."
         face, head = (v.contiguous(memory_format=layout(v.device)) for v in (face, head))
-        return self.out(torch.cat([self.face(face), self.head(head), (pose - .5) * 12**.5], 1))
-    def forward(self, x: Tensor # (B,3,128,128) in [-1, 1]
-                ) -> Tensor: # (B,OUTPUTS): numbers about [0, 1], and probabilities of choices
+        return self.out(torch.cat([self.face(face), self.head(head), (pose - 0.5) * 12**0.5], 1))
+
+    def forward(
+        self,
+        x: Tensor,  # (B,3,128,128) in [-1, 1]
+    ) -> Tensor:  # (B,OUTPUTS): numbers about [0, 1], and probabilities of choices
         "Find the pose, undo it, read."
-        pose = self.find_pose(x); raw = self.raw(*straighten(x, pose), pose).float(); out = raw / 12**.5 + .5
-        for c in self.discrete: out[:, c] = raw[:, c].softmax(1)
+        pose = self.find_pose(x)
+        raw = self.raw(*straighten(x, pose), pose).float()
+        out = raw / 12**0.5 + 0.5
+        for c in self.discrete:
+            out[:, c] = raw[:, c].softmax(1)
         return out
 
 # %% ../nbs/07d_factors.ipynb #070020
 @dataclass(frozen=True)
 class ReaderSettings:
     "How a reader is made; another setting is another reader."
-    faces: int = 14000 # rendered people it learns from, one picture of each
-    pose_epochs: int = 3 # times the pose network sees each picture
-    epochs: int = 5 # times the reader sees each
-    width: int = 32 # channels of the first layer
-    hidden: int = 256 # of the layer before the last
-    batch: int = 64 # pictures a step
-    seed: int = 3_000_003 # of people, weights and order; far from the seeds of stores and encoders
-    version: int = 1 # raised when the training or the renderer changes
 
-def even_identities(n: int, # people
-                    seed: int # the same seed gives the same people
-                    ) -> Tensor: # (n,F) in [0, 1]
+    faces: int = 14000  # rendered people it learns from, one picture of each
+    pose_epochs: int = 3  # times the pose network sees each picture
+    epochs: int = 5  # times the reader sees each
+    width: int = 32  # channels of the first layer
+    hidden: int = 256  # of the layer before the last
+    batch: int = 64  # pictures a step
+    seed: int = 3_000_003  # of people, weights and order; far from the seeds of stores and encoders
+    version: int = 1  # raised when the training or the renderer changes
+
+
+def even_identities(
+    n: int,  # people
+    seed: int,  # the same seed gives the same people
+) -> Tensor:  # (n,F) in [0, 1]
     "People of whom each has every choice of a discrete factor with the same probability."
     values, rng = sample_identities(n, seed), torch.Generator().manual_seed(seed)
     for j, f in enumerate(IDENTITY_FACTORS):
-        if f.choices: values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + .5) / len(f.choices)
+        if f.choices:
+            values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + 0.5) / len(f.choices)
     return values
 
-def reading_loss(raw: Tensor, # (B,OUTPUTS) as `Reader.raw` gives it
-                 truth: Tensor # (B,F) in [0, 1]
-                 ) -> Tensor: # a number; 1 for a reader that knows nothing
+
+def reading_loss(
+    raw: Tensor,  # (B,OUTPUTS) as `Reader.raw` gives it
+    truth: Tensor,  # (B,F) in [0, 1]
+) -> Tensor:  # a number; 1 for a reader that knows nothing
     "Mean over factors of the squared error by the variance, or of the cross-entropy by that of a guess."
-    total = 0.
+    total = 0.0
     for j, (f, c) in enumerate(zip(IDENTITY_FACTORS, columns().values())):
         k = len(f.choices)
-        total = total + (F.cross_entropy(raw[:, c], (truth[:, j] * k).long().clamp(max=k - 1)) / math.log(k) if k else
-                         F.mse_loss(raw[:, c.start], (truth[:, j] - .5) * 12**.5))
+        total = total + (
+            F.cross_entropy(raw[:, c], (truth[:, j] * k).long().clamp(max=k - 1)) / math.log(k)
+            if k
+            else F.mse_loss(raw[:, c.start], (truth[:, j] - 0.5) * 12**0.5)
+        )
     return total / len(IDENTITY_FACTORS)
 
 # %% ../nbs/07d_factors.ipynb #070022
-def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings, epochs: int, rng: torch.Generator, device: torch.device, name: str, tell: Callable[[str], None]) -> None:
-    batch = min(s.batch, s.faces); steps = max(1, s.faces // batch)
-    opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=.03)
-    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=.2)
-    scaler = torch.amp.GradScaler(device.type, enabled=exact_dtype(device) == torch.float16)          # gradients in fp16 would vanish
+def _learn(
+    parameters: Any,
+    loss: Callable[[Tensor], Tensor],
+    s: ReaderSettings,
+    epochs: int,
+    rng: torch.Generator,
+    device: torch.device,
+    name: str,
+    tell: Callable[[str], None],
+) -> None:
+    batch = min(s.batch, s.faces)
+    steps = max(1, s.faces // batch)
+    opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=0.03)
+    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=0.2)
+    scaler = torch.amp.GradScaler(
+        device.type, enabled=exact_dtype(device) == torch.float16
+    )  # gradients in fp16 would vanish
     for epoch in range(epochs):
-        total = 0.
-        for i in progress(torch.randperm(s.faces, generator=rng)[:steps * batch].view(steps, batch)):
+        total = 0.0
+        for i in progress(torch.randperm(s.faces, generator=rng)[: steps * batch].view(steps, batch)):
             value = loss(i.to(device))
             opt.zero_grad()
             scaler.scale(value).backward()
@@ -171,275 +270,527 @@ def _learn(parameters: Any, loss: Callable[[Tensor], Tensor], s: ReaderSettings,
             total += value.item()
         tell(f'{name}, epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
 
-def train_reader(settings: ReaderSettings, # how
-                 device: torch.device | str = 'cpu', # where
-                 tell: Callable[[str], None] = lambda s: None # gets one line an epoch
-                 ) -> Reader: # trained, in eval mode
+
+def train_reader(
+    settings: ReaderSettings,  # how
+    device: torch.device | str = 'cpu',  # where
+    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+) -> Reader:  # trained, in eval mode
     "Draw people, find their pose, straighten them, and learn to read."
-    s, device = settings, torch.device(device); rng = torch.Generator().manual_seed(s.seed); dtype = exact_dtype(device)
-    if s.faces < 2: raise FacegenError(f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.')
+    s, device = settings, torch.device(device)
+    rng = torch.Generator().manual_seed(s.seed)
+    dtype = exact_dtype(device)
+    if s.faces < 2:
+        raise FacegenError(
+            f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.'
+        )
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():
-        torch.manual_seed(s.seed); net = Reader(s.width, s.hidden).to(device, memory_format=layout(device))
+        torch.manual_seed(s.seed)
+        net = Reader(s.width, s.hidden).to(device, memory_format=layout(device))
         images = torch.empty(s.faces, 3, 128, 128, dtype=torch.uint8, device=device)
         for i in progress(range(0, s.faces, 128)):
-            images[i:i+128] = to_uint8(soften(to_float(render(truth[i:i+128].cpu(), poses[i:i+128], device=device)), rng))
+            images[i : i + 128] = to_uint8(
+                soften(to_float(render(truth[i : i + 128].cpu(), poses[i : i + 128], device=device)), rng)
+            )
         target = poses[:, POSE].to(device)
+
         def pose_loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype): p = net.find_pose(to_float(images[i]))
+            with autocast(device, dtype):
+                p = net.find_pose(to_float(images[i]))  # noqa: F821, deleted once the pose is learnt
             return 12 * F.mse_loss(p.float(), target[i])
-        _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', tell); net.pose.eval()
+
+        _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', tell)
+        net.pose.eval()
         with torch.no_grad():
-            pose = torch.cat([net.find_pose(to_float(images[i:i+128])) for i in range(0, s.faces, 128)])
-            faces, heads = (torch.cat(v) for v in zip(*([to_uint8(v) for v in straighten(to_float(images[i:i+128]), pose[i:i+128])] for i in range(0, s.faces, 128))))
+            pose = torch.cat([net.find_pose(to_float(images[i : i + 128])) for i in range(0, s.faces, 128)])
+            faces, heads = (
+                torch.cat(v)
+                for v in zip(
+                    *(
+                        [to_uint8(v) for v in straighten(to_float(images[i : i + 128]), pose[i : i + 128])]
+                        for i in range(0, s.faces, 128)
+                    )
+                )
+            )
         del images
+
         def loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype): raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
+            with autocast(device, dtype):
+                raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
             return reading_loss(raw.float(), truth[i])
-        _learn([*net.face.parameters(), *net.head.parameters(), *net.out.parameters()], loss, s, s.epochs, rng, device, 'factors', tell)
+
+        _learn(
+            [*net.face.parameters(), *net.head.parameters(), *net.out.parameters()],
+            loss,
+            s,
+            s.epochs,
+            rng,
+            device,
+            'factors',
+            tell,
+        )
     return net.eval().requires_grad_(False)
 
 # %% ../nbs/07d_factors.ipynb #070023
-def reader_file(settings: ReaderSettings | None = None # None: the default ones
-                ) -> Path: # which may not exist yet
+def reader_file(
+    settings: ReaderSettings | None = None,  # None: the default ones
+) -> Path:  # which may not exist yet
     "Where a reader of these settings is kept."
     return own_file(f"reader-{sha256(repr(settings or ReaderSettings()).encode(), 8)}.safetensors")
 
-def reader(settings: ReaderSettings | None = None, # another reader than the default one
-           device: torch.device | str | None = None, # where to put it; None for the fastest device
-           tell: Callable[[str], None] = print # gets lines when it must be trained first
-           ) -> Reader: # frozen
-    "The reader of identity factors: from the package or the cache where it lies there, else trained first (a few minutes on two cores)."
+
+def reader(
+    settings: ReaderSettings | None = None,  # another reader than the default one
+    device: torch.device | str | None = None,  # where to put it; None for the fastest device
+    tell: Callable[[str], None] = print,  # gets lines when it must be trained first
+) -> Reader:  # frozen
+    """The reader of identity factors: from the package or the cache where it lies there, else trained first (a few
+    minutes on two cores).
+    """
     from safetensors.torch import save_file
-    s = settings or ReaderSettings(); file, device = reader_file(s), pick_device(device)
+
+    s = settings or ReaderSettings()
+    file, device = reader_file(s), pick_device(device)
     if not file.is_file():
         with locked(file, 'The reader of factors', wait=True):
-            if not file.is_file():                                  # another process may have trained it while this one waited
-                tell(f'Training the reader of factors on {s.faces} rendered people; this happens once, a few minutes on two cores.')
+            if not file.is_file():  # another process may have trained it while this one waited
+                tell(
+                    f'Training the reader of factors on {s.faces} rendered people; this happens once, a few minutes on'
+                    ' two cores.'
+                )
                 net = train_reader(s, device, tell)
-                with atomic(file) as tmp: save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
+                with atomic(file) as tmp:
+                    save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
     net = Reader(s.width, s.hidden)
-    try: net.load_state_dict(read_weights(file))
-    except RuntimeError: raise FacegenError(f"The cached reader '{file}' does not fit the network that its settings describe; delete it, and it will be made again.") from None
+    try:
+        net.load_state_dict(read_weights(file))
+    except RuntimeError:
+        raise FacegenError(
+            f"The cached reader '{file}' does not fit the network that its settings describe; delete it, and it will be"
+            " made again."
+        ) from None
     return net.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
+
 @torch.inference_mode()
-def read_factors(reader: Reader, # as `reader()` gives it
-                 images: np.ndarray | Tensor, # uint8 (n,H,W,3), 128 pixels or any other side
-                 batch_size: int = 128 # pictures at a time; changes the speed only
-                 ) -> np.ndarray: # float32 (n,OUTPUTS), see `columns`
+def read_factors(
+    reader: Reader,  # as `reader()` gives it
+    images: np.ndarray | Tensor,  # uint8 (n,H,W,3), 128 pixels or any other side
+    batch_size: int = 128,  # pictures at a time; changes the speed only
+) -> np.ndarray:  # float32 (n,OUTPUTS), see `columns`
     "Read the identity factors off pictures."
-    if images.ndim != 4 or images.shape[-1] != 3: raise FacegenError(f'Found pictures of shape {tuple(images.shape)}, expected (n,H,W,3): give uint8 pictures with three colours last.')
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise FacegenError(
+            f'Found pictures of shape {tuple(images.shape)}, expected (n,H,W,3): give uint8 pictures with three colours'
+            ' last.'
+        )
     device, out = next(reader.parameters()).device, np.empty((len(images), OUTPUTS), np.float32)
     for i in range(0, len(images), batch_size):
-        x = to_float(torch.as_tensor(np.array(images[i:i+batch_size])).to(device))
-        if x.shape[-2:] != (128, 128): x = F.interpolate(x, (128, 128), mode='bilinear', antialias=True, align_corners=False)
-        out[i:i+batch_size] = reader(x).float().cpu().numpy()
+        x = to_float(torch.as_tensor(np.array(images[i : i + batch_size])).to(device))
+        if x.shape[-2:] != (128, 128):
+            x = F.interpolate(x, (128, 128), mode='bilinear', antialias=True, align_corners=False)
+        out[i : i + batch_size] = reader(x).float().cpu().numpy()
     return out
 
 # %% ../nbs/07d_factors.ipynb #070027
-MIN_PEOPLE, READABLE, SHUFFLES = 20, .1, 50 # fewer people: no number; a ceiling less than this above its floor: not in the mean; shuffles behind a floor
+MIN_PEOPLE, READABLE, SHUFFLES = (
+    20,
+    0.1,
+    50,
+)  # fewer people: no number; a ceiling less than this above its floor: not in the mean; shuffles behind a floor
 
-def _sums(read: np.ndarray, truth: np.ndarray, who: np.ndarray, people: int) -> np.ndarray: # (people, columns)
-    "All that both metrics need, summed by person: moments for a continuous factor, counts and hits of each choice for a discrete one."
+
+def _sums(read: np.ndarray, truth: np.ndarray, who: np.ndarray, people: int) -> np.ndarray:  # (people, columns)
+    """All that both metrics need, summed by person: moments for a continuous factor, counts and hits of each choice for
+    a discrete one.
+    """
     parts = []
     for j, (f, c) in enumerate(zip(IDENTITY_FACTORS, columns().values())):
         if f.choices:
             true = np.eye(len(f.choices))[choice_of(truth[:, j], f)]
             parts += [true, true * (read[:, c].argmax(1) == choice_of(truth[:, j], f))[:, None]]
         else:
-            t, x = truth[:, j] - .5, read[:, c.start].astype(np.float64) - .5
-            parts.append(np.stack([np.ones_like(t), t, x, t*t, x*x, t*x], 1))
+            t, x = truth[:, j] - 0.5, read[:, c.start].astype(np.float64) - 0.5
+            parts.append(np.stack([np.ones_like(t), t, x, t * t, x * x, t * x], 1))
     values = np.concatenate(parts, 1)
-    if people == 1: return values.sum(0, keepdims=True)
+    if people == 1:
+        return values.sum(0, keepdims=True)
     order = np.argsort(who, kind='stable')
-    return np.add.reduceat(values[order], np.searchsorted(who[order], np.arange(people)))       # every person has a face
+    return np.add.reduceat(values[order], np.searchsorted(who[order], np.arange(people)))  # every person has a face
 
-def _r2(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]: # after a line was fitted, and plain
-    n, t, x, tt, xx, tx = np.moveaxis(s, -1, 0); n = np.maximum(n, 1)
-    vt, vx, cov = tt - t*t/n, xx - x*x/n, tx - t*x/n
-    varies = vt > 1e-9 * n; moves = varies & (vx > 1e-12 * n)
-    fitted = np.divide(np.maximum(cov, 0)**2, vt * vx, out=np.zeros_like(vt), where=moves)
-    plain = 1 - np.divide(tt - 2*tx + xx, vt, out=np.full_like(vt, np.nan), where=varies)
+
+def _r2(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # after a line was fitted, and plain
+    n, t, x, tt, xx, tx = np.moveaxis(s, -1, 0)
+    n = np.maximum(n, 1)
+    vt, vx, cov = tt - t * t / n, xx - x * x / n, tx - t * x / n
+    varies = vt > 1e-9 * n
+    moves = varies & (vx > 1e-12 * n)
+    fitted = np.divide(np.maximum(cov, 0) ** 2, vt * vx, out=np.zeros_like(vt), where=moves)
+    plain = 1 - np.divide(tt - 2 * tx + xx, vt, out=np.full_like(vt, np.nan), where=varies)
     return np.where(varies, fitted, np.nan), plain
 
+
 def _balanced(s: np.ndarray) -> np.ndarray:
-    k = s.shape[-1] // 2; count, hit = s[..., :k], s[..., k:]; seen = count > 0
+    k = s.shape[-1] // 2
+    count, hit = s[..., :k], s[..., k:]
+    seen = count > 0
     return np.divide(hit, count, out=np.zeros_like(hit), where=seen).sum(-1) / np.maximum(seen.sum(-1), 1)
 
-def _scores(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]: # (...,F) the metric, and the plain R² (NaN for discrete factors)
+
+def _scores(
+    sums: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # (...,F) the metric, and the plain R² (NaN for discrete factors)
     "Each factor's metric from sums over any set of faces."
     value, plain, at = [], [], 0
     for f in IDENTITY_FACTORS:
-        k = 2 * len(f.choices) or 6; s = sums[..., at:at+k]; at += k
+        k = 2 * len(f.choices) or 6
+        s = sums[..., at : at + k]
+        at += k
         v, p = (_balanced(s), np.full(s.shape[:-1], np.nan)) if f.choices else _r2(s)
-        value.append(v); plain.append(p)
+        value.append(v)
+        plain.append(p)
     return np.stack(value, -1), np.stack(plain, -1)
 
-def factor_scores(read: np.ndarray, # (n,OUTPUTS) readings
-                  truth: np.ndarray # (n,F) in [0, 1]
-                  ) -> dict[str, float]: # by factor
-    "R² after a line (continuous) or balanced accuracy (discrete) of each factor, without interval; NaN where the truth does not vary."
+
+def factor_scores(
+    read: np.ndarray,  # (n,OUTPUTS) readings
+    truth: np.ndarray,  # (n,F) in [0, 1]
+) -> dict[str, float]:  # by factor
+    """R² after a line (continuous) or balanced accuracy (discrete) of each factor, without interval.
+
+    NaN where the truth does not vary.
+    """
     v = _scores(_sums(np.asarray(read), np.asarray(truth, np.float64), np.zeros(len(read), int), 1)[0])[0]
     return {f.name: float(x) for f, x in zip(IDENTITY_FACTORS, v)}
 
 # %% ../nbs/07d_factors.ipynb #070033
-def _checked(read: dict[str, np.ndarray], truth: np.ndarray, identities: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def _checked(
+    read: dict[str, np.ndarray], truth: np.ndarray, identities: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     truth, identities = np.asarray(truth, np.float64), np.asarray(identities)
     for name, r in read.items():
-        if np.shape(r) != (len(truth), OUTPUTS): raise FacegenError(f'Found readings of the {name} faces of shape {np.shape(r)}, expected {(len(truth), OUTPUTS)}, a row for each row of the truth; make them with read_factors().')
-        if not np.isfinite(r).all(): raise FacegenError(f'Found NaN in the readings of {int((~np.isfinite(r).all(1)).sum())} {name} faces, expected finite numbers; look at those pictures.')
-    if truth.shape[1:] != (len(IDENTITY_FACTORS),) or len(identities) != len(truth): raise FacegenError(f'Found factors of shape {truth.shape} and {len(identities)} people, expected (n, {len(IDENTITY_FACTORS)}) and n; take both from one store.')
-    known = np.isfinite(truth).all(1); truth = truth[known]
-    if ((truth < 0) | (truth > 1)).any(): raise FacegenError('Found factors outside [0, 1], expected every factor between 0 and 1, as the store keeps them.')
+        if np.shape(r) != (len(truth), OUTPUTS):
+            raise FacegenError(
+                f'Found readings of the {name} faces of shape {np.shape(r)}, expected {(len(truth), OUTPUTS)}, a row'
+                ' for each row of the truth; make them with read_factors().'
+            )
+        if not np.isfinite(r).all():
+            raise FacegenError(
+                f'Found NaN in the readings of {int((~np.isfinite(r).all(1)).sum())} {name} faces, expected finite'
+                ' numbers; look at those pictures.'
+            )
+    if truth.shape[1:] != (len(IDENTITY_FACTORS),) or len(identities) != len(truth):
+        raise FacegenError(
+            f'Found factors of shape {truth.shape} and {len(identities)} people, expected (n, {len(IDENTITY_FACTORS)})'
+            ' and n; take both from one store.'
+        )
+    known = np.isfinite(truth).all(1)
+    truth = truth[known]
+    if ((truth < 0) | (truth > 1)).any():
+        raise FacegenError(
+            'Found factors outside [0, 1], expected every factor between 0 and 1, as the store keeps them.'
+        )
     return {k: np.asarray(r)[known] for k, r in read.items()}, truth, identities[known]
 
-def factors_missing(people: int # rendered people that are evaluated, fewer than `MIN_PEOPLE`
-                    ) -> dict[str, dict]: # factor_<name> for each identity factor and factors_mean
+
+def factors_missing(
+    people: int,  # rendered people that are evaluated, fewer than `MIN_PEOPLE`
+) -> dict[str, dict]:  # factor_<name> for each identity factor and factors_mean
     "Entries without a value, where there are too few people to measure the factors."
     advice = 'evaluate more people' if people else 'only rendered faces have known factors'
     why = f'{people} rendered people were evaluated and at least {MIN_PEOPLE} are needed; {advice}'
     return {f'factor_{factor.name}': missing(why) for factor in IDENTITY_FACTORS} | dict(factors_mean=missing(why))
 
-def factor_metrics(read_generated: np.ndarray, # (n,OUTPUTS) of generated faces, as `read_factors` gives it
-                   read_real: np.ndarray, # (n,OUTPUTS) of the real pictures: the ceiling
-                   truth: np.ndarray, # (n,F) in [0, 1]; NaN in rows of faces that were not rendered
-                   identities: np.ndarray, # (n,) the people
-                   n_boot: int = 1000, # resamples of people
-                   seed: int = 0, # of shuffles and resamples
-                   read_embedding: np.ndarray | None = None # (n,OUTPUTS) what a probe of the embedding says, see `embedding_factors`
-                   ) -> dict[str, dict]: # factor_<name> for each identity factor and factors_mean, each as `entry` makes it
-    "What generated faces show of every identity factor: R² or balanced accuracy with floor, ceiling and interval over people."
-    given = dict(generated=read_generated, real=read_real) | ({} if read_embedding is None else dict(embedding=read_embedding))
-    read, truth, who = _checked(given, truth, identities); names = [f.name for f in IDENTITY_FACTORS]
+
+def factor_metrics(
+    read_generated: np.ndarray,  # (n,OUTPUTS) of generated faces, as `read_factors` gives it
+    read_real: np.ndarray,  # (n,OUTPUTS) of the real pictures: the ceiling
+    truth: np.ndarray,  # (n,F) in [0, 1]; NaN in rows of faces that were not rendered
+    identities: np.ndarray,  # (n,) the people
+    n_boot: int = 1000,  # resamples of people
+    seed: int = 0,  # of shuffles and resamples
+    read_embedding: np.ndarray | None = None,  # (n,OUTPUTS) what a probe of the embedding says, see `embedding_factors`
+) -> dict[str, dict]:  # factor_<name> for each identity factor and factors_mean, each as `entry` makes it
+    """What generated faces show of every identity factor: R² or balanced accuracy with floor, ceiling and interval over
+    people.
+    """
+    given = dict(generated=read_generated, real=read_real) | (
+        {} if read_embedding is None else dict(embedding=read_embedding)
+    )
+    read, truth, who = _checked(given, truth, identities)
+    names = [f.name for f in IDENTITY_FACTORS]
     people, code = np.unique(who, return_inverse=True)
-    if len(people) < MIN_PEOPLE: return factors_missing(len(people))
+    if len(people) < MIN_PEOPLE:
+        return factors_missing(len(people))
     sums = {k: _sums(r, truth, code, len(people)) for k, r in read.items()}
     (value, plain), (ceiling, ceiling_plain) = (_scores(sums[k].sum(0)) for k in ('generated', 'real'))
-    floor = np.mean([_scores(_sums(read['generated'][derangement(who, seed + k)], truth, np.zeros(len(who), int), 1)[0])[0] for k in range(SHUFFLES)], 0)
+    floor = np.mean(
+        [
+            _scores(_sums(read['generated'][derangement(who, seed + k)], truth, np.zeros(len(who), int), 1)[0])[0]
+            for k in range(SHUFFLES)
+        ],
+        0,
+    )
     counts = Bootstrap(who, n=n_boot, seed=seed).counts.astype(np.float64)
     drawn, drawn_ceiling = (_scores(counts @ sums[k])[0] for k in ('generated', 'real'))
     told = _scores(sums['embedding'].sum(0))[0] if 'embedding' in read else None
     out = {}
     for j, f in enumerate(IDENTITY_FACTORS):
         varies = np.ptp(choice_of(truth[:, j], f) if f.choices else truth[:, j]) > 0
-        more = dict(kind=f.kind, people=len(people)) | ({} if f.choices else dict(plain=float(plain[j]), ceiling_plain=float(ceiling_plain[j]))) | ({} if told is None else dict(embedding=float(told[j])))
-        out[f'factor_{f.name}'] = entry(value[j], len(who), *interval(drawn[:, j]), floor[j], ceiling[j], **more) if varies else missing('all evaluated people share one value of this factor; evaluate more people', kind=f.kind)
+        more = (
+            dict(kind=f.kind, people=len(people))
+            | ({} if f.choices else dict(plain=float(plain[j]), ceiling_plain=float(ceiling_plain[j])))
+            | ({} if told is None else dict(embedding=float(told[j])))
+        )
+        out[f'factor_{f.name}'] = (
+            entry(value[j], len(who), *interval(drawn[:, j]), floor[j], ceiling[j], **more)
+            if varies
+            else missing('all evaluated people share one value of this factor; evaluate more people', kind=f.kind)
+        )
     ok = np.array(['reason' not in m for m in out.values()]) & (np.nan_to_num(ceiling - floor) >= READABLE)
     left = [k for k, good in zip(names, ok) if not good]
-    if not ok.any(): return out | dict(factors_mean=missing('the reader reads no factor off the real pictures; give it more training', left_out=left))
-    def share(v: np.ndarray, c: np.ndarray) -> np.ndarray: return np.nanmean(np.minimum((v - floor) / np.maximum(c - floor, READABLE / 2), 1)[..., ok], -1)
+    if not ok.any():
+        return out | dict(
+            factors_mean=missing(
+                'the reader reads no factor off the real pictures; give it more training', left_out=left
+            )
+        )
+
+    def share(v: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return np.nanmean(np.minimum((v - floor) / np.maximum(c - floor, READABLE / 2), 1)[..., ok], -1)
+
     more = {} if told is None else dict(embedding=float(share(told, ceiling)))
-    return out | dict(factors_mean=entry(share(value, ceiling), len(who), *interval(share(drawn, drawn_ceiling)), 0., 1., factors=int(ok.sum()), left_out=left, people=len(people), **more))
+    return out | dict(
+        factors_mean=entry(
+            share(value, ceiling),
+            len(who),
+            *interval(share(drawn, drawn_ceiling)),
+            0.0,
+            1.0,
+            factors=int(ok.sum()),
+            left_out=left,
+            people=len(people),
+            **more,
+        )
+    )
 
 # %% ../nbs/07d_factors.ipynb #070040
-def factors_of(store: FaceStore, # any store
-               rows: np.ndarray # (n,) positions in it
-               ) -> np.ndarray: # (n,F) float32; NaN in rows of faces that were not rendered
+def factors_of(
+    store: FaceStore,  # any store
+    rows: np.ndarray,  # (n,) positions in it
+) -> np.ndarray:  # (n,F) float32; NaN in rows of faces that were not rendered
     "True identity factors of faces of a store; all NaN where nothing was rendered, or by a renderer of other factors."
     f = store.factors
-    if f is None or f.shape[1] != len(IDENTITY_FACTORS): return np.full((len(rows), len(IDENTITY_FACTORS)), np.nan, np.float32)
+    if f is None or f.shape[1] != len(IDENTITY_FACTORS):
+        return np.full((len(rows), len(IDENTITY_FACTORS)), np.nan, np.float32)
     return f[rows]
 
 # %% ../nbs/07d_factors.ipynb #070043
-def _ridge(x: np.ndarray, y: np.ndarray, w: np.ndarray, strengths: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ridge(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, strengths: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     "Weighted ridge regressions with a free offset, one for each strength: matrix and offset."
-    w = w / w.sum(); mx, my = w @ x, w @ y; xc = (x - mx) * w[:, None]**.5
-    values, vectors = np.linalg.eigh(xc.T @ xc); target = vectors.T @ (xc.T @ ((y - my) * w[:, None]**.5))
+    w = w / w.sum()
+    mx, my = w @ x, w @ y
+    xc = (x - mx) * w[:, None] ** 0.5
+    values, vectors = np.linalg.eigh(xc.T @ xc)
+    target = vectors.T @ (xc.T @ ((y - my) * w[:, None] ** 0.5))
     for s in strengths:
         b = vectors @ (target / (values + s * values.mean() + 1e-12)[:, None])
         yield b, my - mx @ b
 
-def embedding_factors(train_embeddings: np.ndarray, # (m,D) of people of the training split
-                      train_factors: np.ndarray, # (m,F) their factors; rows with NaN are left out
-                      test_embeddings: np.ndarray, # (n,D) of unseen people
-                      seed: int = 0 # of the people on whom the strength is chosen
-                      ) -> np.ndarray: # (n,OUTPUTS) float32, as `read_factors` gives it; scores in place of probabilities
+
+def embedding_factors(
+    train_embeddings: np.ndarray,  # (m,D) of people of the training split
+    train_factors: np.ndarray,  # (m,F) their factors; rows with NaN are left out
+    test_embeddings: np.ndarray,  # (n,D) of unseen people
+    seed: int = 0,  # of the people on whom the strength is chosen
+) -> np.ndarray:  # (n,OUTPUTS) float32, as `read_factors` gives it; scores in place of probabilities
     "What a linear probe reads off embeddings."
-    t = np.asarray(train_factors, np.float64); known = np.isfinite(t).all(1); x, t = np.asarray(train_embeddings, np.float64)[known], t[known]
-    people, code = np.unique(t, axis=0, return_inverse=True); code = code.ravel()        # a row of factors is a person
-    if len(people) < MIN_PEOPLE: raise FacegenError(f'Found {len(people)} rendered people to fit a probe of the embedding, expected at least {MIN_PEOPLE}; use a store with more rendered people.')
-    out, strengths = np.empty((len(test_embeddings), OUTPUTS), np.float32), 10.**np.arange(-4, 3)
+    t = np.asarray(train_factors, np.float64)
+    known = np.isfinite(t).all(1)
+    x, t = np.asarray(train_embeddings, np.float64)[known], t[known]
+    people, code = np.unique(t, axis=0, return_inverse=True)
+    code = code.ravel()  # a row of factors is a person
+    if len(people) < MIN_PEOPLE:
+        raise FacegenError(
+            f'Found {len(people)} rendered people to fit a probe of the embedding, expected at least {MIN_PEOPLE}; use'
+            ' a store with more rendered people.'
+        )
+    out, strengths = np.empty((len(test_embeddings), OUTPUTS), np.float32), 10.0 ** np.arange(-4, 3)
     held = np.random.default_rng(seed).permutation(len(people))[code] < len(people) / 5
     y, test = perfect_reading(t).astype(np.float64), np.asarray(test_embeddings, np.float64)
     plain = [j for j, f in enumerate(IDENTITY_FACTORS) if not f.choices]
     for group in [plain] + [[j] for j, f in enumerate(IDENTITY_FACTORS) if f.choices]:
-        where = np.concatenate([np.arange(OUTPUTS)[list(columns().values())[j]] for j in group]); f = IDENTITY_FACTORS[group[0]]; w = np.ones(len(t))
-        if f.choices: share = np.bincount(choice_of(t[:, group[0]], f), minlength=len(f.choices)); w = 1 / share[choice_of(t[:, group[0]], f)]
+        where = np.concatenate([np.arange(OUTPUTS)[list(columns().values())[j]] for j in group])
+        f = IDENTITY_FACTORS[group[0]]
+        w = np.ones(len(t))
+        if f.choices:
+            share = np.bincount(choice_of(t[:, group[0]], f), minlength=len(f.choices))
+            w = 1 / share[choice_of(t[:, group[0]], f)]
+
         def quality(b: np.ndarray, o: np.ndarray) -> float:
-            r = np.zeros((held.sum(), OUTPUTS)); r[:, where] = x[held] @ b + o; v = _scores(_sums(r, t[held], np.zeros(held.sum(), int), 1)[0])[0]
+            r = np.zeros((held.sum(), OUTPUTS))
+            r[:, where] = x[held] @ b + o
+            v = _scores(_sums(r, t[held], np.zeros(held.sum(), int), 1)[0])[0]
             return float(np.nansum(v[group]))
+
         best = int(np.argmax([quality(*fit) for fit in _ridge(x[~held], y[~held][:, where], w[~held], strengths)]))
-        b, o = next(_ridge(x, y[:, where], w, strengths[best:best+1])); out[:, where] = test @ b + o
+        b, o = next(_ridge(x, y[:, where], w, strengths[best : best + 1]))
+        out[:, where] = test @ b + o
     return out
 
 # %% ../nbs/07d_factors.ipynb #070047
-GROUPS = dict(head=('head_width', 'ear_size'), hair=('hair_cut', 'hairline'), marks=('beard', 'age_lines'), features=('eye_size', 'lip_colour')) # first and last factor
+GROUPS = dict(
+    head=('head_width', 'ear_size'),
+    hair=('hair_cut', 'hairline'),
+    marks=('beard', 'age_lines'),
+    features=('eye_size', 'lip_colour'),
+)  # first and last factor
 COLOURS = dict(head='#35658f', hair='#8a5a2b', marks='#8c3f5d', features='#3d7a52')
-_WINDOWS = dict(eye=(.5, .53, .21), brow=(.5, .49, .23), nose=(.5, .62, .15), mouth=(.5, .71, .16), lip=(.5, .71, .16), mole=(.5, .66, .19), freckles=(.5, .62, .24), blush=(.5, .62, .26), age=(.5, .60, .28), beard=(.5, .66, .30), glasses=(.5, .53, .26)) # middle and half width, as parts of the picture
+_WINDOWS = dict(
+    eye=(0.5, 0.53, 0.21),
+    brow=(0.5, 0.49, 0.23),
+    nose=(0.5, 0.62, 0.15),
+    mouth=(0.5, 0.71, 0.16),
+    lip=(0.5, 0.71, 0.16),
+    mole=(0.5, 0.66, 0.19),
+    freckles=(0.5, 0.62, 0.24),
+    blush=(0.5, 0.62, 0.26),
+    age=(0.5, 0.60, 0.28),
+    beard=(0.5, 0.66, 0.30),
+    glasses=(0.5, 0.53, 0.26),
+)  # middle and half width, as parts of the picture
 
-def factor_pairs(side: int = 40 # of the small faces
-                 ) -> dict[str, np.ndarray]: # factor name: (2,side,side,3) uint8
+
+def factor_pairs(
+    side: int = 40,  # of the small faces
+) -> dict[str, np.ndarray]:  # factor name: (2,side,side,3) uint8
     "Two small faces for each identity factor that differ in nothing else: low and high, or two of its choices."
-    person = torch.full((1, len(IDENTITY_FACTORS)), .5); at = {f.name: (j, f) for j, f in enumerate(IDENTITY_FACTORS)}
-    for name, choice in dict(hair_cut='pigtails', hair_colour='chestnut', eye_colour='blue', beard='none', glasses='none', mole='none').items():
-        j, f = at[name]; person[0, j] = (f.choices.index(choice) + .5) / len(f.choices)
-    for name in ('freckles', 'age_lines', 'lip_colour'): person[0, at[name][0]] = .1
+    person = torch.full((1, len(IDENTITY_FACTORS)), 0.5)
+    at = {f.name: (j, f) for j, f in enumerate(IDENTITY_FACTORS)}
+    for name, choice in dict(
+        hair_cut='pigtails', hair_colour='chestnut', eye_colour='blue', beard='none', glasses='none', mole='none'
+    ).items():
+        j, f = at[name]
+        person[0, j] = (f.choices.index(choice) + 0.5) / len(f.choices)
+    for name in ('freckles', 'age_lines', 'lip_colour'):
+        person[0, at[name][0]] = 0.1
     rows = person.repeat(2 * len(at), 1)
     for j, f in at.values():
-        k = len(f.choices); rows[2*j, j], rows[2*j + 1, j] = (1.5 / k, 1 - .5 / k) if k else (0., 1.)
-    shots, out = render(rows, torch.full((len(rows), len(NUISANCE_FACTORS)), .5), 192).float(), {}
+        k = len(f.choices)
+        rows[2 * j, j], rows[2 * j + 1, j] = (1.5 / k, 1 - 0.5 / k) if k else (0.0, 1.0)
+    shots, out = render(rows, torch.full((len(rows), len(NUISANCE_FACTORS)), 0.5), 192).float(), {}
     for name, (j, _) in at.items():
-        x, y, half = _WINDOWS.get(name.split('_')[0], (.5, .5, .45)); l, t, r, b = (round(192 * v) for v in (x - half, y - half, x + half, y + half))
-        small = F.interpolate(shots[2*j:2*j + 2, :, t:b, l:r], (side, side), mode='bilinear', antialias=True, align_corners=False)
+        x, y, half = _WINDOWS.get(name.split('_')[0], (0.5, 0.5, 0.45))
+        l, t, r, b = (round(192 * v) for v in (x - half, y - half, x + half, y + half))
+        small = F.interpolate(
+            shots[2 * j : 2 * j + 2, :, t:b, l:r], (side, side), mode='bilinear', antialias=True, align_corners=False
+        )
         out[name] = small.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return out
 
 # %% ../nbs/07d_factors.ipynb #070049
 def _bar(ax: Any, y: float, m: dict, colour: str) -> None:
     "One factor: floor to ceiling, floor to value, interval, embedding."
-    if m['value'] is None: ax.text(.01, y, 'not measured', va='center', fontsize=8, color='0.4'); return
-    floor, ceiling, value = m['floor'] or 0., m['ceiling'] or 0., m['value']
-    ax.barh(y, ceiling - floor, left=floor, height=.62, color=colour, alpha=.22)
-    ax.barh(y, value - floor, left=floor, height=.62, color=colour)
-    ax.plot([floor, floor], [y - .38, y + .38], color='0.35', lw=1)
-    for c, width in (('white', 3.4), ('black', 1.4)) if m['low'] is not None else (): ax.plot([m['low'], m['high']], [y, y], color=c, lw=width, solid_capstyle='butt')
-    if m.get('embedding') is not None: ax.plot(m['embedding'], y, 'D', ms=4.5, mfc='white', mec='black', mew=1, clip_on=False, zorder=5)
+    if m['value'] is None:
+        ax.text(0.01, y, 'not measured', va='center', fontsize=8, color='0.4')
+        return
+    floor, ceiling, value = m['floor'] or 0.0, m['ceiling'] or 0.0, m['value']
+    ax.barh(y, ceiling - floor, left=floor, height=0.62, color=colour, alpha=0.22)
+    ax.barh(y, value - floor, left=floor, height=0.62, color=colour)
+    ax.plot([floor, floor], [y - 0.38, y + 0.38], color='0.35', lw=1)
+    for c, width in (('white', 3.4), ('black', 1.4)) if m['low'] is not None else ():
+        ax.plot([m['low'], m['high']], [y, y], color=c, lw=width, solid_capstyle='butt')
+    if m.get('embedding') is not None:
+        ax.plot(m['embedding'], y, 'D', ms=4.5, mfc='white', mec='black', mew=1, clip_on=False, zorder=5)
     ax.text(1.03, y, f'{value:.2f}', va='center', fontsize=9)
+
 
 def _legend(ax: Any, metrics: dict, colour: str = '0.45') -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
-    keys = [Patch(color=colour, label='generated faces of unseen people'), Patch(color=colour, alpha=.22, label='up to the real pictures (ceiling)'),
-            Line2D([], [], color='0.35', lw=0, marker='|', ms=11, label='faces of other people (floor)'), Line2D([], [], color='black', lw=1.4, label='95 % interval over people')]
-    if any(m.get('embedding') is not None for m in metrics.values()): keys.append(Line2D([], [], lw=0, marker='D', ms=4.5, mfc='white', mec='black', label='what the embedding tells a linear probe'))
-    ax.legend(handles=keys, loc='upper left', bbox_to_anchor=(0, .80), frameon=False, fontsize=9); ax.axis('off')
-    mean = metrics.get('factors_mean') or missing('')
-    if mean['value'] is not None: ax.text(0, 1, f"All factors: {mean['value']:.2f} of the way from floor to ceiling\n({mean['low']:.2f} to {mean['high']:.2f})", va='top', fontsize=11, fontweight='bold')
 
-def factor_figure(metrics: dict[str, dict], # as `factor_metrics` gives them, or the metrics of a result file
-                  title: str | None = None, # above the figure
-                  faces: bool = True # two small faces before each name
-                  ) -> Any: # a matplotlib figure, 11 x 9 inches
-    "All identity factors in four groups, each a bar from its floor to its ceiling; raises `FacegenError` where there is no factor."
+    keys = [
+        Patch(color=colour, label='generated faces of unseen people'),
+        Patch(color=colour, alpha=0.22, label='up to the real pictures (ceiling)'),
+        Line2D([], [], color='0.35', lw=0, marker='|', ms=11, label='faces of other people (floor)'),
+        Line2D([], [], color='black', lw=1.4, label='95 % interval over people'),
+    ]
+    if any(m.get('embedding') is not None for m in metrics.values()):
+        keys.append(
+            Line2D(
+                [],
+                [],
+                lw=0,
+                marker='D',
+                ms=4.5,
+                mfc='white',
+                mec='black',
+                label='what the embedding tells a linear probe',
+            )
+        )
+    ax.legend(handles=keys, loc='upper left', bbox_to_anchor=(0, 0.80), frameon=False, fontsize=9)
+    ax.axis('off')
+    mean = metrics.get('factors_mean') or missing('')
+    if mean['value'] is not None:
+        ax.text(
+            0,
+            1,
+            f"All factors: {mean['value']:.2f} of the way from floor to ceiling\n({mean['low']:.2f} to"
+            f" {mean['high']:.2f})",
+            va='top',
+            fontsize=11,
+            fontweight='bold',
+        )
+
+
+def factor_figure(
+    metrics: dict[str, dict],  # as `factor_metrics` gives them, or the metrics of a result file
+    title: str | None = None,  # above the figure
+    faces: bool = True,  # two small faces before each name
+) -> Any:  # a matplotlib figure, 11 x 9 inches
+    """All identity factors in four groups, each a bar from its floor to its ceiling.
+
+    Raises `FacegenError` where there is no factor.
+    """
     from matplotlib.figure import Figure
-    names = [f.name for f in IDENTITY_FACTORS]; span = {g: names[names.index(a):names.index(b) + 1] for g, (a, b) in GROUPS.items()}
-    if not any(f'factor_{n}' in metrics for n in names): raise FacegenError('Found no metric factor_..., expected those of factor_metrics(); only rendered faces have known factors.')
+
+    names = [f.name for f in IDENTITY_FACTORS]
+    span = {g: names[names.index(a) : names.index(b) + 1] for g, (a, b) in GROUPS.items()}
+    if not any(f'factor_{n}' in metrics for n in names):
+        raise FacegenError(
+            'Found no metric factor_..., expected those of factor_metrics(); only rendered faces have known factors.'
+        )
     fig, pairs = Figure(figsize=(11, 9), layout='none'), factor_pairs() if faces else {}
-    if title: fig.suptitle(title, fontsize=13, y=.985)
+    if title:
+        fig.suptitle(title, fontsize=13, y=0.985)
+
     def panel(group: str, left: float, top: float) -> float:
-        n = len(span[group]); height = n * .037; ax = fig.add_axes((left + .185, top - height, .26, height))
+        n = len(span[group])
+        height = n * 0.037
+        ax = fig.add_axes((left + 0.185, top - height, 0.26, height))
         for y, name in enumerate(span[group]):
-            f = IDENTITY_FACTORS[names.index(name)]; _bar(ax, y, metrics.get(f'factor_{name}') or missing(''), COLOURS[group])
-            ax.text(-.03, y, name.replace('_', ' ') + (' *' if f.choices else ''), ha='right', va='center', fontsize=10)
+            f = IDENTITY_FACTORS[names.index(name)]
+            _bar(ax, y, metrics.get(f'factor_{name}') or missing(''), COLOURS[group])
+            ax.text(
+                -0.03, y, name.replace('_', ' ') + (' *' if f.choices else ''), ha='right', va='center', fontsize=10
+            )
             for k, face in enumerate(pairs.get(name, ())):
-                box = fig.add_axes((left + .028 * k, top - (y + .965) * .037, .0273, .0345)); box.imshow(face, interpolation='lanczos'); box.axis('off')
-        ax.set(xlim=(0, 1), ylim=(n - .5, -.5), yticks=[], xticks=[0, .5, 1]); ax.tick_params(labelsize=8, length=2)
-        for side in ('top', 'right', 'left'): ax.spines[side].set_visible(False)
+                box = fig.add_axes((left + 0.028 * k, top - (y + 0.965) * 0.037, 0.0273, 0.0345))
+                box.imshow(face, interpolation='lanczos')
+                box.axis('off')
+        ax.set(xlim=(0, 1), ylim=(n - 0.5, -0.5), yticks=[], xticks=[0, 0.5, 1])
+        ax.tick_params(labelsize=8, length=2)
+        for side in ('top', 'right', 'left'):
+            ax.spines[side].set_visible(False)
         ax.set_title(group, loc='left', fontsize=11, fontweight='bold', color=COLOURS[group], pad=3)
-        return top - height - .068
-    down = .925
-    for g in ('head', 'hair', 'marks'): down = panel(g, .01, down)
-    _legend(fig.add_axes((.53, .06, .4, panel('features', .51, .925) - .06)), metrics)
-    fig.text(.01, .012, 'R² of a fitted line; with *: a choice, balanced accuracy', fontsize=9, color='0.3')
+        return top - height - 0.068
+
+    down = 0.925
+    for g in ('head', 'hair', 'marks'):
+        down = panel(g, 0.01, down)
+    _legend(fig.add_axes((0.53, 0.06, 0.4, panel('features', 0.51, 0.925) - 0.06)), metrics)
+    fig.text(0.01, 0.012, 'R² of a fitted line; with *: a choice, balanced accuracy', fontsize=9, color='0.3')
     return fig

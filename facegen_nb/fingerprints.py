@@ -4,6 +4,7 @@
 
 # %% ../nbs/02g_fingerprints.ipynb #027004
 from __future__ import annotations
+
 import json
 import sys
 import warnings
@@ -11,8 +12,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
 import numpy as np
-from .core import FacegenError, atomic, sha256, write_json, user_path
+
+from .core import FacegenError, atomic, sha256, user_path, write_json
 
 # %% auto #0
 __all__ = ['PREPROCESSING', 'MEASURED_BOXES', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings',
@@ -24,28 +27,36 @@ __all__ = ['PREPROCESSING', 'MEASURED_BOXES', 'is_fingerprint', 'entry_of', 'enc
 PREPROCESSING = 1  # raised when the library's own resizing or scaling of an encoder's input changes; absent means 1
 _MAKES_AN_EMBEDDING = ('dim', 'input_size', 'normalisation', 'preprocessing')
 
-def is_fingerprint(x: Any # what a file beside embeddings holds, or what a model carries
-                   ) -> bool:
+
+def is_fingerprint(
+    x: Any,  # what a file beside embeddings holds, or what a model carries
+) -> bool:
     "Does a value tell which encoder made embeddings?"
     return isinstance(x, dict) and isinstance(x.get('encoder'), str) and bool(x['encoder'])
 
-def entry_of(fingerprint: dict[str, Any], # of embeddings, or of the encoder that a model was trained with
-             key: str # such as 'weights'
-             ) -> Any: # None where nothing is said
+
+def entry_of(
+    fingerprint: dict[str, Any],  # of embeddings, or of the encoder that a model was trained with
+    key: str,  # such as 'weights'
+) -> Any:  # None where nothing is said
     "An entry of a fingerprint; an old one without `preprocessing` stands for version 1."
     return fingerprint.get(key, 1 if key == 'preprocessing' else None)
 
-def encoder_differences(found: dict[str, Any], # a fingerprint
-                        expected: dict[str, Any] # another
-                        ) -> str: # such as "input_size: 64 and 112"; empty where nothing differs
+
+def encoder_differences(
+    found: dict[str, Any],  # a fingerprint
+    expected: dict[str, Any],  # another
+) -> str:  # such as "input_size: 64 and 112"; empty where nothing differs
     "How the encoders of two fingerprints differ, as far as both say something."
     both_hashed = entry_of(found, 'weights') and entry_of(expected, 'weights')
     keys = ('weights' if both_hashed else 'encoder', *_MAKES_AN_EMBEDDING)
     pairs = {k: (entry_of(found, k), entry_of(expected, k)) for k in keys}
     return '; '.join(f"{k}: '{a}' and '{b}'" for k, (a, b) in pairs.items() if None not in (a, b) and a != b)
 
-def encoder_text(fingerprint: dict[str, Any] # of embeddings, or of the encoder that a model was trained with
-                 ) -> str: # such as "'edgeface_xs' (weights 26e563d56c9bb961)"
+
+def encoder_text(
+    fingerprint: dict[str, Any],  # of embeddings, or of the encoder that a model was trained with
+) -> str:  # such as "'edgeface_xs' (weights 26e563d56c9bb961)"
     "Name and weights of the encoder, for messages."
     weights = fingerprint.get('weights')
     return f"'{fingerprint.get('encoder')}'" + (f' (weights {weights})' if weights else '')
@@ -54,120 +65,189 @@ def encoder_text(fingerprint: dict[str, Any] # of embeddings, or of the encoder 
 @dataclass
 class Embeddings:
     "Unit embeddings with the fingerprint of what made them; a slice keeps it."
-    values: np.ndarray # float (N,D)
-    mirrored: np.ndarray | None = None # float (N,D), of the mirrored images
-    fingerprint: dict[str, Any] | None = None # encoder, weights, input, and the store where they are a store's; None: not known
-    def __len__(self) -> int: return len(self.values)
-    def __getitem__(self, rows: Any) -> Embeddings: # a number gives one row
-        rows = slice(rows, rows + 1 or None) if isinstance(rows, (int, np.integer)) else np.asarray(rows) if not isinstance(rows, slice) else rows
+
+    values: np.ndarray  # float (N,D)
+    mirrored: np.ndarray | None = None  # float (N,D), of the mirrored images
+    fingerprint: dict[str, Any] | None = None  # encoder, weights, input, store; None: not known
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> Embeddings:  # a number gives one row
+        rows = (
+            slice(rows, rows + 1 or None)
+            if isinstance(rows, (int, np.integer))
+            else np.asarray(rows)
+            if not isinstance(rows, slice)
+            else rows
+        )
         return Embeddings(self.values[rows], None if self.mirrored is None else self.mirrored[rows], self.fingerprint)
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: return np.array(self.values, dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype)
+
     @property
-    def shape(self) -> tuple[int, ...]: "Rows and numbers a row."; return self.values.shape
+    def shape(self) -> tuple[int, ...]:
+        "Rows and numbers a row."
+        return self.values.shape
 
 # %% ../nbs/02g_fingerprints.ipynb #027013
-def rows_hash(values: np.ndarray, # (N,D)
-              n: int = 1024 # rows that are read at most, evenly spaced
-              ) -> str: # 16 hexadecimal digits
+def rows_hash(
+    values: np.ndarray,  # (N,D)
+    n: int = 1024,  # rows that are read at most, evenly spaced
+) -> str:  # 16 hexadecimal digits
     "A hash of some rows, of the shape and of the type: tells two files apart without reading all of them."
     rows = np.unique(np.linspace(0, max(0, len(values) - 1), min(n, len(values))).astype(np.int64))
     return sha256(f'{values.shape}'.encode() + sha256(np.ascontiguousarray(values[rows])).encode())
 
-def fingerprint_file(file: str | Path # NAME.npy or NAME.mirrored.npy
-                     ) -> Path: # NAME.json
+
+def fingerprint_file(
+    file: str | Path,  # NAME.npy or NAME.mirrored.npy
+) -> Path:  # NAME.json
     "Where the fingerprint of a file of embeddings lies, if there is one."
     file = Path(file)
     return file.with_name(file.name.removesuffix('.npy').removesuffix('.mirrored') + '.json')
 
-def read_fingerprint(file: str | Path # NAME.npy or NAME.mirrored.npy
-                     ) -> dict[str, Any] | None: # None where none lies beside it
+
+def read_fingerprint(
+    file: str | Path,  # NAME.npy or NAME.mirrored.npy
+) -> dict[str, Any] | None:  # None where none lies beside it
     "The fingerprint beside a file of embeddings; another JSON file of that name is not one."
-    try: found = json.loads(fingerprint_file(file).read_text(encoding='utf-8'))
-    except (OSError, ValueError, RecursionError): return None
+    try:
+        found = json.loads(fingerprint_file(file).read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError):
+        return None
     return found if is_fingerprint(found) else None
 
-def check_rows_hash(values: np.ndarray, # as read
-                    fingerprint: dict[str, Any], # that lies beside them
-                    file: Path # they were read from
-                    ) -> None:
+
+def check_rows_hash(
+    values: np.ndarray,  # as read
+    fingerprint: dict[str, Any],  # that lies beside them
+    file: Path,  # they were read from
+) -> None:
     "Raise `FacegenError` where a fingerprint is that of other numbers; an old one has no hash of them."
     which, kept = ('mirrored' if file.name.endswith('.mirrored.npy') else 'values'), fingerprint.get('rows')
     other_size = isinstance(fingerprint.get('dim'), int) and values.ndim == 2 and values.shape[1] != fingerprint['dim']
     if other_size or isinstance(kept, dict) and kept.get(which, '') != rows_hash(values):
-        raise FacegenError(f"The file '{file}' does not hold the numbers that the fingerprint '{fingerprint_file(file).name}' beside it tells of; "
-                           "it was exchanged or damaged: make the embeddings again, or move it to another name.")
+        raise FacegenError(
+            f"The file '{file}' does not hold the numbers that the fingerprint '{fingerprint_file(file).name}' beside"
+            " it tells of; it was exchanged or damaged: make the embeddings again, or move it to another name."
+        )
 
 # %% ../nbs/02g_fingerprints.ipynb #02701a
-def read_embeddings(file: str | Path, # a .npy file
-                    mapped: bool = False # leave the numbers on the disk, as a memory map
-                    ) -> Embeddings: # as stored, with the fingerprint that lies beside it
+def read_embeddings(
+    file: str | Path,  # a .npy file
+    mapped: bool = False,  # leave the numbers on the disk, as a memory map
+) -> Embeddings:  # as stored, with the fingerprint that lies beside it
     "Numbers of a .npy file, never a pickle, and what is known of them; raises `FacegenError` for anything else."
     file = user_path(file)
-    if not file.is_file(): raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
-    try: values = np.load(file, mmap_mode='r' if mapped else None, allow_pickle=False)
+    if not file.is_file():
+        raise FacegenError(f"There is no file '{file}'; give a .npy file of unit embeddings, shape (N, dim).")
+    try:
+        values = np.load(file, mmap_mode='r' if mapped else None, allow_pickle=False)
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile):
-        raise FacegenError(f"The file '{file}' could not be read as a .npy array of numbers (pickled objects are refused); "
-                           "save one with numpy.save, shape (N, dim).") from None
+        raise FacegenError(
+            f"The file '{file}' could not be read as a .npy array of numbers (pickled objects are refused); "
+            "save one with numpy.save, shape (N, dim)."
+        ) from None
     if not isinstance(values, np.ndarray) or values.dtype.kind != 'f':
-        raise FacegenError(f"The file '{file}' holds {getattr(values, 'dtype', type(values).__name__)}; floating-point embeddings of shape (N, dim) were expected.")
+        raise FacegenError(
+            f"The file '{file}' holds {getattr(values, 'dtype', type(values).__name__)}; floating-point embeddings of"
+            " shape (N, dim) were expected."
+        )
     fingerprint = read_fingerprint(file)
-    if fingerprint is not None: check_rows_hash(values, fingerprint, file)
+    if fingerprint is not None:
+        check_rows_hash(values, fingerprint, file)
     return Embeddings(values, None, fingerprint)
 
-def save_embeddings(file: str | Path, # NAME.npy
-                    embeddings: Embeddings # with a fingerprint
-                    ) -> Path: # the same
-    "Write embeddings and, beside them, the fingerprint that `read_embeddings` finds; raises `FacegenError` where there is none."
+
+def save_embeddings(
+    file: str | Path,  # NAME.npy
+    embeddings: Embeddings,  # with a fingerprint
+) -> Path:  # the same
+    """Write embeddings and, beside them, the fingerprint that `read_embeddings` finds.
+
+    Raises `FacegenError` where there is none.
+    """
     file = user_path(file)
     if file.suffix != '.npy' or not is_fingerprint(embeddings.fingerprint):
-        raise FacegenError(f"Embeddings are saved as NAME.npy, with the fingerprint of what made them; '{file.name}' and {'a' if embeddings.fingerprint else 'no'} fingerprint were given.")
-    arrays = dict(values=embeddings.values) | ({} if embeddings.mirrored is None else dict(mirrored=embeddings.mirrored))
+        raise FacegenError(
+            f"Embeddings are saved as NAME.npy, with the fingerprint of what made them; '{file.name}' and"
+            f" {'a' if embeddings.fingerprint else 'no'} fingerprint were given."
+        )
+    arrays = dict(values=embeddings.values) | (
+        {} if embeddings.mirrored is None else dict(mirrored=embeddings.mirrored)
+    )
     for which, array in arrays.items():
-        with atomic(file if which == 'values' else file.with_name(f'{file.stem}.mirrored.npy')) as part, open(part, 'wb') as f: np.save(f, np.asarray(array))
+        with (
+            atomic(file if which == 'values' else file.with_name(f'{file.stem}.mirrored.npy')) as part,
+            open(part, 'wb') as f,
+        ):
+            np.save(f, np.asarray(array))
     rows = {which: rows_hash(np.asarray(array)) for which, array in arrays.items()}
     write_json(fingerprint_file(file), dict(embeddings.fingerprint, rows=rows))
     return file
 
 # %% ../nbs/02g_fingerprints.ipynb #027016
-def require_encoder(found: dict[str, Any] | None, # fingerprint of the embeddings; None: nothing is known
-                    expected: dict[str, Any] | None, # that the model carries; None: nothing is known
-                    what: str = 'The embeddings', # that were given, for the message
-                    whom: str = 'the model was trained on embeddings of' # who expects others, for the message
-                    ) -> bool: # whether something could be compared
+def require_encoder(
+    found: dict[str, Any] | None,  # fingerprint of the embeddings; None: nothing is known
+    expected: dict[str, Any] | None,  # that the model carries; None: nothing is known
+    what: str = 'The embeddings',  # that were given, for the message
+    whom: str = 'the model was trained on embeddings of',  # who expects others, for the message
+) -> bool:  # whether something could be compared
     "Refuse embeddings of another encoder than a model's; raises `FacegenError` that names both sides."
-    if not (is_fingerprint(found) and is_fingerprint(expected)): return False
-    if (different := encoder_differences(found, expected)):
-        others = [d for d in different.split('; ') if not d.startswith(('weights:', 'encoder:'))]         # those two are named anyhow
+    if not (is_fingerprint(found) and is_fingerprint(expected)):
+        return False
+    if different := encoder_differences(found, expected):
+        others = [
+            d for d in different.split('; ') if not d.startswith(('weights:', 'encoder:'))
+        ]  # those two are named anyhow
         more = f" ({'; '.join(others)})" if others else ''
-        raise FacegenError(f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be those of strangers: "
-                           f"embed the images with '{expected['encoder']}', or fit an adapter (facegen_nb.robustness.fit_adapter).")
-    return bool(found.get('weights') or not expected.get('weights'))        # a name alone does not tell which weights
+        raise FacegenError(
+            f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be"
+            f" those of strangers: embed the images with '{expected['encoder']}', or fit an adapter"
+            " (facegen_nb.robustness.fit_adapter)."
+        )
+    return bool(found.get('weights') or not expected.get('weights'))  # a name alone does not tell which weights
 
-def require_store(embeddings: Any, # Embeddings, or an array of which nothing is known
-                  store: Any, # a FaceStore
-                  what: str = 'The embeddings' # that were given, for the message
-                  ) -> None:
+
+def require_store(
+    embeddings: Any,  # Embeddings, or an array of which nothing is known
+    store: Any,  # a FaceStore
+    what: str = 'The embeddings',  # that were given, for the message
+) -> None:
     "Refuse embeddings of another store, or another number of them; raises `FacegenError` that names both sides."
     fingerprint = getattr(embeddings, 'fingerprint', None) or {}
     made, now = fingerprint.get('store'), getattr(store, 'hash', None)
     if made and now and made != now:
-        raise FacegenError(f"{what} were made from the store with the hash {made}, and '{store.path}' has {now}; load those of this store with facegen_nb.encoders.load_embeddings.")
+        raise FacegenError(
+            f"{what} were made from the store with the hash {made}, and '{store.path}' has {now}; load those of this"
+            " store with facegen_nb.encoders.load_embeddings."
+        )
     n = len(getattr(embeddings, 'values', embeddings))
-    if hasattr(store, '__len__') and n != len(store): raise FacegenError(f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row a face was expected.")
+    if hasattr(store, '__len__') and n != len(store):
+        raise FacegenError(
+            f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row"
+            " a face was expected."
+        )
 
 # %% ../nbs/02g_fingerprints.ipynb #02701e
-MEASURED_BOXES = {(55., 50., 195., 190.): 'face'} # fixed boxes whose faces were found to lie as in a frame
+MEASURED_BOXES = {(55.0, 50.0, 195.0, 190.0): 'face'}  # fixed boxes whose faces were found to lie as in a frame
 
-def measured_frame(crop: dict[str, Any] # of a fingerprint
-                   ) -> str | None: # None where it is not known
+
+def measured_frame(
+    crop: dict[str, Any],  # of a fingerprint
+) -> str | None:  # None where it is not known
     "The frame in which the faces of a crop lie."
     box = crop.get('box')
     if crop.get('detector') == 'mtcnn':
         return crop.get('frame') or 'face'
     return MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
 
-def crop_text(crop: dict[str, Any] # of a fingerprint
-              ) -> str: # such as "the fixed box 55,50,195,190 of each image"
+
+def crop_text(
+    crop: dict[str, Any],  # of a fingerprint
+) -> str:  # such as "the fixed box 55,50,195,190 of each image"
     "A crop in words."
     box = crop.get('box')
     if crop.get('detector') == 'mtcnn':
@@ -176,9 +256,11 @@ def crop_text(crop: dict[str, Any] # of a fingerprint
         return f"the fixed box {','.join(f'{float(side):g}' for side in box)} of each image"
     return 'the centre of each image, or the boxes that came with it' if box else 'an unknown crop of each image'
 
-def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
-                    expected: dict[str, Any] | None # that the model carries
-                    ) -> str: # a warning; empty where the crops agree, or where one is not known
+
+def crop_difference(
+    found: dict[str, Any] | None,  # fingerprint of embeddings
+    expected: dict[str, Any] | None,  # that the model carries
+) -> str:  # a warning; empty where the crops agree, or where one is not known
     "Whether embeddings were made of faces that were cropped otherwise than in training."
     crops = [(fingerprint or {}).get('crop') for fingerprint in (found, expected)]
     if not all(isinstance(crop, dict) for crop in crops):
@@ -187,43 +269,59 @@ def crop_difference(found: dict[str, Any] | None, # fingerprint of embeddings
     frames = [measured_frame(crop) for crop in crops]
     if keys[0] == keys[1] or frames[0] == frames[1] is not None:
         return ''
-    return (f'The embeddings were made of {crop_text(crops[0])}, and the model was trained on {crop_text(crops[1])}: '
-            'the generated faces may be those of strangers; crop the images as in training, '
-            'which `facegen generate --images` does.')
+    return (
+        f'The embeddings were made of {crop_text(crops[0])}, and the model was trained on {crop_text(crops[1])}: '
+        'the generated faces may be those of strangers; crop the images as in training, '
+        'which `facegen generate --images` does.'
+    )
 
 # %% ../nbs/02g_fingerprints.ipynb #02701b
 class UnknownEmbeddings(UserWarning):
     "Embeddings of unknown origin were given to a model."
 
+
 _noted: set[str] = set()
 
-def unknown_text(expected: dict[str, Any], # fingerprint that the model carries
-                 what: str = 'these embeddings' # that were given
-                 ) -> str:
+
+def unknown_text(
+    expected: dict[str, Any],  # fingerprint that the model carries
+    what: str = 'these embeddings',  # that were given
+) -> str:
     "The sentence that says that nothing is known of embeddings."
-    return (f"Nothing is known of what made {what}, so that it was {encoder_text(expected)}, which the model was trained with, cannot be checked; "
-            "those of another encoder give faces of strangers")
+    return (
+        f"Nothing is known of what made {what}, so that it was {encoder_text(expected)}, which the model was trained"
+        " with, cannot be checked; those of another encoder give faces of strangers"
+    )
+
 
 def called_by_user() -> bool:
     "Whether the function that asks was called from outside of this package."
     frame = sys._getframe(2)
-    while frame and frame.f_globals.get('__name__', '').split('.')[0] == 'torch': frame = frame.f_back     # its decorators
+    while frame and frame.f_globals.get('__name__', '').split('.')[0] == 'torch':
+        frame = frame.f_back  # its decorators
     names = frame.f_globals if frame else {}
-    module = getattr(names.get('__spec__'), 'name', None) or names.get('__name__', '')                    # a module that was run has no name of its own
+    module = getattr(names.get('__spec__'), 'name', None) or names.get(
+        '__name__', ''
+    )  # a module that was run has no name of its own
     return module.split('.')[0] != 'facegen_nb'
 
-def note_crop(found: dict[str, Any] | None, # fingerprint of embeddings
-              expected: dict[str, Any] | None # that the model carries
-              ) -> None:
+
+def note_crop(
+    found: dict[str, Any] | None,  # fingerprint of embeddings
+    expected: dict[str, Any] | None,  # that the model carries
+) -> None:
     "Warn once for each pair of crops that embeddings are of faces that were cropped otherwise than in training."
     if (text := crop_difference(found, expected)) and text not in _noted:
         _noted.add(text)
         warnings.warn(text, UnknownEmbeddings, stacklevel=4)
 
-def note_unknown(expected: dict[str, Any] | None # fingerprint that the model carries; None: nothing can be compared
-                 ) -> None:
+
+def note_unknown(
+    expected: dict[str, Any] | None,  # fingerprint that the model carries; None: nothing can be compared
+) -> None:
     "Warn once for each encoder that the origin of embeddings is not known."
-    if not is_fingerprint(expected) or encoder_text(expected) in _noted: return
+    if not is_fingerprint(expected) or encoder_text(expected) in _noted:
+        return
     _noted.add(encoder_text(expected))
     how = 'give Embeddings, as facegen_nb.encoders.load_embeddings and facegen_nb.fingerprints.read_embeddings do.'
     warnings.warn(f'{unknown_text(expected)}: {how}', UnknownEmbeddings, stacklevel=4)

@@ -4,42 +4,64 @@
 
 # %% ../nbs/00b_hosted.ipynb #000064
 from __future__ import annotations
-import importlib, os
+
+import importlib
+import os
 from pathlib import Path
 from typing import Any
+
 from .core import FacegenError
 
 # %% auto #0
 __all__ = ['runtime', 'keep_folder', 'secret']
 
 # %% ../nbs/00b_hosted.ipynb #000067
-def runtime() -> str: # 'colab', 'kaggle' or 'own'
+def runtime() -> str:  # 'colab', 'kaggle' or 'own'
     "Where this code runs."
-    if os.environ.get('KAGGLE_KERNEL_RUN_TYPE'): return 'kaggle'
+    if os.environ.get('KAGGLE_KERNEL_RUN_TYPE'):
+        return 'kaggle'
     return 'colab' if os.environ.get('COLAB_RELEASE_TAG') or 'COLAB_GPU' in os.environ else 'own'
 
 # %% ../nbs/00b_hosted.ipynb #000070
-def keep_folder(name: str = 'facegen', # of the folder
-                home: str | Path | None = None # inside of which; None: Drive in Colab (which asks for consent), /kaggle/working, or here
-                ) -> Path: # made where there is none
-    "A folder for stores and runs that is still there when the runtime is not; raises `FacegenError` where Drive cannot be had."
+def keep_folder(
+    name: str = 'facegen',  # of the folder
+    home: str | Path | None = None,  # inside of which; None: Drive in Colab (asks consent), /kaggle/working, or here
+) -> Path:  # made where there is none
+    """A folder for stores and runs that is still there when the runtime is not.
+
+    Raises `FacegenError` where Drive cannot be had.
+    """
     if home is None and runtime() == 'colab':
         drive = Path('/content/drive')
-        if not (drive/'MyDrive').is_dir():
-            try: importlib.import_module('google.colab.drive').mount(str(drive))
-            except Exception as ex: raise FacegenError(f"Google Drive could not be mounted ({type(ex).__name__}: {str(ex)[:100]}); allow it, or name another folder with home='/content' (in the tutorial FOLDER = '/content'), which is lost with the runtime.") from None
-        home = drive/'MyDrive'
-    folder = Path(home or ('/kaggle/working' if runtime() == 'kaggle' else '.'))/name
+        if not (drive / 'MyDrive').is_dir():
+            try:
+                importlib.import_module('google.colab.drive').mount(str(drive))
+            except Exception as ex:
+                raise FacegenError(
+                    f"Google Drive could not be mounted ({type(ex).__name__}: {str(ex)[:100]}); allow it, or name"
+                    " another folder with home='/content' (in the tutorial FOLDER = '/content'), which is lost with"
+                    " the runtime."
+                ) from None
+        home = drive / 'MyDrive'
+    folder = Path(home or ('/kaggle/working' if runtime() == 'kaggle' else '.')) / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 # %% ../nbs/00b_hosted.ipynb #000073
-def secret(name: str = 'WANDB_API_KEY' # as it is called in the key store
-           ) -> str | None: # its value, which is also put into the environment; None where there is none
+def secret(
+    name: str = 'WANDB_API_KEY',  # as it is called in the key store
+) -> str | None:  # its value, which is also put into the environment; None where there is none
     "A secret from the environment, or from the key store of Colab or Kaggle; nobody is asked."
-    if value := os.environ.get(name): return value
-    stores: dict[str, Any] = dict(colab=lambda: importlib.import_module('google.colab.userdata').get(name), kaggle=lambda: importlib.import_module('kaggle_secrets').UserSecretsClient().get_secret(name))
-    try: value = stores[runtime()]()
-    except Exception: return None                                             # no store, no such secret, or this notebook may not read it
-    if value: os.environ[name] = value
+    if value := os.environ.get(name):
+        return value
+    stores: dict[str, Any] = dict(
+        colab=lambda: importlib.import_module('google.colab.userdata').get(name),
+        kaggle=lambda: importlib.import_module('kaggle_secrets').UserSecretsClient().get_secret(name),
+    )
+    try:
+        value = stores[runtime()]()
+    except Exception:
+        return None  # no store, no such secret, or this notebook may not read it
+    if value:
+        os.environ[name] = value
     return value or None

@@ -4,12 +4,24 @@
 
 # %% ../nbs/07a_identity.ipynb #070004
 from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
 import numpy as np
+
 from .core import FacegenError
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures, weighted_mean, weighted_quantile
+from facegen_nb.metrics import (
+    Bootstrap,
+    derangement,
+    entry,
+    interval,
+    missing,
+    other_pictures,
+    weighted_mean,
+    weighted_quantile,
+)
 
 # %% auto #0
 __all__ = ['FARS', 'IDENTITY_STATS', 'same_recogniser', 'taught_by', 'check_judge', 'cosines', 'Impostors', 'impostor_pairs',
@@ -17,36 +29,53 @@ __all__ = ['FARS', 'IDENTITY_STATS', 'same_recogniser', 'taught_by', 'check_judg
            'seen_gap']
 
 # %% ../nbs/07a_identity.ipynb #070010
-def same_recogniser(a: dict[str, Any], # a fingerprint
-                    b: dict[str, Any] # another
-                    ) -> bool: # True when both describe the same network with the same weights
+def same_recogniser(
+    a: dict[str, Any],  # a fingerprint
+    b: dict[str, Any],  # another
+) -> bool:  # True when both describe the same network with the same weights
     "Do two fingerprints describe the same recogniser? The store and the crop do not matter."
     hashes = [f.get('weights') for f in (a, b)]
-    if all(hashes): return hashes[0] == hashes[1]
+    if all(hashes):
+        return hashes[0] == hashes[1]
     return a.get('encoder') == b.get('encoder')
 
-def taught_by(fingerprint: dict[str, Any] | None # that a model carries
-              ) -> list[dict[str, Any]]: # their fingerprints
+
+def taught_by(
+    fingerprint: dict[str, Any] | None,  # that a model carries
+) -> list[dict[str, Any]]:  # their fingerprints
     "The recognisers that a loss of the model asked, beside its conditioning encoder."
     return list((fingerprint or {}).get('taught_by', ()))
 
-def check_judge(judge: dict[str, Any], # fingerprint of the judge
-                encoder: dict[str, Any], # fingerprint of the conditioning encoder
-                force: bool = False, # go on although they are the same
-                others: Iterable[dict[str, Any]] = () # fingerprints of further recognisers that a loss asked
-                ) -> bool: # True when the judge is independent
+
+def check_judge(
+    judge: dict[str, Any],  # fingerprint of the judge
+    encoder: dict[str, Any],  # fingerprint of the conditioning encoder
+    force: bool = False,  # go on although they are the same
+    others: Iterable[dict[str, Any]] = (),  # fingerprints of further recognisers that a loss asked
+) -> bool:  # True when the judge is independent
     "Refuse a judge that is the conditioning encoder itself, or another recogniser that the model was taught by."
-    part = 'encoder whose embeddings the model was given' if same_recogniser(judge, encoder) else 'recogniser that the model was taught by' if any(same_recogniser(judge, o) for o in others) else None
+    part = (
+        'encoder whose embeddings the model was given'
+        if same_recogniser(judge, encoder)
+        else 'recogniser that the model was taught by'
+        if any(same_recogniser(judge, o) for o in others)
+        else None
+    )
     if part and not force:
-        raise FacegenError(f"The judge '{judge.get('encoder')}' is the {part}, and a model always pleases that one; choose another judge, or force it and the result will be marked.")
+        raise FacegenError(
+            f"The judge '{judge.get('encoder')}' is the {part}, and a model always pleases that one; choose another"
+            " judge, or force it and the result will be marked."
+        )
     return not part
 
 # %% ../nbs/07a_identity.ipynb #070013
-def cosines(a: np.ndarray, # (n,D), any length
-            b: np.ndarray # (n,D), any length
-            ) -> np.ndarray: # (n,) float32 in [-1, 1]
+def cosines(
+    a: np.ndarray,  # (n,D), any length
+    b: np.ndarray,  # (n,D), any length
+) -> np.ndarray:  # (n,) float32 in [-1, 1]
     "Cosine of each row of `a` with the same row of `b`."
-    if a.shape != b.shape: raise FacegenError(f'Embeddings of shape {a.shape} and {b.shape} were compared; both must have the same shape.')
+    if a.shape != b.shape:
+        raise FacegenError(f'Embeddings of shape {a.shape} and {b.shape} were compared; both must have the same shape.')
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return ((a * b).sum(1) / np.maximum(norms, 1e-12)).astype(np.float32)
 
@@ -54,82 +83,105 @@ def cosines(a: np.ndarray, # (n,D), any length
 @dataclass
 class Impostors:
     "Scores of real pairs of different people: how many there were, and the highest of them."
-    n: int # pairs in all
-    top: np.ndarray # (T,) float32, the highest scores in descending order
-    people: np.ndarray # (K,) the people
-    counts: np.ndarray # (K,) faces of each
-    pairs: np.ndarray # (T,2) the two people of each pair in `top`, as positions in `people`
 
-def impostor_pairs(values: np.ndarray, # (n,D) unit-norm embeddings of real faces
-                   identities: np.ndarray, # (n,) their people; negative means unknown
-                   keep: float = .05 # share of the pairs whose scores are kept
-                   ) -> Impostors:
+    n: int  # pairs in all
+    top: np.ndarray  # (T,) float32, the highest scores in descending order
+    people: np.ndarray  # (K,) the people
+    counts: np.ndarray  # (K,) faces of each
+    pairs: np.ndarray  # (T,2) the two people of each pair in `top`, as positions in `people`
+
+
+def impostor_pairs(
+    values: np.ndarray,  # (n,D) unit-norm embeddings of real faces
+    identities: np.ndarray,  # (n,) their people; negative means unknown
+    keep: float = 0.05,  # share of the pairs whose scores are kept
+) -> Impostors:
     "Score all real pairs of different, known people."
     values, identities = values[identities >= 0], identities[identities >= 0]
     people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
     i, j = np.triu_indices(len(values), 1)
-    differ = codes[i] != codes[j]; i, j = i[differ], j[differ]
+    differ = codes[i] != codes[j]
+    i, j = i[differ], j[differ]
     scores = (values @ values.T)[i, j]
-    top = np.argsort(-scores, kind='stable')[:int(np.ceil(keep*len(scores)))]
+    top = np.argsort(-scores, kind='stable')[: int(np.ceil(keep * len(scores)))]
     return Impostors(len(scores), scores[top], people, counts, np.stack([codes[i[top]], codes[j[top]]], 1))
 
 # %% ../nbs/07a_identity.ipynb #070019
-def threshold(imp: Impostors, # scores of real pairs of different people
-              far: float, # the share of them that may pass, such as 1e-3
-              weights: np.ndarray | None = None # (K,) how often each person counts; None: once
-              ) -> float | None: # accepted means a score strictly above; None when fewer than ten pairs support it
-    "The score above which at most the share `far` of impostor pairs lies; raises `FacegenError` where more pairs would pass than were kept."
-    if far*imp.n < 10: return None
-    if int(far*imp.n + 1e-9) >= len(imp.top): raise FacegenError(f'A threshold at FAR {far:g} was asked for, and of {imp.n:,} impostor pairs only the highest {len(imp.top):,} were kept; ask for a smaller FAR, or give impostor_pairs a larger `keep`.')
-    if weights is None: return float(imp.top[int(far*imp.n + 1e-9)])
+def threshold(
+    imp: Impostors,  # scores of real pairs of different people
+    far: float,  # the share of them that may pass, such as 1e-3
+    weights: np.ndarray | None = None,  # (K,) how often each person counts; None: once
+) -> float | None:  # accepted means a score strictly above; None when fewer than ten pairs support it
+    """The score above which at most the share `far` of impostor pairs lies.
+
+    Raises `FacegenError` where more pairs would pass than were kept.
+    """
+    if far * imp.n < 10:
+        return None
+    if int(far * imp.n + 1e-9) >= len(imp.top):
+        raise FacegenError(
+            f'A threshold at FAR {far:g} was asked for, and of {imp.n:,} impostor pairs only the highest'
+            f' {len(imp.top):,} were kept; ask for a smaller FAR, or give impostor_pairs a larger `keep`.'
+        )
+    if weights is None:
+        return float(imp.top[int(far * imp.n + 1e-9)])
     mine = weights * imp.counts
-    total = (mine.sum()**2 - (mine**2).sum()) / 2                 # pairs of different people in the resample
-    a, b = imp.pairs[:int(4*far*imp.n) + 50].T                    # more than any resample lets pass
-    passed = np.cumsum(weights[a] * weights[b])                   # pairs at or above each score
-    return float(imp.top[min(int((passed <= far*total + 1e-9).sum()), len(a) - 1)])
+    total = (mine.sum() ** 2 - (mine**2).sum()) / 2  # pairs of different people in the resample
+    a, b = imp.pairs[: int(4 * far * imp.n) + 50].T  # more than any resample lets pass
+    passed = np.cumsum(weights[a] * weights[b])  # pairs at or above each score
+    return float(imp.top[min(int((passed <= far * total + 1e-9).sum()), len(a) - 1)])
 
 # %% ../nbs/07a_identity.ipynb #070025
-def identity_scores(probe: np.ndarray, # (n,D) embeddings of generated faces
-                    target: np.ndarray, # (n,D) embeddings of the pictures they are compared with
-                    claimed: np.ndarray, # (n,) the person in each target
-                    gallery: np.ndarray, # (m,D) embeddings of distractors
-                    gallery_people: np.ndarray, # (m,) their people
-                    block: int = 1024 # faces at a time; changes nothing but the memory
-                    ) -> dict[str, np.ndarray]: # 'cosine', 'auc' and 'rank1', each (n,)
+def identity_scores(
+    probe: np.ndarray,  # (n,D) embeddings of generated faces
+    target: np.ndarray,  # (n,D) embeddings of the pictures they are compared with
+    claimed: np.ndarray,  # (n,) the person in each target
+    gallery: np.ndarray,  # (m,D) embeddings of distractors
+    gallery_people: np.ndarray,  # (m,) their people
+    block: int = 1024,  # faces at a time; changes nothing but the memory
+) -> dict[str, np.ndarray]:  # 'cosine', 'auc' and 'rank1', each (n,)
     "Per face: the cosine, the share of strangers' scores below it (their mean is the AUC), and whether it is nearest."
     own, (n, m) = cosines(probe, target), (len(probe), len(gallery))
-    every, pool, nearest = 1 + n*m//1_000_000, [], np.empty(n, np.float32)               # a million strangers are enough
+    every, pool, nearest = 1 + n * m // 1_000_000, [], np.empty(n, np.float32)  # a million strangers are enough
     for i in range(0, n, block):
-        against, stranger = probe[i:i+block] @ gallery.T, gallery_people[None] != claimed[i:i+block, None]
-        taken = stranger & ((np.arange(i, i + len(against))[:, None]*m + np.arange(m)) % every == 0)
-        pool.append(against[taken]); nearest[i:i+block] = np.where(stranger, against, -2).max(1)
+        against, stranger = probe[i : i + block] @ gallery.T, gallery_people[None] != claimed[i : i + block, None]
+        taken = stranger & ((np.arange(i, i + len(against))[:, None] * m + np.arange(m)) % every == 0)
+        pool.append(against[taken])
+        nearest[i : i + block] = np.where(stranger, against, -2).max(1)
     pool = np.sort(np.concatenate(pool))
-    if len(pool) == 0: raise FacegenError('The gallery holds no picture of another person; evaluate at least two people.')
+    if len(pool) == 0:
+        raise FacegenError('The gallery holds no picture of another person; evaluate at least two people.')
     below = (np.searchsorted(pool, own, 'left') + np.searchsorted(pool, own, 'right')) / 2
     return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
 
 # %% ../nbs/07a_identity.ipynb #070027
-FARS = (1e-2, 1e-3, 1e-4) # false match rates of the thresholds
-IDENTITY_STATS = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'tar_1e-4', 'auc', 'rank1') # of each identity metric
+FARS = (1e-2, 1e-3, 1e-4)  # false match rates of the thresholds
+IDENTITY_STATS = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'tar_1e-4', 'auc', 'rank1')  # of each identity metric
 
-def identity_summary(s: dict[str, np.ndarray], # as `identity_scores` gave it
-                     boot: Bootstrap, # resamples of people
-                     people: np.ndarray, # (n,) who each face was made from
-                     limits: dict[float, tuple[float | None, np.ndarray]] # FAR: (threshold, (B,) resampled thresholds)
-                     ) -> dict[str, tuple]: # name: (value, (B,) resampled values)
+
+def identity_summary(
+    s: dict[str, np.ndarray],  # as `identity_scores` gave it
+    boot: Bootstrap,  # resamples of people
+    people: np.ndarray,  # (n,) who each face was made from
+    limits: dict[float, tuple[float | None, np.ndarray]],  # FAR: (threshold, (B,) resampled thresholds)
+) -> dict[str, tuple]:  # name: (value, (B,) resampled values)
     "The identity numbers, as in `IDENTITY_STATS`, and their resamples."
     c, p05, known = s['cosine'], np.empty(boot.n), {far: v for far, v in limits.items() if v[0] is not None}
     tar = {far: np.empty(boot.n) for far in known}
     for part, w in boot.parts(people):
-        p05[part] = weighted_quantile(c, w, .05)
-        for far, (_, ts) in known.items(): tar[far][part] = weighted_mean(c[None] > ts[part, None], w)
-    out = dict(mean=(c.mean(), boot.mean(c, people)), p05=(weighted_quantile(c, np.ones((1, len(c))), .05)[0], p05))
-    for far, (t, _) in limits.items(): out[f'tar_{far:.0e}'.replace('e-0', 'e-')] = (None, None) if t is None else ((c > t).mean(), tar[far])
+        p05[part] = weighted_quantile(c, w, 0.05)
+        for far, (_, ts) in known.items():
+            tar[far][part] = weighted_mean(c[None] > ts[part, None], w)
+    out = dict(mean=(c.mean(), boot.mean(c, people)), p05=(weighted_quantile(c, np.ones((1, len(c))), 0.05)[0], p05))
+    for far, (t, _) in limits.items():
+        out[f'tar_{far:.0e}'.replace('e-0', 'e-')] = (None, None) if t is None else ((c > t).mean(), tar[far])
     return out | {k: (s[k].mean(), boot.mean(s[k], people)) for k in ('auc', 'rank1')}
 
-def resampled_thresholds(imp: Impostors, # real pairs of different people
-                         boot: Bootstrap # resamples that know the people in `imp`
-                         ) -> dict[float, tuple[float | None, np.ndarray | None]]:
+
+def resampled_thresholds(
+    imp: Impostors,  # real pairs of different people
+    boot: Bootstrap,  # resamples that know the people in `imp`
+) -> dict[float, tuple[float | None, np.ndarray | None]]:
     "A threshold for each of `FARS`, with one for each resample: a TAR's interval contains that uncertainty too."
     w, out = boot.weights(imp.people), {}
     for far in FARS:
@@ -138,66 +190,134 @@ def resampled_thresholds(imp: Impostors, # real pairs of different people
     return out
 
 # %% ../nbs/07a_identity.ipynb #070030
-def identity_metrics(generated: np.ndarray, # (n,D) embeddings of the generated faces
-                     source: np.ndarray, # (n,D) embeddings of the real pictures they were made from
-                     identities: np.ndarray, # (n,) the people
-                     gallery: np.ndarray, # (m,D) real pictures, one of each person
-                     gallery_people: np.ndarray, # (m,) their people
-                     impostors: Impostors, # real pairs of different people
-                     who: str = 'judge', # first part of the metrics' names
-                     n_boot: int = 1000, # resamples
-                     seed: int = 0 # of the shuffle, the choice of other pictures and the resamples
-                     ) -> dict[str, dict]: # `judge_source_mean`, ... each as `entry` makes it
+def identity_metrics(
+    generated: np.ndarray,  # (n,D) embeddings of the generated faces
+    source: np.ndarray,  # (n,D) embeddings of the real pictures they were made from
+    identities: np.ndarray,  # (n,) the people
+    gallery: np.ndarray,  # (m,D) real pictures, one of each person
+    gallery_people: np.ndarray,  # (m,) their people
+    impostors: Impostors,  # real pairs of different people
+    who: str = 'judge',  # first part of the metrics' names
+    n_boot: int = 1000,  # resamples
+    seed: int = 0,  # of the shuffle, the choice of other pictures and the resamples
+) -> dict[str, dict]:  # `judge_source_mean`, ... each as `entry` makes it
     "Identity to the source and to another picture, with floor, ceiling and interval."
     boot = Bootstrap(identities, impostors.people, n=n_boot, seed=seed)
     limits, out = resampled_thresholds(impostors, boot), {}
     shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_pictures(identities, seed)
-    for which, target, rows in (('source', np.arange(len(source)), np.arange(len(source))), ('other', other, np.flatnonzero(other >= 0))):
-        def scores(probe, to): return identity_summary(identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people), boot, identities[rows], limits)
+    for which, target, rows in (
+        ('source', np.arange(len(source)), np.arange(len(source))),
+        ('other', other, np.flatnonzero(other >= 0)),
+    ):
+
+        def scores(probe, to):
+            return identity_summary(
+                identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people),
+                boot,
+                identities[rows],
+                limits,
+            )
+
         names = IDENTITY_STATS
         if len(rows) == 0:
-            out |= {f'{who}_{which}_{k}': missing('No person among these faces has two pictures of known identity.') for k in names}; continue
-        mine, ceiling, lost = scores(generated, target), scores(source, target), [scores(generated, s) for s in shuffles]
+            out |= {
+                f'{who}_{which}_{k}': missing('No person among these faces has two pictures of known identity.')
+                for k in names
+            }
+            continue
+        mine, ceiling, lost = (
+            scores(generated, target),
+            scores(source, target),
+            [scores(generated, s) for s in shuffles],
+        )
         for k in names:
             far = float(k[4:]) if k.startswith('tar_') else None
-            more = dict(threshold=limits[far][0], impostor_pairs=impostors.n) if far else dict(gallery=len(gallery)) if k == 'rank1' else {}
+            more = (
+                dict(threshold=limits[far][0], impostor_pairs=impostors.n)
+                if far
+                else dict(gallery=len(gallery))
+                if k == 'rank1'
+                else {}
+            )
             if mine[k][0] is None:
-                out[f'{who}_{which}_{k}'] = missing(f'{impostors.n} impostor pairs of known people were found; FAR {far:.0e} needs {10/far:.0f}, so use a larger store.', **more); continue
-            out[f'{who}_{which}_{k}'] = entry(mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more)
+                out[f'{who}_{which}_{k}'] = missing(
+                    f'{impostors.n} impostor pairs of known people were found; FAR {far:.0e} needs {10 / far:.0f},'
+                    ' so use a larger store.',
+                    **more,
+                )
+                continue
+            out[f'{who}_{which}_{k}'] = entry(
+                mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more
+            )
     return out
 
 # %% ../nbs/07a_identity.ipynb #070036
-def zero_shot(values: np.ndarray, # (N,D) embeddings of the whole store
-              identities: np.ndarray, # (N,) people; negative means unknown
-              test: np.ndarray, # positions of the evaluated faces
-              train: np.ndarray # positions of the training faces
-              ) -> dict[str, Any]: # plain values for a result
+def zero_shot(
+    values: np.ndarray,  # (N,D) embeddings of the whole store
+    identities: np.ndarray,  # (N,) people; negative means unknown
+    test: np.ndarray,  # positions of the evaluated faces
+    train: np.ndarray,  # positions of the training faces
+) -> dict[str, Any]:  # plain values for a result
     "Assert that no person stands in both splits and find the two most similar faces across them."
     shared = np.intersect1d(identities[test], identities[train])
     shared = shared[shared >= 0]
-    if len(shared): raise FacegenError(f'{len(shared)} people stand both in the training split and among the evaluated faces; people must not be shared, so curate the store again.')
-    if len(train) == 0: return dict(shared_people=0, training_faces=0, evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()), largest_cosine=None, above_0_9=0)
+    if len(shared):
+        raise FacegenError(
+            f'{len(shared)} people stand both in the training split and among the evaluated faces; people must not be'
+            ' shared, so curate the store again.'
+        )
+    if len(train) == 0:
+        return dict(
+            shared_people=0,
+            training_faces=0,
+            evaluated_faces=len(test),
+            unknown_people=int((identities[test] < 0).sum()),
+            largest_cosine=None,
+            above_0_9=0,
+        )
     known = np.asarray(values[train], np.float32).T
-    best = np.concatenate([(np.asarray(values[test[i:i+256]], np.float32) @ known).max(1) for i in range(0, len(test), 256)])
-    return dict(shared_people=0, training_faces=len(train), evaluated_faces=len(test), unknown_people=int((identities[test] < 0).sum()),
-                largest_cosine=float(best.max()), above_0_9=int((best > .9).sum()))
+    best = np.concatenate(
+        [(np.asarray(values[test[i : i + 256]], np.float32) @ known).max(1) for i in range(0, len(test), 256)]
+    )
+    return dict(
+        shared_people=0,
+        training_faces=len(train),
+        evaluated_faces=len(test),
+        unknown_people=int((identities[test] < 0).sum()),
+        largest_cosine=float(best.max()),
+        above_0_9=int((best > 0.9).sum()),
+    )
 
 # %% ../nbs/07a_identity.ipynb #070039
-def seen_gap(unseen: np.ndarray, # (n,) cosines of faces of unseen people to their sources
-             unseen_people: np.ndarray, # (n,) who they are
-             seen: np.ndarray, # (m,) the same of people of the training split
-             seen_people: np.ndarray, # (m,) who they are; none of them is among the unseen
-             limit: float | None = None, # threshold at FAR 1e-3, for the TAR
-             n_boot: int = 1000, # resamples
-             seed: int = 0 # of the resamples
-             ) -> dict[str, dict]: # `seen_source_mean`, `gap_source_mean`, and the same for the TAR
+def seen_gap(
+    unseen: np.ndarray,  # (n,) cosines of faces of unseen people to their sources
+    unseen_people: np.ndarray,  # (n,) who they are
+    seen: np.ndarray,  # (m,) the same of people of the training split
+    seen_people: np.ndarray,  # (m,) who they are; none of them is among the unseen
+    limit: float | None = None,  # threshold at FAR 1e-3, for the TAR
+    n_boot: int = 1000,  # resamples
+    seed: int = 0,  # of the resamples
+) -> dict[str, dict]:  # `seen_source_mean`, `gap_source_mean`, and the same for the TAR
     "The identity numbers of people trained on, and what unseen people lose."
-    if len(np.intersect1d(unseen_people, seen_people)): raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
+    if len(np.intersect1d(unseen_people, seen_people)):
+        raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
     boot, out = Bootstrap(unseen_people, seen_people, n=n_boot, seed=seed), {}
-    for name, f in (('mean', lambda c: c), ('tar_1e-3', None if limit is None else lambda c: (c > limit).astype(np.float64))):
-        if f is None: out |= {f'{k}_source_{name}': missing('Too few impostor pairs of known people were found for a threshold; use a larger store.') for k in ('seen', 'gap')}; continue
+    for name, f in (
+        ('mean', lambda c: c),
+        ('tar_1e-3', None if limit is None else lambda c: (c > limit).astype(np.float64)),
+    ):
+        if f is None:
+            out |= {
+                f'{k}_source_{name}': missing(
+                    'Too few impostor pairs of known people were found for a threshold; use a larger store.'
+                )
+                for k in ('seen', 'gap')
+            }
+            continue
         a, b = f(np.asarray(unseen, np.float64)), f(np.asarray(seen, np.float64))
         ra, rb = boot.mean(a, unseen_people), boot.mean(b, seen_people)
-        out[f'seen_source_{name}'] = entry(b.mean(), len(b), *interval(rb), None, 1.)
-        out[f'gap_source_{name}'] = entry(a.mean() - b.mean(), len(a) + len(b), *interval(ra - rb), None, 0., seen=len(b), unseen=len(a))
+        out[f'seen_source_{name}'] = entry(b.mean(), len(b), *interval(rb), None, 1.0)
+        out[f'gap_source_{name}'] = entry(
+            a.mean() - b.mean(), len(a) + len(b), *interval(ra - rb), None, 0.0, seen=len(b), unseen=len(a)
+        )
     return out

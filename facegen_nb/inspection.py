@@ -4,11 +4,14 @@
 
 # %% ../nbs/04a_inspection.ipynb #040004
 from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import Any
+
 import pandas as pd
 import torch
 from torch import Tensor, nn
+
 from .core import FacegenError
 from .models import evaluating
 
@@ -16,66 +19,102 @@ from .models import evaluating
 __all__ = ['SHORT', 'num_parameters', 'layer_text', 'blocks', 'stages', 'stage_text', 'interaction']
 
 # %% ../nbs/04a_inspection.ipynb #040007
-def num_parameters(net: nn.Module # any
-                   ) -> int: # trained or not; buffers are not counted
+def num_parameters(
+    net: nn.Module,  # any
+) -> int:  # trained or not; buffers are not counted
     "Number of weights of a network."
     return sum(p.numel() for p in net.parameters())
 
 # %% ../nbs/04a_inspection.ipynb #040010
-SHORT = dict(BatchNorm1d='BN', BatchNorm2d='BN', LeakyReLU='LR', GroupNorm='GN', LayerNorm='LN', Upsample='Up2')   # others by their own name
+SHORT = dict(
+    BatchNorm1d='BN', BatchNorm2d='BN', LeakyReLU='LR', GroupNorm='GN', LayerNorm='LN', Upsample='Up2'
+)  # others by their own name
 
-def layer_text(m: nn.Module # a layer, or several in a row
-               ) -> str: # such as 'C 4/2/1 3→64, BN, LR'
+
+def layer_text(
+    m: nn.Module,  # a layer, or several in a row
+) -> str:  # such as 'C 4/2/1 3→64, BN, LR'
     "What a layer is, in short."
-    if isinstance(m, nn.Sequential): return ', '.join(map(layer_text, m))
+    if isinstance(m, nn.Sequential):
+        return ', '.join(map(layer_text, m))
     spectral, kind = ('SN ' if hasattr(m, 'parametrizations') else ''), type(m).__name__.removeprefix('Parametrized')
-    if isinstance(m, nn.Linear): return f'{spectral}L {m.in_features}→{m.out_features}'
+    if isinstance(m, nn.Linear):
+        return f'{spectral}L {m.in_features}→{m.out_features}'
     if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
-        return f"{spectral}{'C' if isinstance(m, nn.Conv2d) else 'CT'} {m.kernel_size[0]}/{m.stride[0]}/{m.padding[0]} {m.in_channels}→{m.out_channels}"
+        return (
+            f"{spectral}{'C' if isinstance(m, nn.Conv2d) else 'CT'} {m.kernel_size[0]}/{m.stride[0]}/{m.padding[0]}"
+            f" {m.in_channels}→{m.out_channels}"
+        )
     return f'Dropout {m.p:g}' if isinstance(m, nn.Dropout) else spectral + SHORT.get(kind, kind)
 
-def blocks(net: nn.Module, # any
-           path: str = '' # of this network in a larger one
-           ) -> Iterator[tuple[str, nn.Module]]: # path and module
+
+def blocks(
+    net: nn.Module,  # any
+    path: str = '',  # of this network in a larger one
+) -> Iterator[tuple[str, nn.Module]]:  # path and module
     "The stages of a network: its parts, and the parts of lists and of rows of rows."
     for name, m in net.named_children():
-        inner = isinstance(m, (nn.ModuleList, nn.ModuleDict)) or isinstance(m, nn.Sequential) and any(isinstance(k, nn.Sequential) for k in m)
-        if inner: yield from blocks(m, f'{path}{name}.')
-        else: yield f'{path}{name}', m
+        inner = (
+            isinstance(m, (nn.ModuleList, nn.ModuleDict))
+            or isinstance(m, nn.Sequential)
+            and any(isinstance(k, nn.Sequential) for k in m)
+        )
+        if inner:
+            yield from blocks(m, f'{path}{name}.')
+        else:
+            yield f'{path}{name}', m
+
 
 @torch.no_grad()
-def stages(net: nn.Module, # any; it is run once, in evaluation mode, and left as it was
-           *inputs: Any # what it takes
-           ) -> pd.DataFrame: # columns stage, layers, gives, weights: a row for each stage, in the order in which they ran
+def stages(
+    net: nn.Module,  # any; it is run once, in evaluation mode, and left as it was
+    *inputs: Any,  # what it takes
+) -> pd.DataFrame:  # columns stage, layers, gives, weights: a row for each stage, in the order in which they ran
     "What a network does, stage by stage."
     rows: dict[str, dict[str, Any]] = {}
+
     def seen(name: str) -> Callable:
         def hook(m: nn.Module, _: Any, out: Any) -> None:
             shape = 'x'.join(map(str, out.shape[1:])) if isinstance(out, Tensor) else type(out).__name__
             rows.setdefault(name, dict(stage=name, layers=layer_text(m), gives=shape, weights=num_parameters(m)))
+
         return hook
+
     hooks = [m.register_forward_hook(seen(name)) for name, m in blocks(net)]
     try:
-        with evaluating(net): net(*inputs)
+        with evaluating(net):
+            net(*inputs)
     finally:
-        for h in hooks: h.remove()
-    if not rows: raise FacegenError(f'{type(net).__name__} ran no part of its own; give a network that is made of modules.')
+        for h in hooks:
+            h.remove()
+    if not rows:
+        raise FacegenError(f'{type(net).__name__} ran no part of its own; give a network that is made of modules.')
     return pd.DataFrame(rows.values())
 
-def stage_text(net: nn.Module, # any
-               *inputs: Any # what it takes
-               ) -> str: # lines
+
+def stage_text(
+    net: nn.Module,  # any
+    *inputs: Any,  # what it takes
+) -> str:  # lines
     "The stages as text, with the number of weights above."
-    table = stages(net, *inputs); table['weights'] = table['weights'].map('{:,}'.format)
+    table = stages(net, *inputs)
+    table['weights'] = table['weights'].map('{:,}'.format)
     return f'{type(net).__name__}: {num_parameters(net):,} weights\n' + table.to_string(index=False, justify='left')
 
 # %% ../nbs/04a_inspection.ipynb #040016
 @torch.no_grad()
-def interaction(judge: Callable[[Tensor, Tensor], Tensor], # faces and embeddings to logits (B,)
-                faces: Tensor, # (2,3,128,128), of two people
-                embeddings: Tensor # (2,D), of the same two
-                ) -> float: # 0 for a sum of two scores
-    "What a discriminator says of the pairs beyond what it says of faces and of embeddings: |D(a,p) - D(a,q) - D(b,p) + D(b,q)|."
-    if len(faces) != 2 or len(embeddings) != 2: raise FacegenError(f'{len(faces)} faces and {len(embeddings)} embeddings were given; interaction takes two of each.')
-    a, b = faces.split(1); p, q = embeddings.split(1)
+def interaction(
+    judge: Callable[[Tensor, Tensor], Tensor],  # faces and embeddings to logits (B,)
+    faces: Tensor,  # (2,3,128,128), of two people
+    embeddings: Tensor,  # (2,D), of the same two
+) -> float:  # 0 for a sum of two scores
+    """What a discriminator says of the pairs beyond what it says of faces and of embeddings: |D(a,p) - D(a,q) - D(b,p)
+    + D(b,q)|.
+    """
+    if len(faces) != 2 or len(embeddings) != 2:
+        raise FacegenError(
+            f'{len(faces)} faces and {len(embeddings)} embeddings were given; interaction takes two of each.'
+        )
+    a, b = faces.split(1)
+    p, q = embeddings.split(1)
     return abs((judge(a, p) - judge(a, q) - judge(b, p) + judge(b, q)).item())

@@ -4,10 +4,14 @@
 
 # %% ../nbs/05_losses.ipynb #050004
 from __future__ import annotations
-import os, warnings
+
+import os
+import warnings
+
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
+from torch import Tensor, nn
+
 from .core import FacegenError, layout, use_torch_home
 
 # %% auto #0
@@ -17,143 +21,218 @@ __all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'fetch_lpips', 'LPIPS'
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
 
-def lpips_missing(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
-                  ) -> str | None: # None when the weights are there
+
+def lpips_missing(
+    net: str = 'squeeze',  # 'squeeze', 'alex' or 'vgg'
+) -> str | None:  # None when the weights are there
     "The sentence to show when LPIPS cannot be had offline, or None when it can."
-    if net not in LPIPS_FILES: raise FacegenError(f"Unknown LPIPS network '{net}'; use one of {', '.join(LPIPS_FILES)}.")
+    if net not in LPIPS_FILES:
+        raise FacegenError(f"Unknown LPIPS network '{net}'; use one of {', '.join(LPIPS_FILES)}.")
     use_torch_home()
     f = os.path.join(torch.hub.get_dir(), 'checkpoints', LPIPS_FILES[net])
-    return None if os.path.isfile(f) else f"LPIPS-{net} needs the weight file '{LPIPS_FILES[net]}', which is not in '{os.path.dirname(f)}'; put it there, or set TORCH_HOME to the folder above 'hub'."
+    return (
+        None
+        if os.path.isfile(f)
+        else (
+            f"LPIPS-{net} needs the weight file '{LPIPS_FILES[net]}', which is not in '{os.path.dirname(f)}'; put it"
+            " there, or set TORCH_HOME to the folder above 'hub'."
+        )
+    )
 
-def fetch_lpips(net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
-                ) -> None:
-    "Put the weights of an LPIPS network where torch keeps such files, from where torchvision publishes them; raises `FacegenError` when they cannot be had, or FACEGEN_OFFLINE is set."
-    if (why := lpips_missing(net)) is None: return
-    if os.environ.get('FACEGEN_OFFLINE'): raise FacegenError(why)
-    file = LPIPS_FILES[net]; to = os.path.join(torch.hub.get_dir(), 'checkpoints', file)
-    try: os.makedirs(os.path.dirname(to), exist_ok=True); torch.hub.download_url_to_file(f'https://download.pytorch.org/models/{file}', to, hash_prefix=file.rpartition('-')[2].partition('.')[0], progress=False)
-    except Exception as ex: raise FacegenError(f'{why} It could not be fetched ({type(ex).__name__}: {str(ex)[:100]}).') from None
+
+def fetch_lpips(
+    net: str = 'squeeze',  # 'squeeze', 'alex' or 'vgg'
+) -> None:
+    """Put the weights of an LPIPS network where torch keeps such files, from where torchvision publishes them.
+
+    Raises `FacegenError` when they cannot be had, or FACEGEN_OFFLINE is set.
+    """
+    if (why := lpips_missing(net)) is None:
+        return
+    if os.environ.get('FACEGEN_OFFLINE'):
+        raise FacegenError(why)
+    file = LPIPS_FILES[net]
+    to = os.path.join(torch.hub.get_dir(), 'checkpoints', file)
+    try:
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        torch.hub.download_url_to_file(
+            f'https://download.pytorch.org/models/{file}',
+            to,
+            hash_prefix=file.rpartition('-')[2].partition('.')[0],
+            progress=False,
+        )
+    except Exception as ex:
+        raise FacegenError(f'{why} It could not be fetched ({type(ex).__name__}: {str(ex)[:100]}).') from None
+
 
 class LPIPS(nn.Module):
     "Learned perceptual distance (B,) of pictures (B,3,H,W) in [-1, 1], H and W at least 64, by the `lpips` package."
-    def __init__(self, net: str = 'squeeze' # 'squeeze', 'alex' or 'vgg'
-                 ):
+
+    def __init__(
+        self,
+        net: str = 'squeeze',  # 'squeeze', 'alex' or 'vgg'
+    ):
         super().__init__()
         fetch_lpips(net)
         import lpips
+
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             self.net = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(memory_format=layout('cpu'))
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         "Distance of each x to its y."
         return self.net(x, y).flatten()
+
     def features(self, x: Tensor) -> list[Tensor]:
         "Maps (B,C,h,w) of the network after each of its stages, fine to coarse, before they are compared."
         return list(self.net.net(self.net.scaling_layer(x)))
 
 # %% ../nbs/05_losses.ipynb #050014
-def identity_loss(generated: Tensor, # (B,D) embeddings of generated faces, unit norm
-                  wanted: Tensor # (B,D) embeddings asked for, unit norm
-                  ) -> Tensor: # (B,), 0 when equal, 2 when opposite
+def identity_loss(
+    generated: Tensor,  # (B,D) embeddings of generated faces, unit norm
+    wanted: Tensor,  # (B,D) embeddings asked for, unit norm
+) -> Tensor:  # (B,), 0 when equal, 2 when opposite
     "One minus the cosine of unit embeddings."
     return 1 - (generated * wanted).sum(1)
 
 # %% ../nbs/05_losses.ipynb #050017
-def feature_distance(a: list[Tensor], # maps (B,C,h,w) of pictures, layer by layer
-                     b: list[Tensor] # the same of others
-                     ) -> Tensor: # (B,), 0 when equal
+def feature_distance(
+    a: list[Tensor],  # maps (B,C,h,w) of pictures, layer by layer
+    b: list[Tensor],  # the same of others
+) -> Tensor:  # (B,), 0 when equal
     "Squared distance of unit-length features, mean over positions, summed over layers (after Zhang et al. 2018)."
-    unit = lambda t: F.normalize(t.float(), dim=1)
+
+    def unit(t):
+        return F.normalize(t.float(), dim=1)
+
     return sum((unit(x) - unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b))
 
 # %% ../nbs/05_losses.ipynb #050020
-ADVERSARIES = ('softplus', 'bce', 'hinge', 'relativistic') # kinds of adversarial loss
+ADVERSARIES = ('softplus', 'bce', 'hinge', 'relativistic')  # kinds of adversarial loss
 
-def check_adversary(kind: str # one of `ADVERSARIES`
-                    ) -> None:
+
+def check_adversary(
+    kind: str,  # one of `ADVERSARIES`
+) -> None:
     "Raise `FacegenError` for an unknown kind of adversarial loss."
-    if kind not in ADVERSARIES: raise FacegenError(f"Unknown adversarial loss '{kind}'; use one of {', '.join(ADVERSARIES)}.")
+    if kind not in ADVERSARIES:
+        raise FacegenError(f"Unknown adversarial loss '{kind}'; use one of {', '.join(ADVERSARIES)}.")
 
-def d_loss(real: Tensor, # logits of real faces
-           fake: Tensor, # logits of generated faces
-           kind: str = 'softplus', # one of `ADVERSARIES`
-           labels: tuple[float, float] = (1., 0.) # for 'bce': what real and generated faces shall be called
-           ) -> Tensor: # scalar
+
+def d_loss(
+    real: Tensor,  # logits of real faces
+    fake: Tensor,  # logits of generated faces
+    kind: str = 'softplus',  # one of `ADVERSARIES`
+    labels: tuple[float, float] = (1.0, 0.0),  # for 'bce': what real and generated faces shall be called
+) -> Tensor:  # scalar
     "Discriminator's loss on logits; softplus(-real) + softplus(fake) by default, means."
     check_adversary(kind)
-    if kind == 'softplus': return F.softplus(-real).mean() + F.softplus(fake).mean()
-    if kind == 'hinge': return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-    if kind == 'relativistic': return F.softplus(fake - real).mean()
+    if kind == 'softplus':
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    if kind == 'hinge':
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    if kind == 'relativistic':
+        return F.softplus(fake - real).mean()
     return sum(F.binary_cross_entropy_with_logits(x, torch.full_like(x, y)) for x, y in zip((real, fake), labels))
 
-def g_loss(fake: Tensor, # logits of generated faces
-           kind: str = 'softplus', # one of `ADVERSARIES`
-           real: Tensor | None = None, # logits of the real faces beside them; 'relativistic' compares with these
-           label: float = 1. # for 'bce': what the generator wants its faces to be called
-           ) -> Tensor: # scalar
+
+def g_loss(
+    fake: Tensor,  # logits of generated faces
+    kind: str = 'softplus',  # one of `ADVERSARIES`
+    real: Tensor | None = None,  # logits of the real faces beside them; 'relativistic' compares with these
+    label: float = 1.0,  # for 'bce': what the generator wants its faces to be called
+) -> Tensor:  # scalar
     "Generator's loss on logits; the non-saturating softplus(-fake) by default, mean."
     check_adversary(kind)
-    if kind == 'relativistic' and real is None: raise FacegenError("The loss 'relativistic' was asked for without logits of real faces, which it compares with; give them as `real`, or choose another kind.")
-    if kind == 'softplus': return F.softplus(-fake).mean()
-    if kind == 'hinge': return -fake.mean()
-    if kind == 'relativistic': return F.softplus(real - fake).mean()
+    if kind == 'relativistic' and real is None:
+        raise FacegenError(
+            "The loss 'relativistic' was asked for without logits of real faces, which it compares with; give them as"
+            " `real`, or choose another kind."
+        )
+    if kind == 'softplus':
+        return F.softplus(-fake).mean()
+    if kind == 'hinge':
+        return -fake.mean()
+    if kind == 'relativistic':
+        return F.softplus(real - fake).mean()
     return F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, label))
 
 # %% ../nbs/05_losses.ipynb #050025
-def gradient_penalty(logits: Tensor, # (B,) of these pictures
-                     images: Tensor # (B,...), with requires_grad
-                     ) -> Tensor: # scalar
-    "Half the squared length of the gradient of each logit by its picture, mean: R1 on real pictures, R2 on generated ones."
-    slope, = torch.autograd.grad(logits.sum(), images, create_graph=True)
+def gradient_penalty(
+    logits: Tensor,  # (B,) of these pictures
+    images: Tensor,  # (B,...), with requires_grad
+) -> Tensor:  # scalar
+    """Half the squared length of the gradient of each logit by its picture, mean: R1 on real pictures, R2 on generated
+    ones.
+    """
+    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return slope.float().square().flatten(1).sum(1).mean() / 2
 
 # %% ../nbs/05_losses.ipynb #050030
-def augment(images: Tensor, # (B,3,H,W)
-            u: Tensor | None = None, # (B,5) uniform numbers: the same numbers, the same disturbance; drawn when absent
-            shift: float = 1/8, # largest shift as a share of the side
-            colour: float = .4 # brightness moves by up to half of it; saturation by a factor of 1 ± it, contrast of 1 ± half of it
-            ) -> Tensor: # (B,3,H,W)
+def augment(
+    images: Tensor,  # (B,3,H,W)
+    u: Tensor | None = None,  # (B,5) uniform numbers: the same numbers, the same disturbance; drawn when absent
+    shift: float = 1 / 8,  # largest shift as a share of the side
+    colour: float = 0.4,  # brightness by up to half of it, saturation by 1 ± it, contrast by 1 ± half of it
+) -> Tensor:  # (B,3,H,W)
     "Differentiable random shift and colour change, one draw for each picture (DiffAugment)."
     b, _, h, w = images.shape
     r = (torch.rand(b, 5, device=images.device) if u is None else u[:, :5]).T
-    bright = ((r[0] - .5) * colour).view(b, 1, 1, 1)
+    bright = ((r[0] - 0.5) * colour).view(b, 1, 1, 1)
     x = images + bright
-    grey = x.mean(1, keepdim=True); x = torch.lerp(grey.expand_as(x), x, (1 + (r[1] - .5) * colour * 2).view(b, 1, 1, 1))
-    mean = x.mean((1, 2, 3), keepdim=True); x = torch.lerp(mean.expand_as(x), x, (1 + (r[2] - .5) * colour).view(b, 1, 1, 1))
+    grey = x.mean(1, keepdim=True)
+    x = torch.lerp(grey.expand_as(x), x, (1 + (r[1] - 0.5) * colour * 2).view(b, 1, 1, 1))
+    mean = x.mean((1, 2, 3), keepdim=True)
+    x = torch.lerp(mean.expand_as(x), x, (1 + (r[2] - 0.5) * colour).view(b, 1, 1, 1))
     p = round(shift * h)
-    if p == 0: return x
+    if p == 0:
+        return x
     dy, dx = ((r[3:] * (2 * p + 1)).long()).clamp(max=2 * p)
     rows, cols = torch.arange(h, device=x.device) + dy[:, None], torch.arange(w, device=x.device) + dx[:, None]
-    padded = F.pad(x, (p, p, p, p)).permute(0, 2, 3, 1)                   # gather whole pixels: three numbers side by side
+    padded = F.pad(x, (p, p, p, p)).permute(0, 2, 3, 1)  # gather whole pixels: three numbers side by side
     out = padded[torch.arange(b, device=x.device)[:, None, None], rows[:, :, None], cols[:, None, :]]
     return out.permute(0, 3, 1, 2)
 
 # %% ../nbs/05_losses.ipynb #050035
-def glimpse(images: Tensor, # (B,3,H,W) in [-1, 1]
-            size: int, # side that the encoder expects
-            u: Tensor | None = None, # (B,14) uniform numbers: the same numbers, the same views; drawn when absent
-            amount: float = 1., # of movement: turned by up to 4.5 degrees, moved by up to 1.8 % of the side, scaled by up to 4.5 %
-            cover: float = .5 # share of the faces with a covered rectangle
-            ) -> Tensor: # (B,3,size,size)
+def glimpse(
+    images: Tensor,  # (B,3,H,W) in [-1, 1]
+    size: int,  # side that the encoder expects
+    u: Tensor | None = None,  # (B,14) uniform numbers: the same numbers, the same views; drawn when absent
+    amount: float = 1.0,  # of movement: up to 4.5 degrees, 1.8 % of the side, 4.5 % of scale
+    cover: float = 0.5,  # share of the faces with a covered rectangle
+) -> Tensor:  # (B,3,size,size)
     "Each face seen from a slightly other place, in another light, some of them partly covered; differentiable."
-    b = len(images); u = torch.rand(b, 14, device=images.device) if u is None else u
-    x = augment(images, u[:, :5], shift=0, colour=.2)
-    if x.shape[-1] >= 2 * size: x = F.avg_pool2d(x, x.shape[-1] // size)
-    k, a, t = 1 + (u[:, 5] - .5) * .09 * amount, (u[:, 6] - .5) * .157 * amount, (u[:, 7:9] - .5) * .072 * amount
-    theta = torch.stack([torch.stack([k * a.cos(), -k * a.sin(), t[:, 0]], 1), torch.stack([k * a.sin(), k * a.cos(), t[:, 1]], 1)], 1)
-    x = F.grid_sample(x, F.affine_grid(theta, (b, 3, size, size), align_corners=False).to(x.dtype), padding_mode='reflection', align_corners=False)
-    at = (torch.arange(size, device=x.device) + .5) / size
-    middle, half, on = u[:, 9:11, None], .18 + .32 * u[:, 11:13, None], u[:, 13] < cover
+    b = len(images)
+    u = torch.rand(b, 14, device=images.device) if u is None else u
+    x = augment(images, u[:, :5], shift=0, colour=0.2)
+    if x.shape[-1] >= 2 * size:
+        x = F.avg_pool2d(x, x.shape[-1] // size)
+    k, a, t = 1 + (u[:, 5] - 0.5) * 0.09 * amount, (u[:, 6] - 0.5) * 0.157 * amount, (u[:, 7:9] - 0.5) * 0.072 * amount
+    theta = torch.stack(
+        [torch.stack([k * a.cos(), -k * a.sin(), t[:, 0]], 1), torch.stack([k * a.sin(), k * a.cos(), t[:, 1]], 1)], 1
+    )
+    x = F.grid_sample(
+        x,
+        F.affine_grid(theta, (b, 3, size, size), align_corners=False).to(x.dtype),
+        padding_mode='reflection',
+        align_corners=False,
+    )
+    at = (torch.arange(size, device=x.device) + 0.5) / size
+    middle, half, on = u[:, 9:11, None], 0.18 + 0.32 * u[:, 11:13, None], u[:, 13] < cover
     rows, columns = ((at - middle).abs() < half).unbind(1)
     hidden = rows[:, :, None] & columns[:, None, :] & on[:, None, None]
-    return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(memory_format=layout(x.device))
+    return torch.where(hidden[:, None], x.mean((2, 3), keepdim=True).detach(), x).contiguous(
+        memory_format=layout(x.device)
+    )
 
 # %% ../nbs/05_losses.ipynb #050040
-def centre_weight(size: int, # side of the pictures
-                  corner: float = .2, # weight in the corners
-                  device: torch.device | str = 'cpu' # where it is wanted
-                  ) -> Tensor: # (size,size), 1 in the middle
+def centre_weight(
+    size: int,  # side of the pictures
+    corner: float = 0.2,  # weight in the corners
+    device: torch.device | str = 'cpu',  # where it is wanted
+) -> Tensor:  # (size,size), 1 in the middle
     "Weight of each pixel: 1 in an upright ellipse of 0.8 by 1 sides, where the crop has the face, soft at the edge."
-    t = (torch.arange(size, device=device) + .5) / size - .5
-    inside = torch.sigmoid(8 * (1 - (t / .4).square().add((t[:, None] / .5).square()).sqrt()))
+    t = (torch.arange(size, device=device) + 0.5) / size - 0.5
+    inside = torch.sigmoid(8 * (1 - (t / 0.4).square().add((t[:, None] / 0.5).square()).sqrt()))
     return corner + (1 - corner) * inside

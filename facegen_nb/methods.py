@@ -4,22 +4,42 @@
 
 # %% ../nbs/05c_methods.ipynb #050004
 from __future__ import annotations
-import contextlib, dataclasses, importlib, json, math, pkgutil
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import math
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+
 import torch
 import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
 from .batches import Batch, Team
 from .core import FacegenError, autocast, full_precision, layout, pick_dtype, sha256
 from .diffusion import DDPM_STEPS, denoising_loss, draw_time, estimates, evaluations
 from .encoders import Encoder
-from .losses import ADVERSARIES, LPIPS, LPIPS_FILES, augment, centre_weight, d_loss, feature_distance, g_loss, glimpse, gradient_penalty, identity_loss
+from facegen_nb.losses import (
+    ADVERSARIES,
+    LPIPS,
+    LPIPS_FILES,
+    augment,
+    centre_weight,
+    d_loss,
+    feature_distance,
+    g_loss,
+    glimpse,
+    gradient_penalty,
+    identity_loss,
+)
 from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_for, evaluating
 from .optim import Muon
 
@@ -32,50 +52,74 @@ __all__ = ['MANY', 'COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'Settings',
 # %% ../nbs/05c_methods.ipynb #050007
 MANY = 2**31
 
+
 @dataclass(frozen=True)
 class Between:
     "The numbers that a setting may have: from `low` to `high`, the latter only where `closed`."
+
     low: float = 0
     high: float = MANY
     closed: bool = False
-    def __contains__(self, x: float) -> bool: return self.low <= x < self.high or self.closed and x == self.high
-    def __str__(self) -> str: return f"{'from' if self.closed else 'at least'} {self.low} {'to' if self.closed else 'and below'} {self.high}"
+
+    def __contains__(self, x: float) -> bool:
+        return self.low <= x < self.high or self.closed and x == self.high
+
+    def __str__(self) -> str:
+        return f"{'from' if self.closed else 'at least'} {self.low} {'to' if self.closed else 'and below'} {self.high}"
+
 
 COUNT, WEIGHT, SHARE = Between(1), Between(0), Between(0, 1, closed=True)
 
-def _number(v: Any) -> Any: # YAML reads 1e-3 as a text; here it is what it looks like
+
+def _number(v: Any) -> Any:  # YAML reads 1e-3 as a text; here it is what it looks like
     if isinstance(v, str):
         with contextlib.suppress(ValueError, OverflowError):
             v = float(v)
             v = int(v) if v.is_integer() else v
     return v
 
-def _finite(v: Any) -> bool: # whether it is a number that a float can hold, neither NaN nor infinite
+
+def _finite(v: Any) -> bool:  # whether it is a number that a float can hold, neither NaN nor infinite
     return isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e300
 
-def _plain(v: Any) -> bool: # whether it can be written as JSON and read back
-    try: return json.dumps(v, sort_keys=True, allow_nan=False) is not None
-    except (TypeError, ValueError): return False
 
-def _converted(old: Any, # the value that is replaced
-               v: Any, # the new one
-               kind: str # the declared type, such as 'int | None'
-               ) -> tuple[Any, bool]: # the new one as the setting keeps it, and whether it is of the right kind
+def _plain(v: Any) -> bool:  # whether it can be written as JSON and read back
+    try:
+        return json.dumps(v, sort_keys=True, allow_nan=False) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _converted(
+    old: Any,  # the value that is replaced
+    v: Any,  # the new one
+    kind: str,  # the declared type, such as 'int | None'
+) -> tuple[Any, bool]:  # the new one as the setting keeps it, and whether it is of the right kind
     optional = 'None' in kind
-    if optional or isinstance(old, (int, float)) and not isinstance(old, bool): v = _number(v)
-    elif isinstance(old, tuple) and isinstance(v, (list, tuple)): v = tuple(_number(x) for x in v)
-    if optional and v is None: return v, True
-    if isinstance(old, bool): return v, isinstance(v, bool)
-    if 'int' in kind or isinstance(old, int): return (int(v), v == int(v)) if _finite(v) else (v, False)
-    if optional or isinstance(old, float): return (float(v), True) if _finite(v) else (v, False)
-    if isinstance(old, tuple): return v, isinstance(v, tuple) and len(v) == len(old) and all(map(_finite, v))
+    if optional or isinstance(old, (int, float)) and not isinstance(old, bool):
+        v = _number(v)
+    elif isinstance(old, tuple) and isinstance(v, (list, tuple)):
+        v = tuple(_number(x) for x in v)
+    if optional and v is None:
+        return v, True
+    if isinstance(old, bool):
+        return v, isinstance(v, bool)
+    if 'int' in kind or isinstance(old, int):
+        return (int(v), v == int(v)) if _finite(v) else (v, False)
+    if optional or isinstance(old, float):
+        return (float(v), True) if _finite(v) else (v, False)
+    if isinstance(old, tuple):
+        return v, isinstance(v, tuple) and len(v) == len(old) and all(map(_finite, v))
     return v, isinstance(v, type(old)) and _plain(v)
+
 
 @dataclass(frozen=True)
 class Settings:
     "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
-    ranges: ClassVar[dict[str, Between]] = {} # numbers that a setting may have; of a tuple, each part. Those of a subclass are added
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {} # words that a setting may be
+
+    ranges: ClassVar[dict[str, Between]] = {}  # numbers that a setting may have; of a tuple, each part
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}  # words that a setting may be
+
     @property
     def hash(self) -> str:
         "Eight hexadecimal digits of everything but the budget."
@@ -87,44 +131,63 @@ class Settings:
         return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(self))), sort_keys=False)
 
     @classmethod
-    def limits(cls, kind: str # 'ranges' or 'choices'
-               ) -> dict[str, Any]: # setting: what it may be
+    def limits(
+        cls,
+        kind: str,  # 'ranges' or 'choices'
+    ) -> dict[str, Any]:  # setting: what it may be
         "The ranges or choices of a class and of all that it is built on."
         return {k: v for c in reversed(cls.__mro__) for k, v in vars(c).get(kind, {}).items()}
 
     def replace(self, changes: dict[str, Any]) -> Settings:
-        "The same with other values; raises `FacegenError` for an unknown setting, a value of another kind or out of its range."
+        """The same with other values.
+
+        Raises `FacegenError` for an unknown setting, a value of another kind or out of its range.
+        """
         kinds = {f.name: f for f in dataclasses.fields(self)}
         ranges, choices, new = self.limits('ranges'), self.limits('choices'), {}
         for k, v in changes.items():
-            if k not in kinds: raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
+            if k not in kinds:
+                raise FacegenError(f"Unknown setting '{k}'; a recipe has: {', '.join(kinds)}.")
             old, given = getattr(self, k), f"The setting '{k}' was given as {v!r:.100}"
             new[k], ok = _converted(old, v, str(kinds[k].type))
-            if not ok: raise FacegenError(f'{given}; a value like {old!r} was expected.')
-            if k in choices and new[k] not in choices[k]: raise FacegenError(f"{given}; one of {', '.join(choices[k])} was expected.")
+            if not ok:
+                raise FacegenError(f'{given}; a value like {old!r} was expected.')
+            if k in choices and new[k] not in choices[k]:
+                raise FacegenError(f"{given}; one of {', '.join(choices[k])} was expected.")
             parts = new[k] if isinstance(old, tuple) else [new[k]]
-            if k in ranges and not all(x is None or x in ranges[k] for x in parts): raise FacegenError(f'{given}; {ranges[k]} was expected.')
+            if k in ranges and not all(x is None or x in ranges[k] for x in parts):
+                raise FacegenError(f'{given}; {ranges[k]} was expected.')
         return dataclasses.replace(self, **new)
 
 # %% ../nbs/05c_methods.ipynb #050008
 @dataclass(frozen=True)
 class Recipe(Settings):
     "What every run has: batches, schedule, mean weights, precision, budget."
-    name: str = 'generator' # what it is called in tables
-    method: str = 'adversarial' # which step: 'adversarial', 'flow', or one that a design brings along
-    batch_size: int = 32 # pictures a step, of all processes together
-    warm_up: float = .01 # share of the budget in which learning rates rise
-    cool_down: float = .7 # share of the budget, at its end, in which they fall to a tenth
-    clip: float = 0. # longest gradient of a network; 0 for any length
-    ema: float = .995 # how slowly the mean weights follow, a step
-    precision: str = 'auto' # auto, fp32, bf16, fp16
-    compile: bool = False # compile the networks: minutes of set-up, then faster steps on most GPUs
-    patience: int = 0 # end the run after so many looks without a better validation score; 0 for never
-    seed: int = 0 # of weights, data order, noise and disturbances
-    max_minutes: float | None = 30. # time budget, set-up and checkpoints included
-    max_steps: int | None = None # step budget; the first that ends, ends the run
-    ranges = dict(batch_size=COUNT, warm_up=SHARE, cool_down=SHARE, clip=WEIGHT, ema=Between(0, 1), patience=Between(0), seed=Between(0),
-                  max_minutes=Between(0), max_steps=COUNT)
+
+    name: str = 'generator'  # what it is called in tables
+    method: str = 'adversarial'  # which step: 'adversarial', 'flow', or one that a design brings along
+    batch_size: int = 32  # pictures a step, of all processes together
+    warm_up: float = 0.01  # share of the budget in which learning rates rise
+    cool_down: float = 0.7  # share of the budget, at its end, in which they fall to a tenth
+    clip: float = 0.0  # longest gradient of a network; 0 for any length
+    ema: float = 0.995  # how slowly the mean weights follow, a step
+    precision: str = 'auto'  # auto, fp32, bf16, fp16
+    compile: bool = False  # compile the networks: minutes of set-up, then faster steps on most GPUs
+    patience: int = 0  # end the run after so many looks without a better validation score; 0 for never
+    seed: int = 0  # of weights, data order, noise and disturbances
+    max_minutes: float | None = 30.0  # time budget, set-up and checkpoints included
+    max_steps: int | None = None  # step budget; the first that ends, ends the run
+    ranges = dict(
+        batch_size=COUNT,
+        warm_up=SHARE,
+        cool_down=SHARE,
+        clip=WEIGHT,
+        ema=Between(0, 1),
+        patience=Between(0),
+        seed=Between(0),
+        max_minutes=Between(0),
+        max_steps=COUNT,
+    )
     choices = dict(precision=('auto', 'fp32', 'bf16', 'fp16'))
 
     def network_settings(self) -> list[str]:
@@ -132,166 +195,251 @@ class Recipe(Settings):
         return [f.name for f in dataclasses.fields(self) if isinstance(getattr(self, f.name), dict)]
 
     def check(self) -> None:
-        "Raise `FacegenError` where a setting is impossible, alone or beside another; a run calls it before anything starts."
-        self.replace(dataclasses.asdict(self))                         # one that was not made by `replace` may hold what it refuses
+        """Raise `FacegenError` where a setting is impossible, alone or beside another.
+
+        A run calls it before anything starts.
+        """
+        self.replace(dataclasses.asdict(self))  # one that was not made by `replace` may hold what it refuses
         if not self.name.strip() or not self.name.isprintable() or set(self.name) & set('/\\'):
-            raise FacegenError(f"The setting 'name' was given as {self.name!r:.100}; a word without / and \\ was expected.")
+            raise FacegenError(
+                f"The setting 'name' was given as {self.name!r:.100}; a word without / and \\ was expected."
+            )
         kind = method_of(self.method)[0]
-        if type(self).__name__ != kind.__name__:                       # by name: a page that defines the class again, run in the same process, is no other kind
-            raise FacegenError(f"The setting 'method' was given as '{self.method}', which takes the settings of {kind.__name__}, and these are {type(self).__name__}; "
-                               'start from a recipe of that method.')
+        if (
+            type(self).__name__ != kind.__name__
+        ):  # by name: a page that defines the class again, run in the same process, is no other kind
+            raise FacegenError(
+                f"The setting 'method' was given as '{self.method}', which takes the settings of {kind.__name__}, and"
+                f" these are {type(self).__name__}; start from a recipe of that method."
+            )
+
 
 @dataclass(frozen=True)
 class AdversarialRecipe(Recipe):
     "Settings of a generator that learns as a decoder first, then with an adversary."
-    generator: dict = field(default_factory=dict) # arguments of `Generator`
-    discriminator: dict = field(default_factory=dict) # arguments of `Discriminator`
-    coarse: float = .15 # share of the budget spent on faces of side 64, for half the cost
-    l1: float = .3 # weight of the L1 distance to the picture
-    mse: float = 0. # weight of the squared distance to the picture
-    lpips: float = .7 # weight of LPIPS to the picture
-    lpips_net: str = 'squeeze' # network of LPIPS
-    features: float = 0. # weight of the distance in the encoder's own layers, where it shows them (`rendered`, EdgeFace)
-    identity: float = .7 # weight of one minus the encoder's cosine
-    adversarial: float = .12 # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = .7 # share of the budget at which the adversary joins
-    adversary: str = 'softplus' # kind of adversarial loss, of `facegen_nb.losses.ADVERSARIES`
-    labels: tuple = (1., 0., 1.) # for the kind 'bce': of real faces, of generated ones, and what the generator wants
-    r1: float = 0. # weight of the discriminator's slope at real faces
-    r2: float = 0. # and at generated ones
-    penalty_every: int = 16 # steps between two such charges, each so many times as high
-    d_steps: int = 1 # discriminator's steps for each of the generator's
-    d_every: int = 1 # only every so many-th of the generator's steps has a discriminator's
-    lr_g: float = 1e-3 # generator's learning rate, while decoding
-    lr_g_adversarial: float = 6e-4 # generator's, once the adversary has joined
-    lr_d: float = 5e-4 # discriminator's learning rate
-    betas: tuple = (.5, .99) # Adam's, for the discriminator and what Muon leaves
-    optimiser: str = 'muon' # the generator's: 'muon' or 'adam'
-    augment: bool = True # the same random shift and colour for real and fake
-    ranges = dict(coarse=SHARE, l1=WEIGHT, mse=WEIGHT, lpips=WEIGHT, features=WEIGHT, identity=WEIGHT, adversarial=WEIGHT, adversary_from=SHARE,
-                  labels=SHARE, r1=WEIGHT, r2=WEIGHT, penalty_every=COUNT, d_steps=Between(0), d_every=COUNT, lr_g=WEIGHT,
-                  lr_g_adversarial=WEIGHT, lr_d=WEIGHT, betas=Between(0, 1))
+
+    generator: dict = field(default_factory=dict)  # arguments of `Generator`
+    discriminator: dict = field(default_factory=dict)  # arguments of `Discriminator`
+    coarse: float = 0.15  # share of the budget spent on faces of side 64, for half the cost
+    l1: float = 0.3  # weight of the L1 distance to the picture
+    mse: float = 0.0  # weight of the squared distance to the picture
+    lpips: float = 0.7  # weight of LPIPS to the picture
+    lpips_net: str = 'squeeze'  # network of LPIPS
+    features: float = 0.0  # weight of the distance in the encoder's own layers (`rendered`, EdgeFace)
+    identity: float = 0.7  # weight of one minus the encoder's cosine
+    adversarial: float = 0.12  # weight of the adversary's opinion; 0 for a plain decoder
+    adversary_from: float = 0.7  # share of the budget at which the adversary joins
+    adversary: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.losses.ADVERSARIES`
+    labels: tuple = (1.0, 0.0, 1.0)  # for 'bce': of real faces, of generated ones, and what the generator wants
+    r1: float = 0.0  # weight of the discriminator's slope at real faces
+    r2: float = 0.0  # and at generated ones
+    penalty_every: int = 16  # steps between two such charges, each so many times as high
+    d_steps: int = 1  # discriminator's steps for each of the generator's
+    d_every: int = 1  # only every so many-th of the generator's steps has a discriminator's
+    lr_g: float = 1e-3  # generator's learning rate, while decoding
+    lr_g_adversarial: float = 6e-4  # generator's, once the adversary has joined
+    lr_d: float = 5e-4  # discriminator's learning rate
+    betas: tuple = (0.5, 0.99)  # Adam's, for the discriminator and what Muon leaves
+    optimiser: str = 'muon'  # the generator's: 'muon' or 'adam'
+    augment: bool = True  # the same random shift and colour for real and fake
+    ranges = dict(
+        coarse=SHARE,
+        l1=WEIGHT,
+        mse=WEIGHT,
+        lpips=WEIGHT,
+        features=WEIGHT,
+        identity=WEIGHT,
+        adversarial=WEIGHT,
+        adversary_from=SHARE,
+        labels=SHARE,
+        r1=WEIGHT,
+        r2=WEIGHT,
+        penalty_every=COUNT,
+        d_steps=Between(0),
+        d_every=COUNT,
+        lr_g=WEIGHT,
+        lr_g_adversarial=WEIGHT,
+        lr_d=WEIGHT,
+        betas=Between(0, 1),
+    )
     choices = dict(lpips_net=tuple(LPIPS_FILES), adversary=ADVERSARIES, optimiser=('muon', 'adam'))
 
 # %% ../nbs/05c_methods.ipynb #050009
 @dataclass(frozen=True)
 class DesignRecipe(AdversarialRecipe):
-    "Settings of a published conditional GAN: the adversary from the first step to the last, constant rates, the newest weights, nothing of ours."
-    norm: float = 1. # length of the embedding that the networks see
-    coarse: float = 0.
-    l1: float = 0.
-    lpips: float = 0.
-    identity: float = 0.
-    adversarial: float = 1.
-    adversary_from: float = 0.
+    """Settings of a published conditional GAN: the adversary from the first step to the last, constant rates, the
+    newest weights, nothing of ours.
+    """
+
+    norm: float = 1.0  # length of the embedding that the networks see
+    coarse: float = 0.0
+    l1: float = 0.0
+    lpips: float = 0.0
+    identity: float = 0.0
+    adversarial: float = 1.0
+    adversary_from: float = 0.0
     adversary: str = 'bce'
     lr_g: float = 2e-4
     lr_g_adversarial: float = 2e-4
     lr_d: float = 2e-4
-    betas: tuple = (.5, .999)
+    betas: tuple = (0.5, 0.999)
     optimiser: str = 'adam'
     augment: bool = False
-    warm_up: float = 0.
-    cool_down: float = 0.
-    ema: float = 0.
+    warm_up: float = 0.0
+    cool_down: float = 0.0
+    ema: float = 0.0
     ranges = dict(norm=WEIGHT)
 
 # %% ../nbs/05c_methods.ipynb #050010
 @dataclass(frozen=True)
 class FlowRecipe(Recipe):
     "Settings of a flow or diffusion model."
+
     name: str = 'flow'
     method: str = 'flow'
-    model: dict = field(default_factory=dict) # arguments of `FlowModel`: network, prediction, path, steps, sampler
-    latents: bool = False # draw latents of the tiny autoencoder in place of pixels
-    space: str = 'v' # where the error is measured: 'v', 'x' or 'noise'
-    time: str = 'logit_normal' # how times are drawn: 'logit_normal' or 'uniform'
-    time_mean: float = 0. # of the logit; above 0 favours much noise
-    time_std: float = 1. # of the logit
-    drop: float = .1 # share of faces that come without their embedding, for guidance
-    lpips: float = 0. # weight of LPIPS of the clean estimate to the picture, where noise is below `late`
-    lpips_net: str = 'squeeze' # network of LPIPS
-    identity: float = 0. # weight of one minus the encoder's cosine of the clean estimate, there
-    late: float = .5 # time below which these two count
-    optimiser: str = 'muon' # 'muon' or 'adam'
-    lr: float = 1e-3 # learning rate
-    betas: tuple = (.9, .99) # Adam's, and for what Muon leaves
-    ema: float = .999
-    guidance: float = 1. # of the sheets that training draws
-    ranges = dict(time_mean=Between(-100, 100), time_std=Between(0, 100), drop=SHARE, lpips=WEIGHT, identity=WEIGHT, late=SHARE, lr=WEIGHT,
-                  betas=Between(0, 1), guidance=Between(-1000, 1000))
-    choices = dict(space=('v', 'x', 'noise'), time=('logit_normal', 'uniform'), lpips_net=tuple(LPIPS_FILES), optimiser=('muon', 'adam'))
+    model: dict = field(default_factory=dict)  # arguments of `FlowModel`: network, prediction, path, steps, sampler
+    latents: bool = False  # draw latents of the tiny autoencoder in place of pixels
+    space: str = 'v'  # where the error is measured: 'v', 'x' or 'noise'
+    time: str = 'logit_normal'  # how times are drawn: 'logit_normal' or 'uniform'
+    time_mean: float = 0.0  # of the logit; above 0 favours much noise
+    time_std: float = 1.0  # of the logit
+    drop: float = 0.1  # share of faces that come without their embedding, for guidance
+    lpips: float = 0.0  # weight of LPIPS of the clean estimate to the picture, where noise is below `late`
+    lpips_net: str = 'squeeze'  # network of LPIPS
+    identity: float = 0.0  # weight of one minus the encoder's cosine of the clean estimate, there
+    late: float = 0.5  # time below which these two count
+    optimiser: str = 'muon'  # 'muon' or 'adam'
+    lr: float = 1e-3  # learning rate
+    betas: tuple = (0.9, 0.99)  # Adam's, and for what Muon leaves
+    ema: float = 0.999
+    guidance: float = 1.0  # of the sheets that training draws
+    ranges = dict(
+        time_mean=Between(-100, 100),
+        time_std=Between(0, 100),
+        drop=SHARE,
+        lpips=WEIGHT,
+        identity=WEIGHT,
+        late=SHARE,
+        lr=WEIGHT,
+        betas=Between(0, 1),
+        guidance=Between(-1000, 1000),
+    )
+    choices = dict(
+        space=('v', 'x', 'noise'),
+        time=('logit_normal', 'uniform'),
+        lpips_net=tuple(LPIPS_FILES),
+        optimiser=('muon', 'adam'),
+    )
 
 # %% ../nbs/05c_methods.ipynb #050013
-METHODS: dict[str, tuple[type[Recipe], type]] = {}   # name: the settings it takes, and its class; filled below and by designs
+METHODS: dict[str, tuple[type[Recipe], type]] = {}  # name to settings and class; filled below and by designs
+
 
 class _OnceLoader(yaml.SafeLoader):
     "Reads YAML, and refuses a key that stands twice: which of the two counts would be a guess."
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(k, deep=True) for k, _ in node.value if k.tag != 'tag:yaml.org,2002:merge']
         twice = next((k for i, k in enumerate(keys) if k in keys[:i]), None)
-        if twice is not None: raise yaml.constructor.ConstructorError(problem=f"the key '{twice}' stands twice")
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(problem=f"the key '{twice}' stands twice")
         return super().construct_mapping(node, deep)
 
-def read_recipe(text: str # YAML
-                ) -> Recipe: # of the kind that its `method` names
+
+def read_recipe(
+    text: str,  # YAML
+) -> Recipe:  # of the kind that its `method` names
     "A recipe from YAML text; raises `FacegenError` for unknown or missing parts."
-    try: d = yaml.load(text, Loader=_OnceLoader)
+    try:
+        d = yaml.load(text, Loader=_OnceLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as ex:
         why = (str(ex).strip() or type(ex).__name__).splitlines()[0]
         raise FacegenError(f'The recipe is not valid YAML ({why}); write one `key: value` a line.') from None
-    if d is None: raise FacegenError('The recipe is empty; write one `key: value` a line.')
-    if not isinstance(d, dict): raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
+    if d is None:
+        raise FacegenError('The recipe is empty; write one `key: value` a line.')
+    if not isinstance(d, dict):
+        raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 
-def recipe_file(file: Path # YAML
-                ) -> Recipe: # of the kind that its `method` names
-    "A recipe from a file; raises `FacegenError` where it cannot be read or is none."
-    try: text = file.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as ex: raise FacegenError(f"The recipe '{file}' is not a text in UTF-8 (byte {ex.start}); save it as UTF-8.") from None
-    except OSError as ex: raise FacegenError(f"The recipe '{file}' could not be read ({ex.strerror}).") from None
-    try: return read_recipe(text)
-    except FacegenError as ex: raise FacegenError(f"'{file}': {ex}") from None
 
-def method_of(name: str # such as 'flow'; a design's own method is called like its recipe
-              ) -> tuple[type[Recipe], type]: # its settings and its class, a subclass of `Method`
+def recipe_file(
+    file: Path,  # YAML
+) -> Recipe:  # of the kind that its `method` names
+    "A recipe from a file; raises `FacegenError` where it cannot be read or is none."
+    try:
+        text = file.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as ex:
+        raise FacegenError(f"The recipe '{file}' is not a text in UTF-8 (byte {ex.start}); save it as UTF-8.") from None
+    except OSError as ex:
+        raise FacegenError(f"The recipe '{file}' could not be read ({ex.strerror}).") from None
+    try:
+        return read_recipe(text)
+    except FacegenError as ex:
+        raise FacegenError(f"'{file}': {ex}") from None
+
+
+def method_of(
+    name: str,  # such as 'flow'; a design's own method is called like its recipe
+) -> tuple[type[Recipe], type]:  # its settings and its class, a subclass of `Method`
     "What a method's name stands for; raises `FacegenError` for an unknown one."
-    if name not in METHODS and (module := recipe_module(name)): importlib.import_module(f'facegen_nb.recipes.{module}')
-    if name not in METHODS: raise FacegenError(f"Unknown method '{name}' in the recipe; use one of {', '.join(METHODS)}.")
+    if name not in METHODS and (module := recipe_module(name)):
+        importlib.import_module(f'facegen_nb.recipes.{module}')
+    if name not in METHODS:
+        raise FacegenError(f"Unknown method '{name}' in the recipe; use one of {', '.join(METHODS)}.")
     return METHODS[name]
+
 
 def recipe_names() -> list[str]:
     "Names of the recipes that come with the library."
-    try: package = importlib.import_module('facegen_nb.recipes')
-    except ModuleNotFoundError: return []
+    try:
+        package = importlib.import_module('facegen_nb.recipes')
+    except ModuleNotFoundError:
+        return []
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_'))
 
-def recipe_module(name: str # of a recipe or a method, such as 'arcface-cgan-as-built'
-                  ) -> str | None: # such as 'arcface_cgan'
+
+def recipe_module(
+    name: str,  # of a recipe or a method, such as 'arcface-cgan-as-built'
+) -> str | None:  # such as 'arcface_cgan'
     "The module of `facegen_nb.recipes` that a name belongs to: the longest one that it begins with."
     key = name.replace('-', '_')
     return max((m for m in recipe_names() if key == m or key.startswith(f'{m}_')), key=len, default=None)
 
-def find_recipe(name: str | Path # a recipe's name, or the path of a YAML file
-                ) -> Recipe: # the recipe
+
+def find_recipe(
+    name: str | Path,  # a recipe's name, or the path of a YAML file
+) -> Recipe:  # the recipe
     "A recipe by name or from a YAML file; raises `FacegenError` for an unknown one."
     if str(name).endswith(('.yaml', '.yml')):
-        if not Path(name).is_file(): raise FacegenError(f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}.")
+        if not Path(name).is_file():
+            raise FacegenError(
+                f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}."
+            )
         return recipe_file(Path(name))
     key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
-    if key == module: return found.recipe
-    variants = {r.name: r for kind in ('recipes', 'ablations') for r in getattr(found, kind, [])}       # a design has several: 'arcface-cgan-as-built', ...
+    if key == module:
+        return found.recipe
+    variants = {
+        r.name: r for kind in ('recipes', 'ablations') for r in getattr(found, kind, [])
+    }  # a design has several: 'arcface-cgan-as-built', ...
     for n, r in variants.items():
-        if n.replace('-', '_') == key: return r
+        if n.replace('-', '_') == key:
+            return r
     raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(variants or names)}, or a YAML file.")
 
 # %% ../nbs/05c_methods.ipynb #050016
 class MeanWeights(AveragedModel):
-    "Exponential moving average of weights whose decay warms up as (1+n)/(10+n); n stays on the CPU, so that no step waits for the device."
-    def __init__(self, model: nn.Module, # the model that is trained
-                 decay: float # how much of the old mean a step keeps, once warm
-                 ):
+    """Exponential moving average of weights whose decay warms up as (1+n)/(10+n).
+
+    N stays on the CPU, so that no step waits for the device.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,  # the model that is trained
+        decay: float,  # how much of the old mean a step keeps, once warm
+    ):
         super().__init__(model)
         self.decay = decay
 
@@ -299,55 +447,80 @@ class MeanWeights(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         "Follow the model by one step; its buffers are copied."
         mean, now, n = list(self.module.parameters()), list(model.parameters()), int(self.n_averaged)
-        if n == 0: torch._foreach_copy_(mean, now)
-        else: torch._foreach_lerp_(mean, now, 1 - min(self.decay, (1 + n) / (10 + n)))
-        for copy, buffer in zip(self.module.buffers(), model.buffers()): copy.copy_(buffer)
+        if n == 0:
+            torch._foreach_copy_(mean, now)
+        else:
+            torch._foreach_lerp_(mean, now, 1 - min(self.decay, (1 + n) / (10 + n)))
+        for copy, buffer in zip(self.module.buffers(), model.buffers()):
+            copy.copy_(buffer)
         self.n_averaged += 1
 
-def mean_weights(model: nn.Module, # the model that is trained
-                 decay: float # how much of the old mean a step keeps, once warm
-                 ) -> MeanWeights: # `update_parameters(model)` after each step
+
+def mean_weights(
+    model: nn.Module,  # the model that is trained
+    decay: float,  # how much of the old mean a step keeps, once warm
+) -> MeanWeights:  # `update_parameters(model)` after each step
     "The average of a model's weights that a run keeps."
     return MeanWeights(model, decay)
 
-def schedule(share: float, # share of the budget used, 0 to 1
-             warm_up: float, # share in which the rate rises
-             cool_down: float # share, at the end, in which it falls
-             ) -> float: # factor on the learning rate
+
+def schedule(
+    share: float,  # share of the budget used, 0 to 1
+    warm_up: float,  # share in which the rate rises
+    cool_down: float,  # share, at the end, in which it falls
+) -> float:  # factor on the learning rate
     "Linear rise, flat, cosine fall to a tenth: depends on the share of the budget, not on a step count."
-    up = min(1., (share + 1e-3) / warm_up) if warm_up else 1.
-    down = max(0., (share - (1 - cool_down)) / cool_down) if cool_down else 0.
-    return up * (.1 + .9 * .5 * (1 + math.cos(math.pi * min(1., down))))
+    up = min(1.0, (share + 1e-3) / warm_up) if warm_up else 1.0
+    down = max(0.0, (share - (1 - cool_down)) / cool_down) if cool_down else 0.0
+    return up * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, down))))
 
 # %% ../nbs/05c_methods.ipynb #050020
 @dataclass
 class Moment:
     "Where a run stands."
-    step: int = 0 # steps done
-    share: float = 0. # of the budget, 0 to 1
-    factor: float = 1. # on learning rates, below 1 after an accident
 
-def out_of_memory(ex: BaseException # what was raised
-                  ) -> bool: # whether for want of memory
+    step: int = 0  # steps done
+    share: float = 0.0  # of the budget, 0 to 1
+    factor: float = 1.0  # on learning rates, below 1 after an accident
+
+
+def out_of_memory(
+    ex: BaseException,  # what was raised
+) -> bool:  # whether for want of memory
     "Tell an error for want of memory from others, on any device."
-    return isinstance(ex, (torch.OutOfMemoryError, MemoryError)) or isinstance(ex, RuntimeError) and any(s in str(ex) for s in ('out of memory', "can't allocate memory", 'not enough memory'))
+    return (
+        isinstance(ex, (torch.OutOfMemoryError, MemoryError))
+        or isinstance(ex, RuntimeError)
+        and any(s in str(ex) for s in ('out of memory', "can't allocate memory", 'not enough memory'))
+    )
 
 # %% ../nbs/05c_methods.ipynb #050022
 class Nets:
     "Networks, mean weights, optimisers and the judges of likeness of a run; `build` makes what is trained."
-    def __init__(self, recipe: Recipe, # settings
-                 encoder: Encoder, # of the conditions; serves the identity loss too
-                 fingerprint: dict, # of the embeddings, kept in the checkpoint
-                 team: Team, # processes and device
-                 tell: Callable[[str], None] = print # gets what a user should know
-                 ):
+
+    def __init__(
+        self,
+        recipe: Recipe,  # settings
+        encoder: Encoder,  # of the conditions; serves the identity loss too
+        fingerprint: dict,  # of the embeddings, kept in the checkpoint
+        team: Team,  # processes and device
+        tell: Callable[[str], None] = print,  # gets what a user should know
+    ):
         r, self.recipe, self.team, self.device, self.tell = recipe, recipe, team, team.device, tell
-        self.dtype, self.parts = team.share(pick_dtype(self.device, r.precision)), 1     # measured on a CPU: one process's word counts
+        self.dtype, self.parts = (
+            team.share(pick_dtype(self.device, r.precision)),
+            1,
+        )  # measured on a CPU: one process's word counts
         if (r.identity or getattr(r, 'features', 0)) and not encoder.differentiable:
-            raise FacegenError(f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0 or choose another encoder.")
+            raise FacegenError(
+                f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0"
+                " or choose another encoder."
+            )
         place = dict(device=self.device, memory_format=layout(self.device))
         self.encoder, self.lpips = encoder.to(**place), LPIPS(r.lpips_net).to(**place) if r.lpips else None
-        self.nets: dict[str, nn.Module] = {}; self.run: dict[str, Callable] = {}; self.opts: dict[str, torch.optim.Optimizer] = {}
+        self.nets: dict[str, nn.Module] = {}
+        self.run: dict[str, Callable] = {}
+        self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.stage: tuple = ()
         self.rehearsed: set[tuple] = set()
@@ -356,65 +529,114 @@ class Nets:
             self.ema = mean_weights(self.model, r.ema)
 
     @contextlib.contextmanager
-    def fitting(self, what: str # what it means when the block fails
-                ) -> Iterator[None]:
+    def fitting(
+        self,
+        what: str,  # what it means when the block fails
+    ) -> Iterator[None]:
         "Whatever goes wrong in the block is an error of settings: raises `FacegenError`."
-        try: yield
-        except FacegenError: raise
+        try:
+            yield
+        except FacegenError:
+            raise
         except Exception as ex:
-            if out_of_memory(ex): raise
+            if out_of_memory(ex):
+                raise
             why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
-            raise FacegenError(f"The networks of the recipe '{self.recipe.name}' {what} ({why}); look at its settings {', '.join(self.recipe.network_settings())}.") from ex
+            raise FacegenError(
+                f"The networks of the recipe '{self.recipe.name}' {what} ({why}); look at its settings"
+                f" {', '.join(self.recipe.network_settings())}."
+            ) from ex
 
     def build(self, fingerprint: dict) -> FaceModel:
-        "Make the networks with `add` and return the one that draws."; raise NotImplementedError
+        "Make the networks with `add` and return the one that draws."
+        raise NotImplementedError
 
-    def add(self, name: str, # such as 'g'
-            net: nn.Module, # to be trained
-            optimiser: str, # 'muon' or 'adam'
-            lr: float, # learning rate
-            betas: tuple[float, float], # Adam's
-            decay: float = 0. # of the weights, which makes Adam an AdamW; Muon has none
-            ) -> nn.Module: # the network, on the device
+    def add(
+        self,
+        name: str,  # such as 'g'
+        net: nn.Module,  # to be trained
+        optimiser: str,  # 'muon' or 'adam'
+        lr: float,  # learning rate
+        betas: tuple[float, float],  # Adam's
+        decay: float = 0.0,  # of the weights, which makes Adam an AdamW; Muon has none
+    ) -> nn.Module:  # the network, on the device
         "Take a network into training."
-        if self.team.world > 1 and self.device.type == 'cuda': net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        if self.team.world > 1 and self.device.type == 'cuda':
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
         self.run[name] = torch.compile(net) if self.recipe.compile else net
-        if optimiser not in ('muon', 'adam'): raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
-        self.opts[name] = Muon(net, lr, betas=betas) if optimiser == 'muon' else (torch.optim.AdamW if decay else torch.optim.Adam)(net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu'))
+        if optimiser not in ('muon', 'adam'):
+            raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
+        self.opts[name] = (
+            Muon(net, lr, betas=betas)
+            if optimiser == 'muon'
+            else (torch.optim.AdamW if decay else torch.optim.Adam)(
+                net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu')
+            )
+        )
         return net
-    def start_from(self, faces: Tensor, # (N,3,32,32) in [-1, 1], small
-                   embeddings: Tensor # (N,D), unit norm: of these faces
-                   ) -> None:
+
+    def start_from(
+        self,
+        faces: Tensor,  # (N,3,32,32) in [-1, 1], small
+        embeddings: Tensor,  # (N,D), unit norm: of these faces
+    ) -> None:
         "Let a model that can do so, and its mean weights, start from what is simple in the training faces."
-        if hasattr(self.model, 'start_from'): self.model.start_from(faces, embeddings); self.ema.module.load_state_dict(self.model.state_dict())
+        if hasattr(self.model, 'start_from'):
+            self.model.start_from(faces, embeddings)
+            self.ema.module.load_state_dict(self.model.state_dict())
+
     def state(self) -> dict[str, Any]:
         "Everything but the mean weights that is needed to go on."
-        return dict(nets={k: v.state_dict() for k, v in self.nets.items()}, opts={k: v.state_dict() for k, v in self.opts.items()}, scaler=self.scaler.state_dict(), averaged=int(self.ema.n_averaged), parts=self.parts, dtype=str(self.dtype).split('.')[-1])
+        return dict(
+            nets={k: v.state_dict() for k, v in self.nets.items()},
+            opts={k: v.state_dict() for k, v in self.opts.items()},
+            scaler=self.scaler.state_dict(),
+            averaged=int(self.ema.n_averaged),
+            parts=self.parts,
+            dtype=str(self.dtype).split('.')[-1],
+        )
+
     def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
         "Take up a saved state and mean weights."
-        for k, v in state['nets'].items(): self.nets[k].load_state_dict(v); self.opts[k].load_state_dict(state['opts'][k])
-        if state['scaler'] and self.scaler.is_enabled(): self.scaler.load_state_dict(state['scaler'])     # another machine may need none, or need one
-        self.ema.module.load_state_dict(mean); self.ema.n_averaged.fill_(state['averaged']); self.parts = state['parts']
-        if self.device.type == 'cpu' and state['dtype'] != 'float16': self.dtype = getattr(torch, state['dtype'])       # goes on as it began, whatever is faster today; fp16 came from a GPU
+        for k, v in state['nets'].items():
+            self.nets[k].load_state_dict(v)
+            self.opts[k].load_state_dict(state['opts'][k])
+        if state['scaler'] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(state['scaler'])  # another machine may need none, or need one
+        self.ema.module.load_state_dict(mean)
+        self.ema.n_averaged.fill_(state['averaged'])
+        self.parts = state['parts']
+        if self.device.type == 'cpu' and state['dtype'] != 'float16':
+            self.dtype = getattr(
+                torch, state['dtype']
+            )  # goes on as it began, whatever is faster today; fp16 came from a GPU
 
 # %% ../nbs/05c_methods.ipynb #050024
 @contextlib.contextmanager
-def local_statistics(layers: list[nn.Module] # that synchronise batch statistics
-                     ) -> Iterator[None]:
+def local_statistics(
+    layers: list[nn.Module],  # that synchronise batch statistics
+) -> Iterator[None]:
     "Within the block each process takes its own batch statistics, and waits for no other."
-    for m in layers: m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
-    try: yield
+    for m in layers:
+        m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
+    try:
+        yield
     finally:
-        for m in layers: del m.forward
+        for m in layers:
+            del m.forward
+
 
 class Learner(Nets):
     "Networks that learn: in parts when memory is short, with the gradients of all processes."
-    def learn(self, name: str, # which network
-              lr: float, # its learning rate now
-              n: int, # faces in the batch
-              loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]] # rows -> loss to go down on, values to report
-              ) -> dict[str, Tensor]: # mean values, and the gradient's length as `norm_<name>`
+
+    def learn(
+        self,
+        name: str,  # which network
+        lr: float,  # its learning rate now
+        n: int,  # faces in the batch
+        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # rows -> loss to go down on, values to report
+    ) -> dict[str, Tensor]:  # mean values, and the gradient's length as `norm_<name>`
         "One optimiser step of a network over the batch, in as many parts as memory wants."
         net, opt, self.parts = self.nets[name], self.opts[name], min(self.parts, n)
         synchronised = [m for other in self.nets.values() for m in other.modules() if isinstance(m, nn.SyncBatchNorm)]
@@ -425,62 +647,91 @@ class Learner(Nets):
         self.team.average([p.grad for p in net.parameters() if p.grad is not None])
         self.scaler.unscale_(opt)
         values[f'norm_{name}'] = nn.utils.clip_grad_norm_(net.parameters(), self.recipe.clip or math.inf)
-        for group in opt.param_groups: group['lr'] = lr
+        for group in opt.param_groups:
+            group['lr'] = lr
         self.scaler.step(opt)
         self.scaler.update()
         return values
 
-    def gradients(self, name: str, # which network
-                  n: int, # faces in the batch
-                  loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
-                  retry: bool = True # in more parts where memory runs out in any process; else that is an error
-                  ) -> dict[str, Tensor]: # mean values
+    def gradients(
+        self,
+        name: str,  # which network
+        n: int,  # faces in the batch
+        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
+        retry: bool = True,  # in more parts where memory runs out in any process; else that is an error
+    ) -> dict[str, Tensor]:  # mean values
         "Gradients of a batch, in as many parts as the memory of every process wants."
         while True:
             values = self.attempt(name, n, loss_of, retry)
-            if not retry or self.team.all_true(values is not None): return values
+            if not retry or self.team.all_true(values is not None):
+                return values
             self.forget()
             self.opts[name].zero_grad(set_to_none=True)
-            if self.device.type == 'cuda': torch.cuda.empty_cache()
-            if self.parts >= n: raise FacegenError('Memory ran out in one of the processes with one face at a time; set a smaller network.')
+            if self.device.type == 'cuda':
+                torch.cuda.empty_cache()
+            if self.parts >= n:
+                raise FacegenError(
+                    'Memory ran out in one of the processes with one face at a time; set a smaller network.'
+                )
             self.parts = min(2 * self.parts, n)
-            self.tell(f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays as it is')
+            self.tell(
+                f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays'
+                ' as it is'
+            )
 
-    def attempt(self, name: str, # which network
-                n: int, # faces in the batch
-                loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
-                retry: bool # whether running out of memory can be mended
-                ) -> dict[str, Tensor] | None: # mean values; None where memory ran out
-        "Try to make the gradients. A function of its own: once it is left, nothing holds the graph of a failed attempt."
+    def attempt(
+        self,
+        name: str,  # which network
+        n: int,  # faces in the batch
+        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
+        retry: bool,  # whether running out of memory can be mended
+    ) -> dict[str, Tensor] | None:  # mean values; None where memory ran out
+        """Try to make the gradients.
+
+        A function of its own: once it is left, nothing holds the graph of a failed attempt.
+        """
         self.opts[name].zero_grad(set_to_none=True)
         values: dict[str, Tensor] = {}
         try:
             for k in range(self.parts):
                 rows = slice(k, None, self.parts)
                 weight = len(range(n)[rows]) / n
-                with autocast(self.device, self.dtype): loss, parts = loss_of(rows)
+                with autocast(self.device, self.dtype):
+                    loss, parts = loss_of(rows)
                 self.scaler.scale(loss * weight).backward()
-                for key, v in parts.items(): values[key] = values.get(key, 0.) + v.detach() * weight
+                for key, v in parts.items():
+                    values[key] = values.get(key, 0.0) + v.detach() * weight
             return values
         except (RuntimeError, MemoryError) as ex:
-            if not out_of_memory(ex) or self.parts >= n and self.team.world == 1: raise
-            if retry: return None
-            raise FacegenError(f'Memory ran out in process {self.team.rank} of {self.team.world} within a step whose batch statistics all of them share '
-                               f'({self.parts} parts); start the run again, which goes on from its last checkpoint, with a smaller batch_size or '
-                               'with nothing else on that GPU.') from ex
+            if not out_of_memory(ex) or self.parts >= n and self.team.world == 1:
+                raise
+            if retry:
+                return None
+            raise FacegenError(
+                f'Memory ran out in process {self.team.rank} of {self.team.world} within a step whose batch statistics'
+                f' all of them share ({self.parts} parts); start the run again, which goes on from its last checkpoint,'
+                ' with a smaller batch_size or with nothing else on that GPU.'
+            ) from ex
 
-    def rehearse(self, name: str, # which network
-                 n: int, # faces in the batch
-                 loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]], # as for `learn`
-                 layers: list[nn.Module] # that synchronise batch statistics
-                 ) -> None:
-        "Find the number of parts that every process has memory for, with batch statistics of each process alone; nothing else changes."
+    def rehearse(
+        self,
+        name: str,  # which network
+        n: int,  # faces in the batch
+        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
+        layers: list[nn.Module],  # that synchronise batch statistics
+    ) -> None:
+        """Find the number of parts that every process has memory for, with batch statistics of each process alone.
+
+        Nothing else changes.
+        """
         self.forget()
         buffers = [b for net in self.nets.values() for b in net.buffers()]
         before = [b.clone() for b in buffers]
         devices = [self.device] if self.device.type == 'cuda' else []
-        with local_statistics(layers), torch.random.fork_rng(devices): self.gradients(name, n, loss_of)
-        for buffer, value in zip(buffers, before): buffer.copy_(value)
+        with local_statistics(layers), torch.random.fork_rng(devices):
+            self.gradients(name, n, loss_of)
+        for buffer, value in zip(buffers, before):
+            buffer.copy_(value)
         self.forget()
 
     def forget(self) -> None:
@@ -488,103 +739,173 @@ class Learner(Nets):
 
     def finish(self) -> None:
         "End of a step: the mean weights follow."
-        self.ema.update_parameters(self.model)                     # running statistics too, where there are any
+        self.ema.update_parameters(self.model)  # running statistics too, where there are any
 
 # %% ../nbs/05c_methods.ipynb #050026
 class Method(Learner):
     "What a run trains and how; a subclass has `build`, `step` and `score`."
-    look_at: int = 128 # validation faces drawn at a look
+
+    look_at: int = 128  # validation faces drawn at a look
+
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         "Learn from a batch; returns the losses, still on the device."
         raise NotImplementedError
+
     def score(self, valid: dict[str, float]) -> float:
         "One number of a look's measures, lower is better: what `best` and `patience` go by."
         raise NotImplementedError
 
     def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
-        "Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run; a method without this is not tried."
+        """Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run.
+
+        A method without this is not tried.
+        """
 
     @torch.no_grad()
     def try_networks(self) -> None:
-        "Use every network once on two random faces and leave everything as it was; raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is used."
+        """Use every network once on two random faces and leave everything as it was.
+
+        Raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is
+        used.
+        """
         rng = torch.Generator().manual_seed(0)
-        faces = torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(self.device, memory_format=layout(self.device))
+        faces = (
+            torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(self.device, memory_format=layout(self.device))
+        )
         embeddings = F.normalize(torch.randn(2, self.model.embed_dim, generator=rng), dim=1).to(self.device)
-        run, self.run = self.run, dict(self.nets)                      # compiled networks are compiled for training alone
+        run, self.run = self.run, dict(self.nets)  # compiled networks are compiled for training alone
         try:
             with contextlib.ExitStack() as stack:
-                for net in self.nets.values(): stack.enter_context(evaluating(net))
+                for net in self.nets.values():
+                    stack.enter_context(evaluating(net))
                 stack.enter_context(torch.random.fork_rng(devices=[]))
                 stack.enter_context(self.fitting('do not fit'))
-                with autocast(self.device, self.dtype): self.trial(faces, embeddings, rng)
-        finally: self.run = run
+                with autocast(self.device, self.dtype):
+                    self.trial(faces, embeddings, rng)
+        finally:
+            self.run = run
 
-    def likeness(self, fake: Tensor, # (B,3,S,S) generated
-                 x: Tensor, # (B,3,S,S) the pictures
-                 e: Tensor, # (B,D) the embeddings asked for
-                 u: Tensor | None = None, # (B,14) uniform numbers: the encoder sees each fake moved, tinted, perhaps partly covered
-                 centre: bool = False, # whether the distances to the pictures weigh the middle more than the corners
-                 all_of_it: bool = False, # also what has no weight in the loss, where it can be had
-                 identity: bool = True # also the distance of embeddings; False where the caller measures it
-                 ) -> dict[str, Tensor]: # l1, mse, lpips, features, identity, each (B,)
+    def likeness(
+        self,
+        fake: Tensor,  # (B,3,S,S) generated
+        x: Tensor,  # (B,3,S,S) the pictures
+        e: Tensor,  # (B,D) the embeddings asked for
+        u: Tensor | None = None,  # (B,14) uniform numbers of the augmented view that the encoder sees
+        centre: bool = False,  # whether the distances to the pictures weigh the middle more than the corners
+        all_of_it: bool = False,  # also what has no weight in the loss, where it can be had
+        identity: bool = True,  # also the distance of embeddings; False where the caller measures it
+    ) -> dict[str, Tensor]:  # l1, mse, lpips, features, identity, each (B,)
         "The distances of fakes to their pictures and embeddings; those of weight 0 are left out."
-        r, parts, near, weight = self.recipe, {}, fake, 1.
-        on = lambda k: all_of_it or getattr(r, k, 0.)
-        if centre: w = centre_weight(x.shape[-1], device=x.device); near, weight = x + w * (fake - x), w.mean()
-        if on('l1'): parts['l1'] = (near - x).abs().mean((1, 2, 3)) / weight
-        if getattr(r, 'mse', 0.): parts['mse'] = (near - x).square().mean((1, 2, 3)) / weight
-        if self.lpips: parts['lpips'] = self.lpips(near.contiguous(memory_format=layout(self.device)), x)
-        if getattr(r, 'features', 0.):
-            with torch.no_grad(): wanted = self.encoder.features(x)
+        r, parts, near, weight = self.recipe, {}, fake, 1.0
+
+        def on(k):
+            return all_of_it or getattr(r, k, 0.0)
+
+        if centre:
+            w = centre_weight(x.shape[-1], device=x.device)
+            near, weight = x + w * (fake - x), w.mean()
+        if on('l1'):
+            parts['l1'] = (near - x).abs().mean((1, 2, 3)) / weight
+        if getattr(r, 'mse', 0.0):
+            parts['mse'] = (near - x).square().mean((1, 2, 3)) / weight
+        if self.lpips:
+            parts['lpips'] = self.lpips(near.contiguous(memory_format=layout(self.device)), x)
+        if getattr(r, 'features', 0.0):
+            with torch.no_grad():
+                wanted = self.encoder.features(x)
             parts['features'] = feature_distance(self.encoder.features(near), wanted)
-        if identity and on('identity'): parts['identity'] = identity_loss(self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e)
+        if identity and on('identity'):
+            parts['identity'] = identity_loss(
+                self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e
+            )
         return parts
 
     @property
     def validation_dtype(self) -> torch.dtype:
-        "The number type in which validation faces are drawn: the run's own on CUDA, else float32. They are embedded in float32 everywhere."
+        """The number type in which validation faces are drawn: the run's own on CUDA, else float32.
+
+        They are embedded in float32 everywhere.
+        """
         return self.dtype if self.device.type == 'cuda' else torch.float32
 
     @torch.no_grad()
-    def look(self, x: Tensor, # (B,3,128,128) validation faces
-             e: Tensor, # (B,D) their embeddings
-             noise: Tensor # (B,*noise_shape), the same at every look
-             ) -> tuple[Tensor, dict[str, float]]: # faces drawn with the mean weights (B,3,128,128), and how like they are
+    def look(
+        self,
+        x: Tensor,  # (B,3,128,128) validation faces
+        e: Tensor,  # (B,D) their embeddings
+        noise: Tensor,  # (B,*noise_shape), the same at every look
+    ) -> tuple[Tensor, dict[str, float]]:  # faces drawn with the mean weights (B,3,128,128), and how like they are
         "Draw validation people with the mean weights, and measure."
         fakes, sums = [], {}
         precision = {torch.bfloat16: 'bf16', torch.float16: 'fp16'}.get(self.validation_dtype, 'fp32')
         for a, b, z in zip(x.split(32), e.split(32), noise.split(32)):
-            fakes.append(self.ema.module.generate(b, noise=z, guidance=getattr(self.recipe, 'guidance', None), precision=precision))
-            with full_precision(self.device): values = self.likeness(fakes[-1], a, b, all_of_it=True)
-            for k, v in values.items(): sums[k] = sums.get(k, 0.) + float(v.sum()) / len(x)
+            fakes.append(
+                self.ema.module.generate(
+                    b, noise=z, guidance=getattr(self.recipe, 'guidance', None), precision=precision
+                )
+            )
+            with full_precision(self.device):
+                values = self.likeness(fakes[-1], a, b, all_of_it=True)
+            for k, v in values.items():
+                sums[k] = sums.get(k, 0.0) + float(v.sum()) / len(x)
         return torch.cat(fakes), sums
 
 # %% ../nbs/05c_methods.ipynb #050028
 class Judged(Method):
     "The discriminator's half of an adversarial method."
-    kept: tuple[Tensor, Tensor] | None = None # what `fakes` gave in this step, with its graph, where both halves can use the same
-    def forget(self) -> None: self.kept = None
+
+    kept: tuple[Tensor, Tensor] | None = (
+        None  # what `fakes` gave in this step, with its graph, where both halves can use the same
+    )
+
+    def forget(self) -> None:
+        self.kept = None
+
     def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        "Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for; the pictures x are for methods that look at them."
+        """Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for.
+
+        The pictures x are for methods that look at them.
+        """
         return self.run['g'](e, z, *([side] if side < 128 else [])), e
+
     def judged(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
         "Logits (B,) of disturbed faces, or (B,K) of several critics."
-        return self.run['d']((augment(faces, u, colour=.2) if self.recipe.augment else faces).contiguous(memory_format=layout(self.device)), e)
+        return self.run['d'](
+            (augment(faces, u, colour=0.2) if self.recipe.augment else faces).contiguous(
+                memory_format=layout(self.device)
+            ),
+            e,
+        )
 
-    def learn_d(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment, side: int = 128) -> dict[str, Tensor]:
+    def learn_d(
+        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment, side: int = 128
+    ) -> dict[str, Tensor]:
         "The discriminator learns to tell real faces from generated ones."
-        r, d = self.recipe, self.nets['d']; d.requires_grad_(True)
+        r, d = self.recipe, self.nets['d']
+        d.requires_grad_(True)
         due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
         self.stage = (side, bool(due))
+
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            with torch.set_grad_enabled(self.parts == 1): fake, asked = self.fakes(x[rows], e[rows], z[rows], side)    # in one part: the generator will learn from the same fakes
+            with torch.set_grad_enabled(self.parts == 1):
+                fake, asked = self.fakes(
+                    x[rows], e[rows], z[rows], side
+                )  # in one part: the generator will learn from the same fakes
             self.kept = (fake, asked) if self.parts == 1 else None
             real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
             loss = d_loss(real, fakes, r.adversary, r.labels[:2])
-            values = dict(d=loss, d_real=real.mean(), d_fake=fakes.mean(), accuracy=((real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()) / 2)
-            if due: loss = loss + r.penalty_every * self.penalty((x[rows], e[rows]), (fake.detach(), asked), u[rows])
+            values = dict(
+                d=loss,
+                d_real=real.mean(),
+                d_fake=fakes.mean(),
+                accuracy=((real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()) / 2,
+            )
+            if due:
+                loss = loss + r.penalty_every * self.penalty((x[rows], e[rows]), (fake.detach(), asked), u[rows])
             return loss, values
-        values = self.learn('d', r.lr_d * rate, len(x), loss_of); d.requires_grad_(False)
+
+        values = self.learn('d', r.lr_d * rate, len(x), loss_of)
+        d.requires_grad_(False)
         return values
 
     def penalty(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
@@ -592,24 +913,44 @@ class Judged(Method):
         total = torch.zeros((), device=self.device)
         with torch.autocast(self.device.type, enabled=False):
             for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
-                if weight: faces = faces.float().detach().requires_grad_(); total = total + weight * gradient_penalty(self.judged(faces, e, u).reshape(len(faces), -1).mean(1), faces)
+                if weight:
+                    faces = faces.float().detach().requires_grad_()
+                    total = total + weight * gradient_penalty(
+                        self.judged(faces, e, u).reshape(len(faces), -1).mean(1), faces
+                    )
         return total
 
 # %% ../nbs/05c_methods.ipynb #050029
 class Adversarial(Judged):
     "A one-step generator that learns likeness first, then also from a discriminator."
+
     weights = ('l1', 'mse', 'lpips', 'features', 'identity')
+
     def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe; self.check_weights()
+        r = self.recipe
+        self.check_weights()
         self.add('d', self.critic(fingerprint['dim']), 'adam', r.lr_d, r.betas)
-        return self.add('g', Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator), r.optimiser, r.lr_g, r.betas)
+        return self.add(
+            'g',
+            Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator),
+            r.optimiser,
+            r.lr_g,
+            r.betas,
+        )
 
     def check_weights(self) -> None:
         "Raise `FacegenError` where the generator would have nothing to learn from."
         r = self.recipe
-        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversary_from <= 0): raise FacegenError(f"All losses of the recipe '{r.name}' ({', '.join(self.weights)}) have weight 0 before an adversary joins, so its generator has nothing to learn from; give one of them a weight, or set adversary_from=0 and a weight of adversarial.")
+        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversary_from <= 0):
+            raise FacegenError(
+                f"All losses of the recipe '{r.name}' ({', '.join(self.weights)}) have weight 0 before an adversary"
+                " joins, so its generator has nothing to learn from; give one of them a weight, or set"
+                " adversary_from=0 and a weight of adversarial."
+            )
 
-    def critic(self, dim: int) -> nn.Module: "Who judges realism: faces and unit embeddings (B,dim) to logits (B,) or (B,K)."; return Discriminator(embed_dim=dim, **self.recipe.discriminator)
+    def critic(self, dim: int) -> nn.Module:
+        "Who judges realism: faces and unit embeddings (B,dim) to logits (B,) or (B,K)."
+        return Discriminator(embed_dim=dim, **self.recipe.discriminator)
 
     def score(self, valid: dict[str, float]) -> float:
         weights = {k: getattr(self.recipe, k) for k in self.weights if k in valid}
@@ -617,66 +958,107 @@ class Adversarial(Judged):
 
     def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
         r = self.recipe
-        noise, u = torch.randn(len(faces), *self.model.noise_shape, generator=rng).to(self.device), torch.full((len(faces), 5), .5, device=self.device)
-        if r.features: self.encoder.features(faces)
-        for adversarial, side in {self.phase(Moment(share=s)) for s in (0., r.coarse, r.adversary_from, 1.)}:
+        noise, u = (
+            torch.randn(len(faces), *self.model.noise_shape, generator=rng).to(self.device),
+            torch.full((len(faces), 5), 0.5, device=self.device),
+        )
+        if r.features:
+            self.encoder.features(faces)
+        for adversarial, side in {self.phase(Moment(share=s)) for s in (0.0, r.coarse, r.adversary_from, 1.0)}:
             x = F.avg_pool2d(faces, faces.shape[-1] // side)
             fake, asked = self.fakes(x, embeddings, noise, side)
-            if fake.shape != x.shape: raise FacegenError(f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}.")
-            if adversarial: d_loss(self.judged(x, embeddings, u), self.judged(fake, asked, u), r.adversary, r.labels[:2])
+            if fake.shape != x.shape:
+                raise FacegenError(
+                    f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and"
+                    f" {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}."
+                )
+            if adversarial:
+                d_loss(self.judged(x, embeddings, u), self.judged(fake, asked, u), r.adversary, r.labels[:2])
 
     def phase(self, at: Moment) -> tuple[bool, int]:
         "Whether the adversary takes part, and the side of the faces."
-        r = self.recipe; adversarial = bool(r.adversarial) and at.share >= r.adversary_from
+        r = self.recipe
+        adversarial = bool(r.adversarial) and at.share >= r.adversary_from
         return adversarial, 64 if at.share < r.coarse else 128
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         r, (adversarial, side) = self.recipe, self.phase(at)
-        rate = schedule(at.share, r.warm_up, r.cool_down) * at.factor; self.kept, values = None, {}
-        x, e, z, u, seen = batch.images, batch.embeddings, batch.normal(*self.model.noise_shape), batch.uniform(5), batch.uniform(14)
-        if side < x.shape[-1]: x = F.avg_pool2d(x, x.shape[-1] // side)
+        rate = schedule(at.share, r.warm_up, r.cool_down) * at.factor
+        self.kept, values = None, {}
+        x, e, z, u, seen = (
+            batch.images,
+            batch.embeddings,
+            batch.normal(*self.model.noise_shape),
+            batch.uniform(5),
+            batch.uniform(14),
+        )
+        if side < x.shape[-1]:
+            x = F.avg_pool2d(x, x.shape[-1] // side)
         if adversarial and at.step % r.d_every == 0:
-            for k in range(r.d_steps): values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at, side)
-            if r.d_steps > 1: self.kept = None                     # these were drawn from other noise
+            for k in range(r.d_steps):
+                values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at, side)
+            if r.d_steps > 1:
+                self.kept = None  # these were drawn from other noise
         self.stage = (side, adversarial)
         values |= self.learn_g(x, e, z, u, seen, rate, side, adversarial)
-        self.kept = None; self.finish()
+        self.kept = None
+        self.finish()
         return values
 
-    def learn_g(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool) -> dict[str, Tensor]:
+    def learn_g(
+        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool
+    ) -> dict[str, Tensor]:
         "The generator learns to be like the pictures, and to pass for real."
-        r = self.recipe; self.nets['d'].requires_grad_(False)
+        r = self.recipe
+        self.nets['d'].requires_grad_(False)
+
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             fake, _ = self.kept if self.kept and self.parts == 1 else self.fakes(x[rows], e[rows], z[rows], side)
-            values = {k: v.mean() for k, v in self.likeness(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()}
-            loss = sum((getattr(r, k) * values[k] for k in self.weights if k in values), torch.zeros((), device=x.device))
+            values = {
+                k: v.mean() for k, v in self.likeness(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()
+            }
+            loss = sum(
+                (getattr(r, k) * values[k] for k in self.weights if k in values), torch.zeros((), device=x.device)
+            )
             if adversarial:
-                with torch.no_grad(): real = self.judged(x[rows], e[rows], u[rows]) if r.adversary == 'relativistic' else None
-                values['g'] = g_loss(self.judged(fake, e[rows], u[rows]), r.adversary, real, r.labels[2]); loss = loss + r.adversarial * values['g']
+                with torch.no_grad():
+                    real = self.judged(x[rows], e[rows], u[rows]) if r.adversary == 'relativistic' else None
+                values['g'] = g_loss(self.judged(fake, e[rows], u[rows]), r.adversary, real, r.labels[2])
+                loss = loss + r.adversarial * values['g']
             values['spread'] = spread(fake.detach()) / spread(x[rows]).clamp(min=1e-6)
             return loss, values
+
         return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
 
 # %% ../nbs/05c_methods.ipynb #050129
-def spread(faces: Tensor # (B,3,S,S)
-           ) -> Tensor: # scalar
+def spread(
+    faces: Tensor,  # (B,3,S,S)
+) -> Tensor:  # scalar
     "How much faces differ from each other: standard deviation over the batch, on 8x8 thumbnails."
     return F.adaptive_avg_pool2d(faces.float(), 8).std(0, unbiased=False).mean()
+
 
 METHODS['adversarial'] = (AdversarialRecipe, Adversarial)
 
 # %% ../nbs/05c_methods.ipynb #050031
 class Design(Adversarial):
     "A published conditional GAN; a subclass says which networks."
-    def networks(self, dim: int, # of the embeddings
-                 fingerprint: dict # of them, for the generator
-                 ) -> tuple[FaceModel, nn.Module]: # draws; maps faces (B,3,128,128) and unit embeddings (B,dim) to logits (B,)
+
+    def networks(
+        self,
+        dim: int,  # of the embeddings
+        fingerprint: dict,  # of them, for the generator
+    ) -> tuple[FaceModel, nn.Module]:  # draws; maps faces (B,3,128,128) and unit embeddings (B,dim) to logits (B,)
         "Generator and discriminator."
         raise NotImplementedError
+
     def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe; self.check_weights(); g, d = self.networks(fingerprint['dim'], fingerprint)
+        r = self.recipe
+        self.check_weights()
+        g, d = self.networks(fingerprint['dim'], fingerprint)
         self.add('d', d, 'adam', r.lr_d, r.betas)
         return self.add('g', g, r.optimiser, r.lr_g, r.betas)
+
     def likeness(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
         "As designed: the whole picture counts alike."
         return super().likeness(*args, **kwargs)
@@ -684,57 +1066,104 @@ class Design(Adversarial):
 # %% ../nbs/05c_methods.ipynb #050033
 class Flow(Method):
     "A many-step model that learns to clean pictures (flow matching or DDPM)."
+
     look_at: int = 16
+
     def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe; self.tiny = autoencoder_for(self.device) if r.latents else None
+        r = self.recipe
+        self.tiny = autoencoder_for(self.device) if r.latents else None
         latents = dict(noise_shape=(32, 16, 16), patch=1) if r.latents else {}
-        return self.add('model', FlowModel(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **{**latents, **r.model}), r.optimiser, r.lr, r.betas)
+        return self.add(
+            'model',
+            FlowModel(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **{**latents, **r.model}),
+            r.optimiser,
+            r.lr,
+            r.betas,
+        )
 
-    def score(self, valid: dict[str, float]) -> float: return valid['denoise']
+    def score(self, valid: dict[str, float]) -> float:
+        return valid['denoise']
 
-    def code(self, images: Tensor # (B,3,128,128) in [-1, 1]
-             ) -> Tensor: # (B,*noise_shape)
+    def code(
+        self,
+        images: Tensor,  # (B,3,128,128) in [-1, 1]
+    ) -> Tensor:  # (B,*noise_shape)
         "What is drawn: the pictures themselves, or their latents."
-        if not self.tiny: return images
-        with torch.no_grad(): return self.tiny.encode(images)
+        if not self.tiny:
+            return images
+        with torch.no_grad():
+            return self.tiny.encode(images)
 
-    def error(self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def error(
+        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         "Squared error (B,) of a network on mixtures, and the clean estimate."
-        m = self.model; x_t = m.path.mix(x, noise, t); said = net(x_t, t, e, known)
-        return denoising_loss(said, x, noise, x_t, t, m.path, m.prediction, self.recipe.space), estimates(said, x_t, t, m.path, m.prediction)[0]
+        m = self.model
+        x_t = m.path.mix(x, noise, t)
+        said = net(x_t, t, e, known)
+        return (
+            denoising_loss(said, x, noise, x_t, t, m.path, m.prediction, self.recipe.space),
+            estimates(said, x_t, t, m.path, m.prediction)[0],
+        )
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
-        r, pictures, e = self.recipe, batch.images, batch.embeddings; x = self.code(pictures)
-        t, known, u = draw_time(batch.uniform(), r.time, r.time_mean, r.time_std), batch.uniform() >= r.drop, batch.uniform(14)
+        r, pictures, e = self.recipe, batch.images, batch.embeddings
+        x = self.code(pictures)
+        t, known, u = (
+            draw_time(batch.uniform(), r.time, r.time_mean, r.time_std),
+            batch.uniform() >= r.drop,
+            batch.uniform(14),
+        )
         noise = batch.normal(*x.shape[1:])
+
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             error, clean = self.error(self.run['model'], x[rows], t[rows], noise[rows], e[rows], known[rows])
-            values = dict(denoise=error.mean()); loss = values['denoise']
+            values = dict(denoise=error.mean())
+            loss = values['denoise']
             if r.lpips or r.identity:
                 i = ((t[rows] < r.late) & known[rows]).nonzero()[:, 0]
                 if len(i):
                     faces = self.tiny.decode(clean[i]) if self.tiny else clean[i]
-                    for k, v in self.likeness(faces, pictures[rows][i], e[rows][i], u[rows][i]).items(): values[k] = v.mean(); loss = loss + getattr(r, k) * v.sum() / len(error)
+                    for k, v in self.likeness(faces, pictures[rows][i], e[rows][i], u[rows][i]).items():
+                        values[k] = v.mean()
+                        loss = loss + getattr(r, k) * v.sum() / len(error)
             return loss, values
-        values = self.learn('model', r.lr * schedule(at.share, r.warm_up, r.cool_down) * at.factor, len(x), loss_of); self.finish()
+
+        values = self.learn('model', r.lr * schedule(at.share, r.warm_up, r.cool_down) * at.factor, len(x), loss_of)
+        self.finish()
         return values
 
     def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
         m, x = self.model, self.code(faces)
-        noise, half, known = torch.randn(x.shape, generator=rng).to(self.device), torch.full((len(x),), .5, device=self.device), torch.tensor([True, False], device=self.device)
+        noise, half, known = (
+            torch.randn(x.shape, generator=rng).to(self.device),
+            torch.full((len(x),), 0.5, device=self.device),
+            torch.tensor([True, False], device=self.device),
+        )
         evaluations(m.steps, m.sampler)
-        if m.path.name == 'ddpm' and m.steps > DDPM_STEPS: raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: ask for fewer.')
+        if m.path.name == 'ddpm' and m.steps > DDPM_STEPS:
+            raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: ask for fewer.')
         error, clean = self.error(self.run['model'], x, half, noise, embeddings, known)
-        if clean.shape != x.shape: raise FacegenError(f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and {tuple(x.shape[1:])} was expected; look at its setting model.")
+        if clean.shape != x.shape:
+            raise FacegenError(
+                f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and"
+                f" {tuple(x.shape[1:])} was expected; look at its setting model."
+            )
         m.generate(embeddings, noise=noise, guidance=self.recipe.guidance, steps=min(2, m.steps))
 
     @torch.no_grad()
     def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        "Draw validation people with the mean weights; measure, with the error at times spread evenly and noise that is always the same."
-        self.ema.module.eval()                                              # with running statistics, where there are any, not with those of these few faces
+        """Draw validation people with the mean weights.
+
+        Measure, with the error at times spread evenly and noise that is always the same.
+        """
+        self.ema.module.eval()  # with running statistics, where there are any, not with those of these few faces
         fakes, sums = super().look(x, e, noise)
-        rng = torch.Generator().manual_seed(0); t = ((torch.arange(len(x)) + .5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
-        with autocast(self.device, self.validation_dtype): error = self.error(self.ema.module, self.code(x), t, noise, e, None)[0]
+        rng = torch.Generator().manual_seed(0)
+        t = ((torch.arange(len(x)) + 0.5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
+        with autocast(self.device, self.validation_dtype):
+            error = self.error(self.ema.module, self.code(x), t, noise, e, None)[0]
         return fakes, dict(denoise=error.mean().item(), **sums)
+
 
 METHODS['flow'] = (FlowRecipe, Flow)

@@ -4,117 +4,173 @@
 
 # %% ../nbs/07_metrics.ipynb #070004
 from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
+
 import numpy as np
+
 from .core import FacegenError
 
 # %% auto #0
 __all__ = ['derangement', 'other_pictures', 'Bootstrap', 'interval', 'weighted_mean', 'weighted_quantile', 'entry', 'missing']
 
 # %% ../nbs/07_metrics.ipynb #070010
-def derangement(identities: np.ndarray, # (n,) the person of each face
-                seed: int = 0 # the same seed gives the same shuffle
-                ) -> np.ndarray: # (n,) int64: face i is compared with face result[i]
+def derangement(
+    identities: np.ndarray,  # (n,) the person of each face
+    seed: int = 0,  # the same seed gives the same shuffle
+) -> np.ndarray:  # (n,) int64: face i is compared with face result[i]
     "A permutation that gives every face a picture of a different person; raises `FacegenError` for one person only."
     people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
-    if len(people) < 2: raise FacegenError(f'{len(people)} person was found among {len(identities)} faces; a floor needs pictures of at least two people, so evaluate more faces.')
+    if len(people) < 2:
+        raise FacegenError(
+            f'{len(people)} person was found among {len(identities)} faces; a floor needs pictures of at least two'
+            ' people, so evaluate more faces.'
+        )
     rng = np.random.default_rng(seed)
-    if 2*counts.max() > len(codes): return np.array([rng.choice(np.flatnonzero(codes != c)) for c in codes])
-    place = rng.permutation(len(people))[codes]                    # people in random order
-    order = np.lexsort((rng.random(len(codes)), place))            # and their pictures too
+    if 2 * counts.max() > len(codes):
+        return np.array([rng.choice(np.flatnonzero(codes != c)) for c in codes])
+    place = rng.permutation(len(people))[codes]  # people in random order
+    order = np.lexsort((rng.random(len(codes)), place))  # and their pictures too
     result = np.empty(len(codes), np.int64)
     result[order] = np.roll(order, -counts.max())
     return result
 
 # %% ../nbs/07_metrics.ipynb #070013
-def other_pictures(identities: np.ndarray, # (n,) the person of each face
-                   seed: int = 0 # the same seed gives the same choice
-                   ) -> np.ndarray: # (n,) int64: another face of the same person, or -1 where there is none
+def other_pictures(
+    identities: np.ndarray,  # (n,) the person of each face
+    seed: int = 0,  # the same seed gives the same choice
+) -> np.ndarray:  # (n,) int64: another face of the same person, or -1 where there is none
     "For each face another picture of the same person; each picture is chosen at most once."
     result = np.full(len(identities), -1, np.int64)
     order = np.random.default_rng(seed).permutation(len(identities))
     order = order[np.argsort(identities[order], kind='stable')]
     for mine in np.split(order, np.flatnonzero(np.diff(identities[order])) + 1):
-        if len(mine) > 1: result[mine] = np.roll(mine, 1)
+        if len(mine) > 1:
+            result[mine] = np.roll(mine, 1)
     return result
 
 # %% ../nbs/07_metrics.ipynb #070016
 class Bootstrap:
     "Resamples of people: how often each person stands in each of `n` resamples."
-    def __init__(self,
-                 *groups: np.ndarray, # arrays of people; those that an earlier array lacks are drawn among themselves
-                 n: int = 1000, # resamples
-                 seed: int = 0 # the same seed gives the same resamples
-                 ):
-        rng = np.random.default_rng(seed); known: list = []; draws = []
+
+    def __init__(
+        self,
+        *groups: np.ndarray,  # arrays of people; those that an earlier array lacks are drawn among themselves
+        n: int = 1000,  # resamples
+        seed: int = 0,  # the same seed gives the same resamples
+    ):
+        rng = np.random.default_rng(seed)
+        known: list = []
+        draws = []
         for g in groups:
             new = np.setdiff1d(g, known)
-            if len(new): draws.append(rng.multinomial(len(new), np.full(len(new), 1/len(new)), size=n)); known += new.tolist()
+            if len(new):
+                draws.append(rng.multinomial(len(new), np.full(len(new), 1 / len(new)), size=n))
+                known += new.tolist()
         self.n, self.order = n, np.argsort(known)
         self.people, self.counts = np.array(known)[self.order], np.concatenate(draws, 1)[:, self.order]
-    def weights(self, identities: np.ndarray # (m,) people, each one known
-                ) -> np.ndarray: # (n,m)
+
+    def weights(
+        self,
+        identities: np.ndarray,  # (m,) people, each one known
+    ) -> np.ndarray:  # (n,m)
         "How often each face counts in each resample."
         return self.counts[:, np.searchsorted(self.people, identities)].astype(np.float64)
-    def mean(self, values: np.ndarray, # (m,) one value a face
-             identities: np.ndarray # (m,) their people, each one known
-             ) -> np.ndarray: # (n,)
-        "The mean over faces in each resample, from sums by person: the memory does not grow with the faces; NaN in a resample that holds none."
+
+    def mean(
+        self,
+        values: np.ndarray,  # (m,) one value a face
+        identities: np.ndarray,  # (m,) their people, each one known
+    ) -> np.ndarray:  # (n,)
+        """The mean over faces in each resample, from sums by person: the memory does not grow with the faces.
+
+        NaN in a resample that holds none.
+        """
         who = np.searchsorted(self.people, identities)
         total, n = (self.counts @ np.bincount(who, v, len(self.people)) for v in (np.asarray(values, np.float64), None))
         return np.divide(total, n, out=np.full(self.n, np.nan), where=n > 0)
-    def parts(self, identities: np.ndarray, # (m,) people, each one known
-              room: int = 4_000_000 # numbers at once
-              ) -> Iterator[tuple[slice, np.ndarray]]: # some resamples, and their weights (k,m)
+
+    def parts(
+        self,
+        identities: np.ndarray,  # (m,) people, each one known
+        room: int = 4_000_000,  # numbers at once
+    ) -> Iterator[tuple[slice, np.ndarray]]:  # some resamples, and their weights (k,m)
         "The weights a few resamples at a time, where a mean is not enough."
-        step = max(1, room // max(1, len(identities))); who = np.searchsorted(self.people, identities)
-        for i in range(0, self.n, step): yield slice(i, i + step), self.counts[i:i+step, who].astype(np.float64)
+        step = max(1, room // max(1, len(identities)))
+        who = np.searchsorted(self.people, identities)
+        for i in range(0, self.n, step):
+            yield slice(i, i + step), self.counts[i : i + step, who].astype(np.float64)
 
 # %% ../nbs/07_metrics.ipynb #070018
-def interval(replicates: np.ndarray # (n,) one value for each resample
-             ) -> tuple[float, float] | tuple[None, None]: # ends of the interval; None where it cannot be had
+def interval(
+    replicates: np.ndarray,  # (n,) one value for each resample
+) -> tuple[float, float] | tuple[None, None]:  # ends of the interval; None where it cannot be had
     "The central 95 % of the resampled values."
     ok = np.isfinite(replicates)
-    return tuple(float(v) for v in np.quantile(replicates[ok], [.025, .975])) if ok.sum() > 1 else (None, None)
+    return tuple(float(v) for v in np.quantile(replicates[ok], [0.025, 0.975])) if ok.sum() > 1 else (None, None)
 
-def weighted_mean(values: np.ndarray, # (m,) one value a face, or (n,m) another for each resample
-                  w: np.ndarray # (n,m) as `Bootstrap.weights` gives them
-                  ) -> np.ndarray: # (n,)
+
+def weighted_mean(
+    values: np.ndarray,  # (m,) one value a face, or (n,m) another for each resample
+    w: np.ndarray,  # (n,m) as `Bootstrap.weights` gives them
+) -> np.ndarray:  # (n,)
     "The mean over faces in each resample; NaN in a resample that holds none."
     total = w.sum(1)
     sums = w @ values if values.ndim == 1 else (w * values).sum(1)
     return np.divide(sums, total, out=np.full(len(w), np.nan), where=total > 0)
 
-def weighted_quantile(values: np.ndarray, # (m,) one value a face
-                      w: np.ndarray, # (n,m) as `Bootstrap.weights` gives them
-                      q: float # such as .05
-                      ) -> np.ndarray: # (n,)
-    "The smallest value below or at which the share `q` of the faces lies, in each resample; NaN in a resample that holds none."
-    order = np.argsort(values); cum = np.cumsum(w[:, order], 1)
-    found = values[order][(cum < q*cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
+
+def weighted_quantile(
+    values: np.ndarray,  # (m,) one value a face
+    w: np.ndarray,  # (n,m) as `Bootstrap.weights` gives them
+    q: float,  # such as .05
+) -> np.ndarray:  # (n,)
+    """The smallest value below or at which the share `q` of the faces lies, in each resample.
+
+    NaN in a resample that holds none.
+    """
+    order = np.argsort(values)
+    cum = np.cumsum(w[:, order], 1)
+    found = values[order][(cum < q * cum[:, -1:] - 1e-9).sum(1).clip(max=len(values) - 1)].astype(np.float64)
     return np.where(cum[:, -1] > 0, found, np.nan)
 
 # %% ../nbs/07_metrics.ipynb #070025
-def entry(value: float | None, # the number; None when it is missing
-          n: int = 0, # faces (or pairs) behind it
-          low: float | None = None, # ends of the 95 % interval
-          high: float | None = None, #
-          floor: float | None = None, # its value with shuffled embeddings
-          ceiling: float | None = None, # its value for real pictures
-          better: str = 'high', # 'high' or 'low'
-          reason: str | None = None, # why it is missing
-          **more: Any # further plain values, such as the threshold
-          ) -> dict[str, Any]: # plain values for JSON
+def entry(
+    value: float | None,  # the number; None when it is missing
+    n: int = 0,  # faces (or pairs) behind it
+    low: float | None = None,  # ends of the 95 % interval
+    high: float | None = None,  #
+    floor: float | None = None,  # its value with shuffled embeddings
+    ceiling: float | None = None,  # its value for real pictures
+    better: str = 'high',  # 'high' or 'low'
+    reason: str | None = None,  # why it is missing
+    **more: Any,  # further plain values, such as the threshold
+) -> dict[str, Any]:  # plain values for JSON
     "One metric of a result file."
-    num = lambda v: None if v is None or not np.isfinite(v) else float(v)
-    d = dict(value=num(value), n=int(n), low=num(low), high=num(high), floor=num(floor), ceiling=num(ceiling), better=better, **more)
-    if d['value'] is None: d['reason'] = reason or 'the value is not a finite number'
+
+    def num(v):
+        return None if v is None or not np.isfinite(v) else float(v)
+
+    d = dict(
+        value=num(value),
+        n=int(n),
+        low=num(low),
+        high=num(high),
+        floor=num(floor),
+        ceiling=num(ceiling),
+        better=better,
+        **more,
+    )
+    if d['value'] is None:
+        d['reason'] = reason or 'the value is not a finite number'
     return d
 
-def missing(reason: str, # one sentence: why, and what to do
-            better: str = 'high', # 'high' or 'low'
-            **more: Any # further plain values
-            ) -> dict[str, Any]: # an entry without a value
+
+def missing(
+    reason: str,  # one sentence: why, and what to do
+    better: str = 'high',  # 'high' or 'low'
+    **more: Any,  # further plain values
+) -> dict[str, Any]:  # an entry without a value
     "A metric that could not be measured: reported, and never replaced by another."
     return entry(None, better=better, reason=reason, **more)

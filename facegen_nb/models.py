@@ -4,6 +4,7 @@
 
 # %% ../nbs/04_models.ipynb #040004
 from __future__ import annotations
+
 import contextlib
 import http.client
 import importlib.util
@@ -21,18 +22,37 @@ from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-import numpy as np
 from huggingface_hub import PyTorchModelHubMixin, constants, hf_hub_download
 from safetensors.torch import load_file
-from torch import nn, Tensor
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from .core import (FacegenError, atomic, autocast, cache_dir, keep_memory, layout, misfit, no_half, pick_device, pick_dtype, randn, sha256,
-                             weight_file, user_path)
-from .diffusion import Path as NoisePath, estimates, guide, sample
+
+from facegen_nb.core import (
+    FacegenError,
+    atomic,
+    autocast,
+    cache_dir,
+    keep_memory,
+    layout,
+    misfit,
+    no_half,
+    pick_device,
+    pick_dtype,
+    randn,
+    sha256,
+    user_path,
+    weight_file,
+)
+from .diffusion import Path as NoisePath
+from .diffusion import estimates, guide, sample
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
-if TYPE_CHECKING: from facegen_nb.encoders import Encoder
+
+if TYPE_CHECKING:
+    from facegen_nb.encoders import Encoder
 
 # %% auto #0
 __all__ = ['RELEASED', 'RELEASED_URL', 'loud', 'dcgan_init', 'Style', 'modulated_group_norm', 'AdaGN', 'check_embeddings',
@@ -43,52 +63,75 @@ __all__ = ['RELEASED', 'RELEASED_URL', 'loud', 'dcgan_init', 'Style', 'modulated
            'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
-def loud(layer: nn.Linear # a layer whose input has components of size about 1
-         ) -> nn.Linear: # the same layer
+def loud(
+    layer: nn.Linear,  # a layer whose input has components of size about 1
+) -> nn.Linear:  # the same layer
     "Give a linear layer weights that keep the size of its input (He et al. 2015, gain 1) and a bias of zero."
     nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.in_features))
-    if layer.bias is not None: nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 # %% ../nbs/04_models.ipynb #040011
-def dcgan_init(net: nn.Module # changed in place
-               ) -> None:
-    "Weights of (transposed) convolutions N(0, 0.02), gains of batch normalisation N(1, 0.02) with shift 0; all else stays (Radford et al. 2015)."
+def dcgan_init(
+    net: nn.Module,  # changed in place
+) -> None:
+    """Weights of (transposed) convolutions N(0, 0.02), gains of batch normalisation N(1, 0.02) with shift 0.
+
+    All else stays (Radford et al. 2015).
+    """
     for m in net.modules():
-        if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, 0., .02)
-        elif isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)): nn.init.normal_(m.weight, 1., .02); nn.init.zeros_(m.bias)
+        if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+        elif isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.normal_(m.weight, 1.0, 0.02)
+            nn.init.zeros_(m.bias)
 
 # %% ../nbs/04_models.ipynb #040014
 class Style(nn.Module):
     "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
-    def __init__(self, embed_dim: int, # E
-                 noise_dim: int, # Z
-                 dim: int, # S
-                 loudness: float = .1, # of the noise at the start, beside an embedding of loudness 1
-                 length: float | None = None # that embeddings are given before the first layer; None for √E, where their components are about 1
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int,  # E
+        noise_dim: int,  # Z
+        dim: int,  # S
+        loudness: float = 0.1,  # of the noise at the start, beside an embedding of loudness 1
+        length: float | None = None,  # of embeddings before the first layer; None for √E: components of about 1
+    ):
         super().__init__()
         self.gain = math.sqrt(embed_dim) if length is None else length
-        self.embed, self.noise, self.out = loud(nn.Linear(embed_dim, dim)), nn.Linear(noise_dim, dim, bias=False), loud(nn.Linear(dim, dim))
-        nn.init.normal_(self.noise.weight, std=loudness / math.sqrt(noise_dim)) # quiet: noise must earn its place
+        self.embed, self.noise, self.out = (
+            loud(nn.Linear(embed_dim, dim)),
+            nn.Linear(noise_dim, dim, bias=False),
+            loud(nn.Linear(dim, dim)),
+        )
+        nn.init.normal_(self.noise.weight, std=loudness / math.sqrt(noise_dim))  # quiet: noise must earn its place
+
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         h = self.embed(embeddings * self.gain) + self.noise(noise)
-        return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, .2)), .2) # 1.4 gives back what the activation takes
+        return 1.4 * F.leaky_relu(self.out(1.4 * F.leaky_relu(h, 0.2)), 0.2)  # 1.4 gives back what the activation takes
 
 # %% ../nbs/04_models.ipynb #040017
-def _sum_per_channel(x: Tensor) -> Tensor: # (B,C,H,W) to (B,C), in float32 or better
+def _sum_per_channel(x: Tensor) -> Tensor:  # (B,C,H,W) to (B,C), in float32 or better
     "Sums over the image, along the memory."
     kind = torch.promote_types(x.dtype, torch.float32)
     if x.stride(1) == 1:  # channels last
         return x.permute(0, 2, 3, 1).flatten(1, 2).sum(1, dtype=kind)
     return x.sum((2, 3), dtype=kind)
 
-def _group_mean(x: Tensor, groups: int, size: int) -> Tensor: # (B,C) to (B,C), the same within a group
+
+def _group_mean(x: Tensor, groups: int, size: int) -> Tensor:  # (B,C) to (B,C), the same within a group
     "Means over groups of channels with `size` numbers each."
     return (x.unflatten(1, (groups, -1)).sum(2) / size).repeat_interleave(x.shape[1] // groups, 1)
 
+
 class _ModulatedGroupNorm(torch.autograd.Function):
-    "Group normalisation, scale and shift in few passes over memory; PyTorch's own backward pass on a CPU takes several times as long."
+    """Group normalisation, scale and shift in few passes over memory.
+
+    PyTorch's own backward pass on a CPU takes several times as long.
+    """
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, groups: int, eps: float) -> Tensor:
         size = x[0].numel() // groups
@@ -108,145 +151,225 @@ class _ModulatedGroupNorm(torch.autograd.Function):
         d_shift = _sum_per_channel(grad)
         d_scale = rstd * (_sum_per_channel(grad * x) - mean * d_shift)
         scale = scale.to(rstd.dtype)
-        along = rstd * _group_mean(scale * d_scale, ctx.groups, size)  # the part of the gradient that would change the variance
+        along = rstd * _group_mean(
+            scale * d_scale, ctx.groups, size
+        )  # the part of the gradient that would change the variance
         level = rstd * _group_mean(scale * d_shift, ctx.groups, size)  # and the part that would change the mean
         d_x = _affine(x, -rstd * along, rstd * along * mean - level)
         d_x.addcmul_(grad, (scale * rstd)[:, :, None, None].to(x.dtype))
         return d_x, d_scale.to(ctx.saved_tensors[1].dtype), d_shift.to(ctx.saved_tensors[1].dtype), None, None
 
+
 def _affine(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     "x times gain plus shift, each (B,C), in the number type of x."
     return torch.addcmul(shift[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype))
 
-def modulated_group_norm(x: Tensor, # (B,C,H,W)
-                         scale: Tensor, # (B,C)
-                         shift: Tensor, # (B,C)
-                         groups: int, # of channels
-                         eps: float = 1e-5 # added to the variance
-                         ) -> Tensor: # (B,C,H,W)
+
+def modulated_group_norm(
+    x: Tensor,  # (B,C,H,W)
+    scale: Tensor,  # (B,C)
+    shift: Tensor,  # (B,C)
+    groups: int,  # of channels
+    eps: float = 1e-5,  # added to the variance
+) -> Tensor:  # (B,C,H,W)
     "Group normalisation (Wu and He 2018), then a scale and a shift of each channel of each image."
     if x.device.type == 'cpu' and torch.is_grad_enabled() and x.requires_grad:
         return _ModulatedGroupNorm.apply(x, scale, shift, groups, eps)
     return torch.addcmul(shift[:, :, None, None], F.group_norm(x, groups, eps=eps), scale[:, :, None, None])
 
+
 class AdaGN(nn.Module):
     "3x3 convolution, group normalisation, scale and shift by the style: (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
-    def __init__(self, cin: int, # input channels
-                 cout: int, # output channels
-                 style_dim: int, # S
-                 groups: int = 8 # at most so many; the channels of a group share one mean and one variance
-                 ):
+
+    def __init__(
+        self,
+        cin: int,  # input channels
+        cout: int,  # output channels
+        style_dim: int,  # S
+        groups: int = 8,  # at most so many; the channels of a group share one mean and one variance
+    ):
         super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False); nn.init.kaiming_normal_(self.conv.weight, a=.2)
+        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(self.conv.weight, a=0.2)
         self.norm = nn.GroupNorm(math.gcd(groups, cout), cout, affine=False)
-        self.style = loud(nn.Linear(style_dim, 2 * cout)); self.style.weight.data.mul_(.3)
-        self.style.bias.data[:cout] = 1                                               # scales start around one, shifts around nought
+        self.style = loud(nn.Linear(style_dim, 2 * cout))
+        self.style.weight.data.mul_(0.3)
+        self.style.bias.data[:cout] = 1  # scales start around one, shifts around nought
+
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         scale, shift = self.style(style).chunk(2, 1)
         return modulated_group_norm(self.conv(x), scale, shift, self.norm.num_groups, self.norm.eps)
 
 # %% ../nbs/04_models.ipynb #040021
-def check_embeddings(embeddings: Any, # what a user gave
-                     dim: int, # size expected
-                     encoder: str | None = None, # name of the encoder the model was trained with, for the message
-                     fingerprint: dict | None = None # that the model carries: that of `Embeddings` must be the same
-                     ) -> Tensor: # float32 (B,dim), unit norm
-    "Unit embeddings of the expected size and encoder, or a `FacegenError` that says what was found; one vector gives B=1."
+def check_embeddings(
+    embeddings: Any,  # what a user gave
+    dim: int,  # size expected
+    encoder: str | None = None,  # name of the encoder the model was trained with, for the message
+    fingerprint: dict | None = None,  # that the model carries: that of `Embeddings` must be the same
+) -> Tensor:  # float32 (B,dim), unit norm
+    """Unit embeddings of the expected size and encoder, or a `FacegenError` that says what was found.
+
+    One vector gives B=1.
+    """
     if isinstance(embeddings, Embeddings):
         require_encoder(embeddings.fingerprint, fingerprint or (dict(encoder=encoder) if encoder else None))
         embeddings = np.array(embeddings.values)
-    if isinstance(embeddings, np.ndarray) and embeddings.dtype.kind == 'f': # of another byte order, longer than double, or turned round
+    if (
+        isinstance(embeddings, np.ndarray) and embeddings.dtype.kind == 'f'
+    ):  # of another byte order, longer than double, or turned round
         embeddings = np.array(embeddings, np.float32 if embeddings.dtype.itemsize <= 4 else np.float64)
     whose = f" of the encoder '{encoder}'" if encoder else ''
-    try: e = torch.as_tensor(embeddings)
-    except (TypeError, ValueError, RuntimeError): raise FacegenError(f'What was given as embeddings ({type(embeddings).__name__}) is no table of numbers; this model expects (B, {dim}), unit vectors{whose}: give a tensor, an array or rows of equal length.') from None
-    if e.ndim == 1: e = e[None]
+    try:
+        e = torch.as_tensor(embeddings)
+    except (TypeError, ValueError, RuntimeError):
+        raise FacegenError(
+            f'What was given as embeddings ({type(embeddings).__name__}) is no table of numbers; this model expects (B,'
+            f' {dim}), unit vectors{whose}: give a tensor, an array or rows of equal length.'
+        ) from None
+    if e.ndim == 1:
+        e = e[None]
     if e.ndim != 2 or e.shape[1] != dim or not len(e):
-        raise FacegenError(f'Embeddings of shape {tuple(e.shape)} were given; this model expects (B, {dim}), unit vectors{whose}.')
+        raise FacegenError(
+            f'Embeddings of shape {tuple(e.shape)} were given; this model expects (B, {dim}), unit vectors{whose}.'
+        )
     e = e.float()
-    if not torch.isfinite(e).all(): raise FacegenError(f'The embeddings hold NaN or infinite numbers; finite unit vectors{whose} were expected.')
+    if not torch.isfinite(e).all():
+        raise FacegenError(f'The embeddings hold NaN or infinite numbers; finite unit vectors{whose} were expected.')
     n = e.norm(dim=1)
-    if ((n - 1).abs() > .02).any():
-        raise FacegenError(f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}: divide each by its norm.')
+    if ((n - 1).abs() > 0.02).any():
+        raise FacegenError(
+            f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}:'
+            ' divide each by its norm.'
+        )
     return e
 
 # %% ../nbs/04_models.ipynb #040022b
-def drawing_dtype(device: torch.device, # where the model is
-                  precision: str = 'auto' # 'auto', 'fp32', 'bf16' or 'fp16'
-                  ) -> torch.dtype: # for `autocast`; float32 means none
-    "The number type to draw in: bf16 by itself only on a GPU of NVIDIA that has it; float32 on a CPU, on MPS and on older cards."
+def drawing_dtype(
+    device: torch.device,  # where the model is
+    precision: str = 'auto',  # 'auto', 'fp32', 'bf16' or 'fp16'
+) -> torch.dtype:  # for `autocast`; float32 means none
+    """The number type to draw in: bf16 by itself only on a GPU of NVIDIA that has it.
+
+    Float32 on a CPU, on MPS and on older cards.
+    """
     bf16 = device.type == 'cuda' and torch.cuda.get_device_capability(device)[0] >= 8
     return torch.float32 if precision == 'auto' and not bf16 else pick_dtype(device, precision)
 
+
 @contextlib.contextmanager
-def evaluating(net: nn.Module # any
-               ) -> Iterator[nn.Module]: # the same
+def evaluating(
+    net: nn.Module,  # any
+) -> Iterator[nn.Module]:  # the same
     "A network in evaluation mode; afterwards each part is in its own mode again, also after an error."
     modes = [(m, m.training) for m in net.modules()]
-    try: yield net.eval()
+    try:
+        yield net.eval()
     finally:
-        for m, mode in modes: m.training = mode
+        for m, mode in modes:
+            m.training = mode
 
 # %% ../nbs/04_models.ipynb #04002b
 _USUAL_FOLDERS = {'checkpoints', 'data', 'models', 'nbs', 'out', 'output', 'outputs', 'results', 'runs', 'weights'}
 
-def find_model(path: str | Path # a folder, a name of `RELEASED`, or OWNER/NAME of a model on the hub
-               ) -> Path | str: # the folder, or the name on the hub
+
+def find_model(
+    path: str | Path,  # a folder, a name of `RELEASED`, or OWNER/NAME of a model on the hub
+) -> Path | str:  # the folder, or the name on the hub
     "Where a model is; raises `FacegenError` for a path that leads nowhere and for an unknown name."
     folder = user_path(path)
-    if path in RELEASED and not (folder/'config.json').is_file(): return released_model(path)
-    if folder.is_dir(): return folder
+    if path in RELEASED and not (folder / 'config.json').is_file():
+        return released_model(path)
+    if folder.is_dir():
+        return folder
     text, first = str(path), folder.parts[0] if folder.parts else ''
     looks_like_name = re.fullmatch(r'[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*', text) and isinstance(path, str)
     if folder.is_file() or not looks_like_name or first in _USUAL_FOLDERS or Path(first).exists():
         what = 'is a file' if folder.is_file() else 'leads to no folder'
-        raise FacegenError(f"No model could be loaded from '{text}', which {what}; give a checkpoint folder (config.json and model.safetensors), "
-                           f"one of the names {', '.join(RELEASED)}, or a model on the hub as OWNER/NAME.")
+        raise FacegenError(
+            f"No model could be loaded from '{text}', which {what}; give a checkpoint folder (config.json and"
+            f" model.safetensors), one of the names {', '.join(RELEASED)}, or a model on the hub as OWNER/NAME."
+        )
     return text
 
-def hub_unreachable() -> str: # empty where it can be reached
+
+def hub_unreachable() -> str:  # empty where it can be reached
     "Why the hub cannot be asked, found out within ten seconds."
-    if os.environ.get('FACEGEN_OFFLINE'): return 'FACEGEN_OFFLINE is set'
-    if constants.HF_HUB_OFFLINE: return 'HF_HUB_OFFLINE is set'
+    if os.environ.get('FACEGEN_OFFLINE'):
+        return 'FACEGEN_OFFLINE is set'
+    if constants.HF_HUB_OFFLINE:
+        return 'HF_HUB_OFFLINE is set'
     endpoint = os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'
-    try: urllib.request.urlopen(urllib.request.Request(endpoint, method='HEAD'), timeout=10).close()
-    except urllib.error.HTTPError: return ''                          # it answered
-    except (OSError, ValueError, http.client.HTTPException) as ex: return f'{endpoint} cannot be reached ({getattr(ex, "reason", ex)})'
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method='HEAD'), timeout=10).close()
+    except urllib.error.HTTPError:
+        return ''  # it answered
+    except (OSError, ValueError, http.client.HTTPException) as ex:
+        return f'{endpoint} cannot be reached ({getattr(ex, "reason", ex)})'
     return ''
 
-def model_file(source: Path | str, # as `find_model` gave it
-               name: str, # of the file, such as config.json
-               **how: Any # as `hf_hub_download` takes it
-               ) -> Path: # an existing file
+
+def model_file(
+    source: Path | str,  # as `find_model` gave it
+    name: str,  # of the file, such as config.json
+    **how: Any,  # as `hf_hub_download` takes it
+) -> Path:  # an existing file
     "A file of a model; raises `FacegenError` that says where it was looked for."
     if isinstance(source, Path):
-        if not (source/name).is_file():
-            raise FacegenError(f"The folder '{source}' holds no {name}; a folder written by save_pretrained (config.json and model.safetensors) was expected.")
-        return source/name
-    if (why := hub_unreachable()): how['local_files_only'] = True
-    try: return Path(hf_hub_download(source, name, **how))
+        if not (source / name).is_file():
+            raise FacegenError(
+                f"The folder '{source}' holds no {name}; a folder written by save_pretrained (config.json and"
+                " model.safetensors) was expected."
+            )
+        return source / name
+    if why := hub_unreachable():
+        how['local_files_only'] = True
+    try:
+        return Path(hf_hub_download(source, name, **how))
     except Exception as ex:
-        reason = f'{why}, and it is not in the cache of the hub' if why else f'{type(ex).__name__}: {" ".join(str(ex).split())[:160]}'
-        raise FacegenError(f"No model could be loaded from '{source}': its {name} could not be had ({reason}); give a checkpoint folder "
-                           "(config.json and model.safetensors) or the name of a model on the hub.") from ex
+        reason = (
+            f'{why}, and it is not in the cache of the hub'
+            if why
+            else f'{type(ex).__name__}: {" ".join(str(ex).split())[:160]}'
+        )
+        raise FacegenError(
+            f"No model could be loaded from '{source}': its {name} could not be had ({reason}); give a checkpoint"
+            " folder (config.json and model.safetensors) or the name of a model on the hub."
+        ) from ex
 
-def fill_network(net: nn.Module, # changed in place
-                 file: Path, # safetensors
-                 what: str # that was expected, for the message
-                 ) -> nn.Module: # the same, in evaluation mode
-    "Load every tensor of a file into a network; raises `FacegenError` where one is missing, too much, of another shape, or not finite."
-    try: found = load_file(str(file))
+
+def fill_network(
+    net: nn.Module,  # changed in place
+    file: Path,  # safetensors
+    what: str,  # that was expected, for the message
+) -> nn.Module:  # the same, in evaluation mode
+    """Load every tensor of a file into a network.
+
+    Raises `FacegenError` where one is missing, too much, of another shape, or not finite.
+    """
+    try:
+        found = load_file(str(file))
     except Exception as ex:
-        raise FacegenError(f"The file '{file}' could not be read as safetensors ({type(ex).__name__}); {what} was expected: get it anew.") from ex
-    fault = misfit({k: tuple(v.shape) for k, v in found.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()})
-    if fault: raise FacegenError(f"The file '{file}' {fault}; {what} was expected: get it anew, or name another one.")
+        raise FacegenError(
+            f"The file '{file}' could not be read as safetensors ({type(ex).__name__}); {what} was expected: get it"
+            " anew."
+        ) from ex
+    fault = misfit(
+        {k: tuple(v.shape) for k, v in found.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()}
+    )
+    if fault:
+        raise FacegenError(f"The file '{file}' {fault}; {what} was expected: get it anew, or name another one.")
     broken = next((k for k, v in found.items() if v.is_floating_point() and not v.isfinite().all()), None)
-    if broken: raise FacegenError(f"The file '{file}' holds NaN or infinite numbers ('{broken}'); {what} was expected: get it anew.")
+    if broken:
+        raise FacegenError(
+            f"The file '{file}' holds NaN or infinite numbers ('{broken}'); {what} was expected: get it anew."
+        )
     kinds = net.state_dict()
     whole = next((k for k, v in found.items() if kinds[k].is_floating_point() and not v.is_floating_point()), None)
     if whole:
-        raise FacegenError(f"The file '{file}' holds whole numbers ({str(found[whole].dtype).removeprefix('torch.')}) in '{whole}', "
-                           f"where floating-point numbers were expected; {what} was expected: get it in half precision or float32.")
+        raise FacegenError(
+            f"The file '{file}' holds whole numbers ({str(found[whole].dtype).removeprefix('torch.')}) in '{whole}', "
+            f"where floating-point numbers were expected; {what} was expected: get it in half precision or float32."
+        )
     net.load_state_dict(found)
     return net.eval()
 
@@ -302,7 +425,10 @@ def _fetch(
 def released_model(
     name: str,  # one of `RELEASED`
 ) -> Path:  # a folder with config.json and model.safetensors
-    "A released model of the project, fetched first if need be; raises `FacegenError` that says where it was looked for."
+    """A released model of the project, fetched first if need be.
+
+    Raises `FacegenError` that says where it was looked for.
+    """
     commit, files = RELEASED[name]
     *folders, cached = _released_folders(name)
     for folder in folders:
@@ -317,38 +443,70 @@ def released_model(
             places = ', '.join(f"'{folder}'" for folder in (*folders, cached))
             raise FacegenError(
                 f"The released model '{name}' was found neither in {places} nor at {url} ({why}); "
-                'work in a checkout of facegen_nb, or give the path of a checkpoint folder.'
+                "work in a checkout of facegen_nb, or give the path of a checkpoint folder."
             )
     return cached
 
 # %% ../nbs/04_models.ipynb #04002c
 class StrictHub(PyTorchModelHubMixin):
     "Saves a model with the name of its class; loads the class that was saved, and all of it, or raises `FacegenError`."
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, # a folder written by `save_pretrained`, or OWNER/NAME on the hub
-                        **how: Any # as the hub's mixin takes it, and settings of the class
-                        ) -> StrictHub: # of the class that the folder names, in evaluation mode
-        "Load a model of this class, or of a class derived from it; raises `FacegenError` that names both for another one."
-        source = find_model(pretrained_model_name_or_path)
-        if not how.pop('strict', True): raise FacegenError('strict=False would leave a part of the network untrained; leave it out.')
-        hub = {k: how[k] for k in ('revision', 'cache_dir', 'force_download', 'token', 'local_files_only') if k in how}
-        try: config = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
-        except ValueError as ex: raise FacegenError(f"No model could be loaded from '{source}': its config.json is damaged ({ex}); get it anew.") from ex
-        found = _class_to_load(cls, config, source)
-        if found is not cls: return found.from_pretrained(source, **how)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()): return super().from_pretrained(str(source), **how)     # the mixin prints
-        except FacegenError: raise
-        except Exception as ex:
-            raise FacegenError(f"No model could be loaded from '{source}' ({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); "
-                               "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub.") from ex
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, map_location: str = 'cpu', revision: str | None = None, cache_dir: str | None = None,
-                         force_download: bool = False, local_files_only: bool = False, token: str | bool | None = None, **settings: Any) -> StrictHub:
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,  # a folder written by `save_pretrained`, or OWNER/NAME on the hub
+        **how: Any,  # as the hub's mixin takes it, and settings of the class
+    ) -> StrictHub:  # of the class that the folder names, in evaluation mode
+        """Load a model of this class, or of a class derived from it.
+
+        Raises `FacegenError` that names both for another one.
+        """
+        source = find_model(pretrained_model_name_or_path)
+        if not how.pop('strict', True):
+            raise FacegenError('strict=False would leave a part of the network untrained; leave it out.')
+        hub = {k: how[k] for k in ('revision', 'cache_dir', 'force_download', 'token', 'local_files_only') if k in how}
+        try:
+            config = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
+        except ValueError as ex:
+            raise FacegenError(
+                f"No model could be loaded from '{source}': its config.json is damaged ({ex}); get it anew."
+            ) from ex
+        found = _class_to_load(cls, config, source)
+        if found is not cls:
+            return found.from_pretrained(source, **how)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                return super().from_pretrained(str(source), **how)  # the mixin prints
+        except FacegenError:
+            raise
+        except Exception as ex:
+            raise FacegenError(
+                f"No model could be loaded from '{source}' ({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); "
+                "give a checkpoint folder (config.json and model.safetensors) or the name of a model on the hub."
+            ) from ex
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        map_location: str = 'cpu',
+        revision: str | None = None,
+        cache_dir: str | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        **settings: Any,
+    ) -> StrictHub:
         "Called by the hub's mixin, with the settings of config.json."
         source = Path(model_id) if Path(model_id).is_dir() else model_id
-        hub = dict(revision=revision, cache_dir=cache_dir, force_download=force_download, token=token, local_files_only=local_files_only)
+        hub = dict(
+            revision=revision,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            token=token,
+            local_files_only=local_files_only,
+        )
         file = model_file(source, constants.SAFETENSORS_SINGLE_FILE, **hub)
         return fill_network(cls(**settings), file, f'a model of the class {cls.__name__}').to(map_location)
 
@@ -356,31 +514,53 @@ class StrictHub(PyTorchModelHubMixin):
         "Weights as safetensors, and a configuration that names the class; called by `save_pretrained`."
         super()._save_pretrained(save_directory)
         config = dict(model=f'{type(self).__module__}.{type(self).__name__}', **(self._hub_mixin_config or {}))
-        (Path(save_directory)/'config.json').write_text(json.dumps(config, indent=1, default=list) + '\n', encoding='utf-8')
+        (Path(save_directory) / 'config.json').write_text(
+            json.dumps(config, indent=1, default=list) + '\n', encoding='utf-8'
+        )
+
 
 def _class_to_load(asked: type, config: Any, source: Path | str) -> type:
     "The class of a saved model, if it is the one that was asked for or one derived from it."
-    if not isinstance(config, dict): raise FacegenError(f"No model could be loaded from '{source}': its config.json holds no settings; get it anew.")
+    if not isinstance(config, dict):
+        raise FacegenError(f"No model could be loaded from '{source}': its config.json holds no settings; get it anew.")
     named = config.get('model')
     short = str(named).rpartition('.')[2]
-    in_script = short == asked.__name__ and '__main__' in (str(named).split('.')[0], asked.__module__)     # a class of a script or of this notebook
-    if named is None: found = Generator if asked.__name__ == 'FaceModel' else asked                        # as the first versions wrote it
-    elif in_script or named == f'{asked.__module__}.{asked.__name__}': found = asked
-    else: found = model_class(config)
+    in_script = short == asked.__name__ and '__main__' in (
+        str(named).split('.')[0],
+        asked.__module__,
+    )  # a class of a script or of this notebook
+    if named is None:
+        found = Generator if asked.__name__ == 'FaceModel' else asked  # as the first versions wrote it
+    elif in_script or named == f'{asked.__module__}.{asked.__name__}':
+        found = asked
+    else:
+        found = model_class(config)
     family = [c.__name__ if asked.__module__ == '__main__' else f'{c.__module__}.{c.__name__}' for c in found.__mro__]
     if (asked.__name__ if asked.__module__ == '__main__' else f'{asked.__module__}.{asked.__name__}') not in family:
-        raise FacegenError(f"'{source}' holds a model of the class {short}, and {asked.__name__} was to be loaded; take {short}.from_pretrained, "
-                           "or facegen_nb.models.load_generator, which loads each in its own class.")
+        raise FacegenError(
+            f"'{source}' holds a model of the class {short}, and {asked.__name__} was to be loaded; take"
+            f" {short}.from_pretrained, or facegen_nb.models.load_generator, which loads each in its own class."
+        )
     takes = inspect.signature(found.__init__).parameters
     free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
     if (strange := [k for k in config if k != 'model' and k not in takes]) and not free:
-        raise FacegenError(f"The model in '{source}' has the setting '{strange[0]}', which {found.__name__} of this version does not know; install the version that made it.")
+        raise FacegenError(
+            f"The model in '{source}' has the setting '{strange[0]}', which {found.__name__} of this version does not"
+            " know; install the version that made it."
+        )
     return found
 
 # %% ../nbs/04_models.ipynb #040024
 class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
-    "What generates 128x128 RGB faces from unit embeddings; a subclass sets embed_dim, noise_shape and fingerprint and has `forward`; one with many steps also a `draw` of its own."
-    embed_dim: int; noise_shape: tuple[int, ...]; fingerprint: dict | None = None
+    """What generates 128x128 RGB faces from unit embeddings.
+
+    A subclass sets embed_dim, noise_shape and fingerprint and has `forward`; one with many steps also a `draw` of its
+    own.
+    """
+
+    embed_dim: int
+    noise_shape: tuple[int, ...]
+    fingerprint: dict | None = None
 
     @property
     def encoder(self) -> str | None:
@@ -388,87 +568,132 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         return (self.fingerprint or {}).get('encoder')
 
     def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
-        "Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in one step; `guidance` is truncation here: noise times this, 0 for the most typical face."
-        return self(embeddings, noise * (1. if guidance is None else guidance))
+        """Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in
+        one step; `guidance` is truncation here: noise times this, 0 for the most typical face.
+        """
+        return self(embeddings, noise * (1.0 if guidance is None else guidance))
 
-    def latent(self, embeddings: Tensor, # (B,embed_dim), unit norm
-               noise: Tensor # (B,*noise_shape)
-               ) -> Tensor: # (B,latent_dim), each number of about unit variance
+    def latent(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,*noise_shape)
+    ) -> Tensor:  # (B,latent_dim), each number of about unit variance
         "What refinement changes in a one-step model: here what goes in, the embedding and the noise."
         return torch.cat([embeddings * math.sqrt(self.embed_dim), noise.flatten(1)], 1)
 
-    def from_latent(self, latent: Tensor, # (B,latent_dim), as `latent` gave it, or changed
-                    embeddings: Tensor, # (B,embed_dim)
-                    noise: Tensor # (B,*noise_shape)
-                    ) -> Tensor: # (B,3,128,128), not clipped
+    def from_latent(
+        self,
+        latent: Tensor,  # (B,latent_dim), as `latent` gave it, or changed
+        embeddings: Tensor,  # (B,embed_dim)
+        noise: Tensor,  # (B,*noise_shape)
+    ) -> Tensor:  # (B,3,128,128), not clipped
         "The faces of latents; `from_latent(latent(e, z), e, z)` is what the model draws."
         e, z = latent.split([self.embed_dim, latent.shape[1] - self.embed_dim], 1)
         return self(e / math.sqrt(self.embed_dim), z.view_as(noise))
 
-    def make_noise(self, n: int, # faces
-                   seed: int | None = None # the same seed, the same noise on every device
-                   ) -> Tensor: # (n,*noise_shape), standard normal, on the CPU
+    def make_noise(
+        self,
+        n: int,  # faces
+        seed: int | None = None,  # the same seed, the same noise on every device
+    ) -> Tensor:  # (n,*noise_shape), standard normal, on the CPU
         "Noise for n faces."
         return randn(n, *self.noise_shape, seed=seed) if seed is not None else torch.randn(n, *self.noise_shape)
 
-    def noise_blocks(self, n: int, # faces
-                     seed: int | None = None, # the same seed, the same noise on every device
-                     block: int = 32, # faces in a block, a multiple of 16
-                     state: Tensor | None = None # of the random numbers, where a stream is entered in the middle; instead of a seed
-                     ) -> Iterator[Tensor]: # (block,*noise_shape), on the CPU; the last block has what is left
+    def noise_blocks(
+        self,
+        n: int,  # faces
+        seed: int | None = None,  # the same seed, the same noise on every device
+        block: int = 32,  # faces in a block, a multiple of 16
+        state: Tensor | None = None,  # of the random numbers, to enter a stream in the middle; instead of a seed
+    ) -> Iterator[Tensor]:  # (block,*noise_shape), on the CPU; the last block has what is left
         "The rows of `make_noise(n, seed)`, block after block, in constant memory."
-        if block < 16 or block % 16: raise FacegenError(f'Blocks of {block} faces were asked for; a multiple of 16 was expected.')
-        if type(self).make_noise is not FaceModel.make_noise: # noise of its own kind: drawn at once
-            if state is not None: raise FacegenError(f'{type(self).__name__} draws noise of its own kind, all at once; its faces cannot be drawn in parts.')
+        if block < 16 or block % 16:
+            raise FacegenError(f'Blocks of {block} faces were asked for; a multiple of 16 was expected.')
+        if type(self).make_noise is not FaceModel.make_noise:  # noise of its own kind: drawn at once
+            if state is not None:
+                raise FacegenError(
+                    f'{type(self).__name__} draws noise of its own kind, all at once; its faces cannot be drawn in'
+                    ' parts.'
+                )
             yield from self.make_noise(n, seed).split(block)
             return
         source, size = None if seed is None else torch.Generator().manual_seed(seed), math.prod(self.noise_shape)
-        if state is not None: source = torch.Generator().set_state(state)
+        if state is not None:
+            source = torch.Generator().set_state(state)
         while n > 0:
-            # torch draws normal numbers in groups of 16, and fewer than 16 in another way: a rest of that kind joins the block
+            # torch draws normal numbers in groups of 16, and fewer than 16 in another way: a rest of that kind joins
+            # the block
             rows = n if 0 <= (n - block) * size < 16 else min(block, n)
             yield torch.randn(rows, *self.noise_shape, generator=source)
             n -= rows
 
     @property
     def many_steps(self) -> bool:
-        "Whether faces are drawn in many steps, so that guidance stresses the embedding; a one-step model has truncation."
+        """Whether faces are drawn in many steps, so that guidance stresses the embedding.
+
+        A one-step model has truncation.
+        """
         return hasattr(self, 'steps')
 
     @torch.no_grad()
-    def generate(self, embeddings: Embeddings | Tensor, # (B,embed_dim), unit norm; `Embeddings` are compared with the model's fingerprint
-                 *, noise: Tensor | None = None, # (B,*noise_shape); drawn when absent
-                 seed: int | None = None, # makes the drawn noise repeatable, on any device
-                 guidance: float | None = None, # many-step models: above 1 stresses the embedding, 0 ignores it; one-step models: as `truncation`
-                 truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
-                 precision: str = 'auto', # on CUDA: 'auto' is bf16 where the card has it, else fp32; also 'fp32', 'bf16', 'fp16'
-                 refine: int = 0, # one-step models: gradient steps towards the embedding, 8 serve well; see `facegen_nb.refinement`
-                 refine_encoder: Encoder | None = None, # the encoder of the embeddings; None: found by the model's fingerprint
-                 refine_precision: str = 'auto', # of the gradient steps: 'auto' is the faster type of this machine; also 'fp32', 'bf16', 'fp16'
-                 **options: Any # of the model
-                 ) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def generate(
+        self,
+        embeddings: Embeddings | Tensor,  # (B,embed_dim), unit norm; the fingerprint of `Embeddings` is checked
+        *,
+        noise: Tensor | None = None,  # (B,*noise_shape); drawn when absent
+        seed: int | None = None,  # makes the drawn noise repeatable, on any device
+        guidance: float | None = None,  # many-step models: above 1 stresses the embedding; else as `truncation`
+        truncation: float | None = None,  # one-step models: factor on the noise, 0 for the most typical face
+        precision: str = 'auto',  # 'auto' (on CUDA bf16 where the card has it, else fp32), 'fp32', 'bf16', 'fp16'
+        refine: int = 0,  # one-step models: gradient steps towards the embedding (`facegen_nb.refinement`)
+        refine_encoder: Encoder | None = None,  # the encoder of the embeddings; None: found by the model's fingerprint
+        # of the gradient steps: 'auto' is the faster type of this machine; also 'fp32', 'bf16', 'fp16'
+        refine_precision: str = 'auto',
+        **options: Any,  # of the model
+    ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
-        takes = inspect.signature(self.draw).parameters; free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
+        takes = inspect.signature(self.draw).parameters
+        free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
         for k in options:
-            if k not in takes and not free: raise FacegenError(f"{type(self).__name__} knows no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it out.")
+            if k not in takes and not free:
+                raise FacegenError(
+                    f"{type(self).__name__} knows no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it"
+                    " out."
+                )
         if truncation is not None:
-            if self.many_steps: raise FacegenError(f'truncation={truncation:g} was given; {type(self).__name__} draws in many steps and has guidance: give guidance.')
-            if guidance is not None: raise FacegenError('Both truncation and guidance were given; they are the same factor in a one-step model: give truncation alone.')
+            if self.many_steps:
+                raise FacegenError(
+                    f'truncation={truncation:g} was given; {type(self).__name__} draws in many steps and has guidance:'
+                    ' give guidance.'
+                )
+            if guidance is not None:
+                raise FacegenError(
+                    'Both truncation and guidance were given; they are the same factor in a one-step model: give'
+                    ' truncation alone.'
+                )
             guidance = truncation
-        if refine: refine_encoder = self._can_refine(refine, refine_encoder)
+        if refine:
+            refine_encoder = self._can_refine(refine, refine_encoder)
         p = next(self.parameters())
         no_half(p.device, p.dtype)
         e = check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint).to(p.device)
-        if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(self.fingerprint)
-        if isinstance(embeddings, Embeddings) and called_by_user(): note_crop(embeddings.fingerprint, self.fingerprint)
-        if noise is None: noise = self.make_noise(len(e), seed)
-        if noise.shape != (want := (len(e), *self.noise_shape)): raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
-        kind = torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)       # weights in half precision are used as they are
+        if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
+            note_unknown(self.fingerprint)
+        if isinstance(embeddings, Embeddings) and called_by_user():
+            note_crop(embeddings.fingerprint, self.fingerprint)
+        if noise is None:
+            noise = self.make_noise(len(e), seed)
+        if noise.shape != (want := (len(e), *self.noise_shape)):
+            raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
+        kind = (
+            torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)
+        )  # weights in half precision are used as they are
         e, noise = e.to(p.dtype), noise.to(p.device, p.dtype)
         with evaluating(self):
             if refine:
                 from facegen_nb.refinement import refine_faces
-                noise = noise * (1. if guidance is None else guidance)
+
+                noise = noise * (1.0 if guidance is None else guidance)
                 latent = refine_faces(self, refine_encoder, e, noise, refine, refine_precision)
             with autocast(p.device, kind):
                 faces = self.from_latent(latent, e, noise) if refine else self.draw(e, noise, guidance, **options)
@@ -477,19 +702,31 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
     def _can_refine(self, steps: int, encoder: Encoder | None) -> Encoder:
         "The encoder that refines; raises `FacegenError` where this model cannot be refined."
         from facegen_nb.refinement import MOST_STEPS, refining_encoder
+
         if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
-            raise FacegenError(f'refine={steps} was given; a whole number of steps from 0 to {MOST_STEPS} was expected.')
+            raise FacegenError(
+                f'refine={steps} was given; a whole number of steps from 0 to {MOST_STEPS} was expected.'
+            )
         if self.many_steps:
-            raise FacegenError(f'refine={steps} was given; {type(self).__name__} draws in many steps and cannot be refined: leave it out.')
+            raise FacegenError(
+                f'refine={steps} was given; {type(self).__name__} draws in many steps and cannot be refined: leave it'
+                ' out.'
+            )
         return refining_encoder(self, encoder)
 
 # %% ../nbs/04_models.ipynb #040025
 class Painter(nn.Module):
-    "Style (B,S) and a canvas (B,3,32,32) to a face (B,3,128,128), coarse to fine, the style at every scale; `side` 32 or 64 stops at that size."
-    def __init__(self, style_dim: int, # S
-                 channels: tuple[int, ...], # at sides 4, 8, 16, 32, 64; half of the last at 128
-                 looks: bool = False # at the canvas, before it paints on it
-                 ):
+    """Style (B,S) and a canvas (B,3,32,32) to a face (B,3,128,128), coarse to fine, the style at every scale.
+
+    `side` 32 or 64 stops at that size.
+    """
+
+    def __init__(
+        self,
+        style_dim: int,  # S
+        channels: tuple[int, ...],  # at sides 4, 8, 16, 32, 64; half of the last at 128
+        looks: bool = False,  # at the canvas, before it paints on it
+    ):
         super().__init__()
         c = list(channels)
         self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), loud(nn.Linear(style_dim, c[0] * 16))
@@ -497,187 +734,301 @@ class Painter(nn.Module):
         self.narrow = nn.ModuleList(AdaGN(a, b, style_dim) for a, b in zip(c, c[1:]))
         self.convs = nn.ModuleList(AdaGN(b, b, style_dim) for b in c[1:])
         self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
-        self.shrink, self.fine, self.last = AdaGN(c[-1], c[-1] // 2, style_dim), nn.Conv2d(c[-1] // 2, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
-        for m in (*self.rgbs, self.last): nn.init.zeros_(m.bias); m.weight.data.mul_(.2)
-        self.looks = nn.ModuleList(nn.Conv2d(3, b, 3, padding=1, bias=False) for b in c[1:4] if looks)      # at sides 8, 16 and 32
+        self.shrink, self.fine, self.last = (
+            AdaGN(c[-1], c[-1] // 2, style_dim),
+            nn.Conv2d(c[-1] // 2, 16, 3, padding=1),
+            nn.Conv2d(16, 3, 3, padding=1),
+        )
+        for m in (*self.rgbs, self.last):
+            nn.init.zeros_(m.bias)
+            m.weight.data.mul_(0.2)
+        self.looks = nn.ModuleList(
+            nn.Conv2d(3, b, 3, padding=1, bias=False) for b in c[1:4] if looks
+        )  # at sides 8, 16 and 32
+
     def forward(self, s: Tensor, canvas: Tensor, side: int = 128) -> Tensor:
-        act, double = lambda x: F.leaky_relu(x, .2, inplace=True), lambda x: F.interpolate(x, scale_factor=2, mode='bilinear')
+        act, double = (
+            lambda x: F.leaky_relu(x, 0.2, inplace=True),
+            lambda x: F.interpolate(x, scale_factor=2, mode='bilinear'),
+        )
         x = self.start + self.move(s).view(len(s), -1, 4, 4)
         x = act(self.first(x.contiguous(memory_format=layout(x.device)), s))
         rgb = None
         for narrow, conv, to_rgb, look in zip_longest(self.narrow, self.convs, self.rgbs, self.looks):
             x = double(act(narrow(x, s)))
-            if look: x = x + look(F.adaptive_avg_pool2d(canvas, x.shape[-1]))
+            if look:
+                x = x + look(F.adaptive_avg_pool2d(canvas, x.shape[-1]))
             x = act(conv(x, s))
             rgb = to_rgb(x) if rgb is None else to_rgb(x) + double(rgb)
-            if rgb.shape[-1] == 32: rgb = rgb + canvas
-            if rgb.shape[-1] == side: return rgb.float()
+            if rgb.shape[-1] == 32:
+                rgb = rgb + canvas
+            if rgb.shape[-1] == side:
+                return rgb.float()
         x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
         return (x + double(rgb)).float()
 
 # %% ../nbs/04_models.ipynb #040063
 class Canvas(nn.Module):
-    "What a linear model makes of unit embeddings (B,E) and normal noise (B,Z): blurred faces (B,3,32,32). Fitted, not trained."
-    def __init__(self, embed_dim: int, # E
-                 noise_dim: int, # Z
-                 linear: bool = True # False: only the mean face, whatever is asked for
-                 ):
-        super().__init__(); self.linear = linear
+    """What a linear model makes of unit embeddings (B,E) and normal noise (B,Z): blurred faces (B,3,32,32).
+
+    Fitted, not trained.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,  # E
+        noise_dim: int,  # Z
+        linear: bool = True,  # False: only the mean face, whatever is asked for
+    ):
+        super().__init__()
+        self.linear = linear
         self.register_buffer('mean', torch.zeros(3 * 32 * 32))
         if linear:
-            self.register_buffer('centre', torch.zeros(embed_dim))                           # the mean embedding
-            self.register_buffer('asked', torch.zeros(embed_dim, 3 * 32 * 32))               # what each of its components does to the face
-            self.register_buffer('noise', torch.zeros(noise_dim, 3 * 32 * 32))               # and each number of the noise
+            self.register_buffer('centre', torch.zeros(embed_dim))  # the mean embedding
+            self.register_buffer(
+                'asked', torch.zeros(embed_dim, 3 * 32 * 32)
+            )  # what each of its components does to the face
+            self.register_buffer('noise', torch.zeros(noise_dim, 3 * 32 * 32))  # and each number of the noise
 
     @torch.no_grad()
-    def fit(self, faces: Tensor, # (N,3,32,32) in [-1, 1]
-            embeddings: Tensor, # (N,E), unit norm: of these faces
-            ridge: float = .02 # beside the mean variance of a component of the embeddings
-            ) -> None:
+    def fit(
+        self,
+        faces: Tensor,  # (N,3,32,32) in [-1, 1]
+        embeddings: Tensor,  # (N,E), unit norm: of these faces
+        ridge: float = 0.02,  # beside the mean variance of a component of the embeddings
+    ) -> None:
         "Mean face, ridge regression on the embedding, principal components of what that leaves; on the CPU."
-        x = faces.cpu().flatten(1); self.mean.copy_(x.mean(0))
-        if not self.linear: return
-        x, centre = x - x.mean(0), embeddings.mean(0); e = (embeddings - centre).cpu(); square = e.T @ e
-        asked = torch.linalg.solve(square + ridge * square.diagonal().mean() * torch.eye(len(square)), e.T @ x); rest = x - e @ asked
+        x = faces.cpu().flatten(1)
+        self.mean.copy_(x.mean(0))
+        if not self.linear:
+            return
+        x, centre = x - x.mean(0), embeddings.mean(0)
+        e = (embeddings - centre).cpu()
+        square = e.T @ e
+        asked = torch.linalg.solve(square + ridge * square.diagonal().mean() * torch.eye(len(square)), e.T @ x)
+        rest = x - e @ asked
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0); _, size, ways = torch.svd_lowrank(rest, min(len(self.noise) + 16, *rest.shape), niter=4)
-        ways = (size / math.sqrt(len(x)) * ways).T[:len(self.noise)]
-        for buffer, value in ((self.centre, centre), (self.asked, asked), (self.noise[:len(ways)], ways)): buffer.copy_(value)
+            torch.manual_seed(0)
+            _, size, ways = torch.svd_lowrank(rest, min(len(self.noise) + 16, *rest.shape), niter=4)
+        ways = (size / math.sqrt(len(x)) * ways).T[: len(self.noise)]
+        for buffer, value in ((self.centre, centre), (self.asked, asked), (self.noise[: len(ways)], ways)):
+            buffer.copy_(value)
 
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         flat = self.mean.expand(len(embeddings), -1)
-        if self.linear: flat = flat + (embeddings - self.centre) @ self.asked + noise @ self.noise
+        if self.linear:
+            flat = flat + (embeddings - self.centre) @ self.asked + noise @ self.noise
         return flat.view(-1, 3, 32, 32).contiguous(memory_format=layout(flat.device))
 
-    def noise_of(self, faces: Tensor, # (B,3,S,S), S a multiple of 32
-                 embeddings: Tensor # (B,E)
-                 ) -> Tensor: # (B,Z)
+    def noise_of(
+        self,
+        faces: Tensor,  # (B,3,S,S), S a multiple of 32
+        embeddings: Tensor,  # (B,E)
+    ) -> Tensor:  # (B,Z)
         "The noise that brings the canvas nearest to faces."
-        rest = F.adaptive_avg_pool2d(faces, 32).flatten(1) - self(embeddings, faces.new_zeros(len(faces), len(self.noise))).flatten(1)
+        rest = F.adaptive_avg_pool2d(faces, 32).flatten(1) - self(
+            embeddings, faces.new_zeros(len(faces), len(self.noise))
+        ).flatten(1)
         return rest @ self.noise.T / self.noise.square().sum(1).clamp(min=1e-12)
 
 # %% ../nbs/04_models.ipynb #040027
 class Generator(FaceModel):
     "One-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 7 M parameters by default."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 noise_dim: int = 64, # size of the noise
-                 style_dim: int = 384, # size of the style that every block reads
-                 channels: tuple[int, ...] = (320, 256, 192, 96, 48), # at sides 4, 8, 16, 32, 64; half of the last at 128
-                 canvas: bool = False, # paint on a linear model of a face, and not on the mean face
-                 length: float | None = None, # that embeddings are given inside; None for √embed_dim
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        noise_dim: int = 64,  # size of the noise
+        style_dim: int = 384,  # size of the style that every block reads
+        channels: tuple[int, ...] = (320, 256, 192, 96, 48),  # at sides 4, 8, 16, 32, 64; half of the last at 128
+        canvas: bool = False,  # paint on a linear model of a face, and not on the mean face
+        length: float | None = None,  # that embeddings are given inside; None for √embed_dim
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        self.style, self.paint = Style(embed_dim, noise_dim, style_dim, .5 if canvas else .1, length), Painter(style_dim, channels, canvas)
+        self.style, self.paint = (
+            Style(embed_dim, noise_dim, style_dim, 0.5 if canvas else 0.1, length),
+            Painter(style_dim, channels, canvas),
+        )
         self.canvas = Canvas(embed_dim, noise_dim, canvas)
 
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor, # (B,noise_dim)
-                side: int = 128 # 64 or 32 for the coarser face on the way
-                ) -> Tensor: # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
+    def forward(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,noise_dim)
+        side: int = 128,  # 64 or 32 for the coarser face on the way
+    ) -> Tensor:  # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
         return self.paint(self.style(embeddings, noise), self.canvas(embeddings, noise), side)
 
-    def latent(self, embeddings: Tensor, # (B,embed_dim), unit norm
-               noise: Tensor # (B,noise_dim)
-               ) -> Tensor: # (B,style_dim): w
+    def latent(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,noise_dim)
+    ) -> Tensor:  # (B,style_dim): w
         "The vector w, which the mapping network makes of embedding and noise."
         return self.style(embeddings, noise)
 
-    def from_latent(self, latent: Tensor, # (B,style_dim): w
-                    embeddings: Tensor, # (B,embed_dim)
-                    noise: Tensor # (B,noise_dim)
-                    ) -> Tensor: # (B,3,128,128), not clipped
+    def from_latent(
+        self,
+        latent: Tensor,  # (B,style_dim): w
+        embeddings: Tensor,  # (B,embed_dim)
+        noise: Tensor,  # (B,noise_dim)
+    ) -> Tensor:  # (B,3,128,128), not clipped
         "The faces that the synthesis network draws from w; embedding and noise give the linear prior below them."
         return self.paint(latent, self.canvas(embeddings, noise))
 
-    def start_from(self, faces: Tensor, # (N,3,32,32) in [-1, 1]
-                   embeddings: Tensor # (N,embed_dim), unit norm: of these faces
-                   ) -> None:
+    def start_from(
+        self,
+        faces: Tensor,  # (N,3,32,32) in [-1, 1]
+        embeddings: Tensor,  # (N,embed_dim), unit norm: of these faces
+    ) -> None:
         "Fit the canvas, which the painter then need not learn."
         self.canvas.fit(faces, embeddings)
 
     @torch.no_grad()
-    def noise_of(self, faces: Tensor, # (B,3,128,128) in [-1, 1]
-                 embeddings: Tensor # (B,embed_dim), unit norm: of these faces
-                 ) -> Tensor: # (B,noise_dim): what `generate` takes as noise
-        "The noise that would draw these faces from their embeddings: what the embedding does not say of them. `FacegenError` for a model that paints on the mean face, or another shape or range."
-        if not self.canvas.linear: raise FacegenError('This model paints on the mean face, so it cannot tell the noise of a face; train one with Generator(canvas=True), as the recipe canvas-gan does.')
-        if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128): raise FacegenError(f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.')
-        if not faces.abs().max() <= 1.01: raise FacegenError(f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see facegen_nb.core.to_float.')
+    def noise_of(
+        self,
+        faces: Tensor,  # (B,3,128,128) in [-1, 1]
+        embeddings: Tensor,  # (B,embed_dim), unit norm: of these faces
+    ) -> Tensor:  # (B,noise_dim): what `generate` takes as noise
+        """The noise that would draw these faces from their embeddings: what the embedding does not say of them.
+
+        `FacegenError` for a model that paints on the mean face, or another shape or range.
+        """
+        if not self.canvas.linear:
+            raise FacegenError(
+                'This model paints on the mean face, so it cannot tell the noise of a face; train one with'
+                ' Generator(canvas=True), as the recipe canvas-gan does.'
+            )
+        if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128):
+            raise FacegenError(
+                f'Faces of shape {tuple(faces.shape)} were given; (B, 3, 128, 128) was expected: crop and resize them.'
+            )
+        if not faces.abs().max() <= 1.01:
+            raise FacegenError(
+                f'Faces with values from {faces.min():.3g} to {faces.max():.3g} were given; [-1, 1] was expected: see'
+                ' facegen_nb.core.to_float.'
+            )
         p, e = next(self.parameters()), check_embeddings(embeddings, self.embed_dim, self.encoder, self.fingerprint)
-        if len(e) != len(faces): raise FacegenError(f'{len(faces)} faces and {len(e)} embeddings were given; one embedding for each face was expected.')
+        if len(e) != len(faces):
+            raise FacegenError(
+                f'{len(faces)} faces and {len(e)} embeddings were given; one embedding for each face was expected.'
+            )
         return self.canvas.noise_of(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
 
 # %% ../nbs/04_models.ipynb #040030
-def with_spread(x: Tensor # (B,C,H,W) maps of a batch
-                ) -> Tensor: # (B,C+1,H,W)
-    "Add a map that says how much groups of four faces differ (of three or two, where four do not divide the batch; 1e-4 where none does), the same everywhere (minibatch standard deviation; Karras et al. 2018)."
+def with_spread(
+    x: Tensor,  # (B,C,H,W) maps of a batch
+) -> Tensor:  # (B,C+1,H,W)
+    """Add a map that says how much groups of four faces differ (of three or two, where four do not divide the batch;
+    1e-4 where none does), the same everywhere (minibatch standard deviation; Karras et al. 2018).
+    """
     group = next(g for g in (4, 3, 2, 1) if len(x) % g == 0)
-    members = x.float().unflatten(0, (group, -1)).unbind(0)                          # a variance over the first dimension would read the memory in leaps
+    members = (
+        x.float().unflatten(0, (group, -1)).unbind(0)
+    )  # a variance over the first dimension would read the memory in leaps
     mean = sum(members) / group
     variance = sum((member - mean).square() for member in members) / group
     std = (variance + 1e-8).sqrt().mean((1, 2, 3), keepdim=True)
     return torch.cat([x, std.repeat(group, 1, *x.shape[2:]).to(x.dtype)], 1)
 
-def pair_logits(h: Tensor, # (B,C) features of faces
-                score: nn.Module, # features to realism (B,1)
-                asked: Tensor # (B,C) projected embeddings
-                ) -> Tensor: # (B,) float32
+
+def pair_logits(
+    h: Tensor,  # (B,C) features of faces
+    score: nn.Module,  # features to realism (B,1)
+    asked: Tensor,  # (B,C) projected embeddings
+) -> Tensor:  # (B,) float32
     "How real a face is, plus how well it goes with the embedding (projection; Miyato and Koyama 2018)."
     return (score(h).squeeze(1) + (h * asked).sum(1) / math.sqrt(h.shape[1])).float()
 
+
 class Discriminator(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
     "Projection discriminator with spectral norm: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,)."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 channels: tuple[int, ...] = (32, 64, 128, 256, 256), # at sides 64, 32, 16, 8, 4
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        channels: tuple[int, ...] = (32, 64, 128, 256, 256),  # at sides 64, 32, 16, 8, 4
+    ):
         super().__init__()
-        c = [3, *channels]; self.loud = math.sqrt(embed_dim)
+        c = [3, *channels]
+        self.loud = math.sqrt(embed_dim)
         self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c, c[1:]))
         self.final = spectral_norm(nn.Conv2d(c[-1] + 1, c[-1], 3, padding=1))
-        self.score, self.project = spectral_norm(nn.Linear(c[-1], 1)), spectral_norm(nn.Linear(embed_dim, c[-1], bias=False))
+        self.score, self.project = (
+            spectral_norm(nn.Linear(c[-1], 1)),
+            spectral_norm(nn.Linear(embed_dim, c[-1], bias=False)),
+        )
+
     def features(self, images: Tensor) -> Tensor:
         "Features (B,C) of faces (B,3,128,128): sums over the last 4x4 plane."
         x = images
-        for conv in self.convs: x = F.leaky_relu(conv(x), .2, inplace=True)
-        return F.leaky_relu(self.final(with_spread(x)), .2).sum((2, 3))
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2, inplace=True)
+        return F.leaky_relu(self.final(with_spread(x)), 0.2).sum((2, 3))
+
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         return pair_logits(self.features(images), self.score, self.project(embeddings * self.loud))
 
 # %% ../nbs/04_models.ipynb #040067
 class Head(nn.Module):
     "Maps (B,C,s,s) of a frozen network and unit embeddings (B,embed_dim) to logits (B,)."
-    def __init__(self, maps: int, # C
-                 side: int, # s
-                 embed_dim: int, # size of the embeddings
-                 width: int # channels at the end, at a side of about 8
-                 ):
+
+    def __init__(
+        self,
+        maps: int,  # C
+        side: int,  # s
+        embed_dim: int,  # size of the embeddings
+        width: int,  # channels at the end, at a side of about 8
+    ):
         super().__init__()
-        c = [max(16, 2**round(math.log2(8 * width / side)))] if side > 8 else [width]
-        while side > 8: c.append(min(width, 2 * c[-1])); side //= 2
+        c = [max(16, 2 ** round(math.log2(8 * width / side)))] if side > 8 else [width]
+        while side > 8:
+            c.append(min(width, 2 * c[-1]))
+            side //= 2
         self.register_buffer('mixture', torch.randn(c[0], maps, 1, 1) / math.sqrt(maps))
         self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c, c[1:]))
         self.final = spectral_norm(nn.Conv2d(c[-1] + 1, width, 3, padding=1))
-        self.score, self.project, self.loud = spectral_norm(nn.Linear(width, 1)), spectral_norm(nn.Linear(embed_dim, width, bias=False)), math.sqrt(embed_dim)
+        self.score, self.project, self.loud = (
+            spectral_norm(nn.Linear(width, 1)),
+            spectral_norm(nn.Linear(embed_dim, width, bias=False)),
+            math.sqrt(embed_dim),
+        )
+
     def forward(self, maps: Tensor, embeddings: Tensor) -> Tensor:
-        x = F.conv2d(F.group_norm(maps, 1), self.mixture.to(maps.dtype))               # how loud the network is makes no difference
-        for conv in self.convs: x = F.leaky_relu(conv(x), .2)
-        return pair_logits(16 * F.leaky_relu(self.final(with_spread(x)), .2).mean((2, 3)), self.score, self.project(embeddings * self.loud))
+        x = F.conv2d(F.group_norm(maps, 1), self.mixture.to(maps.dtype))  # how loud the network is makes no difference
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2)
+        return pair_logits(
+            16 * F.leaky_relu(self.final(with_spread(x)), 0.2).mean((2, 3)),
+            self.score,
+            self.project(embeddings * self.loud),
+        )
+
 
 class FeatureDiscriminator(nn.Module):
-    "Projected discriminator: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,K), one for each of K scales of a frozen network's maps."
-    def __init__(self, features: Callable[[Tensor], list[Tensor]], # faces to maps (B,C,s,s), fine to coarse; frozen, with a gradient for the faces
-                 embed_dim: int = 512, # size of the embeddings
-                 width: int = 128, # channels at the end of each head
-                 device: torch.device | str = 'cpu' # where that network is
-                 ):
+    """Projected discriminator: faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,K), one for each of K
+    scales of a frozen network's maps.
+    """
+
+    def __init__(
+        self,
+        features: Callable[[Tensor], list[Tensor]],  # faces to maps (B,C,s,s), fine to coarse; frozen, differentiable
+        embed_dim: int = 512,  # size of the embeddings
+        width: int = 128,  # channels at the end of each head
+        device: torch.device | str = 'cpu',  # where that network is
+    ):
         super().__init__()
-        self.features = lambda x: features(x)                                          # a function even of a module, so no part of the state
-        with torch.no_grad(): sizes = [f.shape[1:3] for f in features(torch.zeros(1, 3, 128, 128, device=device))]
-        self.of = [k for k, (_, s) in enumerate(sizes) if s >= 4 and s not in [t for _, t in sizes[k+1:]]]     # the last map of each side
+        self.features = lambda x: features(x)  # a function even of a module, so no part of the state
+        with torch.no_grad():
+            sizes = [f.shape[1:3] for f in features(torch.zeros(1, 3, 128, 128, device=device))]
+        self.of = [
+            k for k, (_, s) in enumerate(sizes) if s >= 4 and s not in [t for _, t in sizes[k + 1 :]]
+        ]  # the last map of each side
         self.heads = nn.ModuleList(Head(*sizes[k], embed_dim, width) for k in self.of)
+
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         maps = self.features(images)
         return torch.stack([head(maps[k], embeddings) for head, k in zip(self.heads, self.of)], 1)
@@ -685,197 +1036,367 @@ class FeatureDiscriminator(nn.Module):
 # %% ../nbs/04_models.ipynb #040035
 class ResBlock(nn.Module):
     "Two 3x3 convolutions around a condition, added to the input: (B,cin,H,W) and condition (B,S) to (B,cout,H,W)."
-    def __init__(self, cin: int, # input channels
-                 cout: int, # output channels
-                 cond_dim: int # S
-                 ):
+
+    def __init__(
+        self,
+        cin: int,  # input channels
+        cout: int,  # output channels
+        cond_dim: int,  # S
+    ):
         super().__init__()
         self.norm1, self.conv1 = nn.GroupNorm(math.gcd(32, cin), cin), nn.Conv2d(cin, cout, 3, padding=1)
-        self.norm2, self.conv2 = nn.GroupNorm(math.gcd(32, cout), cout, affine=False), nn.Conv2d(cout, cout, 3, padding=1)
+        self.norm2, self.conv2 = (
+            nn.GroupNorm(math.gcd(32, cout), cout, affine=False),
+            nn.Conv2d(cout, cout, 3, padding=1),
+        )
         self.cond = nn.Linear(cond_dim, 2 * cout)
         self.skip = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
-        for p in (*self.conv2.parameters(), *self.cond.parameters()): nn.init.zeros_(p)     # starts as the identity (or the 1x1 convolution)
+        for p in (*self.conv2.parameters(), *self.cond.parameters()):
+            nn.init.zeros_(p)  # starts as the identity (or the 1x1 convolution)
+
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
         scale, shift = self.cond(cond)[:, :, None, None].chunk(2, 1)
         return self.skip(x) + self.conv2(F.silu(torch.addcmul(shift, self.norm2(h), 1 + scale)))
 
+
 class SelfAttention(nn.Module):
     "Every position of (B,C,H,W) looks at every other, with heads of 64 channels; added to the input."
-    def __init__(self, channels: int # C, a multiple of 64 or less than 64
-                 ):
+
+    def __init__(
+        self,
+        channels: int,  # C, a multiple of 64 or less than 64
+    ):
         super().__init__()
         self.heads = max(1, channels // 64)
-        self.norm, self.qkv, self.out = nn.GroupNorm(math.gcd(32, channels), channels), nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
-        for p in self.out.parameters(): nn.init.zeros_(p)
+        self.norm, self.qkv, self.out = (
+            nn.GroupNorm(math.gcd(32, channels), channels),
+            nn.Conv2d(channels, 3 * channels, 1),
+            nn.Conv2d(channels, channels, 1),
+        )
+        for p in self.out.parameters():
+            nn.init.zeros_(p)
+
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        q, k, v = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(self.norm(x))
+            .permute(0, 2, 3, 1)
+            .reshape(b, h * w, 3, self.heads, c // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h, w, c)
         return x + self.out(y.permute(0, 3, 1, 2))
 
 # %% ../nbs/04_models.ipynb #040037
 class UNet(nn.Module):
     "U-Net over maps (B,C,H,W) with a condition (B,S) in every block; returns maps of the same shape."
-    def __init__(self, maps: int, # C
-                 side: int, # H = W
-                 channels: tuple[int, ...], # at side, side/2, side/4, ...
-                 depth: int, # blocks a level
-                 attention: tuple[int, ...], # sides with attention
-                 cond_dim: int # S
-                 ):
+
+    def __init__(
+        self,
+        maps: int,  # C
+        side: int,  # H = W
+        channels: tuple[int, ...],  # at side, side/2, side/4, ...
+        depth: int,  # blocks a level
+        attention: tuple[int, ...],  # sides with attention
+        cond_dim: int,  # S
+    ):
         super().__init__()
-        level = lambda a, b, s: nn.ModuleList([ResBlock(a, b, cond_dim), SelfAttention(b) if s in attention else nn.Identity()])
+
+        def level(a, b, s):
+            return nn.ModuleList([ResBlock(a, b, cond_dim), SelfAttention(b) if s in attention else nn.Identity()])
+
         self.first, c, kept = nn.Conv2d(maps, channels[0], 3, padding=1), channels[0], [channels[0]]
         self.down, self.up, s = nn.ModuleList(), nn.ModuleList(), side
         for i, w in enumerate(channels):
-            if i: self.down.append(nn.Conv2d(c, c, 3, 2, 1)); kept.append(c); s //= 2
-            for _ in range(depth): self.down.append(level(c, w, s)); c = w; kept.append(c)
+            if i:
+                self.down.append(nn.Conv2d(c, c, 3, 2, 1))
+                kept.append(c)
+                s //= 2
+            for _ in range(depth):
+                self.down.append(level(c, w, s))
+                c = w
+                kept.append(c)
         self.middle = nn.ModuleList([ResBlock(c, c, cond_dim), SelfAttention(c), ResBlock(c, c, cond_dim)])
         for i, w in reversed(list(enumerate(channels))):
-            for _ in range(depth + 1): self.up.append(level(c + kept.pop(), w, s)); c = w
-            if i: self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1))); s *= 2
+            for _ in range(depth + 1):
+                self.up.append(level(c + kept.pop(), w, s))
+                c = w
+            if i:
+                self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)))
+                s *= 2
         self.norm, self.last = nn.GroupNorm(math.gcd(32, c), c), nn.Conv2d(c, maps, 3, padding=1)
-        for p in self.last.parameters(): nn.init.zeros_(p)
+        for p in self.last.parameters():
+            nn.init.zeros_(p)
+
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        x = self.first(x); kept = [x]
+        x = self.first(x)
+        kept = [x]
         for m in self.down:
             x = m[1](m[0](x, cond)) if isinstance(m, nn.ModuleList) else m(x)
             kept.append(x)
-        a, look, b = self.middle; x = b(look(a(x, cond)), cond)
-        for m in self.up: x = m[1](m[0](torch.cat([x, kept.pop()], 1), cond)) if isinstance(m, nn.ModuleList) else m(x)
+        a, look, b = self.middle
+        x = b(look(a(x, cond)), cond)
+        for m in self.up:
+            x = m[1](m[0](torch.cat([x, kept.pop()], 1), cond)) if isinstance(m, nn.ModuleList) else m(x)
         return self.last(F.silu(self.norm(x)))
 
 # %% ../nbs/04_models.ipynb #040040
 class FlowModel(FaceModel):
     "Many-step generator of 128x128 RGB faces from unit embeddings (B,embed_dim); 45.6 M parameters by default."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 channels: tuple[int, ...] = (128, 256, 384), # of the U-Net, at side/patch, half of it, a quarter of it
-                 depth: int = 2, # blocks a level
-                 patch: int = 4, # pixels a position, each way
-                 attention: tuple[int, ...] = (16, 8), # sides with attention
-                 cond_dim: int = 512, # size of the vector that carries time and embedding
-                 prediction: str = 'x', # what the network says: 'x', 'v' or 'noise'
-                 path: str = 'flow', # between pictures and noise: 'flow' or 'ddpm'
-                 noise_shape: tuple[int, ...] = (3, 128, 128), # of what is drawn; (32, 16, 16) for latents of the tiny autoencoder
-                 steps: int = 20, # of the sampler, unless another number is asked for
-                 sampler: str = 'heun', # of `facegen_nb.diffusion.SAMPLERS`
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        channels: tuple[int, ...] = (128, 256, 384),  # of the U-Net, at side/patch, half of it, a quarter of it
+        depth: int = 2,  # blocks a level
+        patch: int = 4,  # pixels a position, each way
+        attention: tuple[int, ...] = (16, 8),  # sides with attention
+        cond_dim: int = 512,  # size of the vector that carries time and embedding
+        prediction: str = 'x',  # what the network says: 'x', 'v' or 'noise'
+        path: str = 'flow',  # between pictures and noise: 'flow' or 'ddpm'
+        noise_shape: tuple[int, ...] = (3, 128, 128),  # of an image; (32, 16, 16) for latents of the autoencoder
+        steps: int = 20,  # of the sampler, unless another number is asked for
+        sampler: str = 'heun',  # of `facegen_nb.diffusion.SAMPLERS`
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, tuple(noise_shape), fingerprint
-        self.patch, self.prediction, self.path, self.steps, self.sampler = patch, prediction, NoisePath(path), steps, sampler
+        self.patch, self.prediction, self.path, self.steps, self.sampler = (
+            patch,
+            prediction,
+            NoisePath(path),
+            steps,
+            sampler,
+        )
         self.time = nn.Sequential(nn.Linear(256, cond_dim), nn.SiLU(), nn.Linear(cond_dim, cond_dim))
         self.embed, self.nobody = loud(nn.Linear(embed_dim, cond_dim)), nn.Parameter(torch.zeros(cond_dim))
         self.register_buffer('waves', torch.exp(torch.linspace(0, math.log(1000), 128)), persistent=False)
-        self.unet = UNet(noise_shape[0] * patch**2, noise_shape[1] // patch, tuple(channels), depth, tuple(attention), cond_dim)
+        self.unet = UNet(
+            noise_shape[0] * patch**2, noise_shape[1] // patch, tuple(channels), depth, tuple(attention), cond_dim
+        )
 
-    def forward(self, x: Tensor, # (B,*noise_shape), picture and noise mixed
-                t: Tensor, # (B,) in [0, 1], 1 is all noise
-                embeddings: Tensor, # (B,embed_dim), unit norm
-                known: Tensor | None = None # (B,) bool: whose embedding is told; everybody's when absent
-                ) -> Tensor: # (B,*noise_shape), what `prediction` names
+    def forward(
+        self,
+        x: Tensor,  # (B,*noise_shape), picture and noise mixed
+        t: Tensor,  # (B,) in [0, 1], 1 is all noise
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        known: Tensor | None = None,  # (B,) bool: whose embedding is told; everybody's when absent
+    ) -> Tensor:  # (B,*noise_shape), what `prediction` names
         "What the network says of mixed pictures: what training calls."
         a = t[:, None] * self.waves
         who = self.embed(embeddings * math.sqrt(self.embed_dim))
-        if known is not None: who = torch.where(known[:, None], who, self.nobody.to(who.dtype))
+        if known is not None:
+            who = torch.where(known[:, None], who, self.nobody.to(who.dtype))
         cond = F.silu(self.time(torch.cat([a.sin(), a.cos()], 1)) + who)
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=layout(x.device))
         return F.pixel_shuffle(self.unet(x, cond), self.patch).float()
 
-    def estimate(self, x: Tensor, t: Tensor, embeddings: Tensor, guidance: float = 1.) -> tuple[Tensor, Tensor]:
-        "Clean picture and noise, each (B,*noise_shape), that the network sees in x at time t; with guidance other than 1 it is asked twice."
-        twice = lambda: self(x.repeat(2, 1, 1, 1), t.repeat(2), embeddings.repeat(2, 1), torch.arange(2 * len(x), device=x.device) < len(x))   # told, then not
-        kind = next(self.parameters()).dtype                         # the sampler works in float32 whatever the weights are
-        with autocast(x.device, kind if kind.itemsize == 2 else torch.float32): said = self(x, t, embeddings) if guidance == 1 else guide(*twice().chunk(2), guidance)
-        return estimates(said, x, t, self.path, self.prediction)    # linear in what was said, so guidance means the same in every space
+    def estimate(self, x: Tensor, t: Tensor, embeddings: Tensor, guidance: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Clean picture and noise, each (B,*noise_shape), that the network sees in x at time t.
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None, steps: int | None = None, sampler: str | None = None) -> Tensor:
+        With guidance other than 1 it is asked twice.
+        """
+
+        def twice():
+            return self(
+                x.repeat(2, 1, 1, 1),
+                t.repeat(2),
+                embeddings.repeat(2, 1),
+                torch.arange(2 * len(x), device=x.device) < len(x),
+            )  # told, then not
+
+        kind = next(self.parameters()).dtype  # the sampler works in float32 whatever the weights are
+        with autocast(x.device, kind if kind.itemsize == 2 else torch.float32):
+            said = self(x, t, embeddings) if guidance == 1 else guide(*twice().chunk(2), guidance)
+        return estimates(
+            said, x, t, self.path, self.prediction
+        )  # linear in what was said, so guidance means the same in every space
+
+    def draw(
+        self,
+        embeddings: Tensor,
+        noise: Tensor,
+        guidance: float | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+    ) -> Tensor:
         "Faces by `steps` steps of a sampler; `guidance` above 1 stresses the embedding, 0 ignores it."
-        flat = noise.flatten(1)                                      # fresh noise is the first noise shuffled: a face depends on its own noise alone
-        more = lambda k: flat[:, torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(k)).to(flat.device)].view_as(noise)
-        latents = sample(lambda x, t: self.estimate(x, t, embeddings, 1. if guidance is None else guidance), noise, self.steps if steps is None else steps, self.sampler if sampler is None else sampler, self.path, more)
+        flat = noise.flatten(1)  # fresh noise is the first noise shuffled: a face depends on its own noise alone
+
+        def more(k):
+            return flat[
+                :, torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(k)).to(flat.device)
+            ].view_as(noise)
+
+        latents = sample(
+            lambda x, t: self.estimate(x, t, embeddings, 1.0 if guidance is None else guidance),
+            noise,
+            self.steps if steps is None else steps,
+            self.sampler if sampler is None else sampler,
+            self.path,
+            more,
+        )
         return latents if self.noise_shape[0] == 3 else autoencoder_for(latents.device).decode(latents)
 
 # %% ../nbs/04_models.ipynb #040043
 class TinyBlock(nn.Module):
-    "Three 3x3 convolutions added to their input, then ReLU: (B,64,H,W) to the same; `wide` first adds a branch with group normalisation."
-    def __init__(self, wide: bool = False # with the branch
-                 ):
+    """Three 3x3 convolutions added to their input, then ReLU: (B,64,H,W) to the same.
+
+    `wide` first adds a branch with group normalisation.
+    """
+
+    def __init__(
+        self,
+        wide: bool = False,  # with the branch
+    ):
         super().__init__()
-        conv = lambda: nn.Conv2d(64, 64, 3, padding=1)
+
+        def conv():
+            return nn.Conv2d(64, 64, 3, padding=1)
+
         self.conv = nn.Sequential(conv(), nn.ReLU(), conv(), nn.ReLU(), conv())
-        if wide: self.pool = nn.Sequential(nn.Conv2d(64, 256, 1, bias=False), nn.GroupNorm(4, 256), nn.ReLU(), nn.Conv2d(256, 64, 1, bias=False))
+        if wide:
+            self.pool = nn.Sequential(
+                nn.Conv2d(64, 256, 1, bias=False), nn.GroupNorm(4, 256), nn.ReLU(), nn.Conv2d(256, 64, 1, bias=False)
+            )
         self.wide = wide
+
     def forward(self, x: Tensor) -> Tensor:
-        if self.wide: x = x + self.pool(x)
+        if self.wide:
+            x = x + self.pool(x)
         return F.relu(self.conv(x) + x)
 
+
 class TinyAutoencoder(nn.Module):
-    "TAEF2 (Ollin Boer Bohan, MIT): pictures (B,3,H,W) in [-1, 1] to latents (B,32,H/8,W/8) of std near 1, and back; 2.3 M parameters."
+    """TAEF2 (Ollin Boer Bohan, MIT): pictures (B,3,H,W) in [-1, 1] to latents (B,32,H/8,W/8) of std near 1, and back;
+    2.3 M parameters.
+    """
+
     def __init__(self):
         super().__init__()
-        blocks = lambda n, wide=False: [TinyBlock(wide) for _ in range(n)]
-        down = lambda: nn.Conv2d(64, 64, 3, 2, 1, bias=False)
-        up = lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1, bias=False)]
-        self.encoder = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), *blocks(1), down(), *blocks(3), down(), *blocks(3), down(), *blocks(3, True),
-                                     nn.Conv2d(64, 32, 3, padding=1))
-        self.decoder = nn.Sequential(nn.Identity(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), *blocks(3, True), *up(), *blocks(3), *up(), *blocks(3),
-                                     *up(), *blocks(1), nn.Conv2d(64, 3, 3, padding=1)) # Identity: position 0 squashes, it holds no weights
-    def encode(self, images: Tensor # (B,3,H,W) in [-1, 1], sides multiples of 8
-               ) -> Tensor: # (B,32,H/8,W/8), std near 1
+
+        def blocks(n, wide=False):
+            return [TinyBlock(wide) for _ in range(n)]
+
+        def down():
+            return nn.Conv2d(64, 64, 3, 2, 1, bias=False)
+
+        def up():
+            return [nn.Upsample(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1, bias=False)]
+
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 64, 3, padding=1),
+            *blocks(1),
+            down(),
+            *blocks(3),
+            down(),
+            *blocks(3),
+            down(),
+            *blocks(3, True),
+            nn.Conv2d(64, 32, 3, padding=1),
+        )
+        self.decoder = nn.Sequential(
+            nn.Identity(),
+            nn.Conv2d(32, 64, 3, padding=1),
+            nn.ReLU(),
+            *blocks(3, True),
+            *up(),
+            *blocks(3),
+            *up(),
+            *blocks(3),
+            *up(),
+            *blocks(1),
+            nn.Conv2d(64, 3, 3, padding=1),
+        )  # Identity: position 0 squashes, it holds no weights
+
+    def encode(
+        self,
+        images: Tensor,  # (B,3,H,W) in [-1, 1], sides multiples of 8
+    ) -> Tensor:  # (B,32,H/8,W/8), std near 1
         "Pictures to latents; raises `FacegenError` for another shape."
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % 8 or images.shape[3] % 8:
-            raise FacegenError(f'Pictures of shape {tuple(images.shape)} were given; (B, 3, H, W) with sides that are multiples of 8 was expected: resize them.')
-        return self.encoder(images.add(1).mul(.5))
-    def decode(self, latents: Tensor # (B,32,h,w), std near 1
-               ) -> Tensor: # (B,3,8h,8w) in [-1, 1]
+            raise FacegenError(
+                f'Pictures of shape {tuple(images.shape)} were given; (B, 3, H, W) with sides that are multiples of 8'
+                ' was expected: resize them.'
+            )
+        return self.encoder(images.add(1).mul(0.5))
+
+    def decode(
+        self,
+        latents: Tensor,  # (B,32,h,w), std near 1
+    ) -> Tensor:  # (B,3,8h,8w) in [-1, 1]
         "Latents to pictures, clamped; raises `FacegenError` for another shape."
-        if latents.ndim != 4 or latents.shape[1] != 32: raise FacegenError(f'Latents of shape {tuple(latents.shape)} were given; (B, 32, h, w) was expected: give what `encode` gives.')
+        if latents.ndim != 4 or latents.shape[1] != 32:
+            raise FacegenError(
+                f'Latents of shape {tuple(latents.shape)} were given; (B, 32, h, w) was expected: give what `encode`'
+                ' gives.'
+            )
         return self.decoder(3 * torch.tanh(latents / 3)).mul(2).sub(1).clamp(-1, 1)
 
 # %% ../nbs/04_models.ipynb #040047
-def load_autoencoder(encoder: str | Path | None = None, # file; `taef2_encoder.safetensors` in FACEGEN_WEIGHTS when absent
-                     decoder: str | Path | None = None, # file; `taef2_decoder.safetensors` in FACEGEN_WEIGHTS when absent
-                     device: torch.device | str = 'cpu' # where to put it
-                     ) -> TinyAutoencoder: # float32, in eval mode; its weights need no gradient, its input may
+def load_autoencoder(
+    encoder: str | Path | None = None,  # file; `taef2_encoder.safetensors` in FACEGEN_WEIGHTS when absent
+    decoder: str | Path | None = None,  # file; `taef2_decoder.safetensors` in FACEGEN_WEIGHTS when absent
+    device: torch.device | str = 'cpu',  # where to put it
+) -> TinyAutoencoder:  # float32, in eval mode; its weights need no gradient, its input may
     "Load TAEF2 from its two files; raises `FacegenError` when one is missing or of another structure."
     net = TinyAutoencoder()
     for part, given in (('encoder', encoder), ('decoder', decoder)):
-        file = weight_file(f'taef2_{part}.safetensors', given, 'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors')
+        file = weight_file(
+            f'taef2_{part}.safetensors',
+            given,
+            'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors',
+        )
         fill_network(getattr(net, part), file, f'the {part} of the autoencoder TAEF2, taef2_{part}.safetensors,')
     return net.to(device, memory_format=layout(device)).eval().requires_grad_(False)
 
+
 @lru_cache(2)
-def autoencoder_for(device: torch.device # where
-                    ) -> TinyAutoencoder: # loaded once a process
+def autoencoder_for(
+    device: torch.device,  # where
+) -> TinyAutoencoder:  # loaded once a process
     "The tiny autoencoder of FACEGEN_WEIGHTS on a device."
     return load_autoencoder(device=device)
 
 # %% ../nbs/04_models.ipynb #040053
-def model_class(config: dict[str, Any] # what config.json says
-                ) -> type[FaceModel]: # Generator where nothing is said
+def model_class(
+    config: dict[str, Any],  # what config.json says
+) -> type[FaceModel]:  # Generator where nothing is said
     "The class that a configuration names; raises `FacegenError` for one outside of this library's models and recipes."
-    name = str(config.get('model', 'facegen_nb.models.Generator')).replace('__main__.', 'facegen_nb.models.') # a class defined in this notebook
+    name = str(config.get('model', 'facegen_nb.models.Generator')).replace(
+        '__main__.', 'facegen_nb.models.'
+    )  # a class defined in this notebook
     module, _, cls = name.rpartition('.')
     if module == 'facegen_nb.models' or module.startswith('facegen_nb.recipes.'):
-        try: there = importlib.util.find_spec(module)
-        except (ImportError, ValueError): there = None                                 # inside of what is no package
+        try:
+            there = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            there = None  # inside of what is no package
         found = getattr(importlib.import_module(module), cls, None) if there else None
-        if 'StrictHub' in [c.__name__ for c in getattr(found, '__mro__', ())]: return found
-    raise FacegenError(f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of facegen_nb.models or of a recipe was expected: install the version that made it.")
+        if 'StrictHub' in [c.__name__ for c in getattr(found, '__mro__', ())]:
+            return found
+    raise FacegenError(
+        f"The checkpoint names the model '{name}', which this version of facegen_nb does not have; a class of"
+        " facegen_nb.models or of a recipe was expected: install the version that made it."
+    )
 
-def checkpoint_of(folder: str | Path # a run folder, or a released model
-                  ) -> Path: # with config.json and model.safetensors, where there is one
+
+def checkpoint_of(
+    folder: str | Path,  # a run folder, or a released model
+) -> Path:  # with config.json and model.safetensors, where there is one
     "Where the model of a run lies: the folder itself for a released model, checkpoints/last in a run."
     folder = user_path(folder)
-    return folder if (folder/'config.json').is_file() else folder/'checkpoints'/'last'
+    return folder if (folder / 'config.json').is_file() else folder / 'checkpoints' / 'last'
 
-def load_generator(path: str | Path, # a folder written by `save_pretrained`, a name of `RELEASED` such as 'rendered', or OWNER/NAME on the hub
-                   device: torch.device | str | None = 'cpu' # where to put it; None for the fastest device
-                   ) -> FaceModel: # in eval mode
+
+def load_generator(
+    path: str | Path,  # a folder of `save_pretrained`, a name of `RELEASED` such as 'rendered', or OWNER/NAME
+    device: torch.device | str | None = 'cpu',  # where to put it; None for the fastest device
+) -> FaceModel:  # in eval mode
     "Load a model from a folder, by its name or from the hub; raises `FacegenError` with one sentence when it cannot."
-    if str(device) != 'meta': device = pick_device(device)
+    if str(device) != 'meta':
+        device = pick_device(device)
     g = FaceModel.from_pretrained(path)
-    keep_memory()                                                                  # one-step drawing of large batches on a CPU is faster with it
+    keep_memory()  # one-step drawing of large batches on a CPU is faster with it
     return g.eval().to(device, memory_format=layout(device))

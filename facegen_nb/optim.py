@@ -4,32 +4,38 @@
 
 # %% ../nbs/05a_optim.ipynb #050004
 from __future__ import annotations
+
 from collections.abc import Callable
+
 import torch
-from torch import nn, Tensor
+from torch import Tensor, nn
+
 from .core import pick_dtype
 
 # %% auto #0
 __all__ = ['orthogonalise', 'Muon']
 
 # %% ../nbs/05a_optim.ipynb #050007
-def orthogonalise(matrix: Tensor, # (m,n)
-                  steps: int = 5, # of the iteration
-                  dtype: torch.dtype = torch.float32 # of the products: float32 or bfloat16
-                  ) -> Tensor: # (m,n), singular values between about 0.7 and 1.2
+def orthogonalise(
+    matrix: Tensor,  # (m,n)
+    steps: int = 5,  # of the iteration
+    dtype: torch.dtype = torch.float32,  # of the products: float32 or bfloat16
+) -> Tensor:  # (m,n), singular values between about 0.7 and 1.2
     "Roughly the nearest matrix with orthonormal rows or columns, by Newton-Schulz (quintic of Jordan et al. 2024)."
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.float()
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
-    if tall: x = x.T
+    if tall:
+        x = x.T
     x = x.to(dtype)
     if dtype == torch.float32:
         gram, one, p = x @ x.T, torch.eye(len(x), device=x.device), None
         for k in range(steps):
             q = a * one + b * gram + c * gram @ gram
             p = q if p is None else q @ p
-            if k < steps - 1: gram = q @ gram @ q
+            if k < steps - 1:
+                gram = q @ gram @ q
         x = p @ x
     else:
         for _ in range(steps):
@@ -39,14 +45,23 @@ def orthogonalise(matrix: Tensor, # (m,n)
 
 # %% ../nbs/05a_optim.ipynb #050011
 class Muon(torch.optim.Optimizer):
-    "Nesterov momentum made orthogonal for matrices and convolutions (Jordan et al. 2024), Adam for the rest of a network."
-    def __init__(self, net: nn.Module, # whose parameters
-                 lr: float = 1e-3, # as for Adam
-                 momentum: float = .95, # of matrices and convolutions
-                 betas: tuple[float, float] = (.5, .99) # Adam's, for the rest
-                 ):
-        is_matrix = lambda p: p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 16
-        groups = [dict(params=[p for p in net.parameters() if is_matrix(p) == kind], matrices=kind) for kind in (True, False)]
+    """Nesterov momentum made orthogonal for matrices and convolutions (Jordan et al. 2024), Adam for the rest of a
+    network.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,  # whose parameters
+        lr: float = 1e-3,  # as for Adam
+        momentum: float = 0.95,  # of matrices and convolutions
+        betas: tuple[float, float] = (0.5, 0.99),  # Adam's, for the rest
+    ):
+        def is_matrix(p):
+            return p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 16
+
+        groups = [
+            dict(params=[p for p in net.parameters() if is_matrix(p) == kind], matrices=kind) for kind in (True, False)
+        ]
         super().__init__([g for g in groups if g['params']], dict(lr=lr, momentum=momentum, betas=tuple(betas)))
 
     @torch.no_grad()
@@ -54,24 +69,31 @@ class Muon(torch.optim.Optimizer):
         "Move every parameter that has a gradient."
         loss = None
         if closure is not None:
-            with torch.enable_grad(): loss = closure()
+            with torch.enable_grad():
+                loss = closure()
         for g in self.param_groups:
             move = self._matrix if g['matrices'] else self._adam
             for p in g['params']:
-                if p.grad is not None: move(p, self.state[p], g)
+                if p.grad is not None:
+                    move(p, self.state[p], g)
         return loss
 
     @staticmethod
     def _matrix(p: Tensor, state: dict, g: dict) -> None:
-        if not state: state['mean'] = torch.zeros_like(p)
+        if not state:
+            state['mean'] = torch.zeros_like(p)
         m = state['mean'].lerp_(p.grad, 1 - g['momentum'])
         u = p.grad.lerp(m, g['momentum']).flatten(1)
         dtype = torch.bfloat16 if pick_dtype(p.device) == torch.bfloat16 else torch.float32
-        p.add_(orthogonalise(u, dtype=dtype).view(p.shape), alpha=-g['lr'] * .2 * max(u.shape)**.5)
+        p.add_(orthogonalise(u, dtype=dtype).view(p.shape), alpha=-g['lr'] * 0.2 * max(u.shape) ** 0.5)
 
     @staticmethod
     def _adam(p: Tensor, state: dict, g: dict) -> None:
-        if not state: state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
-        a, b = g['betas']; state['step'] += 1; t = float(state['step'])
-        state['mean'].lerp_(p.grad, 1 - a); state['square'].lerp_(p.grad.square(), 1 - b)
+        if not state:
+            state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
+        a, b = g['betas']
+        state['step'] += 1
+        t = float(state['step'])
+        state['mean'].lerp_(p.grad, 1 - a)
+        state['square'].lerp_(p.grad.square(), 1 - b)
         p.addcdiv_(state['mean'], (state['square'] / (1 - b**t)).sqrt_().add_(1e-8), value=-g['lr'] / (1 - a**t))

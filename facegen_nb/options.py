@@ -4,6 +4,7 @@
 
 # %% ../nbs/09e_options.ipynb #095004
 from __future__ import annotations
+
 import codecs
 import contextlib
 import dataclasses
@@ -20,8 +21,10 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
 import typer
 from typer.core import TyperGroup
+
 from .core import FacegenError, check_writable, home_dir, user_path
 
 # %% auto #0
@@ -31,28 +34,35 @@ __all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'N
            'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option', 'refine_option', 'json_text']
 
 # %% ../nbs/09e_options.ipynb #095007
-_REASONS = {'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
-            'EDQUOT': ('the quota of this disk is used up', 'make room, or choose a folder on another disk'),
-            'EROFS': ('it is on a file system that can only be read', 'choose a folder that can be written'),
-            'EACCES': ('permission is denied', 'change the permissions, or choose another path'),
-            'EPERM': ('the system does not permit it', 'change the permissions, or choose another path'),
-            'ENOENT': ('it does not exist', 'check the path'),
-            'ENOTDIR': ('a part of the path is a file, not a folder', 'check the path'),
-            'EISDIR': ('it is a folder, and a file was expected', 'check the path'),
-            'EEXIST': ('it exists already', 'choose another path'),
-            'ENOTEMPTY': ('the folder is not empty', 'choose another path'),
-            'ENAMETOOLONG': ('the name is too long', 'choose a shorter one'),
-            'ELOOP': ('its links lead in a circle', 'give the path without links'),
-            'EBUSY': ('it is in use', 'try again later, or choose another path'),
-            'EMFILE': ('too many files are open', 'raise the limit, such as with `ulimit -n 4096`'),
-            'ENFILE': ('too many files are open on this machine', 'close other programs'),
-            'EIO': ('the disk or the network failed', 'check the disk, or choose another one'),
-            'ENODEV': ('the file system has no memory maps', 'choose a folder on another disk')}
+_REASONS = {
+    'ENOSPC': ('there is no space left on the disk', 'make room, or choose a folder on another disk'),
+    'EDQUOT': ('the quota of this disk is used up', 'make room, or choose a folder on another disk'),
+    'EROFS': ('it is on a file system that can only be read', 'choose a folder that can be written'),
+    'EACCES': ('permission is denied', 'change the permissions, or choose another path'),
+    'EPERM': ('the system does not permit it', 'change the permissions, or choose another path'),
+    'ENOENT': ('it does not exist', 'check the path'),
+    'ENOTDIR': ('a part of the path is a file, not a folder', 'check the path'),
+    'EISDIR': ('it is a folder, and a file was expected', 'check the path'),
+    'EEXIST': ('it exists already', 'choose another path'),
+    'ENOTEMPTY': ('the folder is not empty', 'choose another path'),
+    'ENAMETOOLONG': ('the name is too long', 'choose a shorter one'),
+    'ELOOP': ('its links lead in a circle', 'give the path without links'),
+    'EBUSY': ('it is in use', 'try again later, or choose another path'),
+    'EMFILE': ('too many files are open', 'raise the limit, such as with `ulimit -n 4096`'),
+    'ENFILE': ('too many files are open on this machine', 'close other programs'),
+    'EIO': ('the disk or the network failed', 'check the disk, or choose another one'),
+    'ENODEV': ('the file system has no memory maps', 'choose a folder on another disk'),
+}
 REASONS = {getattr(errno, name): words for name, words in _REASONS.items() if hasattr(errno, name)}
 
+
 def _as_os_error(ex: BaseException) -> BaseException:
-    "Libraries in other languages report a full disk or memory that is used up in a text; the same as Python's own error."
-    if isinstance(ex, (OSError, MemoryError)): return ex
+    """Libraries in other languages report a full disk or memory that is used up in a text.
+
+    The same as Python's own error.
+    """
+    if isinstance(ex, (OSError, MemoryError)):
+        return ex
     text = f'{type(ex).__name__}: {ex}'
     if re.search(r'No space left on device|StorageFull|os error 28|errno 28', text, re.IGNORECASE):
         return OSError(errno.ENOSPC, text)
@@ -60,68 +70,90 @@ def _as_os_error(ex: BaseException) -> BaseException:
         return MemoryError(text)
     return ex
 
+
 def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
     "One sentence for an error of the operating system, with the path where it is known."
     reason, advice = REASONS.get(ex.errno, (ex.strerror or str(ex) or type(ex).__name__, 'see what the system says'))
     reason = ' '.join(reason.split())[:300]
     full = ex.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None), errno.EROFS)
-    file = ex.filename2 if full and ex.filename2 is not None else ex.filename          # a copy names its source first
+    file = ex.filename2 if full and ex.filename2 is not None else ex.filename  # a copy names its source first
     if isinstance(file, (str, bytes, os.PathLike)):
         # files are written under a temporary name first; the user knows the other one
         name = re.sub(r'\.([^/\\]+)\.part-\d+|[/\\]\.part-\d+', r'\1', os.fsdecode(file))
         return f"'{name}' cannot be used: {reason}; {advice}."
-    if not written: return f'A file cannot be used: {reason}; {advice}.'
+    if not written:
+        return f'A file cannot be used: {reason}; {advice}.'
     places = ' or '.join(f"'{place}'" for place in written)
     return f'A file of {places} cannot be written: {reason}; {advice}.'
 
-def error_sentence(ex: BaseException, # what was raised
-                   written: Sequence[Path] = () # what the command writes, named where the error names no file
-                   ) -> str | None: # None for a mistake of the program
+
+def error_sentence(
+    ex: BaseException,  # what was raised
+    written: Sequence[Path] = (),  # what the command writes, named where the error names no file
+) -> str | None:  # None for a mistake of the program
     "What to tell the user about an error of files, memory or text encodings."
-    if isinstance(ex, FacegenError): return str(ex)
+    if isinstance(ex, FacegenError):
+        return str(ex)
     ex = _as_os_error(ex)
-    if isinstance(ex, OSError): return _os_sentence(ex, written)
+    if isinstance(ex, OSError):
+        return _os_sentence(ex, written)
     if isinstance(ex, MemoryError):
         detail = ' '.join(str(ex).split())[:160]
-        return ('There is not enough memory' + (f' ({detail})' if detail else '') +
-                '; give fewer images at once or a smaller batch, or take a machine with more.')
+        return (
+            'There is not enough memory'
+            + (f' ({detail})' if detail else '')
+            + '; give fewer images at once or a smaller batch, or take a machine with more.'
+        )
     if isinstance(ex, (EOFError, json.JSONDecodeError, zipfile.BadZipFile)):
         return f'A file is damaged or was cut short ({" ".join(str(ex).split())[:160]}); restore it, or make it again.'
     if isinstance(ex, UnicodeEncodeError):
         return f'The text {ex.object[:80]!a} cannot be written as {ex.encoding}; rename the file, in plain letters.'
     if isinstance(ex, UnicodeDecodeError):
-        return (f'A text file is not in {ex.encoding} (byte {ex.object[ex.start]:#04x} at position {ex.start}); '
-                'save it in UTF-8 and try again.')
+        return (
+            f'A text file is not in {ex.encoding} (byte {ex.object[ex.start]:#04x} at position {ex.start}); '
+            'save it in UTF-8 and try again.'
+        )
     return None
 
 # %% ../nbs/09e_options.ipynb #095010
 def _drop_output() -> None:
     "Let what is still to be printed go nowhere."
-    with contextlib.suppress(OSError, ValueError): os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 def _reader_is_gone() -> bool:
     "Whether what takes stdout has closed it."
-    if not hasattr(select, 'poll'): return True           # Windows: what else can it be
+    if not hasattr(select, 'poll'):
+        return True  # Windows: what else can it be
     asked = select.poll()
-    try: asked.register(sys.stdout.fileno(), 0)
-    except (OSError, ValueError, AttributeError): return False
+    try:
+        asked.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError, AttributeError):
+        return False
     return bool(asked.poll(0))
+
 
 def flush_output() -> None:
     "Write what was printed; raises `FacegenError` where that fails, and ends with code 141 where nobody reads it."
-    if sys.stdout is None: return
-    try: sys.stdout.flush()
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
         raise SystemExit(141) from None
     except OSError as ex:
         _drop_output()
-        raise FacegenError(f'What the command prints cannot be written ({ex.strerror}); '
-                           'look at the file or program that gets it.') from None
+        raise FacegenError(
+            f'What the command prints cannot be written ({ex.strerror}); look at the file or program that gets it.'
+        ) from None
+
 
 @contextlib.contextmanager
-def errors_as_sentences(written: Sequence[Path] = () # what the command writes
-                        ) -> Iterator[None]:
+def errors_as_sentences(
+    written: Sequence[Path] = (),  # what the command writes
+) -> Iterator[None]:
     "Turn errors of the block into one sentence on stderr and an exit code: 2, or 130 after Ctrl-C."
     try:
         yield
@@ -133,35 +165,46 @@ def errors_as_sentences(written: Sequence[Path] = () # what the command writes
             _drop_output()
             raise SystemExit(141) from None
         sentence = error_sentence(ex, written)
-        if sentence is None or os.environ.get('FACEGEN_TRACEBACK') == '1': raise
+        if sentence is None or os.environ.get('FACEGEN_TRACEBACK') == '1':
+            raise
         print(f'facegen: {sentence}', file=sys.stderr)
         raise SystemExit(2) from None
 
+
 class OneSentenceGroup(TyperGroup):
     "A group of commands in which an error that is found while the words are read is one sentence, too."
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         "Run the command that the words name."
-        with errors_as_sentences(): return super().main(*args, **kwargs)
+        with errors_as_sentences():
+            return super().main(*args, **kwargs)
 
 # %% ../nbs/09e_options.ipynb #095013
 @dataclasses.dataclass(frozen=True)
 class PathKind:
     "What the text of a path option must be; give it to `typer.Option` or `typer.Argument` as `parser`."
-    expected: str = 'path' # 'folder', 'file', or 'path' for either
-    written: bool = False # whether the command writes it
-    endings: tuple[str, ...] = () # a file that is there already and has another ending is not written over
+
+    expected: str = 'path'  # 'folder', 'file', or 'path' for either
+    written: bool = False  # whether the command writes it
+    endings: tuple[str, ...] = ()  # a file that is there already and has another ending is not written over
 
     @property
     def __name__(self) -> str:
         "The word for it in the help."
         return self.expected
 
-    def __call__(self, text: str | Path # as typed, or the default
-                 ) -> Path: # with the home folder filled in
-        "The path; raises `FacegenError` for an empty text, an address, an unknown home folder, a file for a folder or a folder for a file."
+    def __call__(
+        self,
+        text: str | Path,  # as typed, or the default
+    ) -> Path:  # with the home folder filled in
+        """The path; raises `FacegenError` for an empty text, an address, an unknown home folder, a file for a folder or
+        a folder for a file.
+        """
         text = _not_empty(os.fspath(text), self.expected)
         if re.match(r'[A-Za-z][\w+.-]+://', text):
-            raise FacegenError(f"'{text}' is an address; a {self.expected} on this machine was expected: fetch it first.")
+            raise FacegenError(
+                f"'{text}' is an address; a {self.expected} on this machine was expected: fetch it first."
+            )
         path = user_path(text)
         try:
             found = 'folder' if path.is_dir() else 'file' if path.exists() else None
@@ -169,46 +212,61 @@ class PathKind:
             raise FacegenError(error_sentence(ex)) from None
         if found and self.expected not in (found, 'path'):
             raise FacegenError(f"'{text}' is a {found}; a {self.expected} was expected: give another path.")
-        if self.written and not found: _refuse_file_above(path)
-        if self.written and self.expected == 'file': check_writable(path.parent)      # it is written after the work
+        if self.written and not found:
+            _refuse_file_above(path)
+        if self.written and self.expected == 'file':
+            check_writable(path.parent)  # it is written after the work
         if found == 'file' and self.endings and path.suffix.lower() not in self.endings:
-            raise FacegenError(f"'{text}' is there already and is not called {' or '.join(self.endings)}, so it would be lost; "
-                               'choose another name for what is written.')
+            raise FacegenError(
+                f"'{text}' is there already and is not called {' or '.join(self.endings)}, so it would be lost; "
+                "choose another name for what is written."
+            )
         return path
+
 
 @dataclasses.dataclass(frozen=True)
 class NameKind:
     "A text that may be a path or another name: a model on the hub, a recipe, a source such as `lfw:~/lfw.tgz`."
-    expected: str # what it is, for the help and the message
+
+    expected: str  # what it is, for the help and the message
 
     @property
     def __name__(self) -> str:
         "The word for it in the help."
         return self.expected
 
-    def __call__(self, text: str | Path # as typed, or the default
-                 ) -> str: # with the home folder filled in, after a prefix too
+    def __call__(
+        self,
+        text: str | Path,  # as typed, or the default
+    ) -> str:  # with the home folder filled in, after a prefix too
         "The text; raises `FacegenError` for an empty one or an unknown home folder."
         text = _not_empty(os.fspath(text), self.expected)
         prefix, path = re.fullmatch(r'([a-z]+:)?(.*)', text, re.DOTALL).groups(default='')
         return prefix + str(user_path(path)) if path.startswith('~') else text
 
+
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
 NEW_FOLDER, NEW_JSON = PathKind('folder', written=True), PathKind('file', written=True, endings=('.json',))
 NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
-CHANGED_FOLDER = PathKind('folder', written=True)         # it is there already, and something is written into it
+CHANGED_FOLDER = PathKind('folder', written=True)  # it is there already, and something is written into it
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
+
 
 def _not_empty(text: str, expected: str) -> str:
     "The text, where there is one."
-    if text.strip(): return text
-    raise FacegenError(f"An empty text was given where a {expected} was expected; "
-                       "where it comes from a variable of the shell, that variable is not set.")
+    if text.strip():
+        return text
+    raise FacegenError(
+        f"An empty text was given where a {expected} was expected; "
+        "where it comes from a variable of the shell, that variable is not set."
+    )
+
 
 def _refuse_file_above(path: Path) -> None:
     "A path that is to be made cannot lie inside a file."
     for parent in path.parents:
-        if parent.is_dir(): return
+        if parent.is_dir():
+            return
         if parent.exists():
             raise FacegenError(f"'{path}' cannot be made: '{parent}' is a file, not a folder; give another path.")
 
@@ -216,28 +274,35 @@ def _refuse_file_above(path: Path) -> None:
 @dataclasses.dataclass(frozen=True)
 class Choice:
     "A text that must be one of a few words."
-    words: tuple[str, ...] # those
-    pattern: str = '' # a regular expression of further words
+
+    words: tuple[str, ...]  # those
+    pattern: str = ''  # a regular expression of further words
 
     @property
     def __name__(self) -> str:
         "What it is called in the help."
         return 'word'
 
-    def __call__(self, text: str # as typed, or the default
-                 ) -> str: # the same
+    def __call__(
+        self,
+        text: str,  # as typed, or the default
+    ) -> str:  # the same
         "The text; raises `FacegenError` for any other word."
-        if text in self.words or (self.pattern and re.fullmatch(self.pattern, text)): return text
+        if text in self.words or (self.pattern and re.fullmatch(self.pattern, text)):
+            return text
         raise FacegenError(f"'{text}' was given where one of {', '.join(self.words)} was expected.")
+
 
 DEVICE = Choice(('cuda', 'mps', 'cpu', 'auto'), r'cuda:\d{1,3}')
 PRECISION = Choice(('auto', 'fp32', 'bf16', 'fp16'))
 HELD_OUT = Choice(('test', 'validation', 'heldout', 'train'))
 FRAME = Choice(('face', 'arcface', 'ffhq'))
-LARGEST_COUNT = 2**53               # every whole number up to here is a floating-point number, too
+LARGEST_COUNT = 2**53  # every whole number up to here is a floating-point number, too
 
-def check_numbers(values: dict[str, Any] # what was typed for the parameters of a command
-                  ) -> None:
+
+def check_numbers(
+    values: dict[str, Any],  # what was typed for the parameters of a command
+) -> None:
     "Raises `FacegenError` for a number that no option means."
     for name, value in values.items():
         for x in value if isinstance(value, (list, tuple)) else [value]:
@@ -248,51 +313,97 @@ def check_numbers(values: dict[str, Any] # what was typed for the parameters of 
                 raise FacegenError(f'{option} was given as {x}; a smaller number was expected.')
 
 # %% ../nbs/09e_options.ipynb #095016
-_PLAIN = str.maketrans({'–': '-', '—': '-', '−': '-', '×': 'x', '±': '~', '→': '>', '…': '.', '≤': '<', '≥': '>', '·': '.',
-                        '“': '"', '”': '"', '‘': "'", '’': "'", '█': '#', '\xa0': ' '})
+_PLAIN = str.maketrans(
+    {
+        '–': '-',
+        '—': '-',
+        '−': '-',
+        '×': 'x',
+        '±': '~',
+        '→': '>',
+        '…': '.',
+        '≤': '<',
+        '≥': '>',
+        '·': '.',
+        '“': '"',
+        '”': '"',
+        '‘': "'",
+        '’': "'",
+        '█': '#',
+        '\xa0': ' ',
+    }
+)
+
 
 def _in_plain_letters(ex: UnicodeError) -> tuple[str, int]:
     "What a narrow terminal shows: signs of the tables as the nearest ASCII sign, any other letter by its number."
-    if not isinstance(ex, UnicodeEncodeError): raise ex
-    shown = ex.object[ex.start:ex.end].translate(_PLAIN)
+    if not isinstance(ex, UnicodeEncodeError):
+        raise ex
+    shown = ex.object[ex.start : ex.end].translate(_PLAIN)
     return shown.encode('ascii', 'backslashreplace').decode('ascii'), ex.end
 
+
 def prepare_process() -> None:
-    "Make this process ready for names outside the terminal's alphabet, a user without a home folder, and figures as files."
+    """Make this process ready for names outside the terminal's alphabet, a user without a home folder, and figures as
+    files.
+    """
     codecs.register_error('plain-letters', _in_plain_letters)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='plain-letters')
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='plain-letters')
     os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
     os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
-    try: getpass.getuser()
-    except (KeyError, OSError, ImportError): os.environ['LOGNAME'] = 'nobody'     # a container's user without a name
-    if home_dir() is not None: return
-    place = Path(tempfile.gettempdir())/f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'home'}"
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ['LOGNAME'] = 'nobody'  # a container's user without a name
+    if home_dir() is not None:
+        return
+    place = Path(tempfile.gettempdir()) / f"facegen_nb-{os.getuid() if hasattr(os, 'getuid') else 'home'}"
     for name in ('XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'MPLCONFIGDIR'):
-        os.environ.setdefault(name, str(place/name.lower()))
+        os.environ.setdefault(name, str(place / name.lower()))
 
 # %% ../nbs/09e_options.ipynb #095019
-JSON_OPTION = typer.Option('--json', help='Print one JSON object and nothing else; what is said besides goes to stderr.')
+JSON_OPTION = typer.Option(
+    '--json', help='Print one JSON object and nothing else; what is said besides goes to stderr.'
+)
 LARGEST_SEED = 2**32 - 1
 
-def seed_option(help: str # what it is the seed of
-                ) -> Any: # for the annotation of a command
+
+def seed_option(
+    help: str,  # what it is the seed of
+) -> Any:  # for the annotation of a command
     "The option `--seed`."
     return typer.Option(min=0, max=LARGEST_SEED, help=help)
 
-def refine_option() -> Any: # for the annotation of a command
+
+def refine_option() -> Any:  # for the annotation of a command
     "The option `--refine`."
-    return typer.Option(min=0, max=100, help='Models of one step: gradient steps that bring each face nearer to its embedding, by the encoder itself; 8 serve well.')
+    return typer.Option(
+        min=0,
+        max=100,
+        help=(
+            'Models of one step: gradient steps that bring each face nearer to its embedding, by the encoder itself; 8'
+            ' serve well.'
+        ),
+    )
+
 
 def _plain(x: Any) -> Any:
     "The same in values that JSON has."
-    if isinstance(x, dict): return {str(k): _plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple, set)): return [_plain(v) for v in x]
-    if hasattr(x, 'tolist'): return _plain(x.tolist())        # NumPy and torch
-    if isinstance(x, float): return x if math.isfinite(x) else None
+    if isinstance(x, dict):
+        return {str(k): _plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple, set)):
+        return [_plain(v) for v in x]
+    if hasattr(x, 'tolist'):
+        return _plain(x.tolist())  # NumPy and torch
+    if isinstance(x, float):
+        return x if math.isfinite(x) else None
     return x if x is None or isinstance(x, (str, int)) else str(x)
 
-def json_text(result: Any # what a command returns
-              ) -> str: # in ASCII, so that every terminal and pipe takes it
+
+def json_text(
+    result: Any,  # what a command returns
+) -> str:  # in ASCII, so that every terminal and pipe takes it
     "One JSON object as text."
     return json.dumps(_plain(result), indent=1, allow_nan=False)

@@ -4,11 +4,15 @@
 
 # %% ../nbs/02h_people.ipynb #02h005
 from __future__ import annotations
-import csv, re, unicodedata
-from collections import Counter, defaultdict
+
+import csv
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
 from .core import FacegenError, sha256, user_path
 from .sources import ARCHIVES, is_picture_name, known_person, person_name
 
@@ -159,8 +163,8 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
         names = {name for _, name in pairs}
         if all(map(str.isdecimal, names)) and len(names) > 2 * len(heads) and not _sound_like_people(sorted(heads)):
             layout.warnings.append(
-                f"numbered folders lie in few folders, such as '{pairs[0][0]}/{pairs[0][1]}': the outer ones were taken "
-                'as people; if the inner ones are, use --identity folder'
+                f"numbered folders lie in few folders, such as '{pairs[0][0]}/{pairs[0][1]}': the outer ones were taken"
+                " as people; if the inner ones are, use --identity folder"
             )
         return False
     groups = not repeated and _guess_groups(pairs)
@@ -298,7 +302,7 @@ def read_people(
         raise FacegenError(
             f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); "
             "give a UTF-8 text "
-            'with a path and a person in each line.'
+            "with a path and a person in each line."
         ) from None
     first = next(iter(text.splitlines()), '')
     commas = max(',;\t', key=first.count)
@@ -347,7 +351,7 @@ class Rule:
     pattern: re.Pattern | None = None  # of file names
     table: Mapping[str, str] | None = None  # path: person
     content: str = ''  # hash of the table
-    ends: Mapping[str, str] = field(default_factory=dict)  # last parts of a path in the table: that path; '' where two have them
+    ends: Mapping[str, str] = field(default_factory=dict)  # last parts of a path to the path; '' where two have them
 
     @property
     def shown(self) -> str:
@@ -375,13 +379,11 @@ def read_rule(
         example = r"'file:(.+)_\d+'" if kind == 'file' else 'csv:people.csv'
         raise FacegenError(
             f"The identity rule '{text}' was given without a {'pattern' if kind == 'file' else 'file'}; "
-            f'give one, such as {example}.'
+            f"give one, such as {example}."
         )
     if kind == 'csv':
         table = read_people(value)
-        return Rule(
-            text, kind, table=table, content=sha256(repr(sorted(table.items())).encode()), ends=_ends(table)
-        )
+        return Rule(text, kind, table=table, content=sha256(repr(sorted(table.items())).encode()), ends=_ends(table))
     if kind == 'file':
         try:
             pattern = re.compile(value)

@@ -4,10 +4,13 @@
 
 # %% ../nbs/07b_pictures.ipynb #070004
 from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
+
 import numpy as np
 import torch
+
 from .core import FacegenError, layout, progress, to_float, to_uint8
 from .fingerprints import Embeddings, called_by_user, is_fingerprint, note_crop, note_unknown, require_encoder
 from .losses import LPIPS, lpips_missing
@@ -18,153 +21,231 @@ __all__ = ['BLOCK', 'LPIPS_KINDS', 'noise_of', 'generate_faces', 'Perceptual', '
            'picture_scores', 'networks_at_hand', 'picture_metrics', 'diversity_scores']
 
 # %% ../nbs/07b_pictures.ipynb #070008
-BLOCK = 64 # faces whose noise is drawn together
+BLOCK = 64  # faces whose noise is drawn together
 
-def noise_of(generator: Any, # a model with `noise_shape`
-             first: int, # position of the first face in the stream
-             n: int, # faces
-             seed: int = 0 # of the whole stream
-             ) -> torch.Tensor: # (n,*noise_shape), standard normal, on the CPU
+
+def noise_of(
+    generator: Any,  # a model with `noise_shape`
+    first: int,  # position of the first face in the stream
+    n: int,  # faces
+    seed: int = 0,  # of the whole stream
+) -> torch.Tensor:  # (n,*noise_shape), standard normal, on the CPU
     "Noise of faces first to first+n-1 of a stream, whatever is drawn before or after."
     start, blocks = first // BLOCK, []
     for b in range(start, -(-(first + n) // BLOCK)):
         rng = torch.Generator().manual_seed((seed * 1_000_003 + b) % 2**63)
         blocks.append(torch.randn(BLOCK, *generator.noise_shape, generator=rng))
-    return torch.cat(blocks)[first - start*BLOCK:][:n] if blocks else torch.empty(0, *generator.noise_shape)
+    return torch.cat(blocks)[first - start * BLOCK :][:n] if blocks else torch.empty(0, *generator.noise_shape)
 
-def generate_faces(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
-                   embeddings: Embeddings | np.ndarray, # (n,D) unit norm; `Embeddings` are compared with the generator's fingerprint
-                   seed: int = 0, # of the noise
-                   batch_size: int = BLOCK, # faces at a time; changes the speed only
-                   guidance: float | None = None, # passed on
-                   noise: float = 1., # factor on the noise, for models that have `noise_shape`
-                   first: int = 0, # position of the first embedding in the stream, a multiple of 64
-                   bar: bool = True # a progress bar, where one can be seen
-                   ) -> np.ndarray: # (n,H,W,3) uint8
+
+def generate_faces(
+    generator: Any,  # anything with `generate(embeddings, *, noise, seed, guidance)`
+    embeddings: Embeddings | np.ndarray,  # (n,D) unit norm; `Embeddings` are compared with the generator's fingerprint
+    seed: int = 0,  # of the noise
+    batch_size: int = BLOCK,  # faces at a time; changes the speed only
+    guidance: float | None = None,  # passed on
+    noise: float = 1.0,  # factor on the noise, for models that have `noise_shape`
+    first: int = 0,  # position of the first embedding in the stream, a multiple of 64
+    bar: bool = True,  # a progress bar, where one can be seen
+) -> np.ndarray:  # (n,H,W,3) uint8
     "A face for each embedding; raises `FacegenError` when the pictures hold NaN."
-    if first % BLOCK: raise FacegenError(f'The stream was entered at face {first}; a multiple of {BLOCK} was expected.')
+    if first % BLOCK:
+        raise FacegenError(f'The stream was entered at face {first}; a multiple of {BLOCK} was expected.')
     expected = getattr(generator, 'fingerprint', None)
-    if isinstance(embeddings, Embeddings): require_encoder(embeddings.fingerprint, expected)
-    if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user(): note_unknown(expected)
-    if isinstance(embeddings, Embeddings) and called_by_user(): note_crop(embeddings.fingerprint, expected)
+    if isinstance(embeddings, Embeddings):
+        require_encoder(embeddings.fingerprint, expected)
+    if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
+        note_unknown(expected)
+    if isinstance(embeddings, Embeddings) and called_by_user():
+        note_crop(embeddings.fingerprint, expected)
     embeddings = getattr(embeddings, 'values', embeddings)
     told, out = getattr(generator, 'noise_shape', None) is not None, []
     step = batch_size if told else BLOCK
     for i in (progress if bar else iter)(range(0, len(embeddings), step)):
-        e = torch.from_numpy(np.array(embeddings[i:i+step], np.float32))
-        how = dict(noise=noise_of(generator, first + i, len(e), seed) * noise) if told else dict(seed=seed*1_000_003 + (first + i)//BLOCK)
+        e = torch.from_numpy(np.array(embeddings[i : i + step], np.float32))
+        how = (
+            dict(noise=noise_of(generator, first + i, len(e), seed) * noise)
+            if told
+            else dict(seed=seed * 1_000_003 + (first + i) // BLOCK)
+        )
         x = generator.generate(e, guidance=guidance, **how)
-        if not torch.isfinite(x).all(): raise FacegenError(f'The generator drew NaN or infinite pixels for faces {first + i} to {first + i + len(e) - 1}; finite pictures were expected, so use an earlier checkpoint.')
+        if not torch.isfinite(x).all():
+            raise FacegenError(
+                f'The generator drew NaN or infinite pixels for faces {first + i} to {first + i + len(e) - 1}; finite'
+                ' pictures were expected, so use an earlier checkpoint.'
+            )
         out.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
-    if not out: raise FacegenError('No embedding was given, so there is no face to draw; give at least one.')
+    if not out:
+        raise FacegenError('No embedding was given, so there is no face to draw; give at least one.')
     return np.concatenate(out)
 
 # %% ../nbs/07b_pictures.ipynb #070011
 class Perceptual(LPIPS):
     "LPIPS as a squared Euclidean distance between vectors, one a picture; raises `FacegenError` without its weights."
-    def __init__(self,
-                 kind: str = 'squeeze', # 'squeeze', 'alex' or 'vgg'
-                 device: str | torch.device = 'cpu' # where to compute
-                 ):
-        if (why := lpips_missing(kind)): raise FacegenError(why)                            # an evaluation fetches nothing
+
+    def __init__(
+        self,
+        kind: str = 'squeeze',  # 'squeeze', 'alex' or 'vgg'
+        device: str | torch.device = 'cpu',  # where to compute
+    ):
+        if why := lpips_missing(kind):
+            raise FacegenError(why)  # an evaluation fetches nothing
         super().__init__(kind)
-        self.kind, self.device = kind, torch.device(device); self.to(device, memory_format=layout(device))
+        self.kind, self.device = kind, torch.device(device)
+        self.to(device, memory_format=layout(device))
         self.weights = [lin.model[-1].weight.flatten() for lin in self.net.lins]
-    def layers(self, x: torch.Tensor # (B,3,H,W) in [-1, 1]
-               ) -> list[torch.Tensor]: # (B,C,H,W) each
+
+    def layers(
+        self,
+        x: torch.Tensor,  # (B,3,H,W) in [-1, 1]
+    ) -> list[torch.Tensor]:  # (B,C,H,W) each
         "Features of each layer."
         return self.features(x.to(self.device, memory_format=layout(self.device)))
-    def vectors(self, layers: list[torch.Tensor] # as `layers` gave them
-                ) -> list[torch.Tensor]: # the same shapes
-        "Each layer's part of the vector: squared distances of these add up to LPIPS."
-        return [f * (f.square().sum(1, keepdim=True).add(1e-20).rsqrt() * (f.shape[2]*f.shape[3])**-.5) * w.sqrt().view(-1, 1, 1)
-                for f, w in zip(layers, self.weights)]
 
-def squared_distance(a: list[torch.Tensor], # parts of the vectors of B pictures
-                     b: list[torch.Tensor] # the same parts of B others
-                     ) -> torch.Tensor: # (B,)
+    def vectors(
+        self,
+        layers: list[torch.Tensor],  # as `layers` gave them
+    ) -> list[torch.Tensor]:  # the same shapes
+        "Each layer's part of the vector: squared distances of these add up to LPIPS."
+        return [
+            f
+            * (f.square().sum(1, keepdim=True).add(1e-20).rsqrt() * (f.shape[2] * f.shape[3]) ** -0.5)
+            * w.sqrt().view(-1, 1, 1)
+            for f, w in zip(layers, self.weights)
+        ]
+
+
+def squared_distance(
+    a: list[torch.Tensor],  # parts of the vectors of B pictures
+    b: list[torch.Tensor],  # the same parts of B others
+) -> torch.Tensor:  # (B,)
     "Squared Euclidean distance of vectors that come in parts."
     return sum((x - y).square().flatten(1).sum(1) for x, y in zip(a, b))
 
 # %% ../nbs/07b_pictures.ipynb #070019
-def cycle_order(partner: np.ndarray # (n,) whom each face meets
-                ) -> np.ndarray: # (n,) all positions; after i comes partner[i], unless that one has been
+def cycle_order(
+    partner: np.ndarray,  # (n,) whom each face meets
+) -> np.ndarray:  # (n,) all positions; after i comes partner[i], unless that one has been
     "An order in which partners are neighbours."
     seen, order = np.zeros(len(partner), bool), []
     for i in range(len(partner)):
-        while not seen[i]: seen[i] = True; order.append(i); i = partner[i]
+        while not seen[i]:
+            seen[i] = True
+            order.append(i)
+            i = partner[i]
     return np.array(order)
 
-def ssim(a: torch.Tensor, # (B,3,H,W) in [0, 1]
-         b: torch.Tensor # the same shape
-         ) -> torch.Tensor: # (B,)
+
+def ssim(
+    a: torch.Tensor,  # (B,3,H,W) in [0, 1]
+    b: torch.Tensor,  # the same shape
+) -> torch.Tensor:  # (B,)
     "Structural similarity, kornia's, window of 11 pixels."
     from kornia.metrics import ssim as kornia_ssim
+
     return kornia_ssim(a, b, 11).mean((1, 2, 3))
 
 # %% ../nbs/07b_pictures.ipynb #070021
 @torch.inference_mode()
-def picture_scores(generated: np.ndarray, # (n,H,W,3) uint8
-                   pictures: np.ndarray, # (m,H,W,3) uint8, real ones
-                   source: np.ndarray, # (n,) which of them each face was made from
-                   partner: np.ndarray, # (n,) which of them serves as its floor: somebody else's
-                   networks: Sequence[Perceptual] = (), # for LPIPS; none: no LPIPS
-                   batch_size: int = 32 # pictures at a time (LPIPS holds 10 MB a face); changes the speed only
-                   ) -> dict[str, np.ndarray]: # (n,) each: mse, ssim, lpips_squeeze, ... and mse_floor, ...; with a squeeze network also its features (n,512)
+def picture_scores(
+    generated: np.ndarray,  # (n,H,W,3) uint8
+    pictures: np.ndarray,  # (m,H,W,3) uint8, real ones
+    source: np.ndarray,  # (n,) which of them each face was made from
+    partner: np.ndarray,  # (n,) which of them serves as its floor: somebody else's
+    networks: Sequence[Perceptual] = (),  # for LPIPS; none: no LPIPS
+    batch_size: int = 32,  # pictures at a time (LPIPS holds 10 MB a face); changes the speed only
+) -> dict[str, np.ndarray]:  # (n,) each: mse, ssim, lpips_squeeze, ..., mse_floor, ...; and features (n,512)
     "Distances of each generated face to its source, and of the source to somebody else's picture."
     device, out = networks[0].device if networks else torch.device('cpu'), {}
+
     def put(**kw):
-        for k, v in kw.items(): out.setdefault(k, []).append(v.float().cpu().numpy())
+        for k, v in kw.items():
+            out.setdefault(k, []).append(v.float().cpu().numpy())
+
     for i in range(0, len(generated), batch_size):
-        both = np.unique(np.r_[source[i:i+batch_size], partner[i:i+batch_size]])          # a picture's vector is computed once and serves every comparison
-        mine, other = (torch.from_numpy(np.searchsorted(both, r[i:i+batch_size])) for r in (source, partner))
-        g, r = to_float(generated[i:i+batch_size]).to(device), to_float(np.asarray(pictures[both])).to(device)
-        g01, r01 = (g + 1)/2, (r + 1)/2
-        put(mse=(g01 - r01[mine]).square().mean((1, 2, 3)), mse_floor=(r01[mine] - r01[other]).square().mean((1, 2, 3)),
-            ssim=ssim(g01, r01[mine]), ssim_floor=ssim(r01[mine], r01[other]))
+        both = np.unique(
+            np.r_[source[i : i + batch_size], partner[i : i + batch_size]]
+        )  # a picture's vector is computed once and serves every comparison
+        mine, other = (torch.from_numpy(np.searchsorted(both, r[i : i + batch_size])) for r in (source, partner))
+        g, r = to_float(generated[i : i + batch_size]).to(device), to_float(np.asarray(pictures[both])).to(device)
+        g01, r01 = (g + 1) / 2, (r + 1) / 2
+        put(
+            mse=(g01 - r01[mine]).square().mean((1, 2, 3)),
+            mse_floor=(r01[mine] - r01[other]).square().mean((1, 2, 3)),
+            ssim=ssim(g01, r01[mine]),
+            ssim_floor=ssim(r01[mine], r01[other]),
+        )
         for net in networks:
-            lg, lr = net.layers(g), net.layers(r); vg, vr = net.vectors(lg), net.vectors(lr); name = f'lpips_{net.kind}'
-            put(**{name: squared_distance(vg, [v[mine] for v in vr]), f'{name}_floor': squared_distance([v[mine] for v in vr], [v[other] for v in vr])})
-            if net.kind == 'squeeze': put(features=lg[-1].mean((2, 3)), source_features=lr[-1][mine].mean((2, 3)))
+            lg, lr = net.layers(g), net.layers(r)
+            vg, vr = net.vectors(lg), net.vectors(lr)
+            name = f'lpips_{net.kind}'
+            put(
+                **{
+                    name: squared_distance(vg, [v[mine] for v in vr]),
+                    f'{name}_floor': squared_distance([v[mine] for v in vr], [v[other] for v in vr]),
+                }
+            )
+            if net.kind == 'squeeze':
+                put(features=lg[-1].mean((2, 3)), source_features=lr[-1][mine].mean((2, 3)))
     return {k: np.concatenate(v) for k, v in out.items()}
 
 # %% ../nbs/07b_pictures.ipynb #070023
-LPIPS_KINDS = ('squeeze', 'alex', 'vgg') # the networks that LPIPS was published with
+LPIPS_KINDS = ('squeeze', 'alex', 'vgg')  # the networks that LPIPS was published with
 
-def networks_at_hand(kinds: Sequence[str] = LPIPS_KINDS, # which are wanted
-                     device: str | torch.device = 'cpu' # where to compute
-                     ) -> tuple[list[Perceptual], dict[str, str]]: # those whose weights are there, and why the others are missing
+
+def networks_at_hand(
+    kinds: Sequence[str] = LPIPS_KINDS,  # which are wanted
+    device: str | torch.device = 'cpu',  # where to compute
+) -> tuple[list[Perceptual], dict[str, str]]:  # those whose weights are there, and why the others are missing
     "LPIPS with every network whose weights can be had here."
     why = {k: m for k in kinds if (m := lpips_missing(k))}
     return [Perceptual(k, device) for k in kinds if k not in why], why
 
-def picture_metrics(scores: dict[str, np.ndarray], # as `picture_scores` gave them
-                    boot: Bootstrap, # resamples of people
-                    identities: np.ndarray, # (n,) the people
-                    why: dict[str, str] = {} # LPIPS network: why it is missing
-                    ) -> dict[str, dict]: # each as `entry` makes it
+
+def picture_metrics(
+    scores: dict[str, np.ndarray],  # as `picture_scores` gave them
+    boot: Bootstrap,  # resamples of people
+    identities: np.ndarray,  # (n,) the people
+    why: dict[str, str] = {},  # LPIPS network: why it is missing
+) -> dict[str, dict]:  # each as `entry` makes it
     "Distances of pictures as metrics with floor, ceiling and interval."
     out = {}
     for name in [*(f'lpips_{k}' for k in LPIPS_KINDS), 'mse', 'ssim']:
-        better, ceiling = ('high', 1.) if name == 'ssim' else ('low', 0.)
-        if name in scores: out[name] = entry(scores[name].mean(), len(identities), *interval(boot.mean(scores[name], identities)), scores[f'{name}_floor'].mean(), ceiling, better)
-        elif name[6:] in why: out[name] = missing(why[name[6:]], better)
+        better, ceiling = ('high', 1.0) if name == 'ssim' else ('low', 0.0)
+        if name in scores:
+            out[name] = entry(
+                scores[name].mean(),
+                len(identities),
+                *interval(boot.mean(scores[name], identities)),
+                scores[f'{name}_floor'].mean(),
+                ceiling,
+                better,
+            )
+        elif name[6:] in why:
+            out[name] = missing(why[name[6:]], better)
     return out
 
 # %% ../nbs/07b_pictures.ipynb #070029
 @torch.inference_mode()
-def diversity_scores(samples: np.ndarray, # (n,K,H,W,3) uint8, K draws of each embedding
-                     network: Perceptual, # LPIPS's network
-                     batch_size: int = 8 # embeddings at a time; changes the speed only
-                     ) -> np.ndarray: # (n,) mean LPIPS of the K(K-1)/2 pairs
+def diversity_scores(
+    samples: np.ndarray,  # (n,K,H,W,3) uint8, K draws of each embedding
+    network: Perceptual,  # LPIPS's network
+    batch_size: int = 8,  # embeddings at a time; changes the speed only
+) -> np.ndarray:  # (n,) mean LPIPS of the K(K-1)/2 pairs
     "How much draws of one embedding differ; raises `FacegenError` for fewer than two draws."
     n, k = samples.shape[:2]
-    if k < 2: raise FacegenError(f'{k} draw of each embedding was given; diversity needs at least 2.')
+    if k < 2:
+        raise FacegenError(f'{k} draw of each embedding was given; diversity needs at least 2.')
     out = []
     for i in range(0, n, batch_size):
-        part = samples[i:i+batch_size]; b = len(part)
-        v = network.vectors(network.layers(to_float(part.reshape(b*k, *part.shape[2:])).to(network.device)))
-        # the mean squared distance of all pairs of K vectors is 2K/(K-1) times their mean squared distance from their own mean: no pairs are needed
-        spread = sum((x.unflatten(0, (b, k)) - x.unflatten(0, (b, k)).mean(1, keepdim=True)).square().flatten(2).sum((1, 2)) for x in v)
+        part = samples[i : i + batch_size]
+        b = len(part)
+        v = network.vectors(network.layers(to_float(part.reshape(b * k, *part.shape[2:])).to(network.device)))
+        # the mean squared distance of all pairs of K vectors is 2K/(K-1) times their mean squared distance from their
+        # own mean: no pairs are needed
+        spread = sum(
+            (x.unflatten(0, (b, k)) - x.unflatten(0, (b, k)).mean(1, keepdim=True)).square().flatten(2).sum((1, 2))
+            for x in v
+        )
         out.append((spread * 2 / (k - 1)).float().cpu().numpy())
     return np.concatenate(out)

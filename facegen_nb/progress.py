@@ -4,22 +4,40 @@
 
 # %% ../nbs/08a_progress.ipynb #080006
 from __future__ import annotations
-import json, math, re, shutil, subprocess, time
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
-from .core import FacegenError, atomic, check_writable, locked, optional, pick_device, progress, sha256, write_json
+
+from facegen_nb.core import (
+    FacegenError,
+    atomic,
+    check_writable,
+    locked,
+    optional,
+    pick_device,
+    progress,
+    sha256,
+    write_json,
+)
 from .crowds import crowd_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
 from .evaluation import pick_faces
 from .fingerprints import require_encoder, require_store
-from .identity import check_judge, cosines, same_recogniser, taught_by
+from .identity import check_judge, cosines, taught_by
 from .losses import lpips_missing
 from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
 from .models import load_generator
@@ -35,517 +53,961 @@ __all__ = ['CROWD', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints'
 # %% ../nbs/08a_progress.ipynb #080012
 class Kept(NamedTuple):
     "A model that a run kept, and where the run stood then."
-    epoch: float # times all training pictures had been seen
-    folder: Path # the checkpoint
-    name: str # 'epoch-0005', 'best', 'last', or several of them
-    minutes: float | None # of training until then; None where it was not written down
-    images: int | None # training pictures seen
-    step: int # steps done
-    weights: str # hash of the weights
-    def title(self) -> str: # such as 'epoch 5', 'epoch 4.78 (last)'
+
+    epoch: float  # times all training pictures had been seen
+    folder: Path  # the checkpoint
+    name: str  # 'epoch-0005', 'best', 'last', or several of them
+    minutes: float | None  # of training until then; None where it was not written down
+    images: int | None  # training pictures seen
+    step: int  # steps done
+    weights: str  # hash of the weights
+
+    def title(self) -> str:  # such as 'epoch 5', 'epoch 4.78 (last)'
         "What stands beside its faces."
         other = [n for n in self.name.split(', ') if not n.startswith('epoch-')]
         return f'epoch {self.epoch:.3g}' + (f" ({', '.join(other)})" if other else '')
-    def details(self) -> list[str]: # lines
+
+    def details(self) -> list[str]:  # lines
         "When that was, in minutes and pictures."
         t = self.minutes
-        return ([] if t is None else [f'{t*60:.0f} s' if t < 1 else f'{t:.1f} min' if t < 100 else f'{t/60:.1f} h']) + ([] if self.images is None else [f'{self.images:,} images'])
+        return (
+            [] if t is None else [f'{t * 60:.0f} s' if t < 1 else f'{t:.1f} min' if t < 100 else f'{t / 60:.1f} h']
+        ) + ([] if self.images is None else [f'{self.images:,} images'])
 
-def read_kept(folder: Path # a checkpoint folder
-              ) -> Kept: # what its about.json says, with the hash of the weights
+
+def read_kept(
+    folder: Path,  # a checkpoint folder
+) -> Kept:  # what its about.json says, with the hash of the weights
     "Look at a checkpoint without loading it; raises `FacegenError` with the reason when it is not whole."
     try:
-        about = json.loads((folder/'about.json').read_text(encoding='utf-8')); file = folder/'model.safetensors'; weights = sha256(file)
-        if about.get('files', {}).get(file.name, weights) != weights: raise ValueError(f'{file.name} is not what was written')
-        if not (folder/'config.json').is_file(): raise ValueError('config.json is missing')
-        with safe_open(file, 'pt') as f: f.keys()                         # a file that was cut short is told here
-        return Kept(float(about['epoch']), folder, folder.name, float(about['minutes']), int(about['images']), int(about['step']), weights)
-    except Exception as ex: raise FacegenError(f"The checkpoint '{folder}' is damaged ({type(ex).__name__}: {str(ex).splitlines()[0][:120]}).") from None
+        about = json.loads((folder / 'about.json').read_text(encoding='utf-8'))
+        file = folder / 'model.safetensors'
+        weights = sha256(file)
+        if about.get('files', {}).get(file.name, weights) != weights:
+            raise ValueError(f'{file.name} is not what was written')
+        if not (folder / 'config.json').is_file():
+            raise ValueError('config.json is missing')
+        with safe_open(file, 'pt') as f:
+            f.keys()  # a file that was cut short is told here
+        return Kept(
+            float(about['epoch']),
+            folder,
+            folder.name,
+            float(about['minutes']),
+            int(about['images']),
+            int(about['step']),
+            weights,
+        )
+    except Exception as ex:
+        raise FacegenError(
+            f"The checkpoint '{folder}' is damaged ({type(ex).__name__}: {str(ex).splitlines()[0][:120]})."
+        ) from None
 
-def named_checkpoints(run: str | Path, # a run folder
-                      tell: Callable[[str], None] = print # told what is left out
-                      ) -> list[Kept]: # in the order of their steps
+
+def named_checkpoints(
+    run: str | Path,  # a run folder
+    tell: Callable[[str], None] = print,  # told what is left out
+) -> list[Kept]:  # in the order of their steps
     "The models that a run kept; raises `FacegenError` when there is none, or none is whole."
-    folder = Path(run)/'checkpoints'; out: dict[str, Kept] = {}
-    found = [f for f in (*sorted(folder.glob('epoch-*')), folder/'best', folder/'last') if f.is_dir()]
-    if not found: raise FacegenError(f"The run '{run}' keeps no model (checkpoints/epoch-0001, best, last were looked for); train it for an epoch, or name another run folder.")
+    folder = Path(run) / 'checkpoints'
+    out: dict[str, Kept] = {}
+    found = [f for f in (*sorted(folder.glob('epoch-*')), folder / 'best', folder / 'last') if f.is_dir()]
+    if not found:
+        raise FacegenError(
+            f"The run '{run}' keeps no model (checkpoints/epoch-0001, best, last were looked for); train it for an"
+            " epoch, or name another run folder."
+        )
     for f in found:
-        try: k = read_kept(f)
-        except FacegenError as ex: tell(f'{ex} It is left out.'); continue
+        try:
+            k = read_kept(f)
+        except FacegenError as ex:
+            tell(f'{ex} It is left out.')
+            continue
         out[k.weights] = out[k.weights]._replace(name=f'{out[k.weights].name}, {k.name}') if k.weights in out else k
-    if not out: raise FacegenError(f"None of the {len(found)} checkpoints of the run '{run}' is whole; train it anew, or name another run folder.")
+    if not out:
+        raise FacegenError(
+            f"None of the {len(found)} checkpoints of the run '{run}' is whole; train it anew, or name another run"
+            " folder."
+        )
     return sorted(out.values(), key=lambda k: (k.step, k.epoch))
 
 # %% ../nbs/08a_progress.ipynb #080018
 class Drawn(NamedTuple):
     "What a kept model drew."
-    kept: Kept # which model
-    faces: np.ndarray # (n,H,W,3) uint8
 
-def progress_rows(store: FaceStore, # whose faces
-                  people: int = 8, # at most so many
-                  split: str = 'validation', # which faces
-                  seed: int = 0 # of the choice
-                  ) -> np.ndarray: # sorted positions in the store, one of each person
+    kept: Kept  # which model
+    faces: np.ndarray  # (n,H,W,3) uint8
+
+
+def progress_rows(
+    store: FaceStore,  # whose faces
+    people: int = 8,  # at most so many
+    split: str = 'validation',  # which faces
+    seed: int = 0,  # of the choice
+) -> np.ndarray:  # sorted positions in the store, one of each person
     "Pictures of different held-out people; raises `FacegenError` when the split is empty."
-    rows = np.random.default_rng(seed).permutation(pick_faces(store, split)); who = known_people(store.identity_codes)[rows]
+    rows = np.random.default_rng(seed).permutation(pick_faces(store, split))
+    who = known_people(store.identity_codes)[rows]
     return np.sort(rows[np.sort(np.unique(who, return_index=True)[1])[:people]])
 
-def check_run(kept: list[Kept], # of a run
-              store: FaceStore, # on which it is to be looked at
-              embeddings: Embeddings, # of that store
-              tell: Callable[[str], None] = print # told when it is another store than it was trained on
-              ) -> None:
+
+def check_run(
+    kept: list[Kept],  # of a run
+    store: FaceStore,  # on which it is to be looked at
+    embeddings: Embeddings,  # of that store
+    tell: Callable[[str], None] = print,  # told when it is another store than it was trained on
+) -> None:
     "Refuse embeddings of another recogniser than the run's."
-    about = json.loads((kept[-1].folder/'about.json').read_text(encoding='utf-8'))
-    config = json.loads((kept[-1].folder/'config.json').read_text(encoding='utf-8'))
+    about = json.loads((kept[-1].folder / 'about.json').read_text(encoding='utf-8'))
+    config = json.loads((kept[-1].folder / 'config.json').read_text(encoding='utf-8'))
     mine = config.get('fingerprint') or {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, mine, "The store's embeddings", 'the run was trained on embeddings of')
-    if about.get('store') and about['store'] != store.hash: tell(f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have been seen in training under other names.")
+    if about.get('store') and about['store'] != store.hash:
+        tell(
+            f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have"
+            " been seen in training under other names."
+        )
 
-def check_run_judge(kept: list[Kept], # of a run
-                    embeddings: Embeddings, # that it was trained on
-                    judge: Encoder, # who is to judge it
-                    force: bool = False # accept one that took part
-                    ) -> bool: # True when the judge is independent
+
+def check_run_judge(
+    kept: list[Kept],  # of a run
+    embeddings: Embeddings,  # that it was trained on
+    judge: Encoder,  # who is to judge it
+    force: bool = False,  # accept one that took part
+) -> bool:  # True when the judge is independent
     "Refuse a judge that a run was conditioned on or taught by."
-    config = json.loads((kept[-1].folder/'config.json').read_text(encoding='utf-8'))
+    config = json.loads((kept[-1].folder / 'config.json').read_text(encoding='utf-8'))
     return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(config.get('fingerprint')))
 
 # %% ../nbs/08a_progress.ipynb #080020
-def progress_faces(run: str | Path, # a run folder
-                   store: FaceStore, # whose people are drawn
-                   embeddings: Embeddings, # of that store, by the run's encoder
-                   rows: np.ndarray, # (n,) positions in the store
-                   seed: int = 0, # of the noise
-                   device: str | torch.device | None = None, # where to draw; None: the fastest
-                   load: Callable[[Path, Any], Any] = load_generator, # makes a generator of a checkpoint folder and a device
-                   tell: Callable[[str], None] = print # told what is left out
-                   ) -> list[Drawn]: # in the order of training
+def progress_faces(
+    run: str | Path,  # a run folder
+    store: FaceStore,  # whose people are drawn
+    embeddings: Embeddings,  # of that store, by the run's encoder
+    rows: np.ndarray,  # (n,) positions in the store
+    seed: int = 0,  # of the noise
+    device: str | torch.device | None = None,  # where to draw; None: the fastest
+    load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
+    tell: Callable[[str], None] = print,  # told what is left out
+) -> list[Drawn]:  # in the order of training
     "The same people from the same noise by each kept model; from the sample sheets where there is no checkpoint."
-    try: kept = named_checkpoints(run, tell)
+    try:
+        kept = named_checkpoints(run, tell)
     except FacegenError as ex:
-        if not (sheets := sample_faces(run, len(rows))): raise
-        tell(f'{ex} So the faces are those of its sample sheets, other people than asked for.'); return sheets
-    out, device = [], pick_device(device); check_run(kept, store, embeddings, tell)
+        if not (sheets := sample_faces(run, len(rows))):
+            raise
+        tell(f'{ex} So the faces are those of its sample sheets, other people than asked for.')
+        return sheets
+    out, device = [], pick_device(device)
+    check_run(kept, store, embeddings, tell)
     for k in progress(kept):
-        try: out.append(Drawn(k, generate_faces(load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, bar=False)))
-        except FacegenError as ex: tell(f'{ex} The model of {k.title()} is left out.')
-    if not out: raise FacegenError(f"None of the {len(kept)} kept models of the run '{run}' could draw; train it anew, or name another run folder.")
+        try:
+            out.append(
+                Drawn(
+                    k,
+                    generate_faces(
+                        load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, bar=False
+                    ),
+                )
+            )
+        except FacegenError as ex:
+            tell(f'{ex} The model of {k.title()} is left out.')
+    if not out:
+        raise FacegenError(
+            f"None of the {len(kept)} kept models of the run '{run}' could draw; train it anew, or name another run"
+            " folder."
+        )
     return out
 
 # %% ../nbs/08a_progress.ipynb #080022
-def sample_faces(run: str | Path, # a run folder
-                 n: int = 8, # at most so many faces of each sheet
-                 side: int = 128, # of a face
-                 pad: int = 2 # white pixels between two
-                 ) -> list[Drawn]: # empty where there is no sheet
+def sample_faces(
+    run: str | Path,  # a run folder
+    n: int = 8,  # at most so many faces of each sheet
+    side: int = 128,  # of a face
+    pad: int = 2,  # white pixels between two
+) -> list[Drawn]:  # empty where there is no sheet
     "The faces on a run's sample sheets, with the minutes that its log tells."
-    out, log = [], loss_curves(run) if (Path(run)/'log.csv').is_file() else pd.DataFrame()
+    out, log = [], loss_curves(run) if (Path(run) / 'log.csv').is_file() else pd.DataFrame()
     looks = log[log.filter(like='valid_').notna().any(axis=1)] if len(log.filter(like='valid_').columns) else log[:0]
-    for f in sorted((Path(run)/'samples').glob('epoch-*.png')):
+    for f in sorted((Path(run) / 'samples').glob('epoch-*.png')):
         number, x = int(re.sub(r'\D', '', f.stem)), np.asarray(Image.open(f).convert('RGB'))
-        tiles = np.stack([x[i:i+side, j:j+side] for i in range(0, x.shape[0], side + pad) for j in range(0, x.shape[1], side + pad)])
-        tiles = tiles[(tiles != 255).any((1, 2, 3))][:n]                                   # the end of the last row is empty
+        tiles = np.stack(
+            [
+                x[i : i + side, j : j + side]
+                for i in range(0, x.shape[0], side + pad)
+                for j in range(0, x.shape[1], side + pad)
+            ]
+        )
+        tiles = tiles[(tiles != 255).any((1, 2, 3))][:n]  # the end of the last row is empty
         mine = looks[np.ceil(looks['epoch'] - 1e-9) == number].tail(1).to_dict('records') if len(looks) else []
         at = mine[0] if mine else dict(epoch=number, minutes=None, images=None, step=number)
-        out.append(Drawn(Kept(float(at['epoch']), f, f.stem, at['minutes'], None if at['images'] is None else int(at['images']), int(at['step']), sha256(f)), tiles))
+        out.append(
+            Drawn(
+                Kept(
+                    float(at['epoch']),
+                    f,
+                    f.stem,
+                    at['minutes'],
+                    None if at['images'] is None else int(at['images']),
+                    int(at['step']),
+                    sha256(f),
+                ),
+                tiles,
+            )
+        )
     return out
 
 # %% ../nbs/08a_progress.ipynb #080024
-def loss_curves(run: str | Path # a run folder
-                ) -> pd.DataFrame: # step, epoch, minutes, images, losses, and the same on held-out people as valid_...; NaN where nothing was measured
+def loss_curves(
+    run: str | Path,  # a run folder
+) -> pd.DataFrame:  # step, epoch, minutes, images, losses, and valid_... of held-out people; NaN: not measured
     "The numbers that a run wrote down, by step; raises `FacegenError` when there are none."
-    file = Path(run)/'log.csv'
-    try: d = pd.read_csv(file, on_bad_lines='skip')                                     # a killed run may leave half a line
-    except (OSError, ValueError) as ex: raise FacegenError(f"The log '{file}' could not be read ({str(ex).splitlines()[0][:120]}); name the folder of a run that was trained.") from None
-    if not {'step', 'epoch', 'minutes', 'images'} <= set(d.columns): raise FacegenError(f"'{file}' is no log of a run: columns step, epoch, minutes, images were expected, {', '.join(map(str, d.columns[:6]))} were found.")
+    file = Path(run) / 'log.csv'
+    try:
+        d = pd.read_csv(file, on_bad_lines='skip')  # a killed run may leave half a line
+    except (OSError, ValueError) as ex:
+        raise FacegenError(
+            f"The log '{file}' could not be read ({str(ex).splitlines()[0][:120]}); name the folder of a run that was"
+            " trained."
+        ) from None
+    if not {'step', 'epoch', 'minutes', 'images'} <= set(d.columns):
+        raise FacegenError(
+            f"'{file}' is no log of a run: columns step, epoch, minutes, images were expected,"
+            f" {', '.join(map(str, d.columns[:6]))} were found."
+        )
     d = d.apply(pd.to_numeric, errors='coerce').dropna(axis=1, how='all')
     return d[d['epoch'].notna()].sort_values('step', kind='stable').reset_index(drop=True)
 
 # %% ../nbs/08a_progress.ipynb #080031
-def real_faces(store: FaceStore | None, # perhaps of photographs
-               rows: np.ndarray | None # positions in it
-               ) -> np.ndarray | None: # (n,128,128,3) uint8; None when a single source is not rendered
+def real_faces(
+    store: FaceStore | None,  # perhaps of photographs
+    rows: np.ndarray | None,  # positions in it
+) -> np.ndarray | None:  # (n,128,128,3) uint8; None when a single source is not rendered
     "The real faces where they are nobody's: those of a store that was rendered as a whole."
-    if store is None or rows is None: return None
+    if store is None or rows is None:
+        return None
     kinds = [s.get('kind') for s in store.meta.get('sources', [])]
     return np.array(store.images[rows]) if kinds and all(k == 'rendered' for k in kinds) else None
 
-def font(size: int, # in pixels
-         bold: bool = False # heavier
-         ) -> ImageFont.FreeTypeFont:
+
+def font(
+    size: int,  # in pixels
+    bold: bool = False,  # heavier
+) -> ImageFont.FreeTypeFont:
     "DejaVu Sans, which matplotlib brings along."
     from matplotlib.font_manager import FontProperties, findfont
+
     return ImageFont.truetype(findfont(FontProperties(family='DejaVu Sans', weight='bold' if bold else 'normal')), size)
 
-def resized(faces: np.ndarray, # (n,H,W,3) uint8
-            side: int # wanted
-            ) -> list[Image.Image]: # (side,side) each
+
+def resized(
+    faces: np.ndarray,  # (n,H,W,3) uint8
+    side: int,  # wanted
+) -> list[Image.Image]:  # (side,side) each
     "Faces as pictures of a given side."
-    return [im if im.size == (side, side) else im.resize((side, side), Image.LANCZOS) for im in map(Image.fromarray, faces)]
+    return [
+        im if im.size == (side, side) else im.resize((side, side), Image.LANCZOS) for im in map(Image.fromarray, faces)
+    ]
 
 # %% ../nbs/08a_progress.ipynb #080032
-def progress_sheet(drawn: list[Drawn], # as `progress_faces` gave it
-                   store: FaceStore | None = None, # for the real faces, shown only where they are rendered
-                   rows: np.ndarray | None = None, # (n,) their positions
-                   side: int = 128 # of a face
-                   ) -> Image.Image: # a row an epoch, a column a person
+def progress_sheet(
+    drawn: list[Drawn],  # as `progress_faces` gave it
+    store: FaceStore | None = None,  # for the real faces, shown only where they are rendered
+    rows: np.ndarray | None = None,  # (n,) their positions
+    side: int = 128,  # of a face
+) -> Image.Image:  # a row an epoch, a column a person
     "One picture of the whole way: real rendered faces on top, then what was drawn, oldest first."
-    if not drawn: raise FacegenError('Nothing was drawn, so there is no sheet; give what progress_faces returned.')
-    sampled = any(d.kept.folder.suffix == '.png' for d in drawn)                       # faces of sample sheets are of other people than `rows`
-    real, big, small, pad = None if sampled else real_faces(store, rows), font(max(9, side//9), True), font(max(8, side//11)), 2
-    lines = ([] if real is None else [('real', ['rendered'], real)]) + [(d.kept.title(), d.kept.details(), d.faces) for d in drawn]
+    if not drawn:
+        raise FacegenError('Nothing was drawn, so there is no sheet; give what progress_faces returned.')
+    sampled = any(
+        d.kept.folder.suffix == '.png' for d in drawn
+    )  # faces of sample sheets are of other people than `rows`
+    real, big, small, pad = (
+        None if sampled else real_faces(store, rows),
+        font(max(9, side // 9), True),
+        font(max(8, side // 11)),
+        2,
+    )
+    lines = ([] if real is None else [('real', ['rendered'], real)]) + [
+        (d.kept.title(), d.kept.details(), d.faces) for d in drawn
+    ]
     ink = ImageDraw.Draw(Image.new('RGB', (1, 1)))
-    left = 12 + math.ceil(max([ink.textlength(t, big) for t, _, _ in lines] + [ink.textlength(s, small) for _, more, _ in lines for s in more]))
-    n = max(len(f) for *_, f in lines); out = Image.new('RGB', (left + n*(side + pad) - pad, len(lines)*(side + pad) - pad), 'white'); ink = ImageDraw.Draw(out)
+    left = 12 + math.ceil(
+        max(
+            [ink.textlength(t, big) for t, _, _ in lines]
+            + [ink.textlength(s, small) for _, more, _ in lines for s in more]
+        )
+    )
+    n = max(len(f) for *_, f in lines)
+    out = Image.new('RGB', (left + n * (side + pad) - pad, len(lines) * (side + pad) - pad), 'white')
+    ink = ImageDraw.Draw(out)
     for i, (title, more, faces) in enumerate(lines):
-        y = i*(side + pad); top = y + (side - big.size - len(more)*(small.size + 3))//2
+        y = i * (side + pad)
+        top = y + (side - big.size - len(more) * (small.size + 3)) // 2
         ink.text((4, top), title, 'black', big)
-        for j, s in enumerate(more): ink.text((4, top + big.size + 4 + j*(small.size + 3)), s, (90, 90, 90), small)
-        for j, im in enumerate(resized(faces, side)): out.paste(im, (left + j*(side + pad), y))
+        for j, s in enumerate(more):
+            ink.text((4, top + big.size + 4 + j * (small.size + 3)), s, (90, 90, 90), small)
+        for j, im in enumerate(resized(faces, side)):
+            out.paste(im, (left + j * (side + pad), y))
     return out
 
-def save_small(im: Image.Image, # a picture
-               path: str | Path, # a .jpg file
-               most: int = 300_000 # bytes
-               ) -> Path: # the file
+
+def save_small(
+    im: Image.Image,  # a picture
+    path: str | Path,  # a .jpg file
+    most: int = 300_000,  # bytes
+) -> Path:  # the file
     "Save as JPEG of at most so many bytes: with less quality first, then with fewer pixels."
-    for scale in (1, .75, .5, .375, .25):
-        small = im if scale == 1 else im.resize((max(1, round(im.width*scale)), max(1, round(im.height*scale))), Image.LANCZOS)
+    for scale in (1, 0.75, 0.5, 0.375, 0.25):
+        small = (
+            im
+            if scale == 1
+            else im.resize((max(1, round(im.width * scale)), max(1, round(im.height * scale))), Image.LANCZOS)
+        )
         for quality in (90, 80, 70, 60):
-            with atomic(path) as t: small.save(t, 'JPEG', quality=quality, optimize=True)
-            if Path(path).stat().st_size <= most: return Path(path)
+            with atomic(path) as t:
+                small.save(t, 'JPEG', quality=quality, optimize=True)
+            if Path(path).stat().st_size <= most:
+                return Path(path)
     raise FacegenError(f'A picture of {im.width} by {im.height} pixels does not fit into {most:,} bytes; allow more.')
 
 # %% ../nbs/08a_progress.ipynb #080040
-def film_frames(drawn: list[Drawn], # as `progress_faces` gave it
-                side: int = 128, # of a face
-                ncol: int = 4 # faces in a row
-                ) -> list[Image.Image]: # one for each, all of one size, with even sides
+def film_frames(
+    drawn: list[Drawn],  # as `progress_faces` gave it
+    side: int = 128,  # of a face
+    ncol: int = 4,  # faces in a row
+) -> list[Image.Image]:  # one for each, all of one size, with even sides
     "Pictures of a film: faces, and above them the epoch, the minutes and a bar of the training time."
-    n, pad, top = min(len(d.faces) for d in drawn), 2, max(24, side//4); cols = min(ncol, n)
-    w, h = cols*(side + pad) - pad, top + -(-n // cols)*(side + pad) - pad; w, h = w + w % 2, h + h % 2
-    times = [d.kept.minutes if all(e.kept.minutes is not None for e in drawn) else d.kept.step for d in drawn]; out = []
+    n, pad, top = min(len(d.faces) for d in drawn), 2, max(24, side // 4)
+    cols = min(ncol, n)
+    w, h = cols * (side + pad) - pad, top + -(-n // cols) * (side + pad) - pad
+    w, h = w + w % 2, h + h % 2
+    times = [d.kept.minutes if all(e.kept.minutes is not None for e in drawn) else d.kept.step for d in drawn]
+    out = []
     for d, t in zip(drawn, times):
-        im = Image.new('RGB', (w, h), 'white'); ink = ImageDraw.Draw(im); bold, plain = font(top*5//11, True), font(top*4//11)
-        more = '  '.join(d.kept.details()); room = w - 12 - ink.textlength(d.kept.title(), bold)
-        ink.text((4, top//8), d.kept.title(), 'black', bold)
-        while more and ink.textlength(more, plain) > room: more = '  '.join(more.split('  ')[:-1])           # minutes matter more than pictures
-        ink.text((w - 4, top//8 + bold.size), more, (90, 90, 90), plain, anchor='rs')
-        ink.rectangle((0, top - 5, w, top - 3), (225, 225, 225)); ink.rectangle((0, top - 5, w*t/max(times[-1], 1e-9), top - 3), (40, 110, 190))
-        for i, face in enumerate(resized(d.faces[:n], side)): im.paste(face, (i % cols*(side + pad), top + i//cols*(side + pad)))
+        im = Image.new('RGB', (w, h), 'white')
+        ink = ImageDraw.Draw(im)
+        bold, plain = font(top * 5 // 11, True), font(top * 4 // 11)
+        more = '  '.join(d.kept.details())
+        room = w - 12 - ink.textlength(d.kept.title(), bold)
+        ink.text((4, top // 8), d.kept.title(), 'black', bold)
+        while more and ink.textlength(more, plain) > room:
+            more = '  '.join(more.split('  ')[:-1])  # minutes matter more than pictures
+        ink.text((w - 4, top // 8 + bold.size), more, (90, 90, 90), plain, anchor='rs')
+        ink.rectangle((0, top - 5, w, top - 3), (225, 225, 225))
+        ink.rectangle((0, top - 5, w * t / max(times[-1], 1e-9), top - 3), (40, 110, 190))
+        for i, face in enumerate(resized(d.faces[:n], side)):
+            im.paste(face, (i % cols * (side + pad), top + i // cols * (side + pad)))
         out.append(im)
     return out
 
 # %% ../nbs/08a_progress.ipynb #080042
-def find_ffmpeg() -> str | None: # its path
+def find_ffmpeg() -> str | None:  # its path
     "The program ffmpeg: the system's, or that of the package imageio-ffmpeg."
-    if (found := shutil.which('ffmpeg')): return found
-    try: import imageio_ffmpeg; return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError): return None
+    if found := shutil.which('ffmpeg'):
+        return found
+    try:
+        import imageio_ffmpeg
 
-def write_gif(frames: list[Image.Image], # all of one size
-              path: Path, # the file
-              seconds: float = .8, # for which a picture is shown
-              last: float = 3. # for which the last one is
-              ) -> Path: # the file
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        return None
+
+
+def write_gif(
+    frames: list[Image.Image],  # all of one size
+    path: Path,  # the file
+    seconds: float = 0.8,  # for which a picture is shown
+    last: float = 3.0,  # for which the last one is
+) -> Path:  # the file
     "Write a GIF that runs for ever."
-    drawn = [f.quantize(256) for f in frames]; ms = [round(1000*seconds)]*(len(frames) - 1) + [round(1000*last)]
-    with atomic(path) as t: drawn[0].save(t, 'GIF', save_all=True, append_images=drawn[1:], duration=ms, loop=0, optimize=True)
+    drawn = [f.quantize(256) for f in frames]
+    ms = [round(1000 * seconds)] * (len(frames) - 1) + [round(1000 * last)]
+    with atomic(path) as t:
+        drawn[0].save(t, 'GIF', save_all=True, append_images=drawn[1:], duration=ms, loop=0, optimize=True)
     return path
 
-def write_mp4(frames: list[Image.Image], # all of one size, with even sides
-              path: Path, # the file
-              ffmpeg: str, # the program
-              seconds: float = .8, # for which a picture is shown
-              last: float = 3., # for which the last one is
-              rate: int = 10 # pictures a second of the film
-              ) -> Path: # the file
+
+def write_mp4(
+    frames: list[Image.Image],  # all of one size, with even sides
+    path: Path,  # the file
+    ffmpeg: str,  # the program
+    seconds: float = 0.8,  # for which a picture is shown
+    last: float = 3.0,  # for which the last one is
+    rate: int = 10,  # pictures a second of the film
+) -> Path:  # the file
     "Write an MP4; raises `FacegenError` with ffmpeg's words when it refuses."
-    times = [round(rate*seconds)]*(len(frames) - 1) + [round(rate*last)]; raw = b''.join(f.convert('RGB').tobytes()*n for f, n in zip(frames, times))
+    times = [round(rate * seconds)] * (len(frames) - 1) + [round(rate * last)]
+    raw = b''.join(f.convert('RGB').tobytes() * n for f, n in zip(frames, times))
     w, h = frames[0].size
     with atomic(path) as t:
-        for codec in (['-c:v', 'libx264', '-crf', '20'], ['-q:v', '3']):                   # some builds lack x264; then its own choice
-            done = subprocess.run([ffmpeg, '-y', '-loglevel', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', f'{w}x{h}', '-r', str(rate), '-i', '-', '-an', *codec, '-pix_fmt', 'yuv420p', '-movflags', '+faststart', '-f', 'mp4', str(t)], input=raw, capture_output=True)
-            if done.returncode == 0 and t.is_file(): return path
-        raise FacegenError(f"ffmpeg could not write '{path}' ({(done.stderr.decode(errors='replace').strip().splitlines() or ['no reason was given'])[-1][:160]}).")
+        for codec in (['-c:v', 'libx264', '-crf', '20'], ['-q:v', '3']):  # some builds lack x264; then its own choice
+            done = subprocess.run(
+                [
+                    ffmpeg,
+                    '-y',
+                    '-loglevel',
+                    'error',
+                    '-f',
+                    'rawvideo',
+                    '-pix_fmt',
+                    'rgb24',
+                    '-s',
+                    f'{w}x{h}',
+                    '-r',
+                    str(rate),
+                    '-i',
+                    '-',
+                    '-an',
+                    *codec,
+                    '-pix_fmt',
+                    'yuv420p',
+                    '-movflags',
+                    '+faststart',
+                    '-f',
+                    'mp4',
+                    str(t),
+                ],
+                input=raw,
+                capture_output=True,
+            )
+            if done.returncode == 0 and t.is_file():
+                return path
+        raise FacegenError(
+            f"ffmpeg could not write '{path}'"
+            f" ({(done.stderr.decode(errors='replace').strip().splitlines() or ['no reason was given'])[-1][:160]})."
+        )
 
 # %% ../nbs/08a_progress.ipynb #080043
-def progress_film(drawn: list[Drawn], # as `progress_faces` gave it
-                  path: str | Path, # a .gif or .mp4 file
-                  most: int = 2_000_000, # bytes of a GIF
-                  tell: Callable[[str], None] = print # told when there is no ffmpeg
-                  ) -> Path: # the file that was written: a GIF beside it where an MP4 was wanted and could not be made
+def progress_film(
+    drawn: list[Drawn],  # as `progress_faces` gave it
+    path: str | Path,  # a .gif or .mp4 file
+    most: int = 2_000_000,  # bytes of a GIF
+    tell: Callable[[str], None] = print,  # told when there is no ffmpeg
+) -> Path:  # the file that was written: a GIF beside it where an MP4 was wanted and could not be made
     "Write the film of a run; in a GIF the faces are made smaller until it fits."
     path = Path(path)
-    if path.suffix not in ('.gif', '.mp4'): raise FacegenError(f"A film '{path.name}' was asked for; give a name that ends in .gif or .mp4.")
-    if not drawn: raise FacegenError('Nothing was drawn, so there is no film; give what progress_faces returned.')
+    if path.suffix not in ('.gif', '.mp4'):
+        raise FacegenError(f"A film '{path.name}' was asked for; give a name that ends in .gif or .mp4.")
+    if not drawn:
+        raise FacegenError('Nothing was drawn, so there is no film; give what progress_faces returned.')
     if path.suffix == '.mp4':
         why = 'ffmpeg was not found, and an MP4 needs it (install ffmpeg, or the package imageio-ffmpeg)'
-        if (ffmpeg := find_ffmpeg()):
-            try: return write_mp4(film_frames(drawn), path, ffmpeg)
-            except FacegenError as ex: why = str(ex).rstrip('.')
-        path = path.with_suffix('.gif'); tell(f"{why}: the film is the GIF '{path}'.")
+        if ffmpeg := find_ffmpeg():
+            try:
+                return write_mp4(film_frames(drawn), path, ffmpeg)
+            except FacegenError as ex:
+                why = str(ex).rstrip('.')
+        path = path.with_suffix('.gif')
+        tell(f"{why}: the film is the GIF '{path}'.")
     for side in (128, 96, 72, 56, 40):
         write_gif(film_frames(drawn, side), path)
-        if path.stat().st_size <= most: break
+        if path.stat().st_size <= most:
+            break
     return path
 
-def progress_frames(drawn: list[Drawn], # as `progress_faces` gave it
-                    folder: str | Path # where they shall lie; made if need be
-                    ) -> list[Path]: # epoch-0005.0000.jpg ..., in the order of training
+
+def progress_frames(
+    drawn: list[Drawn],  # as `progress_faces` gave it
+    folder: str | Path,  # where they shall lie; made if need be
+) -> list[Path]:  # epoch-0005.0000.jpg ..., in the order of training
     "The pictures of the film one by one, for a page with a slider; those of an earlier time are taken away."
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True); files = [folder/f'epoch-{d.kept.epoch:09.4f}.jpg' for d in drawn]
-    for old in set(folder.glob('epoch-*.jpg')) - set(files): old.unlink()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f'epoch-{d.kept.epoch:09.4f}.jpg' for d in drawn]
+    for old in set(folder.glob('epoch-*.jpg')) - set(files):
+        old.unlink()
     return [save_small(im, f, 100_000) for im, f in zip(film_frames(drawn), files)]
 
 # %% ../nbs/08a_progress.ipynb #080049
-CROWD = ('kd', 'precision', 'coverage') # what is told of the crowd, in each space
+CROWD = ('kd', 'precision', 'coverage')  # what is told of the crowd, in each space
+
 
 class Yardstick:
     "What every kept model is measured against: held-out faces, training faces of other people, and their features."
-    def __init__(self, store: FaceStore, # whose faces
-                 judge: Encoder, # a recogniser that took no part
-                 split: str = 'validation', # which faces
-                 faces: int | None = 256, # at most so many, whole people; None: all
-                 seed: int = 0, # of every random choice
-                 device: str | torch.device = 'cpu', # for SqueezeNet
-                 batch_size: int = 64, # faces at a time; changes the speed only
-                 n_boot: int = 1000 # resamples of people
-                 ):
+
+    def __init__(
+        self,
+        store: FaceStore,  # whose faces
+        judge: Encoder,  # a recogniser that took no part
+        split: str = 'validation',  # which faces
+        faces: int | None = 256,  # at most so many, whole people; None: all
+        seed: int = 0,  # of every random choice
+        device: str | torch.device = 'cpu',  # for SqueezeNet
+        batch_size: int = 64,  # faces at a time; changes the speed only
+        n_boot: int = 1000,  # resamples of people
+    ):
         self.store, self.judge, self.seed, self.device, self.batch_size = store, judge, seed, device, batch_size
-        self.rows, everyone = pick_faces(store, split, faces, seed), known_people(store.identity_codes); self.people = everyone[self.rows]
-        self.boot, self.shuffles, self.other = Bootstrap(self.people, n=n_boot, seed=seed), [derangement(self.people, seed + i) for i in range(5)], other_pictures(self.people, seed)
+        self.rows, everyone = pick_faces(store, split, faces, seed), known_people(store.identity_codes)
+        self.people = everyone[self.rows]
+        self.boot, self.shuffles, self.other = (
+            Bootstrap(self.people, n=n_boot, seed=seed),
+            [derangement(self.people, seed + i) for i in range(5)],
+            other_pictures(self.people, seed),
+        )
         self.mine, reference = reference_faces(store.indices('train'), self.rows, everyone, seed)
         self.reference_people, self.no_squeeze = everyone[reference], lpips_missing('squeeze')
-        try: known = load_embeddings(store, judge.name, judge).values                 # where the store has been embedded by the judge
-        except FacegenError: known = None
-        def judged(r): return np.asarray(known[r], np.float32) if known is not None else self.embed(np.array(store.images[r]))
-        self.source = judged(self.rows); self.real = {judge.name: (self.loud(self.source), self.loud(judged(reference)))}
-        if not self.no_squeeze: self.real['squeezenet'] = tuple(self.squeeze(np.array(store.images[r])) for r in (self.rows, reference))
-    def embed(self, faces: np.ndarray) -> np.ndarray: "The judge's embeddings (n,D) of faces."; return embed_images(self.judge, faces, self.batch_size, bar=False) if len(faces) else np.zeros((0, self.judge.dim), np.float32)
-    def loud(self, e: np.ndarray) -> np.ndarray: "Unit embeddings, scaled so that a component is of size about 1."; return e * np.float32(e.shape[1]**.5)
-    def squeeze(self, faces: np.ndarray) -> np.ndarray: "SqueezeNet's features (n,512), scaled the same."; return squeezenet_features(faces, self.device, self.batch_size)/5 if len(faces) else np.zeros((0, 512), np.float32)
-    def cosine(self, e: np.ndarray, # (n,D) the judge's embeddings of drawn faces
-               to: np.ndarray # (n,) which of the real pictures each is compared with; negative: none
-               ) -> dict[str, Any]: # an entry
-        "Mean cosine with its interval over people; floor: somebody else's picture; ceiling: the real picture in the place of the drawn one."
+        try:
+            known = load_embeddings(store, judge.name, judge).values  # where the store has been embedded by the judge
+        except FacegenError:
+            known = None
+
+        def judged(r):
+            return np.asarray(known[r], np.float32) if known is not None else self.embed(np.array(store.images[r]))
+
+        self.source = judged(self.rows)
+        self.real = {judge.name: (self.loud(self.source), self.loud(judged(reference)))}
+        if not self.no_squeeze:
+            self.real['squeezenet'] = tuple(self.squeeze(np.array(store.images[r])) for r in (self.rows, reference))
+
+    def embed(self, faces: np.ndarray) -> np.ndarray:
+        "The judge's embeddings (n,D) of faces."
+        return (
+            embed_images(self.judge, faces, self.batch_size, bar=False)
+            if len(faces)
+            else np.zeros((0, self.judge.dim), np.float32)
+        )
+
+    def loud(self, e: np.ndarray) -> np.ndarray:
+        "Unit embeddings, scaled so that a component is of size about 1."
+        return e * np.float32(e.shape[1] ** 0.5)
+
+    def squeeze(self, faces: np.ndarray) -> np.ndarray:
+        "SqueezeNet's features (n,512), scaled the same."
+        return (
+            squeezenet_features(faces, self.device, self.batch_size) / 5
+            if len(faces)
+            else np.zeros((0, 512), np.float32)
+        )
+
+    def cosine(
+        self,
+        e: np.ndarray,  # (n,D) the judge's embeddings of drawn faces
+        to: np.ndarray,  # (n,) which of the real pictures each is compared with; negative: none
+    ) -> dict[str, Any]:  # an entry
+        """Mean cosine with its interval over people; floor: somebody else's picture.
+
+        Ceiling: the real picture in the place of the drawn one.
+        """
         i = np.flatnonzero(to >= 0)
-        if not len(i): return missing('No person among these faces has two pictures of known identity.')
-        def mean(a, t): return cosines(a[i], self.source[t[i]])
-        c = mean(e, to); floor = np.mean([mean(e, s).mean() for s in self.shuffles])
-        return entry(c.mean(), len(i), *interval(self.boot.mean(c, self.people[i])), floor, mean(self.source, to).mean())
-    def measure(self, faces: np.ndarray # (n,H,W,3) uint8, drawn from the embeddings of `rows`
-                ) -> dict[str, dict]: # metric: entry
+        if not len(i):
+            return missing('No person among these faces has two pictures of known identity.')
+
+        def mean(a, t):
+            return cosines(a[i], self.source[t[i]])
+
+        c = mean(e, to)
+        floor = np.mean([mean(e, s).mean() for s in self.shuffles])
+        return entry(
+            c.mean(), len(i), *interval(self.boot.mean(c, self.people[i])), floor, mean(self.source, to).mean()
+        )
+
+    def measure(
+        self,
+        faces: np.ndarray,  # (n,H,W,3) uint8, drawn from the embeddings of `rows`
+    ) -> dict[str, dict]:  # metric: entry
         "Measure what a model drew."
-        e = self.embed(faces); out = dict(judge_source_mean=self.cosine(e, np.arange(len(e))), judge_other_mean=self.cosine(e, self.other))
+        e = self.embed(faces)
+        out = dict(judge_source_mean=self.cosine(e, np.arange(len(e))), judge_other_mean=self.cosine(e, self.other))
         drawn = {self.judge.name: self.loud(e)} | ({} if self.no_squeeze else dict(squeezenet=self.squeeze(faces)))
         for space in (self.judge.name, 'squeezenet'):
-            why = 'The training split holds no face of other people, and a crowd is compared with those; use a larger store.' if not len(self.mine) else None if space in drawn else self.no_squeeze
+            why = (
+                'The training split holds no face of other people, and a crowd is compared with those; use a larger'
+                ' store.'
+                if not len(self.mine)
+                else None
+                if space in drawn
+                else self.no_squeeze
+            )
             names = [f'{m}_{space}' for m in CROWD]
-            if why: out |= {m: missing(why, 'low' if m.startswith('kd') else 'high') for m in names}; continue
-            real, reference = self.real[space]; crowd = crowd_metrics(drawn[space][self.mine], real[self.mine], reference, self.people[self.mine], self.reference_people, space, self.seed)
+            if why:
+                out |= {m: missing(why, 'low' if m.startswith('kd') else 'high') for m in names}
+                continue
+            real, reference = self.real[space]
+            crowd = crowd_metrics(
+                drawn[space][self.mine],
+                real[self.mine],
+                reference,
+                self.people[self.mine],
+                self.reference_people,
+                space,
+                self.seed,
+            )
             out |= {m: crowd[m] for m in names}
         return out
 
 # %% ../nbs/08a_progress.ipynb #080055
-def progress_metrics(run: str | Path, # a run folder
-                     store: FaceStore, # whose held-out faces
-                     embeddings: Embeddings, # of that store, by the run's encoder
-                     judge: Encoder, # a recogniser that took no part in conditioning or in a loss
-                     split: str = 'validation', # which faces
-                     faces: int | None = 256, # at most so many, whole people; None: all
-                     seed: int = 0, # of the noise and of every other random choice
-                     out: str | Path | None = None, # the JSON file; None: RUN/progress/progress.json
-                     force: bool = False, # accept the conditioning encoder as the judge, and mark it
-                     device: str | torch.device | None = None, # where to draw; None: the fastest
-                     batch_size: int = 64, # faces at a time; changes the speed only
-                     n_boot: int = 1000, # resamples of people
-                     load: Callable[[Path, Any], Any] = load_generator, # makes a generator of a checkpoint folder and a device
-                     tell: Callable[[str], None] = print # gets a line a model
-                     ) -> dict[str, Any]: # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
+def progress_metrics(
+    run: str | Path,  # a run folder
+    store: FaceStore,  # whose held-out faces
+    embeddings: Embeddings,  # of that store, by the run's encoder
+    judge: Encoder,  # a recogniser that took no part in conditioning or in a loss
+    split: str = 'validation',  # which faces
+    faces: int | None = 256,  # at most so many, whole people; None: all
+    seed: int = 0,  # of the noise and of every other random choice
+    out: str | Path | None = None,  # the JSON file; None: RUN/progress/progress.json
+    force: bool = False,  # accept the conditioning encoder as the judge, and mark it
+    device: str | torch.device | None = None,  # where to draw; None: the fastest
+    batch_size: int = 64,  # faces at a time; changes the speed only
+    n_boot: int = 1000,  # resamples of people
+    load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
+    tell: Callable[[str], None] = print,  # gets a line a model
+) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
     "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
-    kept, device = named_checkpoints(run, tell), pick_device(device); independent = check_run_judge(kept, embeddings, judge, force)
-    check_run(kept, store, embeddings, tell); file = Path(out) if out else Path(run)/'progress'/'progress.json'
-    stick = None; key = dict(format=1, store=store.hash, rows=sha256(rows := pick_faces(store, split, faces, seed)), split=split, faces=len(rows), seed=seed, n_boot=n_boot,
-                             judge=[judge.name, judge.fingerprint.get('weights')], encoder=[embeddings.fingerprint.get(k) for k in ('encoder', 'weights')], squeezenet=not lpips_missing('squeeze'))
+    kept, device = named_checkpoints(run, tell), pick_device(device)
+    independent = check_run_judge(kept, embeddings, judge, force)
+    check_run(kept, store, embeddings, tell)
+    file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
+    stick = None
+    key = dict(
+        format=1,
+        store=store.hash,
+        rows=sha256(rows := pick_faces(store, split, faces, seed)),
+        split=split,
+        faces=len(rows),
+        seed=seed,
+        n_boot=n_boot,
+        judge=[judge.name, judge.fingerprint.get('weights')],
+        encoder=[embeddings.fingerprint.get(k) for k in ('encoder', 'weights')],
+        squeezenet=not lpips_missing('squeeze'),
+    )
     known = read_measured(file, key, tell)
+
     def result() -> dict[str, Any]:
-        have = [k for k in kept if k.weights in known]; metrics = list(dict.fromkeys(m for k in have for m in known[k.weights]))
-        return dict(format=1, kind='progress', run=Path(run).name, title='What was learnt, epoch by epoch', x_label='epochs', x=[k.epoch for k in have], lines={m: [known[k.weights][m] for k in have] for m in metrics},
-                    epochs=[k.epoch for k in have], minutes=[k.minutes for k in have], images=[k.images for k in have], steps=[k.step for k in have], names=[k.name for k in have], weights=[k.weights for k in have],
-                    judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint), encoder=dict(fingerprint=embeddings.fingerprint), protocol=key)
+        have = [k for k in kept if k.weights in known]
+        metrics = list(dict.fromkeys(m for k in have for m in known[k.weights]))
+        return dict(
+            format=1,
+            kind='progress',
+            run=Path(run).name,
+            title='What was learnt, epoch by epoch',
+            x_label='epochs',
+            x=[k.epoch for k in have],
+            lines={m: [known[k.weights][m] for k in have] for m in metrics},
+            epochs=[k.epoch for k in have],
+            minutes=[k.minutes for k in have],
+            images=[k.images for k in have],
+            steps=[k.step for k in have],
+            names=[k.name for k in have],
+            weights=[k.weights for k in have],
+            judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint),
+            encoder=dict(fingerprint=embeddings.fingerprint),
+            protocol=key,
+        )
+
     for k in progress(kept):
-        if k.weights in known: continue
-        start = time.monotonic(); stick = stick or Yardstick(store, judge, split, faces, seed, device, batch_size, n_boot)
-        try: measured = stick.measure(generate_faces(load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, batch_size, bar=False))
-        except FacegenError as ex: tell(f'{ex} The model of {k.title()} is left out.'); continue
-        known[k.weights] = measured; write_json(file, result())
-        tell(f'{k.title()}: ' + ', '.join(f"{m} {v['value']:.3f}" for m, v in measured.items() if v['value'] is not None) + f' ({time.monotonic() - start:.0f} s)')
-    if not any(k.weights in known for k in kept): raise FacegenError(f"None of the {len(kept)} kept models of the run '{run}' could be measured; train it anew, or name another run folder.")
-    done = result(); write_json(file, done); return done
+        if k.weights in known:
+            continue
+        start = time.monotonic()
+        stick = stick or Yardstick(store, judge, split, faces, seed, device, batch_size, n_boot)
+        try:
+            measured = stick.measure(
+                generate_faces(
+                    load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, batch_size, bar=False
+                )
+            )
+        except FacegenError as ex:
+            tell(f'{ex} The model of {k.title()} is left out.')
+            continue
+        known[k.weights] = measured
+        write_json(file, result())
+        tell(
+            f'{k.title()}: '
+            + ', '.join(f"{m} {v['value']:.3f}" for m, v in measured.items() if v['value'] is not None)
+            + f' ({time.monotonic() - start:.0f} s)'
+        )
+    if not any(k.weights in known for k in kept):
+        raise FacegenError(
+            f"None of the {len(kept)} kept models of the run '{run}' could be measured; train it anew, or name another"
+            " run folder."
+        )
+    done = result()
+    write_json(file, done)
+    return done
 
 # %% ../nbs/08a_progress.ipynb #080056
-def read_measured(file: Path, # written by `progress_metrics`, perhaps half done
-                  key: dict[str, Any], # the protocol
-                  tell: Callable[[str], None] = print # told when it cannot be resumed
-                  ) -> dict[str, dict[str, dict]]: # weights: metric: entry
+def read_measured(
+    file: Path,  # written by `progress_metrics`, perhaps half done
+    key: dict[str, Any],  # the protocol
+    tell: Callable[[str], None] = print,  # told when it cannot be resumed
+) -> dict[str, dict[str, dict]]:  # weights: metric: entry
     "What was measured before by the same protocol."
-    if not file.is_file(): return {}
+    if not file.is_file():
+        return {}
     try:
         old = json.loads(file.read_text(encoding='utf-8'))
-        if old['protocol'] != json.loads(json.dumps(key)): tell(f"'{file}' was measured otherwise (" + ', '.join(k for k in key if old['protocol'].get(k) != json.loads(json.dumps(key[k]))) + '): it is written anew.'); return {}
+        if old['protocol'] != json.loads(json.dumps(key)):
+            tell(
+                f"'{file}' was measured otherwise ("
+                + ', '.join(k for k in key if old['protocol'].get(k) != json.loads(json.dumps(key[k])))
+                + '): it is written anew.'
+            )
+            return {}
         return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
-    except (ValueError, KeyError, TypeError, IndexError): tell(f"'{file}' could not be read: it is written anew."); return {}
+    except (ValueError, KeyError, TypeError, IndexError):
+        tell(f"'{file}' could not be read: it is written anew.")
+        return {}
 
 # %% ../nbs/08a_progress.ipynb #080068
-NAMES = dict(judge_source_mean='judge: cosine to the source', judge_other_mean='judge: cosine to another picture') # of metrics, in words
-NO_LOSS = ('step', 'epoch', 'minutes', 'images', 'images_per_s', 'rate', 'accuracy', 'spread', 'd_real', 'd_fake', 'score') # columns of the log that are no losses
+NAMES = dict(
+    judge_source_mean='judge: cosine to the source', judge_other_mean='judge: cosine to another picture'
+)  # of metrics, in words
+NO_LOSS = (
+    'step',
+    'epoch',
+    'minutes',
+    'images',
+    'images_per_s',
+    'rate',
+    'accuracy',
+    'spread',
+    'd_real',
+    'd_fake',
+    'score',
+)  # columns of the log that are no losses
 
-def loss_names(losses: pd.DataFrame # as `loss_curves` gave it
-               ) -> list[str]: # those on held-out people first
+
+def loss_names(
+    losses: pd.DataFrame,  # as `loss_curves` gave it
+) -> list[str]:  # those on held-out people first
     "The losses in a log that can stand on a logarithmic scale."
     train = [k for k in losses.columns if k not in NO_LOSS and not k.startswith(('valid_', 'lr', 'norm_'))]
     held = [k[6:] for k in losses.columns if k.startswith('valid_') and k[6:] not in NO_LOSS]
-    positive = lambda k: k not in losses or bool((losses[k].dropna() > 0).all())
+
+    def positive(k):
+        return k not in losses or bool((losses[k].dropna() > 0).all())
+
     return [k for k in dict.fromkeys(held + train) if positive(k) and positive(f'valid_{k}')]
 
-def panels(lines: dict[str, list[dict]] # metric: an entry a model
-           ) -> list[tuple[str, list[str]]]: # title, and the metrics in it; those without a value are left out
+
+def panels(
+    lines: dict[str, list[dict]],  # metric: an entry a model
+) -> list[tuple[str, list[str]]]:  # title, and the metrics in it; those without a value are left out
     "What is drawn together: precision and coverage of one space; everything else by itself."
     out: dict[str, list[str]] = {}
     for m, line in lines.items():
-        if all(e['value'] is None for e in line): continue
+        if all(e['value'] is None for e in line):
+            continue
         kind, _, space = m.partition('_')
-        out.setdefault(f'precision and coverage, {space}' if kind in CROWD[1:] else f'kernel distance, {space} (lower is better)' if kind == 'kd' else NAMES.get(m, m), []).append(m)
+        out.setdefault(
+            (
+                f'precision and coverage, {space}'
+                if kind in CROWD[1:]
+                else f'kernel distance, {space} (lower is better)'
+                if kind == 'kd'
+                else NAMES.get(m, m)
+            ),
+            [],
+        ).append(m)
     return list(out.items())
 
-def draw_metric(ax: Any, # of matplotlib
-                name: str, # of the metric
-                line: list[dict], # an entry a model
-                epochs: list[float], # of the models
-                colour: str, # of the line
-                alone: bool # whether the panel holds no other
-                ) -> None:
-    "A metric with its interval, real faces dashed, somebody else dotted."
-    have = [i for i, e in enumerate(line) if e['value'] is not None]; get = lambda part: np.array([np.nan if line[i].get(part) is None else line[i][part] for i in have], float)
-    x, v, low, down = np.array(epochs)[have], get('value'), [get('low'), get('high')], line[have[0]]['better'] == 'low'; grey = '.25' if alone else colour
-    ax.fill_between(x, *low, color=colour, alpha=.2, lw=0); ax.plot(x, v, 'o-', color=colour, ms=4, label=name.split('_')[0])
-    ax.plot(x, get('ceiling'), '--', color=grey, lw=1.1); ax.plot(x, get('floor'), ':', color=grey, lw=1.1)
-    if not alone: return
-    if down and (v > 0).all() and (get('ceiling') > 0).all(): ax.set_yscale('log')
-    for part, words, va in (('ceiling', 'real against real' if down else 'real pictures', 'bottom' if down else 'top'), ('floor', 'somebody else', 'bottom')):
-        if np.isfinite(y := get(part)[0]): ax.text(.02, y, words, transform=ax.get_yaxis_transform(), va=va, fontsize=7, color='.25')
-    if np.isfinite(wide := get('ceiling_high')).all():                                      # how much real faces differ from real faces by chance
-        bottom = ax.get_ylim()[0]; ax.fill_between(x, np.maximum(get('ceiling_low'), bottom), wide, color='.5', alpha=.18, lw=0); ax.set_ylim(bottom=bottom)
 
-def draw_losses(ax: Any, # of matplotlib
-                losses: pd.DataFrame # as `loss_curves` gave it
-                ) -> None:
+def draw_metric(
+    ax: Any,  # of matplotlib
+    name: str,  # of the metric
+    line: list[dict],  # an entry a model
+    epochs: list[float],  # of the models
+    colour: str,  # of the line
+    alone: bool,  # whether the panel holds no other
+) -> None:
+    "A metric with its interval, real faces dashed, somebody else dotted."
+    have = [i for i, e in enumerate(line) if e['value'] is not None]
+
+    def get(part):
+        return np.array([np.nan if line[i].get(part) is None else line[i][part] for i in have], float)
+
+    x, v, low, down = np.array(epochs)[have], get('value'), [get('low'), get('high')], line[have[0]]['better'] == 'low'
+    grey = '.25' if alone else colour
+    ax.fill_between(x, *low, color=colour, alpha=0.2, lw=0)
+    ax.plot(x, v, 'o-', color=colour, ms=4, label=name.split('_')[0])
+    ax.plot(x, get('ceiling'), '--', color=grey, lw=1.1)
+    ax.plot(x, get('floor'), ':', color=grey, lw=1.1)
+    if not alone:
+        return
+    if down and (v > 0).all() and (get('ceiling') > 0).all():
+        ax.set_yscale('log')
+    for part, words, va in (
+        ('ceiling', 'real against real' if down else 'real pictures', 'bottom' if down else 'top'),
+        ('floor', 'somebody else', 'bottom'),
+    ):
+        if np.isfinite(y := get(part)[0]):
+            ax.text(0.02, y, words, transform=ax.get_yaxis_transform(), va=va, fontsize=7, color='.25')
+    if np.isfinite(wide := get('ceiling_high')).all():  # how much real faces differ from real faces by chance
+        bottom = ax.get_ylim()[0]
+        ax.fill_between(x, np.maximum(get('ceiling_low'), bottom), wide, color='.5', alpha=0.18, lw=0)
+        ax.set_ylim(bottom=bottom)
+
+
+def draw_losses(
+    ax: Any,  # of matplotlib
+    losses: pd.DataFrame,  # as `loss_curves` gave it
+) -> None:
     "Losses in training as lines, on held-out people as dots, at the epochs where they were measured."
     ax.set_yscale('log')
     for i, k in enumerate(loss_names(losses)[:8]):
-        for name, style in ((k, dict(lw=.9, alpha=.7)), (f'valid_{k}', dict(marker='o', ms=3.5, lw=1, ls='--'))):
-            if name in losses and len(d := losses[['epoch', name]].dropna()): ax.plot(d['epoch'], d[name], color=f'C{i}', label=k if name == k or k not in losses else None, **style | (dict(marker='.') if len(d) == 1 else {}))
+        for name, style in ((k, dict(lw=0.9, alpha=0.7)), (f'valid_{k}', dict(marker='o', ms=3.5, lw=1, ls='--'))):
+            if name in losses and len(d := losses[['epoch', name]].dropna()):
+                ax.plot(
+                    d['epoch'],
+                    d[name],
+                    color=f'C{i}',
+                    label=k if name == k or k not in losses else None,
+                    **style | (dict(marker='.') if len(d) == 1 else {}),
+                )
 
 # %% ../nbs/08a_progress.ipynb #080069
-def progress_figure(metrics: dict[str, Any], # as `progress_metrics` gave it: lines, epochs, minutes
-                    losses: pd.DataFrame | None = None, # as `loss_curves` gave it
-                    path: str | Path | None = None # also save it here
-                    ) -> Any: # a matplotlib Figure
+def progress_figure(
+    metrics: dict[str, Any],  # as `progress_metrics` gave it: lines, epochs, minutes
+    losses: pd.DataFrame | None = None,  # as `loss_curves` gave it
+    path: str | Path | None = None,  # also save it here
+) -> Any:  # a matplotlib Figure
     "Losses in training and on held-out people, and metrics between their floor and real faces, over the epochs."
     import matplotlib.pyplot as plt
-    shown = ([('losses: lines in training, dots held out', [])] if losses is not None else []) + panels(metrics['lines'])
-    if not shown: raise FacegenError('There are neither losses nor metrics to draw; give what loss_curves or progress_metrics returned.')
-    rows = -(-len(shown)//2); fig = plt.figure(figsize=(8.4, 2.7*rows), dpi=90, layout='constrained')
+
+    shown = ([('losses: lines in training, dots held out', [])] if losses is not None else []) + panels(
+        metrics['lines']
+    )
+    if not shown:
+        raise FacegenError(
+            'There are neither losses nor metrics to draw; give what loss_curves or progress_metrics returned.'
+        )
+    rows = -(-len(shown) // 2)
+    fig = plt.figure(figsize=(8.4, 2.7 * rows), dpi=90, layout='constrained')
     for i, (title, names) in enumerate(shown):
-        ax = fig.add_subplot(rows, 2, i + 1); ax.set_title(title, fontsize=9)
-        if not names: draw_losses(ax, losses)
-        for j, m in enumerate(names): draw_metric(ax, m, metrics['lines'][m], metrics['epochs'], f'C{j}', len(names) == 1)
-        if len(names) != 1 and ax.get_legend_handles_labels()[0]: ax.legend(fontsize=7, ncols=2)
+        ax = fig.add_subplot(rows, 2, i + 1)
+        ax.set_title(title, fontsize=9)
+        if not names:
+            draw_losses(ax, losses)
+        for j, m in enumerate(names):
+            draw_metric(ax, m, metrics['lines'][m], metrics['epochs'], f'C{j}', len(names) == 1)
+        if len(names) != 1 and ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=7, ncols=2)
         minutes_above(ax, metrics)
     if path:
-        with atomic(path) as t: fig.savefig(t, format='png')
-    plt.close(fig); return fig
+        with atomic(path) as t:
+            fig.savefig(t, format='png')
+    plt.close(fig)
+    return fig
 
-def minutes_above(ax: Any, # of matplotlib, with its lines
-                  metrics: dict[str, Any] # as `progress_metrics` gave it: epochs, minutes
-                  ) -> None:
+
+def minutes_above(
+    ax: Any,  # of matplotlib, with its lines
+    metrics: dict[str, Any],  # as `progress_metrics` gave it: epochs, minutes
+) -> None:
     "Label the kept epochs below, and above them the minutes at which each model was written."
-    x, t = metrics['epochs'], metrics['minutes']; ax.tick_params(which='both', labelsize=7); ax.set_xlabel('epochs', fontsize=8)
-    if max(x) >= 20: ax.set_xscale('log')                                                # named epochs are spaced like that
+    x, t = metrics['epochs'], metrics['minutes']
+    ax.tick_params(which='both', labelsize=7)
+    ax.set_xlabel('epochs', fontsize=8)
+    if max(x) >= 20:
+        ax.set_xscale('log')  # named epochs are spaced like that
     ends, ok = ax.transData.transform([(max(v, 1e-9), 1) for v in x])[:, 0], []
-    for i in reversed(range(len(x))):                                                    # the last label always, others where there is room
-        if (x[i] > 0 or max(x) < 20) and (not ok or ends[ok[-1]] - ends[i] > 26): ok.append(i)
-    above = ax.twiny(); above.set_xscale(ax.get_xscale()); above.set_xlim(ax.get_xlim()); above.tick_params(labelsize=7); above.set_xlabel('minutes of training', fontsize=7)
-    ax.set_xticks([x[i] for i in ok], [f'{x[i]:.3g}' for i in ok]); timed = [i for i in ok if t[i] is not None]
-    above.set_xticks([x[i] for i in timed], [f'{t[i]:.2g}' if t[i] < 10 else f'{t[i]:.0f}' for i in timed]); ax.minorticks_on(); ax.tick_params(axis='x', which='minor', bottom=False); above.xaxis.set_tick_params(which='minor', top=False)
+    for i in reversed(range(len(x))):  # the last label always, others where there is room
+        if (x[i] > 0 or max(x) < 20) and (not ok or ends[ok[-1]] - ends[i] > 26):
+            ok.append(i)
+    above = ax.twiny()
+    above.set_xscale(ax.get_xscale())
+    above.set_xlim(ax.get_xlim())
+    above.tick_params(labelsize=7)
+    above.set_xlabel('minutes of training', fontsize=7)
+    ax.set_xticks([x[i] for i in ok], [f'{x[i]:.3g}' for i in ok])
+    timed = [i for i in ok if t[i] is not None]
+    above.set_xticks([x[i] for i in timed], [f'{t[i]:.2g}' if t[i] < 10 else f'{t[i]:.0f}' for i in timed])
+    ax.minorticks_on()
+    ax.tick_params(axis='x', which='minor', bottom=False)
+    above.xaxis.set_tick_params(which='minor', top=False)
 
 # %% ../nbs/08a_progress.ipynb #080074
-def run_embeddings(kept: list[Kept], # of a run
-                   store: FaceStore # that was embedded by the run's encoder
-                   ) -> Embeddings: # of the store
+def run_embeddings(
+    kept: list[Kept],  # of a run
+    store: FaceStore,  # that was embedded by the run's encoder
+) -> Embeddings:  # of the store
     "The store's embeddings by the encoder that the run was trained on."
-    name = json.loads((kept[-1].folder/'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
-    if not name: raise FacegenError(f"The checkpoint '{kept[-1].folder}' does not say which encoder it was trained on; give the store's embeddings.")
+    name = json.loads((kept[-1].folder / 'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
+    if not name:
+        raise FacegenError(
+            f"The checkpoint '{kept[-1].folder}' does not say which encoder it was trained on; give the store's"
+            " embeddings."
+        )
     return load_embeddings(store, name)
 
-def write_progress(run: str | Path, # a run folder
-                   store: FaceStore, # whose held-out people
-                   embeddings: Embeddings | None, # of the store; None where only sample sheets are left
-                   judge: Encoder, # a recogniser that took no part
-                   out: Path, # the folder to write
-                   kept: list[Kept] | None, # checkpoints; None where only sample sheets are left
-                   rows: np.ndarray, # who is on the sheet
-                   split: str, # which faces are measured
-                   faces: int | None, # at most so many
-                   seed: int, # of the noise and of every other random choice
-                   force: bool, # accept the conditioning encoder as the judge
-                   device: str | torch.device | None, # where to draw; None: the fastest
-                   tell: Callable[[str], None] # gets words
-                   ) -> dict[str, Any]: # as `progress_report`
+
+def write_progress(
+    run: str | Path,  # a run folder
+    store: FaceStore,  # whose held-out people
+    embeddings: Embeddings | None,  # of the store; None where only sample sheets are left
+    judge: Encoder,  # a recogniser that took no part
+    out: Path,  # the folder to write
+    kept: list[Kept] | None,  # checkpoints; None where only sample sheets are left
+    rows: np.ndarray,  # who is on the sheet
+    split: str,  # which faces are measured
+    faces: int | None,  # at most so many
+    seed: int,  # of the noise and of every other random choice
+    force: bool,  # accept the conditioning encoder as the judge
+    device: str | torch.device | None,  # where to draw; None: the fastest
+    tell: Callable[[str], None],  # gets words
+) -> dict[str, Any]:  # as `progress_report`
     "Write everything that `progress_report` makes; films and figures that fail cost nothing else."
     out.mkdir(parents=True, exist_ok=True)
     made = dict.fromkeys(('small', 'film', 'video', 'figure', 'metrics', 'losses'))
     drawn = progress_faces(run, store, embeddings, rows, seed, device, tell=tell)
     im = progress_sheet(drawn, store, rows)
-    with atomic(out/'sheet.png') as t: im.save(t, 'PNG')
-    with optional('The small sheet'): made['small'] = save_small(im, out/'sheet.jpg')
-    with optional('The film as GIF'): made['film'] = progress_film(drawn, out/'film.gif')
-    with optional('The folder of single pictures'): progress_frames(drawn, out/'epochs')
+    with atomic(out / 'sheet.png') as t:
+        im.save(t, 'PNG')
+    with optional('The small sheet'):
+        made['small'] = save_small(im, out / 'sheet.jpg')
+    with optional('The film as GIF'):
+        made['film'] = progress_film(drawn, out / 'film.gif')
+    with optional('The folder of single pictures'):
+        progress_frames(drawn, out / 'epochs')
     if find_ffmpeg():
-        with optional('The film as MP4'): made['video'] = progress_film(drawn, out/'film.mp4', tell=tell)
-    if made['video'] is None: tell(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
-    if made['video'] == made['film']: made['video'] = None
-    if kept: made['metrics'] = progress_metrics(run, store, embeddings, judge, split, faces, seed, out/'progress.json', force, device, tell=tell)
-    try: made['losses'] = loss_curves(run)
-    except FacegenError as ex: tell(f'{ex} The figure is without losses.')
+        with optional('The film as MP4'):
+            made['video'] = progress_film(drawn, out / 'film.mp4', tell=tell)
+    if made['video'] is None:
+        tell(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
+    if made['video'] == made['film']:
+        made['video'] = None
+    if kept:
+        made['metrics'] = progress_metrics(
+            run, store, embeddings, judge, split, faces, seed, out / 'progress.json', force, device, tell=tell
+        )
+    try:
+        made['losses'] = loss_curves(run)
+    except FacegenError as ex:
+        tell(f'{ex} The figure is without losses.')
     if made['metrics'] or made['losses'] is not None:
-        lines = made['metrics'] or dict(lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn])
+        lines = made['metrics'] or dict(
+            lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn]
+        )
         with optional('The figure'):
-            progress_figure(lines, made['losses'], out/'figure.png')
-            made['figure'] = out/'figure.png'
-    return dict(sheet=out/'sheet.png', **made)
+            progress_figure(lines, made['losses'], out / 'figure.png')
+            made['figure'] = out / 'figure.png'
+    return dict(sheet=out / 'sheet.png', **made)
 
-def progress_report(run: str | Path, # a run folder
-                    store: FaceStore, # whose held-out people
-                    judge: Encoder, # a recogniser that took no part
-                    out: str | Path | None = None, # the folder to write; None: RUN/progress
-                    split: str = 'validation', # which faces
-                    faces: int | None = 256, # at most so many are measured
-                    people: int = 8, # on the sheet
-                    seed: int = 0, # of the noise and of every other random choice
-                    embeddings: Embeddings | None = None, # of the store; None: those in it, by the run's encoder
-                    force: bool = False, # accept the conditioning encoder as the judge, and mark it
-                    device: str | torch.device | None = None, # where to draw; None: the fastest
-                    tell: Callable[[str], None] = print # gets words
-                    ) -> dict[str, Any]: # sheet, small, film: paths; video, figure: paths or None; metrics, losses: None where there are none
+
+def progress_report(
+    run: str | Path,  # a run folder
+    store: FaceStore,  # whose held-out people
+    judge: Encoder,  # a recogniser that took no part
+    out: str | Path | None = None,  # the folder to write; None: RUN/progress
+    split: str = 'validation',  # which faces
+    faces: int | None = 256,  # at most so many are measured
+    people: int = 8,  # on the sheet
+    seed: int = 0,  # of the noise and of every other random choice
+    embeddings: Embeddings | None = None,  # of the store; None: those in it, by the run's encoder
+    force: bool = False,  # accept the conditioning encoder as the judge, and mark it
+    device: str | torch.device | None = None,  # where to draw; None: the fastest
+    tell: Callable[[str], None] = print,  # gets words
+) -> dict[str, Any]:  # sheet, small, film: paths; video, figure: paths or None; metrics, losses or None
     "Sheet, film, its pictures, figure and numbers of a run's way."
-    out, rows, kept = Path(out) if out else Path(run)/'progress', progress_rows(store, people, split, seed), None
-    try: kept = named_checkpoints(run, lambda s: None); embeddings = embeddings or run_embeddings(kept, store); check_run_judge(kept, embeddings, judge, force)
+    out, rows, kept = Path(out) if out else Path(run) / 'progress', progress_rows(store, people, split, seed), None
+    try:
+        kept = named_checkpoints(run, lambda s: None)
+        embeddings = embeddings or run_embeddings(kept, store)
+        check_run_judge(kept, embeddings, judge, force)
     except FacegenError:
-        if kept or not sample_faces(run, 1): raise                                      # sample sheets make a sheet and a film
+        if kept or not sample_faces(run, 1):
+            raise  # sample sheets make a sheet and a film
     check_writable(out)
-    with locked(out, 'The folder'): return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, tell)
+    with locked(out, 'The folder'):
+        return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, tell)

@@ -4,12 +4,15 @@
 
 # %% ../nbs/02b_quality.ipynb #020004
 from __future__ import annotations
+
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
 from .core import FacegenError
 
 # %% auto #0
@@ -19,16 +22,22 @@ __all__ = ['SIDE', 'LUMA', 'FACE', 'HEAD', 'MEASURES', 'PRESETS', 'WORDS', 'capt
            'plot_counts', 'plot_filters', 'plot_measures', 'reject_sheet']
 
 # %% ../nbs/02b_quality.ipynb #020011
-def captioned(images: np.ndarray, # uint8 (N,H,W,3)
-              captions: Sequence[str], # one text a picture
-              ncol: int = 8 # pictures a row
-              ) -> Image.Image: # RGB
+def captioned(
+    images: np.ndarray,  # uint8 (N,H,W,3)
+    captions: Sequence[str],  # one text a picture
+    ncol: int = 8,  # pictures a row
+) -> Image.Image:  # RGB
     "Lay pictures out as a sheet with a caption of up to three short lines under each."
-    if len(images) != len(captions): raise FacegenError(f'{len(images)} pictures and {len(captions)} captions were given; one caption a picture was expected.')
+    if len(images) != len(captions):
+        raise FacegenError(
+            f'{len(images)} pictures and {len(captions)} captions were given; one caption a picture was expected.'
+        )
     h, w = np.asarray(images).shape[1:3] if len(images) else (0, 0)
     font, lines = ImageFont.load_default(11), [textwrap.wrap(c, max(8, w // 6))[:3] for c in captions]
     foot = 4 + 13 * max(map(len, lines), default=0)
-    out = Image.new('RGB', (max(1, min(ncol, len(images)) * (w + 2)), max(1, -(-len(images) // ncol) * (h + foot))), 'white')
+    out = Image.new(
+        'RGB', (max(1, min(ncol, len(images)) * (w + 2)), max(1, -(-len(images) // ncol) * (h + foot))), 'white'
+    )
     for i, (x, text) in enumerate(zip(images, lines)):
         at = (i % ncol * (w + 2), i // ncol * (h + foot))
         out.paste(Image.fromarray(np.asarray(x)), at)
@@ -36,135 +45,231 @@ def captioned(images: np.ndarray, # uint8 (N,H,W,3)
     return out
 
 # %% ../nbs/02b_quality.ipynb #020014
-SIDE = 128 # pixels: every measure is taken of a face of this side
-LUMA = np.array([.299, .587, .114], np.float32) # ITU-R BT.601, as JPEG has it
+SIDE = 128  # pixels: every measure is taken of a face of this side
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG has it
 
-def at_scale(images: np.ndarray # uint8 (N,S,S,3), any side S
-             ) -> np.ndarray: # uint8 (N,128,128,3)
+
+def at_scale(
+    images: np.ndarray,  # uint8 (N,S,S,3), any side S
+) -> np.ndarray:  # uint8 (N,128,128,3)
     "Faces at the one scale where they are measured; raises `FacegenError` for anything but square uint8 RGB pictures."
     x = np.asarray(images)
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 8:
-        raise FacegenError(f'Pictures of type {x.dtype} and shape {x.shape} were given; uint8 RGB squares (N,S,S,3) of at least 8 pixels were expected: crop the faces first.')
-    if x.shape[1] == SIDE or not len(x): return x.reshape(-1, SIDE, SIDE, 3) if len(x) else np.empty((0, SIDE, SIDE, 3), np.uint8)
+        raise FacegenError(
+            f'Pictures of type {x.dtype} and shape {x.shape} were given; uint8 RGB squares (N,S,S,3) of at least 8'
+            ' pixels were expected: crop the faces first.'
+        )
+    if x.shape[1] == SIDE or not len(x):
+        return x.reshape(-1, SIDE, SIDE, 3) if len(x) else np.empty((0, SIDE, SIDE, 3), np.uint8)
     return np.stack([np.asarray(Image.fromarray(i).resize((SIDE, SIDE), Image.BICUBIC)) for i in x])
 
-def luma(images: np.ndarray # uint8 (...,3)
-         ) -> np.ndarray: # float32 (...), whole numbers from 0 to 255
+
+def luma(
+    images: np.ndarray,  # uint8 (...,3)
+) -> np.ndarray:  # float32 (...), whole numbers from 0 to 255
     "Brightness of every pixel, rounded as picture files have it."
     return np.rint(images.astype(np.float32) @ LUMA)
 
-def sharpness(images: np.ndarray # uint8 (N,S,S,3)
-              ) -> np.ndarray: # float32 (N,); 0 for a flat picture
+
+def sharpness(
+    images: np.ndarray,  # uint8 (N,S,S,3)
+) -> np.ndarray:  # float32 (N,); 0 for a flat picture
     "Variance of the 4-neighbour Laplacian of the luma at 128 pixels, inside the border (Pech-Pacheco et al. 2000)."
     y = luma(at_scale(images))
-    lap = y[:, 1:-1, :-2] + y[:, 1:-1, 2:] + y[:, :-2, 1:-1] + y[:, 2:, 1:-1] - 4*y[:, 1:-1, 1:-1]
+    lap = y[:, 1:-1, :-2] + y[:, 1:-1, 2:] + y[:, :-2, 1:-1] + y[:, 2:, 1:-1] - 4 * y[:, 1:-1, 1:-1]
     return lap.var((1, 2))
 
 # %% ../nbs/02b_quality.ipynb #020023
-_at = (np.arange(SIDE // 2) + .5) / (SIDE // 2) - .5
-FACE = (_at[None, :] / .36)**2 + (_at[:, None] / .45)**2 < 1 # (64,64): the ellipse, on every second pixel
+_at = (np.arange(SIDE // 2) + 0.5) / (SIDE // 2) - 0.5
+FACE = (_at[None, :] / 0.36) ** 2 + (_at[:, None] / 0.45) ** 2 < 1  # (64,64): the ellipse, on every second pixel
 
-def colour_spread(y: np.ndarray, # (N,P) luma
-                  c: np.ndarray # (N,P) one chroma channel
-                  ) -> np.ndarray: # (N,) variance
+
+def colour_spread(
+    y: np.ndarray,  # (N,P) luma
+    c: np.ndarray,  # (N,P) one chroma channel
+) -> np.ndarray:  # (N,) variance
     "Variance of a chroma channel that no parabola in the luma explains."
-    mean = lambda v: v.mean(1, keepdims=True)
-    y, c = y - mean(y), c - mean(c)
-    y = y / np.sqrt(np.maximum(mean(y*y), 1e-6))
-    p = y*y - 1 - mean(y**3)*y                                    # the square, orthogonal to 1 and y
-    p = p / np.sqrt(np.maximum(mean(p*p), 1e-6))
-    return np.maximum(mean(c*c) - mean(c*y)**2 - mean(c*p)**2, 0)[:, 0]
 
-def colour_and_light(images: np.ndarray # uint8 (N,S,S,3)
-                     ) -> dict[str, np.ndarray]: # float32 (N,) each: chroma, colours, redness, highlight, contrast, burnt
+    def mean(v):
+        return v.mean(1, keepdims=True)
+
+    y, c = y - mean(y), c - mean(c)
+    y = y / np.sqrt(np.maximum(mean(y * y), 1e-6))
+    p = y * y - 1 - mean(y**3) * y  # the square, orthogonal to 1 and y
+    p = p / np.sqrt(np.maximum(mean(p * p), 1e-6))
+    return np.maximum(mean(c * c) - mean(c * y) ** 2 - mean(c * p) ** 2, 0)[:, 0]
+
+
+def colour_and_light(
+    images: np.ndarray,  # uint8 (N,S,S,3)
+) -> dict[str, np.ndarray]:  # float32 (N,) each: chroma, colours, redness, highlight, contrast, burnt
     "What the pixels inside the face's ellipse say, in levels of 0 to 255; `redness` is a ratio, `burnt` a share."
     x = at_scale(images)[:, ::2, ::2][:, FACE].astype(np.float32)  # (N,P,3)
     r, g, b = x[..., 0], x[..., 1], x[..., 2]
-    cb, cr = .564*(LUMA[0]*(b - r) + LUMA[1]*(b - g)), .713*(LUMA[1]*(r - g) + LUMA[2]*(r - b)) # exactly 0 for grey
+    cb, cr = (
+        0.564 * (LUMA[0] * (b - r) + LUMA[1] * (b - g)),
+        0.713 * (LUMA[1] * (r - g) + LUMA[2] * (r - b)),
+    )  # exactly 0 for grey
     y = x @ LUMA
-    low, high = np.quantile(y, [.05, .95], axis=1).astype(np.float32)
-    return dict(chroma=np.hypot(cb, cr).mean(1), colours=np.sqrt(colour_spread(y, cb) + colour_spread(y, cr)),
-                redness=cr.mean(1) / np.maximum(y.mean(1), 1), highlight=high, contrast=high - low, burnt=(y >= 250).mean(1, dtype=np.float32))
+    low, high = np.quantile(y, [0.05, 0.95], axis=1).astype(np.float32)
+    return dict(
+        chroma=np.hypot(cb, cr).mean(1),
+        colours=np.sqrt(colour_spread(y, cb) + colour_spread(y, cr)),
+        redness=cr.mean(1) / np.maximum(y.mean(1), 1),
+        highlight=high,
+        contrast=high - low,
+        burnt=(y >= 250).mean(1, dtype=np.float32),
+    )
 
 # %% ../nbs/02b_quality.ipynb #020034
-HEAD = np.array([[-.5, 0, 0], [.5, 0, 0], [0, .571, .5], [-.414, 1.154, .05], [.414, 1.154, .05]]) # eyes, nose, mouth corners; x to the right, y down, z towards the camera, in eye distances
-_VIEW = np.linalg.pinv(np.c_[HEAD, np.ones(5)]) # (4,5)
+HEAD = np.array(
+    [[-0.5, 0, 0], [0.5, 0, 0], [0, 0.571, 0.5], [-0.414, 1.154, 0.05], [0.414, 1.154, 0.05]]
+)  # eyes, nose, mouth corners; x to the right, y down, z towards the camera, in eye distances
+_VIEW = np.linalg.pinv(np.c_[HEAD, np.ones(5)])  # (4,5)
 
-def pose(landmarks: np.ndarray # (N,5,2) or (N,10): left eye, right eye, nose, left and right mouth corner as seen; NaN where unknown
-         ) -> dict[str, np.ndarray]: # float32 (N,) each: yaw, pitch, roll in degrees; aspect, 1 for an undistorted face
+
+def pose(
+    landmarks: np.ndarray,  # (N,5,2) or (N,10): eyes, nose, corners of the mouth, left ones first; NaN where unknown
+) -> dict[str, np.ndarray]:  # float32 (N,) each: yaw, pitch, roll in degrees; aspect, 1 for an undistorted face
     "View and distortion of faces from five landmarks (POS, DeMenthon & Davis 1995); NaN where a landmark is."
     p = np.asarray(landmarks, np.float64)
-    if p.ndim < 2 or p.shape[1:] not in ((5, 2), (10,)): raise FacegenError(f'Landmarks of shape {p.shape} were given; (N,5,2) was expected: x, y of both eyes, nose and both mouth corners.')
-    view = _VIEW[:3] @ p.reshape(-1, 5, 2)                                       # (N,3,2)
-    length = np.maximum(np.linalg.norm(view, axis=1), 1e-9)                      # (N,2)
-    across, down = (view / length[:, None]).transpose(2, 0, 1)                   # (N,3) unit vectors in the head
+    if p.ndim < 2 or p.shape[1:] not in ((5, 2), (10,)):
+        raise FacegenError(
+            f'Landmarks of shape {p.shape} were given; (N,5,2) was expected: x, y of both eyes, nose and both mouth'
+            ' corners.'
+        )
+    view = _VIEW[:3] @ p.reshape(-1, 5, 2)  # (N,3,2)
+    length = np.maximum(np.linalg.norm(view, axis=1), 1e-9)  # (N,2)
+    across, down = (view / length[:, None]).transpose(2, 0, 1)  # (N,3) unit vectors in the head
     roll = np.arctan2(down[:, 0], across[:, 0])
-    x, y = np.cos(roll)*across[:, 2] + np.sin(roll)*down[:, 2], np.cos(roll)*down[:, 2] - np.sin(roll)*across[:, 2] # where the nose points
-    yaw = np.arctan2(x, np.sqrt(np.clip(1 - x*x - y*y, 0, 1)))
-    degrees = lambda v: np.degrees(v).astype(np.float32)
-    return dict(yaw=degrees(yaw), pitch=degrees(np.arcsin(np.clip(-y, -1, 1))), roll=degrees(roll), aspect=(length[:, 0] / length[:, 1]).astype(np.float32))
+    x, y = (
+        np.cos(roll) * across[:, 2] + np.sin(roll) * down[:, 2],
+        np.cos(roll) * down[:, 2] - np.sin(roll) * across[:, 2],
+    )  # where the nose points
+    yaw = np.arctan2(x, np.sqrt(np.clip(1 - x * x - y * y, 0, 1)))
+
+    def degrees(v):
+        return np.degrees(v).astype(np.float32)
+
+    return dict(
+        yaw=degrees(yaw),
+        pitch=degrees(np.arcsin(np.clip(-y, -1, 1))),
+        roll=degrees(roll),
+        aspect=(length[:, 0] / length[:, 1]).astype(np.float32),
+    )
 
 # %% ../nbs/02b_quality.ipynb #020042
-def box_sizes(boxes: np.ndarray # (N,4): left, top, right, bottom of detected faces in pixels of the original
-              ) -> dict[str, np.ndarray]: # float32 (N,) each: side, mean_side
+def box_sizes(
+    boxes: np.ndarray,  # (N,4): left, top, right, bottom of detected faces in pixels of the original
+) -> dict[str, np.ndarray]:  # float32 (N,) each: side, mean_side
     "Shorter side and root of the area of boxes."
     b = np.asarray(boxes, np.float64)
-    if b.ndim != 2 or b.shape[1] != 4: raise FacegenError(f'Boxes of shape {b.shape} were given; (N,4) was expected: left, top, right, bottom.')
-    if (b[:, 2:] < b[:, :2]).any(): raise FacegenError(f'Box {b[(b[:, 2:] < b[:, :2]).any(1)][0].tolist()} ends before it begins; left, top, right, bottom were expected.')
+    if b.ndim != 2 or b.shape[1] != 4:
+        raise FacegenError(f'Boxes of shape {b.shape} were given; (N,4) was expected: left, top, right, bottom.')
+    if (b[:, 2:] < b[:, :2]).any():
+        raise FacegenError(
+            f'Box {b[(b[:, 2:] < b[:, :2]).any(1)][0].tolist()} ends before it begins; left, top, right, bottom were'
+            ' expected.'
+        )
     w, h = (b[:, 2:] - b[:, :2]).T
-    return dict(side=np.minimum(w, h).astype(np.float32), mean_side=np.sqrt(w*h).astype(np.float32))
+    return dict(side=np.minimum(w, h).astype(np.float32), mean_side=np.sqrt(w * h).astype(np.float32))
 
 # %% ../nbs/02b_quality.ipynb #020045
-def degraded(images: np.ndarray, # uint8 (N,S,S,3)
-             side: int = 8 # pixels that are left of a face
-             ) -> np.ndarray: # uint8 (N,128,128,3)
+def degraded(
+    images: np.ndarray,  # uint8 (N,S,S,3)
+    side: int = 8,  # pixels that are left of a face
+) -> np.ndarray:  # uint8 (N,128,128,3)
     "The same pictures with so few pixels that nobody can be recognised."
     x = at_scale(images)
-    return np.stack([np.asarray(Image.fromarray(i).resize((side, side), Image.BOX).resize((SIDE, SIDE), Image.BICUBIC)) for i in x]) if len(x) else x
+    return (
+        np.stack(
+            [
+                np.asarray(Image.fromarray(i).resize((side, side), Image.BOX).resize((SIDE, SIDE), Image.BICUBIC))
+                for i in x
+            ]
+        )
+        if len(x)
+        else x
+    )
 
-def unrecognisable_centre(embed: Callable[[np.ndarray], np.ndarray], # uint8 (N,128,128,3) to unit embeddings (N,D)
-                          images: np.ndarray # some hundred ordinary faces
-                          ) -> np.ndarray: # float32 (D,), unit norm
+
+def unrecognisable_centre(
+    embed: Callable[[np.ndarray], np.ndarray],  # uint8 (N,128,128,3) to unit embeddings (N,D)
+    images: np.ndarray,  # some hundred ordinary faces
+) -> np.ndarray:  # float32 (D,), unit norm
     "Where a recogniser puts faces that cannot be recognised (Deng et al. 2021)."
     c = np.asarray(embed(degraded(images)), np.float64).mean(0)
     return (c / max(np.linalg.norm(c), 1e-12)).astype(np.float32)
 
-def recognisability(embeddings: np.ndarray, # (N,D), unit norm
-                    centre: np.ndarray # (D,), from `unrecognisable_centre`
-                    ) -> np.ndarray: # float32 (N,); 0 for what cannot be recognised, about 1 for a clear face
+
+def recognisability(
+    embeddings: np.ndarray,  # (N,D), unit norm
+    centre: np.ndarray,  # (D,), from `unrecognisable_centre`
+) -> np.ndarray:  # float32 (N,); 0 for what cannot be recognised, about 1 for a clear face
     "One minus the cosine to the centre of the unrecognisable: the embedding recognisability score (Deng et al. 2021)."
     e = np.asarray(embeddings, np.float32)
-    if e.ndim != 2 or e.shape[1:] != np.shape(centre): raise FacegenError(f'Embeddings of shape {e.shape} and a centre of shape {np.shape(centre)} were given; (N,D) and (D,) of one encoder were expected.')
+    if e.ndim != 2 or e.shape[1:] != np.shape(centre):
+        raise FacegenError(
+            f'Embeddings of shape {e.shape} and a centre of shape {np.shape(centre)} were given; (N,D) and (D,) of one'
+            ' encoder were expected.'
+        )
     return 1 - e @ centre
 
 # %% ../nbs/02b_quality.ipynb #020049
-MEASURES: dict[str, str] = dict( # what each column says
-    side='shorter side of the detected face, pixels of the original', mean_side='root of its width times height, pixels of the original',
-    confidence='the detector\'s, 0 to 1', yaw='degrees', pitch='degrees', roll='degrees', aspect='width over height, 1 undistorted',
-    highlight='luma that 5 % of the face exceed, 0 to 255', contrast='highlight less the luma of the darkest 5 %', burnt='share of the face above luma 250',
-    chroma='mean distance from grey, 0 for greyscale', colours='chroma that brightness does not explain, 0 for toned pictures',
-    redness='mean Cr over mean luma: skin is above 0 at any tone', sharpness='variance of the Laplacian at 128 pixels', recognisable='one minus the cosine to the unrecognisable',
-    depiction='log-odds of being a statue, a doll, a drawing, a mask')
+MEASURES: dict[str, str] = dict(  # what each column says
+    side='shorter side of the detected face, pixels of the original',
+    mean_side='root of its width times height, pixels of the original',
+    confidence='the detector\'s, 0 to 1',
+    yaw='degrees',
+    pitch='degrees',
+    roll='degrees',
+    aspect='width over height, 1 undistorted',
+    highlight='luma that 5 % of the face exceed, 0 to 255',
+    contrast='highlight less the luma of the darkest 5 %',
+    burnt='share of the face above luma 250',
+    chroma='mean distance from grey, 0 for greyscale',
+    colours='chroma that brightness does not explain, 0 for toned pictures',
+    redness='mean Cr over mean luma: skin is above 0 at any tone',
+    sharpness='variance of the Laplacian at 128 pixels',
+    recognisable='one minus the cosine to the unrecognisable',
+    depiction='log-odds of being a statue, a doll, a drawing, a mask',
+)
 
-def measure(images: np.ndarray, # uint8 (N,S,S,3); may be memory-mapped
-            boxes: np.ndarray | None = None, # (N,4) detected faces in pixels of the original: gives side and mean_side
-            sides: np.ndarray | None = None, # (N,) where only the shorter side is known: the face is taken for a square
-            confidence: np.ndarray | None = None, # (N,) 0 to 1
-            landmarks: np.ndarray | None = None, # (N,5,2) or (N,10); NaN where unknown
-            recognisable: np.ndarray | None = None, # (N,) from `recognisability`
-            depiction: np.ndarray | None = None, # (N,) from `depictions.depiction`
-            batch_size: int = 256 # pictures at once
-            ) -> dict[str, np.ndarray]: # float32 (N,) each; names and meaning in MEASURES
+
+def measure(
+    images: np.ndarray,  # uint8 (N,S,S,3); may be memory-mapped
+    boxes: np.ndarray | None = None,  # (N,4) detected faces in pixels of the original: gives side and mean_side
+    sides: np.ndarray | None = None,  # (N,) where only the shorter side is known: the face is taken for a square
+    confidence: np.ndarray | None = None,  # (N,) 0 to 1
+    landmarks: np.ndarray | None = None,  # (N,5,2) or (N,10); NaN where unknown
+    recognisable: np.ndarray | None = None,  # (N,) from `recognisability`
+    depiction: np.ndarray | None = None,  # (N,) from `depictions.depiction`
+    batch_size: int = 256,  # pictures at once
+) -> dict[str, np.ndarray]:  # float32 (N,) each; names and meaning in MEASURES
     "Everything that `Filters` can ask about, one number a face and column."
     n, column = len(images), lambda v: np.asarray(v, np.float32)
-    known = dict(boxes=boxes, sides=sides, confidence=confidence, landmarks=landmarks, recognisable=recognisable, depiction=depiction)
+    known = dict(
+        boxes=boxes,
+        sides=sides,
+        confidence=confidence,
+        landmarks=landmarks,
+        recognisable=recognisable,
+        depiction=depiction,
+    )
     for k, v in known.items():
-        if v is not None and len(v) != n: raise FacegenError(f'{n} pictures and {len(v)} {k} were given; one row a picture was expected.')
+        if v is not None and len(v) != n:
+            raise FacegenError(f'{n} pictures and {len(v)} {k} were given; one row a picture was expected.')
     out = {} if sides is None else dict(side=column(sides), mean_side=column(sides))
-    if boxes is not None: out.update(box_sizes(boxes))
-    if confidence is not None: out['confidence'] = column(confidence)
-    if landmarks is not None: out.update(pose(landmarks))
-    parts = [dict(colour_and_light(x), sharpness=sharpness(x)) for x in (images[i:i+batch_size] for i in range(0, max(n, 1), batch_size))]
+    if boxes is not None:
+        out.update(box_sizes(boxes))
+    if confidence is not None:
+        out['confidence'] = column(confidence)
+    if landmarks is not None:
+        out.update(pose(landmarks))
+    parts = [
+        dict(colour_and_light(x), sharpness=sharpness(x))
+        for x in (images[i : i + batch_size] for i in range(0, max(n, 1), batch_size))
+    ]
     out.update({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
     out.update({k: column(v) for k, v in dict(recognisable=recognisable, depiction=depiction).items() if v is not None})
     return {k: out[k] for k in MEASURES if k in out}
@@ -173,162 +278,257 @@ def measure(images: np.ndarray, # uint8 (N,S,S,3); may be memory-mapped
 @dataclass(frozen=True)
 class Filters:
     "Thresholds on the measures; None is off, and a face at the threshold passes."
-    min_side: float | None = None # pixels; 64 halves the resolution of the picture, below it features are guessed
-    min_mean_side: float | None = None # pixels; 90.5 = 128/sqrt(2) is half the pixels of the picture
-    min_confidence: float | None = None # 0 to 1; what the detector doubts is often a hand, a pattern, a statue
-    min_aspect: float | None = None # below: the picture was squeezed sideways
-    max_aspect: float | None = None # above: it was stretched sideways
-    max_yaw: float | None = None # degrees either way; beyond 60 one eye is hidden
-    max_pitch: float | None = None # degrees either way
-    min_highlight: float | None = None # 0 to 255; below: under-exposed
-    max_burnt: float | None = None # share; above: over-exposed
-    min_contrast: float | None = None # levels; below: fog
-    min_chroma: float | None = None # levels; below: greyscale
-    min_colours: float | None = None # levels; below: toned, or of one material, as statues are
-    min_redness: float | None = None # ratio; below: no redder than grey, as stone, drawings and faces in blue light are
-    min_sharpness: float | None = None # variance; below: blurred, or enlarged from few pixels
-    max_sharpness: float | None = None # variance; above: hard edges all over, as drawings, prints and text have them
-    min_recognisable: float | None = None # below: no recogniser can tell who it is
-    max_depiction: float | None = None # log-odds; above: a statue, a doll, a drawing, a mask (see `depictions`)
+
+    min_side: float | None = None  # pixels; 64 halves the resolution of the picture, below it features are guessed
+    min_mean_side: float | None = None  # pixels; 90.5 = 128/sqrt(2) is half the pixels of the picture
+    min_confidence: float | None = None  # 0 to 1; what the detector doubts is often a hand, a pattern, a statue
+    min_aspect: float | None = None  # below: the picture was squeezed sideways
+    max_aspect: float | None = None  # above: it was stretched sideways
+    max_yaw: float | None = None  # degrees either way; beyond 60 one eye is hidden
+    max_pitch: float | None = None  # degrees either way
+    min_highlight: float | None = None  # 0 to 255; below: under-exposed
+    max_burnt: float | None = None  # share; above: over-exposed
+    min_contrast: float | None = None  # levels; below: fog
+    min_chroma: float | None = None  # levels; below: greyscale
+    min_colours: float | None = None  # levels; below: toned, or of one material, as statues are
+    min_redness: float | None = None  # ratio; below: no redder than grey, as stone and drawings are
+    min_sharpness: float | None = None  # variance; below: blurred, or enlarged from few pixels
+    max_sharpness: float | None = None  # variance; above: hard edges all over, as drawings, prints and text have them
+    min_recognisable: float | None = None  # below: no recogniser can tell who it is
+    max_depiction: float | None = None  # log-odds; above: a statue, a doll, a drawing, a mask (see `depictions`)
 
     def __post_init__(self):
         for k, v in asdict(self).items():
-            if v is not None and (isinstance(v, bool) or not isinstance(v, (int, float, np.number)) or not np.isfinite(v)):
+            if v is not None and (
+                isinstance(v, bool) or not isinstance(v, (int, float, np.number)) or not np.isfinite(v)
+            ):
                 raise FacegenError(f'The filter {k} was set to {v!r}; a number was expected, or None to switch it off.')
         if None not in (self.min_aspect, self.max_aspect) and self.min_aspect > self.max_aspect:
-            raise FacegenError(f'The filters min_aspect={self.min_aspect} and max_aspect={self.max_aspect} let nothing pass; the first has to be smaller.')
+            raise FacegenError(
+                f'The filters min_aspect={self.min_aspect} and max_aspect={self.max_aspect} let nothing pass; the first'
+                ' has to be smaller.'
+            )
 
     def active(self) -> dict[str, float]:
         "The filters that are on, in the order in which they are asked."
         return {k: v for k, v in asdict(self).items() if v is not None}
 
-    def askable(self, measures: Mapping[str, Any] # as `measure` gives them
-                ) -> Filters: # where nobody looked for landmarks, no filter asks for them
+    def askable(
+        self,
+        measures: Mapping[str, Any],  # as `measure` gives them
+    ) -> Filters:  # where nobody looked for landmarks, no filter asks for them
         "The same filters without those whose measure is missing."
         return Filters(**{k: v for k, v in self.active().items() if k[4:] in measures})
 
 # %% ../nbs/02b_quality.ipynb #020054
 PRESETS: dict[str, Filters] = dict(
-    none=Filters(), # everything passes
-    selfattn=Filters(min_side=64), # `selfattn-cgan`: both sides 64 pixels and more
-    tinyvit=Filters(min_mean_side=128 / 2**.5), # `tinyvit-gan`: width x height at least 90.5 squared
-    tinyvit128=Filters(min_mean_side=128), # `tinyvit-gan`, its final run: at least 128 squared
-    strict=Filters(min_side=64, min_confidence=.95, min_aspect=.7, max_aspect=1.45, max_yaw=60,
-                   max_burnt=.1, min_highlight=70, min_contrast=40, min_chroma=4, min_colours=2.5, min_redness=.06, min_sharpness=35, max_sharpness=1500))
-PRESETS['people'] = replace(PRESETS['strict'], min_redness=None, max_sharpness=None, min_sharpness=45, max_depiction=-1) # a probe in the place of two rules of thumb; needs SqueezeNet
+    none=Filters(),  # everything passes
+    selfattn=Filters(min_side=64),  # `selfattn-cgan`: both sides 64 pixels and more
+    tinyvit=Filters(min_mean_side=128 / 2**0.5),  # `tinyvit-gan`: width x height at least 90.5 squared
+    tinyvit128=Filters(min_mean_side=128),  # `tinyvit-gan`, its final run: at least 128 squared
+    strict=Filters(
+        min_side=64,
+        min_confidence=0.95,
+        min_aspect=0.7,
+        max_aspect=1.45,
+        max_yaw=60,
+        max_burnt=0.1,
+        min_highlight=70,
+        min_contrast=40,
+        min_chroma=4,
+        min_colours=2.5,
+        min_redness=0.06,
+        min_sharpness=35,
+        max_sharpness=1500,
+    ),
+)
+PRESETS['people'] = replace(
+    PRESETS['strict'], min_redness=None, max_sharpness=None, min_sharpness=45, max_depiction=-1
+)  # a probe in the place of two rules of thumb; needs SqueezeNet
 
-def read_filters(text: str | Filters # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; filters are given back
-                 ) -> Filters:
+
+def read_filters(
+    text: str | Filters,  # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; filters are given back
+) -> Filters:
     "Filters as they are typed: a preset, thresholds, or a preset with changes."
-    if isinstance(text, Filters): return text
+    if isinstance(text, Filters):
+        return text
     first, *rest = [s.strip() for s in text.split(',')]
-    if '=' in first: first, rest = 'none', [first, *rest]
-    if first not in PRESETS: raise FacegenError(f"Unknown filters '{first}'; use one of {', '.join(PRESETS)}, or thresholds such as min_side=64.")
+    if '=' in first:
+        first, rest = 'none', [first, *rest]
+    if first not in PRESETS:
+        raise FacegenError(
+            f"Unknown filters '{first}'; use one of {', '.join(PRESETS)}, or thresholds such as min_side=64."
+        )
     changes, names = {}, [f.name for f in fields(Filters)]
     for s in rest:
         k, _, v = s.partition('=')
-        if k.strip() not in names: raise FacegenError(f"Unknown filter '{k.strip()}'; use one of {', '.join(names)}.")
-        try: changes[k.strip()] = None if v.strip().lower() in ('off', 'none') else float(v)
-        except ValueError: raise FacegenError(f"The filter '{s}' was given; a number was expected, such as {k.strip()}=64, or {k.strip()}=off.") from None
+        if k.strip() not in names:
+            raise FacegenError(f"Unknown filter '{k.strip()}'; use one of {', '.join(names)}.")
+        try:
+            changes[k.strip()] = None if v.strip().lower() in ('off', 'none') else float(v)
+        except ValueError:
+            raise FacegenError(
+                f"The filter '{s}' was given; a number was expected, such as {k.strip()}=64, or {k.strip()}=off."
+            ) from None
     return Filters(**{**asdict(PRESETS[first]), **changes})
 
 # %% ../nbs/02b_quality.ipynb #020057
-WORDS: dict[str, tuple[str, str]] = dict( # how a filter says that it objects, and the unit of its measure
-    min_side=('side', ' px'), min_mean_side=('mean side', ' px'), min_confidence=('confidence', ''), min_aspect=('squeezed: aspect', ''),
-    max_aspect=('stretched: aspect', ''), max_yaw=('turned: yaw', '°'), max_pitch=('turned: pitch', '°'), min_highlight=('dark: highlight', ''),
-    max_burnt=('burnt: share', ''), min_contrast=('pale: contrast', ''), min_chroma=('greyscale: chroma', ''), min_colours=('one tint: colours', ''),
-    min_redness=('not of skin: redness', ''), min_sharpness=('blurred: sharpness', ''), max_sharpness=('drawn: sharpness', ''), min_recognisable=('unrecognisable: score', ''), max_depiction=('statue, doll, drawing or mask: score', ''))
+WORDS: dict[str, tuple[str, str]] = dict(  # how a filter says that it objects, and the unit of its measure
+    min_side=('side', ' px'),
+    min_mean_side=('mean side', ' px'),
+    min_confidence=('confidence', ''),
+    min_aspect=('squeezed: aspect', ''),
+    max_aspect=('stretched: aspect', ''),
+    max_yaw=('turned: yaw', '°'),
+    max_pitch=('turned: pitch', '°'),
+    min_highlight=('dark: highlight', ''),
+    max_burnt=('burnt: share', ''),
+    min_contrast=('pale: contrast', ''),
+    min_chroma=('greyscale: chroma', ''),
+    min_colours=('one tint: colours', ''),
+    min_redness=('not of skin: redness', ''),
+    min_sharpness=('blurred: sharpness', ''),
+    max_sharpness=('drawn: sharpness', ''),
+    min_recognisable=('unrecognisable: score', ''),
+    max_depiction=('statue, doll, drawing or mask: score', ''),
+)
 
-def told(value: float, # what was measured
-         threshold: float # what was asked; another number
-         ) -> str: # the value with just enough digits
+
+def told(
+    value: float,  # what was measured
+    threshold: float,  # what was asked; another number
+) -> str:  # the value with just enough digits
     "Write a number so that it differs from the threshold."
     for digits in range(0 if abs(threshold) >= 10 else 1 if abs(threshold) >= 2 else 2, 7):
         s = f'{value:.{digits}f}'
-        if (float(s) < threshold) == (value < threshold) and float(s) != threshold: return s
+        if (float(s) < threshold) == (value < threshold) and float(s) != threshold:
+            return s
     return f'{value:g}'
 
-def objections(measures: Mapping[str, np.ndarray], # as `measure` gives them: a dictionary or a table
-               filters: Filters | str # thresholds, or as `read_filters` takes them
-               ) -> dict[str, np.ndarray]: # a bool (N,) for every filter that is on: True where it objects
+
+def objections(
+    measures: Mapping[str, np.ndarray],  # as `measure` gives them: a dictionary or a table
+    filters: Filters | str,  # thresholds, or as `read_filters` takes them
+) -> dict[str, np.ndarray]:  # a bool (N,) for every filter that is on: True where it objects
     "What every filter says of every face by itself; raises `FacegenError` where a measure is missing."
     out = {}
     for k, t in read_filters(filters).active().items():
         name = k[4:]
         if name not in measures:
-            raise FacegenError(f"The filter {k} needs the measure '{name}', which is not among {', '.join(measures) or 'none'}; measure it (boxes, landmarks and confidence come from a detector) or switch the filter off.")
-        v = np.asarray(measures[name], np.float32); v = abs(v) if name in ('yaw', 'pitch') else v
-        out[k] = v < np.float32(t) if k[:3] == 'min' else v > np.float32(t)          # False for NaN
+            raise FacegenError(
+                f"The filter {k} needs the measure '{name}', which is not among {', '.join(measures) or 'none'};"
+                " measure it (boxes, landmarks and confidence come from a detector) or switch the filter off."
+            )
+        v = np.asarray(measures[name], np.float32)
+        v = abs(v) if name in ('yaw', 'pitch') else v
+        out[k] = v < np.float32(t) if k[:3] == 'min' else v > np.float32(t)  # False for NaN
     return out
 
-def reasons(measures: Mapping[str, np.ndarray], # as `measure` gives them: a dictionary or a table
-            filters: Filters | str # thresholds, or as `read_filters` takes them
-            ) -> list[str]: # N texts: the first objection, such as 'side 53 px, at least 64 asked', or ''
+
+def reasons(
+    measures: Mapping[str, np.ndarray],  # as `measure` gives them: a dictionary or a table
+    filters: Filters | str,  # thresholds, or as `read_filters` takes them
+) -> list[str]:  # N texts: the first objection, such as 'side 53 px, at least 64 asked', or ''
     "Why each face is refused, or an empty text where it is not."
     filters = read_filters(filters)
     out = np.full(len(next(iter(dict(measures).values()), ())), '', object)
     for k, bad in objections(measures, filters).items():
         (word, unit), t = WORDS[k], getattr(filters, k)
         for i in np.flatnonzero(bad & (out == '')):
-            out[i] = f"{word} {told(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
+            out[i] = (
+                f"{word} {told(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at"
+                f" {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
+            )
     return out.tolist()
 
 # %% ../nbs/02b_quality.ipynb #020066
-def funnel(measures: Mapping[str, np.ndarray], # as `measure` gives them
-           filters: Filters | str # thresholds, or as `read_filters` takes them
-           ) -> dict[str, int]: # faces left: 'measured', then one entry a filter
+def funnel(
+    measures: Mapping[str, np.ndarray],  # as `measure` gives them
+    filters: Filters | str,  # thresholds, or as `read_filters` takes them
+) -> dict[str, int]:  # faces left: 'measured', then one entry a filter
     "How many faces are left after each filter, in the order in which they are asked."
-    left = np.ones(len(next(iter(dict(measures).values()), ())), bool); out = dict(measured=len(left))
-    for k, bad in objections(measures, filters).items(): left &= ~bad; out[k] = int(left.sum())
+    left = np.ones(len(next(iter(dict(measures).values()), ())), bool)
+    out = dict(measured=len(left))
+    for k, bad in objections(measures, filters).items():
+        left &= ~bad
+        out[k] = int(left.sum())
     return out
 
-def plot_counts(counts: Mapping[str, int] # name of each step, and how many are left after it
-                ) -> Any: # a matplotlib figure
+
+def plot_counts(
+    counts: Mapping[str, int],  # name of each step, and how many are left after it
+) -> Any:  # a matplotlib figure
     "A funnel as bars."
     import matplotlib.pyplot as plt
-    fig, ax = plt.subplots(figsize=(6, .35*len(counts) + .4), layout='constrained')
-    bars = ax.barh(list(counts)[::-1], list(counts.values())[::-1], color='#4878a8', height=.7)
+
+    fig, ax = plt.subplots(figsize=(6, 0.35 * len(counts) + 0.4), layout='constrained')
+    bars = ax.barh(list(counts)[::-1], list(counts.values())[::-1], color='#4878a8', height=0.7)
     ax.bar_label(bars, [f'{v:,}' for v in counts.values()][::-1], padding=4)
-    ax.spines[['top', 'right', 'bottom']].set_visible(False); ax.set_xticks([]); ax.margins(x=.12)
+    ax.spines[['top', 'right', 'bottom']].set_visible(False)
+    ax.set_xticks([])
+    ax.margins(x=0.12)
     return fig
 
-def plot_filters(measures: Mapping[str, np.ndarray], # as `measure` gives them
-                 filters: Filters | str # thresholds, or as `read_filters` takes them
-                 ) -> Any: # a matplotlib figure
+
+def plot_filters(
+    measures: Mapping[str, np.ndarray],  # as `measure` gives them
+    filters: Filters | str,  # thresholds, or as `read_filters` takes them
+) -> Any:  # a matplotlib figure
     "The funnel as bars: faces left after each filter."
     c, active = funnel(measures, filters), read_filters(filters).active()
     names = [k if k not in active else f"{k[4:]} {'≥' if k[:3] == 'min' else '≤'} {active[k]:.4g}" for k in c]
     return plot_counts(dict(zip(names, c.values())))
 
 # %% ../nbs/02b_quality.ipynb #020067
-def plot_measures(measures: Mapping[str, np.ndarray], # as `measure` gives them
-                  filters: Filters | str # thresholds, or as `read_filters` takes them
-                  ) -> Any: # a matplotlib figure
+def plot_measures(
+    measures: Mapping[str, np.ndarray],  # as `measure` gives them
+    filters: Filters | str,  # thresholds, or as `read_filters` takes them
+) -> Any:  # a matplotlib figure
     "A histogram of every filtered measure, with the threshold and the share that it refuses by itself."
     import matplotlib.pyplot as plt
-    bad = objections(measures, filters); active = read_filters(filters).active()
+
+    bad = objections(measures, filters)
+    active = read_filters(filters).active()
     names = list(dict.fromkeys(k[4:] for k in bad))
-    fig, axes = plt.subplots(-(-len(names) // 4) or 1, 4, figsize=(9, 1.7*(-(-len(names) // 4) or 1)), layout='constrained', squeeze=False)
-    for ax in axes.flat[len(names):]: ax.axis('off')
+    fig, axes = plt.subplots(
+        -(-len(names) // 4) or 1, 4, figsize=(9, 1.7 * (-(-len(names) // 4) or 1)), layout='constrained', squeeze=False
+    )
+    for ax in axes.flat[len(names) :]:
+        ax.axis('off')
     for ax, name in zip(axes.flat, names):
-        v = np.asarray(measures[name], float); v = v[np.isfinite(v)]
-        ax.hist(np.clip(v, *np.quantile(v, [0, .99])) if len(v) else v, bins=40, color='#4878a8')
+        v = np.asarray(measures[name], float)
+        v = v[np.isfinite(v)]
+        ax.hist(np.clip(v, *np.quantile(v, [0, 0.99])) if len(v) else v, bins=40, color='#4878a8')
         share = np.mean([b for k, b in bad.items() if k[4:] == name], axis=1).sum() if len(v) else 0
         for k in ('min_' + name, 'max_' + name):
-            if k not in active: continue
-            for t in (active[k], -active[k]) if name in ('yaw', 'pitch') else (active[k],): ax.axvline(t, color='#c0504d')
-        ax.set_title(f'{name}: {share:.1%} refused', fontsize=9); ax.set_yticks([]); ax.tick_params(labelsize=7); ax.spines[['top', 'right', 'left']].set_visible(False)
+            if k not in active:
+                continue
+            for t in (active[k], -active[k]) if name in ('yaw', 'pitch') else (active[k],):
+                ax.axvline(t, color='#c0504d')
+        ax.set_title(f'{name}: {share:.1%} refused', fontsize=9)
+        ax.set_yticks([])
+        ax.tick_params(labelsize=7)
+        ax.spines[['top', 'right', 'left']].set_visible(False)
     return fig
 
 # %% ../nbs/02b_quality.ipynb #020068
-def reject_sheet(images: np.ndarray, # uint8 (N,H,W,3)
-                 why: Sequence[str], # from `reasons`
-                 n: int = 64, # faces to show
-                 seed: int = 0, # which ones
-                 ncol: int = 8 # faces a row
-                 ) -> Image.Image: # RGB
+def reject_sheet(
+    images: np.ndarray,  # uint8 (N,H,W,3)
+    why: Sequence[str],  # from `reasons`
+    n: int = 64,  # faces to show
+    seed: int = 0,  # which ones
+    ncol: int = 8,  # faces a row
+) -> Image.Image:  # RGB
     "A random sample of refused faces, each with its reason; for looking at, not for publishing."
-    if len(images) != len(why): raise FacegenError(f'{len(images)} pictures and {len(why)} reasons were given; one reason a picture was expected.')
+    if len(images) != len(why):
+        raise FacegenError(
+            f'{len(images)} pictures and {len(why)} reasons were given; one reason a picture was expected.'
+        )
     bad = np.flatnonzero([bool(r) for r in why])
     some = np.sort(np.random.default_rng(seed).permutation(bad)[:n])
-    return captioned(np.stack([images[i] for i in some]) if len(some) else np.empty((0, SIDE, SIDE, 3), np.uint8), [why[i] for i in some], ncol)
+    return captioned(
+        np.stack([images[i] for i in some]) if len(some) else np.empty((0, SIDE, SIDE, 3), np.uint8),
+        [why[i] for i in some],
+        ncol,
+    )

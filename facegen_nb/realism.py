@@ -4,13 +4,15 @@
 
 # %% ../nbs/07f_realism.ipynb #07f004
 from __future__ import annotations
+
 from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
+
 from .core import FacegenError, to_float
-from .crowds import check_features, halves_of_people
-from .crowds import _between, _quick_factor, _quick_values
+from .crowds import _between, _quick_factor, _quick_values, check_features, halves_of_people
 from .metrics import Bootstrap, entry, interval, missing
 from .models import autoencoder_for
 
@@ -20,28 +22,31 @@ __all__ = ['AUTOENCODER_DIM', 'SPECTRUM_FROM', 'autoencoder_features', 'folds_of
            'spectrum_bands', 'spectrum_metrics', 'spectrum_missing']
 
 # %% ../nbs/07f_realism.ipynb #07f011
-AUTOENCODER_DIM = 64 # numbers a face in the space of the tiny autoencoder
+AUTOENCODER_DIM = 64  # numbers a face in the space of the tiny autoencoder
+
 
 @torch.inference_mode()
-def autoencoder_features(images: np.ndarray, # (n,H,W,3) uint8, sides multiples of 8
-                         device: str | torch.device = 'cpu', # where to compute
-                         batch_size: int = 32, # pictures at a time; changes the speed only
-                         net: nn.Module | None = None # a TinyAutoencoder; None: that of FACEGEN_WEIGHTS
-                         ) -> np.ndarray: # (n,64) float32
+def autoencoder_features(
+    images: np.ndarray,  # (n,H,W,3) uint8, sides multiples of 8
+    device: str | torch.device = 'cpu',  # where to compute
+    batch_size: int = 32,  # pictures at a time; changes the speed only
+    net: nn.Module | None = None,  # a TinyAutoencoder; None: that of FACEGEN_WEIGHTS
+) -> np.ndarray:  # (n,64) float32
     "Mean and standard deviation of each channel of TAEF2's latents; raises `FacegenError` without its weights."
     net = net or autoencoder_for(torch.device(device))
     out = np.zeros((len(images), AUTOENCODER_DIM), np.float32)
     for i in range(0, len(images), batch_size):
-        pictures = to_float(np.ascontiguousarray(images[i:i+batch_size])).to(device)
+        pictures = to_float(np.ascontiguousarray(images[i : i + batch_size])).to(device)
         latents = net.encode(pictures).flatten(2)
-        out[i:i+batch_size] = torch.cat([latents.mean(2), latents.std(2)], 1).cpu().numpy()
+        out[i : i + batch_size] = torch.cat([latents.mean(2), latents.std(2)], 1).cpu().numpy()
     return out
 
 # %% ../nbs/07f_realism.ipynb #07f021
-def folds_of_people(identities: np.ndarray, # (n,) people
-                    folds: int = 5, # how many
-                    seed: int = 0 # of the order of people with equally many faces
-                    ) -> np.ndarray: # (n,) the fold of each face
+def folds_of_people(
+    identities: np.ndarray,  # (n,) people
+    folds: int = 5,  # how many
+    seed: int = 0,  # of the order of people with equally many faces
+) -> np.ndarray:  # (n,) the fold of each face
     "Folds of whole people with about as many faces each: those with most faces first, each into the smallest fold."
     people, who, counts = np.unique(identities, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(people))
@@ -52,93 +57,114 @@ def folds_of_people(identities: np.ndarray, # (n,) people
         sizes[fold[person]] += counts[person]
     return fold[who]
 
-def weighted_auc(positive: np.ndarray, # (n,) scores of the positive class
-                 negative: np.ndarray, # (m,) scores of the negative class
-                 positive_weights: np.ndarray, # (B,n) how often each counts in each resample
-                 negative_weights: np.ndarray # (B,m)
-                 ) -> np.ndarray: # (B,) NaN where a class is empty
+
+def weighted_auc(
+    positive: np.ndarray,  # (n,) scores of the positive class
+    negative: np.ndarray,  # (m,) scores of the negative class
+    positive_weights: np.ndarray,  # (B,n) how often each counts in each resample
+    negative_weights: np.ndarray,  # (B,m)
+) -> np.ndarray:  # (B,) NaN where a class is empty
     "Probability that a positive score lies above a negative one, half for equal scores, in each resample."
     values, where = np.unique(np.concatenate([positive, negative]), return_inverse=True)
     n, size = len(positive), len(values)
     ranks = np.argsort(where[n:], kind='stable')
     below = np.concatenate([np.zeros((len(negative_weights), 1)), np.cumsum(negative_weights[:, ranks], 1)], 1)
-    ends = np.searchsorted(where[n:][ranks], np.arange(size + 1))           # negatives before each of the values
+    ends = np.searchsorted(where[n:][ranks], np.arange(size + 1))  # negatives before each of the values
     lower, upper = below[:, ends[where[:n]]], below[:, ends[where[:n] + 1]]
-    wins = (positive_weights*(lower + upper)/2).sum(1)
-    pairs = positive_weights.sum(1)*negative_weights.sum(1)
+    wins = (positive_weights * (lower + upper) / 2).sum(1)
+    pairs = positive_weights.sum(1) * negative_weights.sum(1)
     return np.divide(wins, pairs, out=np.full(len(wins), np.nan), where=pairs > 0)
 
-def classifier_scores(a: np.ndarray, # (n,D) features of one set
-                      b: np.ndarray, # (m,D) features of the other
-                      a_folds: np.ndarray, # (n,) as `folds_of_people` gives them
-                      b_folds: np.ndarray # (m,)
-                      ) -> tuple[np.ndarray, np.ndarray]: # (n,) and (m,): high means `a`
+
+def classifier_scores(
+    a: np.ndarray,  # (n,D) features of one set
+    b: np.ndarray,  # (m,D) features of the other
+    a_folds: np.ndarray,  # (n,) as `folds_of_people` gives them
+    b_folds: np.ndarray,  # (m,)
+) -> tuple[np.ndarray, np.ndarray]:  # (n,) and (m,): high means `a`
     "Scores by a linear classifier that was fitted on the other folds."
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
     x, labels = np.concatenate([a, b]).astype(np.float64), np.r_[np.ones(len(a)), np.zeros(len(b))]
     folds, scores = np.r_[a_folds, b_folds], np.full(len(a) + len(b), np.nan)
-    x = (x - x.mean(0))/np.maximum(x.std(0), 1e-12)
+    x = (x - x.mean(0)) / np.maximum(x.std(0), 1e-12)
     for fold in np.unique(folds):
         rest = folds != fold
-        if len(np.unique(labels[rest])) < 2: raise FacegenError('All faces of one set are in one fold; evaluate more people.')
+        if len(np.unique(labels[rest])) < 2:
+            raise FacegenError('All faces of one set are in one fold; evaluate more people.')
         with np.errstate(all='ignore'):
             model = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto').fit(x[rest], labels[rest])
         scores[~rest] = model.decision_function(x[~rest])
-    return scores[:len(a)], scores[len(a):]
+    return scores[: len(a)], scores[len(a) :]
+
 
 def _auc_over_folds(a, b, a_folds, b_folds, a_weights, b_weights) -> np.ndarray:
     "Mean AUC of the folds in each resample: scores of different classifiers are never compared."
     both = np.intersect1d(a_folds, b_folds)
-    parts = [weighted_auc(a[a_folds == f], b[b_folds == f], a_weights[:, a_folds == f], b_weights[:, b_folds == f]) for f in both]
+    parts = [
+        weighted_auc(a[a_folds == f], b[b_folds == f], a_weights[:, a_folds == f], b_weights[:, b_folds == f])
+        for f in both
+    ]
     return np.nanmean(parts, 0) if len(parts) else np.full(len(a_weights), np.nan)
 
-def two_sample_auc(a: np.ndarray, # (n,D) features of one set
-                   b: np.ndarray, # (m,D) features of the other
-                   a_people: np.ndarray, # (n,) who is on each
-                   b_people: np.ndarray, # (m,)
-                   n_boot: int = 0, # resamples of people; 0: no interval
-                   seed: int = 0 # of folds and resamples
-                   ) -> tuple[float, float | None, float | None]: # AUC, ends of its 95 % interval
+
+def two_sample_auc(
+    a: np.ndarray,  # (n,D) features of one set
+    b: np.ndarray,  # (m,D) features of the other
+    a_people: np.ndarray,  # (n,) who is on each
+    b_people: np.ndarray,  # (m,)
+    n_boot: int = 0,  # resamples of people; 0: no interval
+    seed: int = 0,  # of folds and resamples
+) -> tuple[float, float | None, float | None]:  # AUC, ends of its 95 % interval
     "Cross-validated AUC of a linear classifier between two sets of faces."
     folds = folds_of_people(a_people, seed=seed), folds_of_people(b_people, seed=seed)
     scores = classifier_scores(a, b, *folds)
     once = np.ones((1, len(a))), np.ones((1, len(b)))
     value = float(_auc_over_folds(*scores, *folds, *once)[0])
-    if not n_boot: return value, None, None
+    if not n_boot:
+        return value, None, None
     boot = Bootstrap(a_people, b_people, n=n_boot, seed=seed)
     return value, *interval(_auc_over_folds(*scores, *folds, boot.weights(a_people), boot.weights(b_people)))
 
 # %% ../nbs/07f_realism.ipynb #07f031
-def frechet_infinity(a: np.ndarray, # (n,D) features of one set
-                     b: np.ndarray, # (n,D) features of the other
-                     sizes: int = 8, # values of N, from n/2 to n
-                     repeats: int = 3, # random subsets of each size but the whole
-                     seed: int = 0 # of the subsets
-                     ) -> tuple[float, float]: # the distance at infinite N, and the standard error of the extrapolation
-    "Fréchet distance extrapolated to infinitely many faces; raises `FacegenError` for sets of different size or too few faces."
+def frechet_infinity(
+    a: np.ndarray,  # (n,D) features of one set
+    b: np.ndarray,  # (n,D) features of the other
+    sizes: int = 8,  # values of N, from n/2 to n
+    repeats: int = 3,  # random subsets of each size but the whole
+    seed: int = 0,  # of the subsets
+) -> tuple[float, float]:  # the distance at infinite N, and the standard error of the extrapolation
+    """Fréchet distance extrapolated to infinitely many faces.
+
+    Raises `FacegenError` for sets of different size or too few faces.
+    """
     check_features(first=a, second=b)
     n, dim = a.shape
-    if len(b) != n or n < 2*dim:
-        raise FacegenError(f'{n} and {len(b)} faces in {dim} dimensions were given; an extrapolation needs equally many, and at least '
-                           f'{2*dim}.')
+    if len(b) != n or n < 2 * dim:
+        raise FacegenError(
+            f'{n} and {len(b)} faces in {dim} dimensions were given; an extrapolation needs equally many, and at least '
+            f'{2 * dim}.'
+        )
     rng, inverse, distances = np.random.default_rng(seed), [], []
-    for at in np.linspace(1/n, 2/n, sizes):
-        size = int(round(1/at))
+    for at in np.linspace(1 / n, 2 / n, sizes):
+        size = int(round(1 / at))
         for _ in range(repeats if size < n else 1):
             i, j = (np.sort(rng.permutation(n)[:size]) for _ in range(2))
-            inverse.append(1/size)
+            inverse.append(1 / size)
             distances.append(_between(_quick_factor(a[i]), _quick_factor(b[j]), _quick_values))
     inverse, distances = np.array(inverse), np.array(distances)
-    design = np.stack([np.ones_like(inverse), inverse*n], 1)
+    design = np.stack([np.ones_like(inverse), inverse * n], 1)
     fit, *_ = np.linalg.lstsq(design, distances, rcond=None)
-    noise = ((distances - design @ fit)**2).sum()/max(1, len(distances) - 2)
-    return float(fit[0]), float(np.sqrt(noise*np.linalg.inv(design.T @ design)[0, 0]))
+    noise = ((distances - design @ fit) ** 2).sum() / max(1, len(distances) - 2)
+    return float(fit[0]), float(np.sqrt(noise * np.linalg.inv(design.T @ design)[0, 0]))
 
 # %% ../nbs/07f_realism.ipynb #07f041
-def realism_names(space: str # the feature space's name
-                  ) -> dict[str, str]: # metric name -> which way is good
+def realism_names(
+    space: str,  # the feature space's name
+) -> dict[str, str]:  # metric name -> which way is good
     "The metrics of this page in one feature space."
     return {f'c2st_{space}': 'low', f'fdinf_{space}': 'low'}
+
 
 def _spread(generated, real, reference, halves_a, halves_b) -> np.ndarray:
     "1.96 times the spread over halves of the Fréchet distance of generated and of real faces."
@@ -147,49 +173,78 @@ def _spread(generated, real, reference, halves_a, halves_b) -> np.ndarray:
         if min(i.sum(), j.sum()) > 1:
             other = _quick_factor(reference[j])
             reps.append([_between(_quick_factor(x[i]), other, _quick_values) for x in (generated, real)])
-    return 1.96*np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
+    return 1.96 * np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
 
-def one_a_person(identities: np.ndarray, # (n,) people
-                 seed: int = 0 # of the choice
-                 ) -> np.ndarray: # positions, in order
+
+def one_a_person(
+    identities: np.ndarray,  # (n,) people
+    seed: int = 0,  # of the choice
+) -> np.ndarray:  # positions, in order
     "A random face of each person."
     order = np.random.default_rng(seed).permutation(len(identities))
     return np.sort(order[np.unique(identities[order], return_index=True)[1]])
 
+
 def _infinite_distance(generated, real, reference, identities, reference_people, seed, halves) -> dict[str, Any]:
     n, dim = generated.shape
-    if n < 2*dim:
-        return missing(f'{n} faces were evaluated in a space of {dim} dimensions; the extrapolation needs at least {2*dim}, '
-                       'so evaluate more.', 'low')
+    if n < 2 * dim:
+        return missing(
+            f'{n} faces were evaluated in a space of {dim} dimensions; the extrapolation needs at least {2 * dim}, '
+            'so evaluate more.',
+            'low',
+        )
     i, j = one_a_person(identities, seed), one_a_person(reference_people, seed)
     people = min(len(i), len(j))
-    alone = people >= 2*dim                                            # enough people: then one face of each
+    alone = people >= 2 * dim  # enough people: then one face of each
     if alone:
         i, j = i[:people], j[:people]
-        generated, real, reference, identities, reference_people = generated[i], real[i], reference[j], identities[i], reference_people[j]
+        generated, real, reference, identities, reference_people = (
+            generated[i],
+            real[i],
+            reference[j],
+            identities[i],
+            reference_people[j],
+        )
     (value, error), (ceiling, real_error) = (frechet_infinity(x, reference, seed=seed) for x in (generated, real))
     rng = np.random.default_rng(seed)
     marks = [halves_of_people(p, rng, halves) for p in (identities, reference_people)]
-    spread = np.hypot(_spread(generated, real, reference, *marks), 1.96*np.array([error, real_error]))
-    return entry(value, len(generated), value - spread[0], value + spread[0], None, ceiling, 'low', dim=dim, one_a_person=alone,
-                 ceiling_high=float(ceiling + spread[1]))
+    spread = np.hypot(_spread(generated, real, reference, *marks), 1.96 * np.array([error, real_error]))
+    return entry(
+        value,
+        len(generated),
+        value - spread[0],
+        value + spread[0],
+        None,
+        ceiling,
+        'low',
+        dim=dim,
+        one_a_person=alone,
+        ceiling_high=float(ceiling + spread[1]),
+    )
 
-def realism_metrics(generated: np.ndarray, # (n,D) features of generated faces
-                    real: np.ndarray, # (n,D) features of the real pictures they were made from
-                    reference: np.ndarray, # (n,D) features of real pictures of other people
-                    identities: np.ndarray, # (n,) people of the first two
-                    reference_people: np.ndarray, # (n,) people of the reference
-                    space: str, # the feature space's name
-                    seed: int = 0, # of folds, subsets and resamples
-                    n_boot: int = 1000, # resamples of people
-                    halves: int = 20 # random halves for the interval of the Fréchet distance
-                    ) -> dict[str, dict]: # `c2st_<space>` and `fdinf_<space>`, each as `entry` makes it
+
+def realism_metrics(
+    generated: np.ndarray,  # (n,D) features of generated faces
+    real: np.ndarray,  # (n,D) features of the real pictures they were made from
+    reference: np.ndarray,  # (n,D) features of real pictures of other people
+    identities: np.ndarray,  # (n,) people of the first two
+    reference_people: np.ndarray,  # (n,) people of the reference
+    space: str,  # the feature space's name
+    seed: int = 0,  # of folds, subsets and resamples
+    n_boot: int = 1000,  # resamples of people
+    halves: int = 20,  # random halves for the interval of the Fréchet distance
+) -> dict[str, dict]:  # `c2st_<space>` and `fdinf_<space>`, each as `entry` makes it
     "Two-sample test and Fréchet distance at infinite N, with real against real beside them."
     check_features(generated=generated, real=real, reference=reference)
     n, names = len(generated), list(realism_names(space))
     people = min(len(np.unique(p)) for p in (identities, reference_people))
     if people < 10:
-        return {k: missing(f'{people} people were evaluated; five folds of people need at least 10, so evaluate more.', 'low') for k in names}
+        return {
+            k: missing(
+                f'{people} people were evaluated; five folds of people need at least 10, so evaluate more.', 'low'
+            )
+            for k in names
+        }
     value, low, high = two_sample_auc(generated, reference, identities, reference_people, n_boot, seed)
     ceiling, _, ceiling_high = two_sample_auc(real, reference, identities, reference_people, n_boot, seed)
     test = entry(value, n, low, high, None, ceiling, 'low', ceiling_high=ceiling_high, people=people)
@@ -197,70 +252,91 @@ def realism_metrics(generated: np.ndarray, # (n,D) features of generated faces
     return dict(zip(names, (test, distance)))
 
 # %% ../nbs/07f_realism.ipynb #07f051
-def radial_power(images: np.ndarray # (n,S,S,3) uint8
-                 ) -> np.ndarray: # (n,S/2) float32: natural logarithm of the mean power at 1, 2, ... S/2 cycles a picture
+def radial_power(
+    images: np.ndarray,  # (n,S,S,3) uint8
+) -> np.ndarray:  # (n,S/2) float32: natural logarithm of the mean power at 1, 2, ... S/2 cycles a picture
     "Logarithm of the power of each picture's luminance in rings of its spectrum; a flat picture has about -69."
     side = images.shape[1]
-    if images.ndim != 4 or images.shape[2] != side: raise FacegenError(f'Pictures of shape {images.shape} were given; (n, S, S, 3) was expected.')
-    window = np.outer(*[np.hanning(side + 1)[:-1]]*2)
-    freq = np.fft.fftfreq(side)*side
-    rings = np.rint(np.hypot(freq[:, None], freq[None, :side//2 + 1])).astype(np.int64).ravel()
+    if images.ndim != 4 or images.shape[2] != side:
+        raise FacegenError(f'Pictures of shape {images.shape} were given; (n, S, S, 3) was expected.')
+    window = np.outer(*[np.hanning(side + 1)[:-1]] * 2)
+    freq = np.fft.fftfreq(side) * side
+    rings = np.rint(np.hypot(freq[:, None], freq[None, : side // 2 + 1])).astype(np.int64).ravel()
     # the half of the spectrum that rfft leaves out repeats what is there, but for its first and its last column
-    twice = np.full(side//2 + 1, 2.)
-    twice[[0, -1]] = 1.
+    twice = np.full(side // 2 + 1, 2.0)
+    twice[[0, -1]] = 1.0
     count = np.tile(twice, side)
-    total = np.bincount(rings, count)[1:side//2 + 1]
-    out = np.zeros((len(images), side//2), np.float32)
+    total = np.bincount(rings, count)[1 : side // 2 + 1]
+    out = np.zeros((len(images), side // 2), np.float32)
     for i, image in enumerate(images):
-        luminance = (image.astype(np.float64) @ np.array([.299, .587, .114]))/255
-        power = np.abs(np.fft.rfft2((luminance - luminance.mean())*window))**2
-        out[i] = np.log(np.bincount(rings, power.ravel()*count)[1:side//2 + 1]/total + 1e-30)
+        luminance = (image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])) / 255
+        power = np.abs(np.fft.rfft2((luminance - luminance.mean()) * window)) ** 2
+        out[i] = np.log(np.bincount(rings, power.ravel() * count)[1 : side // 2 + 1] / total + 1e-30)
     return out
 
-SPECTRUM_FROM = 32 # cycles a picture above which the ratio is taken
 
-def spectrum_bands(n: int # bands of one cycle each
-                   ) -> list[tuple[int, int]]: # first and last cycle of each
+SPECTRUM_FROM = 32  # cycles a picture above which the ratio is taken
+
+
+def spectrum_bands(
+    n: int,  # bands of one cycle each
+) -> list[tuple[int, int]]:  # first and last cycle of each
     "Octaves up to 32 cycles, then steps of 16."
     edges = [0, *(2**k for k in range(1, 6)), *range(48, n + 1, 16)]
     return [(a + 1, b) for a, b in zip(edges, edges[1:]) if b <= n]
 
-def spectrum_metrics(generated: np.ndarray, # (n,K) as `radial_power` gives them
-                     real: np.ndarray, # (n,K) of the real pictures they were made from
-                     reference: np.ndarray, # (m,K) of real pictures of other people
-                     identities: np.ndarray, # (n,) people of the first two
-                     reference_people: np.ndarray, # (m,) people of the reference
-                     n_boot: int = 1000, # resamples of people
-                     seed: int = 0 # of the resamples
-                     ) -> tuple[dict[str, dict], dict[str, Any]]: # `spectrum_ratio`, `spectrum_gap`, and the curve
-    "Power of generated faces over that of their sources, by frequency; beside it that of the sources over other real faces."
+
+def spectrum_metrics(
+    generated: np.ndarray,  # (n,K) as `radial_power` gives them
+    real: np.ndarray,  # (n,K) of the real pictures they were made from
+    reference: np.ndarray,  # (m,K) of real pictures of other people
+    identities: np.ndarray,  # (n,) people of the first two
+    reference_people: np.ndarray,  # (m,) people of the reference
+    n_boot: int = 1000,  # resamples of people
+    seed: int = 0,  # of the resamples
+) -> tuple[dict[str, dict], dict[str, Any]]:  # `spectrum_ratio`, `spectrum_gap`, and the curve
+    """Power of generated faces over that of their sources, by frequency.
+
+    Beside it that of the sources over other real faces.
+    """
     n, bands = generated.shape
     if bands <= SPECTRUM_FROM:
-        why = f'Faces of {2*bands} pixels have no frequency above {SPECTRUM_FROM} cycles.'
+        why = f'Faces of {2 * bands} pixels have no frequency above {SPECTRUM_FROM} cycles.'
         return spectrum_missing(why), {}
     boot = Bootstrap(identities, reference_people, n=n_boot, seed=seed)
-    means = []                                                       # of the logarithms: as they are, then resampled
+    means = []  # of the logarithms: as they are, then resampled
     for x, people in ((generated, identities), (real, identities), (reference, reference_people)):
         w = boot.weights(people)
-        resampled = w @ x.astype(np.float64)/np.maximum(w.sum(1, keepdims=True), 1)
+        resampled = w @ x.astype(np.float64) / np.maximum(w.sum(1, keepdims=True), 1)
         means.append(np.concatenate([x.mean(0, dtype=np.float64)[None], resampled]))
-    logs = means[0] - means[1], means[1] - means[2]                    # generated over real, real over other real
+    logs = means[0] - means[1], means[1] - means[2]  # generated over real, real over other real
 
     def put(values: np.ndarray, better: str, ceiling: float | None = None, **more: Any) -> dict[str, Any]:
         return entry(values[0], n, *interval(values[1:]), None, ceiling, better, **more)
 
-    def ratio(k: int, first: int, last: int) -> np.ndarray: return np.exp(logs[k][:, first - 1:last]).mean(1)
+    def ratio(k: int, first: int, last: int) -> np.ndarray:
+        return np.exp(logs[k][:, first - 1 : last]).mean(1)
 
-    def gap(k: int) -> np.ndarray: return np.abs(logs[k][:, SPECTRUM_FROM:]).mean(1)*10/np.log(10)
+    def gap(k: int) -> np.ndarray:
+        return np.abs(logs[k][:, SPECTRUM_FROM:]).mean(1) * 10 / np.log(10)
 
     high = SPECTRUM_FROM + 1, bands
-    metrics = dict(spectrum_ratio=put(ratio(0, *high), 'high', ratio(1, *high)[0], best=1.),
-                   spectrum_gap=put(gap(0), 'low', gap(1)[0]))
+    metrics = dict(
+        spectrum_ratio=put(ratio(0, *high), 'high', ratio(1, *high)[0], best=1.0),
+        spectrum_gap=put(gap(0), 'low', gap(1)[0]),
+    )
     parts = spectrum_bands(bands)
-    lines = {name: [put(ratio(k, *part), 'high') for part in parts] for k, name in enumerate(('generated over real', 'real over other real'))}
-    return metrics, dict(title='Power by frequency', x_label='cycles a picture', x=[f'{a} to {b}' for a, b in parts], lines=lines)
+    lines = {
+        name: [put(ratio(k, *part), 'high') for part in parts]
+        for k, name in enumerate(('generated over real', 'real over other real'))
+    }
+    return metrics, dict(
+        title='Power by frequency', x_label='cycles a picture', x=[f'{a} to {b}' for a, b in parts], lines=lines
+    )
 
-def spectrum_missing(reason: str # one sentence
-                     ) -> dict[str, dict]: # entries without a value
+
+def spectrum_missing(
+    reason: str,  # one sentence
+) -> dict[str, dict]:  # entries without a value
     "The two metrics of the spectrum where they cannot be had."
     return dict(spectrum_ratio=missing(reason), spectrum_gap=missing(reason, 'low'))

@@ -4,12 +4,15 @@
 
 # %% ../nbs/04c_refinement.ipynb #040304
 from __future__ import annotations
+
 import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
 import torch
 from torch import Tensor, nn
+
 from .core import FacegenError, autocast, pick_dtype
 from .encoders import Encoder, OnnxNet, encoder_of
 from .fingerprints import require_encoder
@@ -21,7 +24,8 @@ __all__ = ['SAME_EMBEDDING', 'MOST_STEPS', 'RATE', 'BETAS', 'AVERAGE', 'BLOCK', 
            'refine_faces', 'Refined']
 
 # %% ../nbs/04c_refinement.ipynb #040312
-SAME_EMBEDDING = .9999 # least cosine of the embeddings of a PyTorch copy and of its ONNX file
+SAME_EMBEDDING = 0.9999  # least cosine of the embeddings of a PyTorch copy and of its ONNX file
+
 
 @lru_cache(maxsize=2)
 def _onnx_to_torch(file: Path, modified: int) -> nn.Module:
@@ -32,61 +36,78 @@ def _onnx_to_torch(file: Path, modified: int) -> nn.Module:
         try:
             return onnx2torch.convert(onnx.load(str(file))).eval().requires_grad_(False)
         except Exception as ex:
-            raise FacegenError(f"The network in '{file}' could not be made differentiable by onnx2torch "
-                               f"({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); leave out refine.") from None
+            raise FacegenError(
+                f"The network in '{file}' could not be made differentiable by onnx2torch "
+                f"({type(ex).__name__}: {' '.join(str(ex).split())[:160]}); leave out refine."
+            ) from None
 
-def with_gradient(encoder: Encoder # any
-                  ) -> Encoder: # the same, or a differentiable copy of one that runs an ONNX file
+
+def with_gradient(
+    encoder: Encoder,  # any
+) -> Encoder:  # the same, or a differentiable copy of one that runs an ONNX file
     "An encoder with a gradient; raises `FacegenError` where there is none, or where the copy gives other embeddings."
     if encoder.differentiable:
         return encoder
     if not isinstance(encoder.net, OnnxNet):
         raise FacegenError(f"The encoder '{encoder.name}' has no gradient, which refinement needs; leave out refine.")
     file = Path(encoder.net.file)
-    copy = Encoder(_onnx_to_torch(file, file.stat().st_mtime_ns), encoder.name, encoder.dim, encoder.input_size, weights=file)
+    copy = Encoder(
+        _onnx_to_torch(file, file.stat().st_mtime_ns), encoder.name, encoder.dim, encoder.input_size, weights=file
+    )
     copy.fingerprint = dict(encoder.fingerprint)
     faces = torch.rand(4, 3, encoder.input_size, encoder.input_size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         cosine = (copy(faces) * encoder(faces.to(encoder.gain.device)).cpu()).sum(1).min().item()
     if not cosine >= SAME_EMBEDDING:
-        raise FacegenError(f"The PyTorch copy of '{file}' gives other embeddings than the file (cosine {cosine:.4f}, at least "
-                           f'{SAME_EMBEDDING} was expected); leave out refine.')
+        raise FacegenError(
+            f"The PyTorch copy of '{file}' gives other embeddings than the file (cosine {cosine:.4f}, at least "
+            f"{SAME_EMBEDDING} was expected); leave out refine."
+        )
     return copy
 
 # %% ../nbs/04c_refinement.ipynb #040311
-def refining_encoder(model: Any, # a `FaceModel`
-                     encoder: Encoder | None = None # None: found by the model's fingerprint, in FACEGEN_WEIGHTS
-                     ) -> Encoder: # the conditioning encoder, on the model's device
+def refining_encoder(
+    model: Any,  # a `FaceModel`
+    encoder: Encoder | None = None,  # None: found by the model's fingerprint, in FACEGEN_WEIGHTS
+) -> Encoder:  # the conditioning encoder, on the model's device
     "The encoder whose gradient refinement follows; raises `FacegenError` where it is another one or has no gradient."
     device = next(model.parameters()).device
     if encoder is None:
         if model.encoder is None:
-            raise FacegenError('The model does not say which encoder it was trained with, so no face can be refined; '
-                               'leave out refine, or train the model with facegen_nb.')
+            raise FacegenError(
+                'The model does not say which encoder it was trained with, so no face can be refined; '
+                'leave out refine, or train the model with facegen_nb.'
+            )
         encoder = encoder_of(model.fingerprint, device=device)
     elif not isinstance(encoder, Encoder):
-        raise FacegenError(f'{type(encoder).__name__} was given as the encoder of refinement; '
-                           'facegen_nb.encoders.load_encoder gives what was expected.')
+        raise FacegenError(
+            f'{type(encoder).__name__} was given as the encoder of refinement; '
+            'facegen_nb.encoders.load_encoder gives what was expected.'
+        )
     require_encoder(encoder.fingerprint, model.fingerprint, 'The embeddings of refinement')
     if encoder.dim != model.embed_dim:
-        raise FacegenError(f"The encoder '{encoder.name}' gives {encoder.dim} numbers, and the model takes {model.embed_dim}; "
-                           'give the encoder that it was trained with.')
+        raise FacegenError(
+            f"The encoder '{encoder.name}' gives {encoder.dim} numbers, and the model takes {model.embed_dim}; "
+            "give the encoder that it was trained with."
+        )
     return with_gradient(encoder).to(device)
 
 # %% ../nbs/04c_refinement.ipynb #040321
-MOST_STEPS = 100 # of refinement: more of them please the encoder and nobody else
-RATE = .1 # of Adam
-BETAS = (.8, .9) # of Adam: few steps have to be enough
-AVERAGE = .3 # share of the newest latent in the moving average
-BLOCK = 32 # faces that are refined together
+MOST_STEPS = 100  # of refinement: more of them please the encoder and nobody else
+RATE = 0.1  # of Adam
+BETAS = (0.8, 0.9)  # of Adam: few steps have to be enough
+AVERAGE = 0.3  # share of the newest latent in the moving average
+BLOCK = 32  # faces that are refined together
 
-def refine_faces(model: Any, # a one-step `FaceModel` in evaluation mode
-                 encoder: Encoder, # as `refining_encoder` gives it
-                 embeddings: Tensor, # (B,embed_dim), unit norm
-                 noise: Tensor, # (B,*noise_shape)
-                 steps: int, # gradient steps
-                 precision: str = 'auto' # number type of the steps: 'auto', 'fp32', 'bf16' or 'fp16'
-                 ) -> Tensor: # (B,latent_dim): what `model.from_latent` draws
+
+def refine_faces(
+    model: Any,  # a one-step `FaceModel` in evaluation mode
+    encoder: Encoder,  # as `refining_encoder` gives it
+    embeddings: Tensor,  # (B,embed_dim), unit norm
+    noise: Tensor,  # (B,*noise_shape)
+    steps: int,  # gradient steps
+    precision: str = 'auto',  # number type of the steps: 'auto', 'fp32', 'bf16' or 'fp16'
+) -> Tensor:  # (B,latent_dim): what `model.from_latent` draws
     "Latents whose faces have embeddings nearer to those that were asked for; the model's weights are not changed."
     device = embeddings.device
     views = torch.rand(steps, 14, generator=torch.Generator().manual_seed(0)).to(device)
@@ -94,10 +115,13 @@ def refine_faces(model: Any, # a one-step `FaceModel` in evaluation mode
     blocks = zip(embeddings.split(BLOCK), noise.split(BLOCK))
     return torch.cat([_refine_block(model, encoder, e, z, views, dtype) for e, z in blocks])
 
-def _refine_block(model: Any, encoder: Encoder, embeddings: Tensor, noise: Tensor, views: Tensor, dtype: torch.dtype) -> Tensor:
+
+def _refine_block(
+    model: Any, encoder: Encoder, embeddings: Tensor, noise: Tensor, views: Tensor, dtype: torch.dtype
+) -> Tensor:
     "A block of `refine_faces`."
     with torch.inference_mode(False), torch.enable_grad():
-        embeddings, noise = embeddings.clone(), noise.clone() # those of inference mode take no part in a gradient
+        embeddings, noise = embeddings.clone(), noise.clone()  # those of inference mode take no part in a gradient
         latent = model.latent(embeddings, noise).detach().requires_grad_()
         average = latent.detach().clone()
         optimizer = torch.optim.Adam([latent], lr=RATE, betas=BETAS)
@@ -106,7 +130,7 @@ def _refine_block(model: Any, encoder: Encoder, embeddings: Tensor, noise: Tenso
                 faces = model.from_latent(latent, embeddings, noise)
                 seen = glimpse(faces, encoder.input_size, view.expand(len(faces), -1))
                 cosine = (encoder(seen) * embeddings).sum(1)
-            latent.grad, = torch.autograd.grad((1 - cosine).sum(), latent)
+            (latent.grad,) = torch.autograd.grad((1 - cosine).sum(), latent)
             optimizer.step()
             average.lerp_(latent.detach(), AVERAGE)
     return average
@@ -114,20 +138,26 @@ def _refine_block(model: Any, encoder: Encoder, embeddings: Tensor, noise: Tenso
 # %% ../nbs/04c_refinement.ipynb #040331
 class Refined:
     "A one-step generator whose `generate` refines every face; whatever else is asked of it is the generator's own."
-    def __init__(self, generator: Any, # a `FaceModel`
-                 refine: int, # gradient steps, at least 1
-                 encoder: Encoder | None = None # the conditioning encoder; None: found by the model's fingerprint
-                 ):
+
+    def __init__(
+        self,
+        generator: Any,  # a `FaceModel`
+        refine: int,  # gradient steps, at least 1
+        encoder: Encoder | None = None,  # the conditioning encoder; None: found by the model's fingerprint
+    ):
         if getattr(generator, 'many_steps', True):
-            raise FacegenError(f'{type(generator).__name__} is no model that draws in one step, so it cannot be refined: leave out refine.')
+            raise FacegenError(
+                f'{type(generator).__name__} is no model that draws in one step, so it cannot be refined: leave out'
+                ' refine.'
+            )
         self.generator, self.refine = generator, refine
         self.refine_encoder = refining_encoder(generator, encoder)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'generator': # not there yet: a copy in the making
+        if name == 'generator':  # not there yet: a copy in the making
             raise AttributeError(name)
         return getattr(self.generator, name)
 
-    def generate(self, embeddings: Any, **options: Any) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def generate(self, embeddings: Any, **options: Any) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "As `FaceModel.generate`, with `refine` gradient steps."
         return self.generator.generate(embeddings, refine=self.refine, refine_encoder=self.refine_encoder, **options)

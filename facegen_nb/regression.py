@@ -4,90 +4,116 @@
 
 # %% ../nbs/07g_regression.ipynb #07g004
 from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
+
 import numpy as np
+
 from .core import FacegenError
 
 # %% auto #0
 __all__ = ['Predict', 'RIDGE', 'KERNEL', 'PENALTIES', 'fit_ridge', 'gaussian_kernel', 'fit_kernel_ridge', 'regression_reference']
 
 # %% ../nbs/07g_regression.ipynb #07g011
-Predict = Callable[[np.ndarray], np.ndarray] # (m,D) embeddings to (m,J) predictions
+Predict = Callable[[np.ndarray], np.ndarray]  # (m,D) embeddings to (m,J) predictions
+
 
 def _solve(matrix: np.ndarray, penalty: float, right: np.ndarray) -> np.ndarray:
     "Solve (matrix + penalty) x = right for a symmetric matrix without negative eigenvalues."
     from scipy.linalg import cho_factor, cho_solve
+
     matrix = matrix.copy()
     matrix[np.diag_indices(len(matrix))] += penalty
     return cho_solve(cho_factor(matrix, overwrite_a=True, check_finite=False), right, check_finite=False)
 
-def fit_ridge(x: np.ndarray, # (n,D) conditioning embeddings
-              y: np.ndarray, # (n,J) the judge's embeddings
-              penalties: Sequence[float] # a map for each
-              ) -> list[Predict]:
+
+def fit_ridge(
+    x: np.ndarray,  # (n,D) conditioning embeddings
+    y: np.ndarray,  # (n,J) the judge's embeddings
+    penalties: Sequence[float],  # a map for each
+) -> list[Predict]:
     "Ridge regression with an intercept, as scikit-learn has it."
     x, y = x.astype(np.float64), y.astype(np.float64)
     mean, target = x.mean(0), y.mean(0)
     square, right = (x - mean).T @ (x - mean), (x - mean).T @ (y - target)
 
-    def predictor(weights: np.ndarray) -> Predict: return lambda new: (new.astype(np.float64) - mean) @ weights + target
+    def predictor(weights: np.ndarray) -> Predict:
+        return lambda new: (new.astype(np.float64) - mean) @ weights + target
 
     return [predictor(_solve(square, p, right)) for p in penalties]
 
-def gaussian_kernel(a: np.ndarray, # (n,D) unit vectors
-                    b: np.ndarray, # (m,D) unit vectors
-                    gamma: float # of exp(gamma (cos - 1)); that of squared distances is half of it
-                    ) -> np.ndarray: # (n,m)
-    "The Gaussian kernel of unit vectors."
-    return np.exp(gamma*(a.astype(np.float64) @ b.astype(np.float64).T - 1))
 
-def fit_kernel_ridge(x: np.ndarray, # (n,D) conditioning embeddings, unit vectors
-                     y: np.ndarray, # (n,J) the judge's embeddings
-                     gamma: float, # of the kernel
-                     penalties: Sequence[float] # a map for each
-                     ) -> list[Predict]:
+def gaussian_kernel(
+    a: np.ndarray,  # (n,D) unit vectors
+    b: np.ndarray,  # (m,D) unit vectors
+    gamma: float,  # of exp(gamma (cos - 1)); that of squared distances is half of it
+) -> np.ndarray:  # (n,m)
+    "The Gaussian kernel of unit vectors."
+    return np.exp(gamma * (a.astype(np.float64) @ b.astype(np.float64).T - 1))
+
+
+def fit_kernel_ridge(
+    x: np.ndarray,  # (n,D) conditioning embeddings, unit vectors
+    y: np.ndarray,  # (n,J) the judge's embeddings
+    gamma: float,  # of the kernel
+    penalties: Sequence[float],  # a map for each
+) -> list[Predict]:
     "Kernel ridge regression to the targets less their mean; time grows with n³, memory with n²."
     target = y.astype(np.float64).mean(0)
     kernel, right = gaussian_kernel(x, x, gamma), y.astype(np.float64) - target
 
-    def predictor(dual: np.ndarray) -> Predict: return lambda new: gaussian_kernel(new, x, gamma) @ dual + target
+    def predictor(dual: np.ndarray) -> Predict:
+        return lambda new: gaussian_kernel(new, x, gamma) @ dual + target
 
     return [predictor(_solve(kernel, p, right)) for p in penalties]
 
 # %% ../nbs/07g_regression.ipynb #07g021
-RIDGE = (.03, .1, .3, 1., 3., 10.) # penalties that are tried
-KERNEL = (1., 2., 4.) # widths that are tried: gamma
-PENALTIES = (.03, .1, .3, 1.) # penalties of the kernel that are tried
+RIDGE = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # penalties that are tried
+KERNEL = (1.0, 2.0, 4.0)  # widths that are tried: gamma
+PENALTIES = (0.03, 0.1, 0.3, 1.0)  # penalties of the kernel that are tried
+
 
 def _cosine(predict: Predict, x: np.ndarray, y: np.ndarray) -> float:
     guess = predict(x)
-    norms = np.linalg.norm(guess, axis=1)*np.linalg.norm(y.astype(np.float64), axis=1)
-    return float(((guess*y).sum(1)/np.maximum(norms, 1e-12)).mean())
+    norms = np.linalg.norm(guess, axis=1) * np.linalg.norm(y.astype(np.float64), axis=1)
+    return float(((guess * y).sum(1) / np.maximum(norms, 1e-12)).mean())
 
-def regression_reference(x: np.ndarray, # (n,D) conditioning embeddings of training people
-                         y: np.ndarray, # (n,J) the judge's embeddings of the same pictures
-                         x_choose: np.ndarray, # (m,D) of other people, who choose the settings
-                         y_choose: np.ndarray, # (m,J)
-                         new: np.ndarray, # (k,D) conditioning embeddings to be mapped
-                         most: int = 8000, # training faces of the kernel at most
-                         seed: int = 0 # of the choice of training faces
-                         ) -> tuple[dict[str, np.ndarray], dict[str, Any]]: # `ridge` and `kernel_ridge`: (k,J) unit vectors; what was chosen
+
+def regression_reference(
+    x: np.ndarray,  # (n,D) conditioning embeddings of training people
+    y: np.ndarray,  # (n,J) the judge's embeddings of the same pictures
+    x_choose: np.ndarray,  # (m,D) of other people, who choose the settings
+    y_choose: np.ndarray,  # (m,J)
+    new: np.ndarray,  # (k,D) conditioning embeddings to be mapped
+    most: int = 8000,  # training faces of the kernel at most
+    seed: int = 0,  # of the choice of training faces
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:  # `ridge` and `kernel_ridge`: (k,J) unit vectors; what was chosen
     "The judge's embeddings as regressed from the conditioning embeddings; raises `FacegenError` for too few faces."
     if len(x) < 50 or len(x_choose) < 10:
-        raise FacegenError(f'{len(x)} faces of training people and {len(x_choose)} of people who choose were found; a regression needs '
-                           'at least 50 and 10, so use a larger store.')
+        raise FacegenError(
+            f'{len(x)} faces of training people and {len(x_choose)} of people who choose were found; a regression needs'
+            ' at least 50 and 10, so use a larger store.'
+        )
     order = np.random.default_rng(seed).permutation(len(x))
     few, many = np.sort(order[:2000]), np.sort(order[:most])
     linear = fit_ridge(x, y, RIDGE)
     scores = [_cosine(f, x_choose, y_choose) for f in linear]
-    best, chosen = linear[int(np.argmax(scores))], dict(ridge=dict(penalty=RIDGE[int(np.argmax(scores))], cosine=max(scores), faces=len(x)))
+    best, chosen = (
+        linear[int(np.argmax(scores))],
+        dict(ridge=dict(penalty=RIDGE[int(np.argmax(scores))], cosine=max(scores), faces=len(x))),
+    )
     tried = []
     for gamma in KERNEL:
         maps = fit_kernel_ridge(x[few], y[few], gamma, PENALTIES)
         tried += [(_cosine(f, x_choose, y_choose), gamma, p) for p, f in zip(PENALTIES, maps)]
     score, gamma, penalty = max(tried)
-    kernel, = fit_kernel_ridge(x[many], y[many], gamma, [penalty])
-    chosen['kernel_ridge'] = dict(gamma=gamma, penalty=penalty, cosine=_cosine(kernel, x_choose, y_choose), faces=len(many))
+    (kernel,) = fit_kernel_ridge(x[many], y[many], gamma, [penalty])
+    chosen['kernel_ridge'] = dict(
+        gamma=gamma, penalty=penalty, cosine=_cosine(kernel, x_choose, y_choose), faces=len(many)
+    )
     guesses = dict(ridge=best(new), kernel_ridge=kernel(new))
-    return {k: (v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32) for k, v in guesses.items()}, chosen
+    return {
+        k: (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        for k, v in guesses.items()
+    }, chosen

@@ -4,173 +4,374 @@
 
 # %% ../nbs/09_reports.ipynb #090004
 from __future__ import annotations
-import base64, dataclasses, difflib, html, io, json, math, re
+
+import base64
+import dataclasses
+import difflib
+import html
+import io
+import json
+import math
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
 import yaml
 from PIL import Image
+
 from .core import FacegenError, atomic, sha256, user_path, write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS',
-           'TEX', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot',
-           'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number', 'pick_metrics',
-           'wanted_metrics', 'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'recogniser', 'unlike',
-           'same_encoder', 'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells', 'table_lines',
-           'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table', 'judge_matrix',
-           'judge_text', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds',
-           'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data', 'plain_table',
-           'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text']
+           'TEX', 'LATEX_CAPTION', 'COLUMNS', 'STYLE', 'CAPTION', 'finite', 'wrong_metric', 'wrong_curve',
+           'wrong_zero_shot', 'check_result', 'save_result', 'load_result', 'effort', 'label', 'group_of', 'number',
+           'pick_metrics', 'wanted_metrics', 'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'recogniser',
+           'unlike', 'same_encoder', 'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells',
+           'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table',
+           'judge_matrix', 'judge_text', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame',
+           'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data',
+           'plain_table', 'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
-RESULT_KEYS = dict(format=int, kind=str, split=str, n_faces=int, n_people=int, seed=int, judge=dict, encoder=dict,
-                   store_hash=str, about=dict, metrics=dict, environment=dict)
+RESULT_KEYS = dict(
+    format=int,
+    kind=str,
+    split=str,
+    n_faces=int,
+    n_people=int,
+    seed=int,
+    judge=dict,
+    encoder=dict,
+    store_hash=str,
+    about=dict,
+    metrics=dict,
+    environment=dict,
+)
 METRIC_KEYS = ('value', 'n', 'low', 'high', 'floor', 'ceiling', 'better')
-MAY_HAVE = ('ratio', 'sd', 'seeds', 'ceiling_high', 'regressed', 'best') # numbers of a metric that not every metric has
+MAY_HAVE = (
+    'ratio',
+    'sd',
+    'seeds',
+    'ceiling_high',
+    'regressed',
+    'best',
+)  # numbers of a metric that not every metric has
 
-def finite(x: Any # anything
-           ) -> bool: # a truth value is no number
+
+def finite(
+    x: Any,  # anything
+) -> bool:  # a truth value is no number
     "Whether a value is a finite number."
-    try: return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
-    except OverflowError: return False                     # an int that no float can hold
+    try:
+        return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
+    except OverflowError:
+        return False  # an int that no float can hold
 
-def wrong_metric(d: Any # what should be a metric
-                 ) -> str | None: # what is wrong with it, or None
+
+def wrong_metric(
+    d: Any,  # what should be a metric
+) -> str | None:  # what is wrong with it, or None
     "The first thing that keeps a value from being a metric of a result."
-    if not isinstance(d, dict): return f'is {type(d).__name__} and not an object'
+    if not isinstance(d, dict):
+        return f'is {type(d).__name__} and not an object'
     for k in METRIC_KEYS:
-        if k not in d: return f"lacks '{k}'"
-    if d['better'] not in ('high', 'low'): return f"says better={d['better']!r}"
-    if d['value'] is None and not (d.get('reason') and isinstance(d['reason'], str)): return 'has neither a value nor a reason'
+        if k not in d:
+            return f"lacks '{k}'"
+    if d['better'] not in ('high', 'low'):
+        return f"says better={d['better']!r}"
+    if d['value'] is None and not (d.get('reason') and isinstance(d['reason'], str)):
+        return 'has neither a value nor a reason'
     for k in (*METRIC_KEYS[:-1], *MAY_HAVE):
-        if d.get(k) is not None and not finite(d[k]): return f"has '{k}' {repr(d[k])[:40]}, which is not a finite number"
+        if d.get(k) is not None and not finite(d[k]):
+            return f"has '{k}' {repr(d[k])[:40]}, which is not a finite number"
     return "has 'sd' and no 'seeds'" if d.get('sd') is not None and d.get('seeds') is None else None
 
-def wrong_curve(c: Any # what should be a curve
-                ) -> str | None: # what is wrong with it, or None
+
+def wrong_curve(
+    c: Any,  # what should be a curve
+) -> str | None:  # what is wrong with it, or None
     "The first thing that keeps a value from being a curve of a result."
-    if not isinstance(c, dict): return f'is {type(c).__name__} and not an object'
-    if not isinstance(c.get('title'), str): return 'has no title'
-    if not isinstance(c.get('x_label', ''), str): return f"has an 'x_label' that is {type(c['x_label']).__name__} and not str"
-    if c.get('reason'): return None
-    if not isinstance(c.get('x'), list) or not c['x'] or not isinstance(c.get('lines'), dict): return "has neither 'x' with 'lines' nor a reason"
+    if not isinstance(c, dict):
+        return f'is {type(c).__name__} and not an object'
+    if not isinstance(c.get('title'), str):
+        return 'has no title'
+    if not isinstance(c.get('x_label', ''), str):
+        return f"has an 'x_label' that is {type(c['x_label']).__name__} and not str"
+    if c.get('reason'):
+        return None
+    if not isinstance(c.get('x'), list) or not c['x'] or not isinstance(c.get('lines'), dict):
+        return "has neither 'x' with 'lines' nor a reason"
     for x in c['x']:
-        if not isinstance(x, str) and not finite(x): return f"has x {repr(x)[:40]}, which is neither a finite number nor a text"
+        if not isinstance(x, str) and not finite(x):
+            return f"has x {repr(x)[:40]}, which is neither a finite number nor a text"
     for name, line in c['lines'].items():
-        if not isinstance(line, list) or len(line) != len(c['x']): return f"has {len(line) if isinstance(line, list) else 'no list of'} values in the line '{name}' for {len(c['x'])} of x"
+        if not isinstance(line, list) or len(line) != len(c['x']):
+            return (
+                f"has {len(line) if isinstance(line, list) else 'no list of'} values in the line '{name}' for"
+                f" {len(c['x'])} of x"
+            )
         for d in line:
-            if found := wrong_metric(d): return f"has a value in the line '{name}' that {found}"
+            if found := wrong_metric(d):
+                return f"has a value in the line '{name}' that {found}"
     return None
 
 # %% ../nbs/09_reports.ipynb #090087
-def wrong_zero_shot(z: Any # what should be the part `zero_shot`
-                    ) -> str | None: # what is wrong with it, or None
+def wrong_zero_shot(
+    z: Any,  # what should be the part `zero_shot`
+) -> str | None:  # what is wrong with it, or None
     "The first thing that keeps a value from being what a result says of the training faces."
-    if z is None: return None
-    if not isinstance(z, dict): return f'is {type(z).__name__} and not dict'
+    if z is None:
+        return None
+    if not isinstance(z, dict):
+        return f'is {type(z).__name__} and not dict'
     for k in ('training_faces', 'largest_cosine', 'above_0_9'):
-        if z.get(k) is not None and not finite(z[k]): return f"has '{k}' {repr(z[k])[:40]}, which is not a finite number"
-    lacks = next((k for k, needs in (('training_faces', 'largest_cosine'), ('largest_cosine', 'above_0_9')) if z.get(needs) and z.get(k) is None), None)
+        if z.get(k) is not None and not finite(z[k]):
+            return f"has '{k}' {repr(z[k])[:40]}, which is not a finite number"
+    lacks = next(
+        (
+            k
+            for k, needs in (('training_faces', 'largest_cosine'), ('largest_cosine', 'above_0_9'))
+            if z.get(needs) and z.get(k) is None
+        ),
+        None,
+    )
     return f"lacks '{lacks}'" if lacks else None
 
-def check_result(result: Any, # what should be a result
-                 name: str = 'the result' # for the message
-                 ) -> dict[str, Any]: # the same
+
+def check_result(
+    result: Any,  # what should be a result
+    name: str = 'the result',  # for the message
+) -> dict[str, Any]:  # the same
     "Check a result against the schema; raises `FacegenError` that names the first thing wrong."
-    def bad(found): raise FacegenError(f'In {name} {found}; a results.json of format 1 was expected, so evaluate the run again.')
-    if not isinstance(result, dict): bad(f'{type(result).__name__} was found where an object belongs')
-    if result.get('format') != 1: bad(f"the format is {result.get('format')!r}")
+
+    def bad(found):
+        raise FacegenError(f'In {name} {found}; a results.json of format 1 was expected, so evaluate the run again.')
+
+    if not isinstance(result, dict):
+        bad(f'{type(result).__name__} was found where an object belongs')
+    if result.get('format') != 1:
+        bad(f"the format is {result.get('format')!r}")
     for k, t in RESULT_KEYS.items():
-        if k not in result: bad(f"the key '{k}' is missing")
-        if not isinstance(result[k], t): bad(f"'{k}' is {type(result[k]).__name__} and not {t.__name__}")
+        if k not in result:
+            bad(f"the key '{k}' is missing")
+        if not isinstance(result[k], t):
+            bad(f"'{k}' is {type(result[k]).__name__} and not {t.__name__}")
     curves = result.get('curves', {})
-    if not isinstance(curves, dict): bad(f"'curves' is {type(curves).__name__} and not dict")
+    if not isinstance(curves, dict):
+        bad(f"'curves' is {type(curves).__name__} and not dict")
     judges = result.get('judges', [])
     if not isinstance(judges, list) or not all(isinstance(j, dict) and isinstance(j.get('name'), str) for j in judges):
         bad("'judges' is not a list of objects with a name")
-    for kind, parts, wrong in (('metric', result['metrics'], wrong_metric), ('curve', curves, wrong_curve), ('part', dict(zero_shot=result.get('zero_shot')), wrong_zero_shot)):
+    for kind, parts, wrong in (
+        ('metric', result['metrics'], wrong_metric),
+        ('curve', curves, wrong_curve),
+        ('part', dict(zero_shot=result.get('zero_shot')), wrong_zero_shot),
+    ):
         for m, d in parts.items():
-            if found := wrong(d): bad(f"the {kind} '{m}' {found}")
+            if found := wrong(d):
+                bad(f"the {kind} '{m}' {found}")
     return result
 
 # %% ../nbs/09_reports.ipynb #090017
-def save_result(result: dict[str, Any], # as `evaluation.evaluate` gave it
-                path: str | Path # the file, such as RUN/results.json
-                ) -> Path: # the same
+def save_result(
+    result: dict[str, Any],  # as `evaluation.evaluate` gave it
+    path: str | Path,  # the file, such as RUN/results.json
+) -> Path:  # the same
     "Check and write a result file, whole or not at all."
-    write_json(path, check_result(result)); return Path(path)
+    write_json(path, check_result(result))
+    return Path(path)
 
-def load_result(path: str | Path # a results.json, or the folder of a run
-                ) -> dict[str, Any]: # a checked result
+
+def load_result(
+    path: str | Path,  # a results.json, or the folder of a run
+) -> dict[str, Any]:  # a checked result
     "Read a result file; raises `FacegenError` when it is absent, broken or of another form."
     path = user_path(path)
-    path = path/'results.json' if path.is_dir() else path
-    if not path.is_file(): raise FacegenError(f"The result file '{path}' does not exist; run `facegen evaluate` first.")
-    try: result = json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as e: raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
+    path = path / 'results.json' if path.is_dir() else path
+    if not path.is_file():
+        raise FacegenError(f"The result file '{path}' does not exist; run `facegen evaluate` first.")
+    try:
+        result = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as e:
+        raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     return check_result(result, f"'{path}'")
 
-def effort(about: dict[str, Any] # of a result
-           ) -> tuple[float, int]: # minutes of training, pictures seen
+
+def effort(
+    about: dict[str, Any],  # of a result
+) -> tuple[float, int]:  # minutes of training, pictures seen
     "What a model cost, what it began with (`facegen train --init`) included."
     return tuple(about[k] + about.get(f'start_{k}', 0) for k in ('minutes', 'images'))
 
 # %% ../nbs/09_reports.ipynb #090021
-STATS = {'mean': 'cosine', 'p05': '5th percentile of the cosine', 'tar_1e-2': 'TAR at FAR 1e-2', 'tar_1e-3': 'TAR at FAR 1e-3', 'tar_1e-4': 'TAR at FAR 1e-4', 'auc': 'AUC', 'rank1': 'rank-1'}
-WORDS = dict(mse='MSE', ssim='SSIM', fid='FID (Inception)', kid='KID (Inception)', inception_score='Inception Score', diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)', factors_mean='recovery of the identity factors, mean',
-             spectrum_ratio='power above 32 cycles, generated over real (1 is best)', spectrum_gap='difference of power above 32 cycles, dB')
-STARTS = dict(c2st='two-sample test, AUC, 0.5 is best ({})', fdinf='Fréchet distance at infinite N ({})', fd='Fréchet distance ({})', kd='kernel distance ({})', precision='precision ({})', recall='recall ({})', density='density ({})', coverage='coverage ({})',
-              nearest_ratio='distance to the nearest training face, generated over real ({})', copies='copies: nearer to a training face than 99 % of real faces ({})',
-              lpips='LPIPS ({})', diversity='diversity among draws of one embedding, LPIPS ({})', factor='recovery of the factor “{}”')
-GROUPS = dict(identity=('judge_*', 'judge:*'), regression=('ridge_*', 'ridge:*', 'kernel_ridge_*', 'kernel_ridge:*'), encoder=('encoder_*',), seen=('seen_*', 'gap_*'), pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
-              crowd=('fid', 'kid', 'inception_score', 'kd_*', 'c2st_*', 'fdinf_*', 'spectrum_*', 'fd_*', 'precision_*', 'recall_*', 'density_*', 'coverage_*'), memory=('nearest_ratio_*', 'copies_*'), factors=('factors_mean', 'factor_*'))
-SHORT = ('judge_source_mean', 'judge_other_mean', 'judge_other_tar_1e-3', 'judge_other_rank1', 'judge:*_other_mean', 'judge:*_other_tar_1e-3', 'encoder_other_mean', 'gap_source_mean', 'lpips_squeeze', 'diversity_squeeze',
-         'fid', ('kd_squeezenet', 'kd_*'), ('c2st_squeezenet', 'c2st_*'), 'c2st_autoencoder', 'spectrum_gap', ('fd_squeezenet', 'fd_*'), ('coverage_squeezenet', 'coverage_*'), 'copies_*', 'factors_mean')
+STATS = {
+    'mean': 'cosine',
+    'p05': '5th percentile of the cosine',
+    'tar_1e-2': 'TAR at FAR 1e-2',
+    'tar_1e-3': 'TAR at FAR 1e-3',
+    'tar_1e-4': 'TAR at FAR 1e-4',
+    'auc': 'AUC',
+    'rank1': 'rank-1',
+}
+WORDS = dict(
+    mse='MSE',
+    ssim='SSIM',
+    fid='FID (Inception)',
+    kid='KID (Inception)',
+    inception_score='Inception Score',
+    diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)',
+    factors_mean='recovery of the identity factors, mean',
+    spectrum_ratio='power above 32 cycles, generated over real (1 is best)',
+    spectrum_gap='difference of power above 32 cycles, dB',
+)
+STARTS = dict(
+    c2st='two-sample test, AUC, 0.5 is best ({})',
+    fdinf='Fréchet distance at infinite N ({})',
+    fd='Fréchet distance ({})',
+    kd='kernel distance ({})',
+    precision='precision ({})',
+    recall='recall ({})',
+    density='density ({})',
+    coverage='coverage ({})',
+    nearest_ratio='distance to the nearest training face, generated over real ({})',
+    copies='copies: nearer to a training face than 99 % of real faces ({})',
+    lpips='LPIPS ({})',
+    diversity='diversity among draws of one embedding, LPIPS ({})',
+    factor='recovery of the factor “{}”',
+)
+GROUPS = dict(
+    identity=('judge_*', 'judge:*'),
+    regression=('ridge_*', 'ridge:*', 'kernel_ridge_*', 'kernel_ridge:*'),
+    encoder=('encoder_*',),
+    seen=('seen_*', 'gap_*'),
+    pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
+    crowd=(
+        'fid',
+        'kid',
+        'inception_score',
+        'kd_*',
+        'c2st_*',
+        'fdinf_*',
+        'spectrum_*',
+        'fd_*',
+        'precision_*',
+        'recall_*',
+        'density_*',
+        'coverage_*',
+    ),
+    memory=('nearest_ratio_*', 'copies_*'),
+    factors=('factors_mean', 'factor_*'),
+)
+SHORT = (
+    'judge_source_mean',
+    'judge_other_mean',
+    'judge_other_tar_1e-3',
+    'judge_other_rank1',
+    'judge:*_other_mean',
+    'judge:*_other_tar_1e-3',
+    'encoder_other_mean',
+    'gap_source_mean',
+    'lpips_squeeze',
+    'diversity_squeeze',
+    'fid',
+    ('kd_squeezenet', 'kd_*'),
+    ('c2st_squeezenet', 'c2st_*'),
+    'c2st_autoencoder',
+    'spectrum_gap',
+    ('fd_squeezenet', 'fd_*'),
+    ('coverage_squeezenet', 'coverage_*'),
+    'copies_*',
+    'factors_mean',
+)
 
-def label(metric: str # a metric's name in a result file
-          ) -> str: # words
+
+def label(
+    metric: str,  # a metric's name in a result file
+) -> str:  # words
     "A metric's name in words; a name that is not known stays as it is."
-    if metric in WORDS: return WORDS[metric]
-    if (found := re.fullmatch(r'(judge|ridge|kernel_ridge)(?::(.+))?_(source|other)_(\w+(?:-\d)?)', metric)) and (found[2] or found[1] != 'judge'):
+    if metric in WORDS:
+        return WORDS[metric]
+    if (found := re.fullmatch(r'(judge|ridge|kernel_ridge)(?::(.+))?_(source|other)_(\w+(?:-\d)?)', metric)) and (
+        found[2] or found[1] != 'judge'
+    ):
         kind, judge, to, stat = found.groups()
         target, by = 'the source' if to == 'source' else 'another picture', f'judge {judge}' if judge else 'judge'
         how = {'judge': '', 'ridge': ', regressed by a linear map', 'kernel_ridge': ', regressed by a kernel map'}[kind]
         return f'{STATS.get(stat, stat)} to {target} ({by}{how})'
-    who, _, rest = metric.partition('_'); target, _, stat = rest.partition('_')
+    who, _, rest = metric.partition('_')
+    target, _, stat = rest.partition('_')
     to = dict(source='the source', other='another picture').get(target, target)
-    if who in ('judge', 'encoder'): return f"{STATS.get(stat, stat)} to {to} ({'judge' if who == 'judge' else 'conditioning encoder'})"
-    if who == 'seen': return f'{STATS.get(stat, stat)} to {to} of people trained on (judge)'
-    if who == 'gap': return f'{STATS.get(stat, stat)} to {to}, unseen minus seen people (judge)'
+    if who in ('judge', 'encoder'):
+        return f"{STATS.get(stat, stat)} to {to} ({'judge' if who == 'judge' else 'conditioning encoder'})"
+    if who == 'seen':
+        return f'{STATS.get(stat, stat)} to {to} of people trained on (judge)'
+    if who == 'gap':
+        return f'{STATS.get(stat, stat)} to {to}, unseen minus seen people (judge)'
     start = next((s for s in STARTS if metric.startswith(f'{s}_')), None)
-    return STARTS[start].format(metric[len(start) + 1:].replace('_', ' ') if start == 'factor' else metric[len(start) + 1:]) if start else metric
+    return (
+        STARTS[start].format(
+            metric[len(start) + 1 :].replace('_', ' ') if start == 'factor' else metric[len(start) + 1 :]
+        )
+        if start
+        else metric
+    )
 
-def group_of(metric: str # a metric's name
-             ) -> str: # a key of GROUPS, or 'other'
+
+def group_of(
+    metric: str,  # a metric's name
+) -> str:  # a key of GROUPS, or 'other'
     "The group that a metric belongs to."
     return next((g for g, patterns in GROUPS.items() if any(fnmatchcase(metric, p) for p in patterns)), 'other')
 
-def number(x: float | None # a value
-           ) -> str: # three decimals, more for small numbers; a dash for None
+
+def number(
+    x: float | None,  # a value
+) -> str:  # three decimals, more for small numbers; a dash for None
     "A number for a table."
-    if x is None: return '–'
-    return f'{x:.1f}' if abs(x) >= 100 else f'{x:.2f}' if abs(x) >= 10 else f'{x:.3f}' if abs(x) >= .0095 or x == 0 else f'{x:.2g}'
+    if x is None:
+        return '–'
+    return (
+        f'{x:.1f}'
+        if abs(x) >= 100
+        else f'{x:.2f}'
+        if abs(x) >= 10
+        else f'{x:.3f}'
+        if abs(x) >= 0.0095 or x == 0
+        else f'{x:.2g}'
+    )
 
 # %% ../nbs/09_reports.ipynb #090025
-def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
-                 metrics: str | Sequence[str] | None = None # names, groups or patterns such as 'fd_*', in a list or with commas; 'all'; None: the short set
-                 ) -> list[str]: # names of metrics that some result has, each once
+def pick_metrics(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # names, groups or patterns such as 'fd_*'; 'all'; None: the short set
+) -> list[str]:  # names of metrics that some result has, each once
     "Which metrics a table shows, in the order asked for; raises `FacegenError` for what no result has."
     have = list(dict.fromkeys(m for r in results.values() for m in r['metrics']))
-    order = [*GROUPS, 'other']; have.sort(key=lambda m: order.index(group_of(m)))                 # stable: within a group as in the file
-    def those(*patterns: str) -> list[str]: return [m for p in patterns for m in have if fnmatchcase(m, p)]
-    def measured(ms: list[str]) -> list[str]: return [m for m in ms if any((r['metrics'].get(m) or {}).get('value') is not None for r in results.values())]
+    order = [*GROUPS, 'other']
+    have.sort(key=lambda m: order.index(group_of(m)))  # stable: within a group as in the file
+
+    def those(*patterns: str) -> list[str]:
+        return [m for p in patterns for m in have if fnmatchcase(m, p)]
+
+    def measured(ms: list[str]) -> list[str]:
+        return [m for m in ms if any((r['metrics'].get(m) or {}).get('value') is not None for r in results.values())]
+
     def short() -> list[str]:
         out = []
-        for p in SHORT: out += those(p) if isinstance(p, str) else those(p[0]) if measured(those(p[0])) else those(p[0]) + measured(those(p[1]))
+        for p in SHORT:
+            out += (
+                those(p)
+                if isinstance(p, str)
+                else those(p[0])
+                if measured(those(p[0]))
+                else those(p[0]) + measured(those(p[1]))
+            )
         return list(dict.fromkeys(out)) or have
-    if metrics is None: return short()
+
+    if metrics is None:
+        return short()
     out = []
     for w in wanted_metrics(metrics):
         found = have if w == 'all' else short() if w == 'short' else those(*GROUPS[w]) if w in GROUPS else those(w)
@@ -179,24 +380,31 @@ def pick_metrics(results: dict[str, dict[str, Any]], # a result for each run
         out += found
     return list(dict.fromkeys(out))
 
-def wanted_metrics(metrics: str | Sequence[str] # as for `pick_metrics`
-                   ) -> list[str]: # names, groups and patterns
+
+def wanted_metrics(
+    metrics: str | Sequence[str],  # as for `pick_metrics`
+) -> list[str]:  # names, groups and patterns
     "What was asked for, one by one; raises `FacegenError` for what is no text."
     wanted = metrics.split(',') if isinstance(metrics, str) else metrics
     if not isinstance(wanted, (list, tuple)) or not all(isinstance(w, str) for w in wanted):
-        raise FacegenError(f"Found {metrics!r} for the metrics, where names were expected; give them in a list, "
-                           "or in one text with commas.")
+        raise FacegenError(
+            f"Found {metrics!r} for the metrics, where names were expected; give them in a list, "
+            "or in one text with commas."
+        )
     return [w.strip() for w in wanted]
+
 
 def _metric_advice(wanted: str, names: Sequence[str]) -> str:
     "The end of a message about a metric that is not among some names."
-    near = difflib.get_close_matches(wanted, names, 3, .5)
+    near = difflib.get_close_matches(wanted, names, 3, 0.5)
     meant = f" (did you mean {' or '.join(near)}?)" if near else ''
     return f"{meant}; give names, patterns such as 'fd_*', all, short, or groups: {', '.join(GROUPS)}."
 
-def check_metrics(metrics: str | Sequence[str] | None, # as for `pick_metrics`
-                  names: Sequence[str] # of the metrics that an evaluation may give, see `evaluation.metric_names`
-                  ) -> None:
+
+def check_metrics(
+    metrics: str | Sequence[str] | None,  # as for `pick_metrics`
+    names: Sequence[str],  # of the metrics that an evaluation may give, see `evaluation.metric_names`
+) -> None:
     "Refuse metrics that an evaluation will not give, before it is begun; raises `FacegenError`."
     for wanted in [] if metrics is None else wanted_metrics(metrics):
         known = wanted in ('all', 'short', *GROUPS) or any(fnmatchcase(name, wanted) for name in names)
@@ -207,51 +415,95 @@ def check_metrics(metrics: str | Sequence[str] | None, # as for `pick_metrics`
 @dataclasses.dataclass
 class Line:
     "One metric of all runs: a row of a table."
-    name: str # of the metric
-    entries: list[dict[str, Any] | None] # a metric for each run; None where a run does not have it
-    marks: list[str] # for each run: 'best', 'near' (not told apart from the best) or ''
-    floor: str # of all runs: one number, or from the lowest to the highest
-    ceiling: str # likewise
-    regressed: str = '' # what a regression without images reaches, likewise; empty where nobody has it
 
-def overlap(a: dict[str, Any], # a metric
-            b: dict[str, Any] # the same of another run
-            ) -> bool: # True also where one has no interval
+    name: str  # of the metric
+    entries: list[dict[str, Any] | None]  # a metric for each run; None where a run does not have it
+    marks: list[str]  # for each run: 'best', 'near' (not told apart from the best) or ''
+    floor: str  # of all runs: one number, or from the lowest to the highest
+    ceiling: str  # likewise
+    regressed: str = ''  # what a regression without images reaches, likewise; empty where nobody has it
+
+
+def overlap(
+    a: dict[str, Any],  # a metric
+    b: dict[str, Any],  # the same of another run
+) -> bool:  # True also where one has no interval
     "Whether intervals leave it open which of two is better."
     ends = [d[k] for d in (a, b) for k in ('low', 'high')]
     return any(e is None for e in ends) or (ends[0] <= ends[3] and ends[2] <= ends[1])
 
-def lifted(entries: Sequence[dict[str, Any] | None] # one metric of several runs, such as a cosine; None: not in the contest
-           ) -> list[dict[str, Any] | None]: # the same, or each less its own floor
-    "What is to be compared: where floors differ by more than half of the widest interval, how far each run is above its own floor."
-    have = [d for d in entries if d and d['value'] is not None]; floors = [d.get('floor') for d in have]
-    wide = max((d['high'] - d['low'] for d in have if d['low'] is not None and d['high'] is not None), default=0.)
-    if None in floors or not floors or not max(floors) - min(floors) > wide/2 > 0: return list(entries)      # without a width there is nothing to measure floors by
-    return [dict(d, **{k: d[k] - d['floor'] for k in ('value', 'low', 'high') if d[k] is not None}) if d and d['value'] is not None else d for d in entries]
 
-def mark(entries: Sequence[dict[str, Any] | None] # one metric of several runs; None: not in the contest
-         ) -> list[str]: # 'best', 'near' or '' for each
+def lifted(
+    entries: Sequence[dict[str, Any] | None],  # one metric of several runs, such as a cosine; None: not in the contest
+) -> list[dict[str, Any] | None]:  # the same, or each less its own floor
+    """What is to be compared: where floors differ by more than half of the widest interval, how far each run is above
+    its own floor.
+    """
+    have = [d for d in entries if d and d['value'] is not None]
+    floors = [d.get('floor') for d in have]
+    wide = max((d['high'] - d['low'] for d in have if d['low'] is not None and d['high'] is not None), default=0.0)
+    if None in floors or not floors or not max(floors) - min(floors) > wide / 2 > 0:
+        return list(entries)  # without a width there is nothing to measure floors by
+    return [
+        (
+            dict(d, **{k: d[k] - d['floor'] for k in ('value', 'low', 'high') if d[k] is not None})
+            if d and d['value'] is not None
+            else d
+        )
+        for d in entries
+    ]
+
+
+def mark(
+    entries: Sequence[dict[str, Any] | None],  # one metric of several runs; None: not in the contest
+) -> list[str]:  # 'best', 'near' or '' for each
     "Which runs are best, and which cannot be told from the best; no marks for a run alone."
     have = [d for d in entries if d and d['value'] is not None]
-    if len(have) < 2: return [''] * len(entries)
+    if len(have) < 2:
+        return [''] * len(entries)
     top = (max if have[0]['better'] == 'high' else min)(have, key=lambda d: d['value'])
-    return ['' if d is None or d['value'] is None else 'best' if d['value'] == top['value'] else 'near' if overlap(d, top) else '' for d in entries]
+    return [
+        (
+            ''
+            if d is None or d['value'] is None
+            else 'best'
+            if d['value'] == top['value']
+            else 'near'
+            if overlap(d, top)
+            else ''
+        )
+        for d in entries
+    ]
 
-def recogniser(fingerprint: dict[str, Any] | None, # of an encoder or a judge
-               name: str | None = None # told where the fingerprint has none
-               ) -> tuple: # equal for the same network with the same weights
-    "What tells a recogniser from another: its weights and what it does to a picture; where weights are not known, its name."
+
+def recogniser(
+    fingerprint: dict[str, Any] | None,  # of an encoder or a judge
+    name: str | None = None,  # told where the fingerprint has none
+) -> tuple:  # equal for the same network with the same weights
+    """What tells a recogniser from another: its weights and what it does to a picture.
+
+    Where weights are not known, its name.
+    """
     f = fingerprint or {}
     return f.get('weights') or f.get('encoder') or name, f.get('input_size'), f.get('normalisation')
 
-def unlike(results: dict[str, dict[str, Any]] # a result for each run
-           ) -> list[str]: # such as 'judge'; empty when the numbers can be compared
+
+def unlike(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> list[str]:  # such as 'judge'; empty when the numbers can be compared
     "What differs between runs that must not differ where their numbers are compared."
-    asked = dict(store=lambda r: r['store_hash'], split=lambda r: r['split'], faces=lambda r: (r['n_faces'], r['n_people']), judge=lambda r: recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')))
+    asked = dict(
+        store=lambda r: r['store_hash'],
+        split=lambda r: r['split'],
+        faces=lambda r: (r['n_faces'], r['n_people']),
+        judge=lambda r: recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')),
+    )
     return [k for k, get in asked.items() if len({get(r) for r in results.values()}) > 1]
 
-def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
-                 ) -> bool: # by weights
+
+def same_encoder(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> bool:  # by weights
     "Whether all runs have the same conditioning encoder."
     return len({recogniser(r['encoder'].get('fingerprint')) for r in results.values()}) == 1
 
@@ -259,70 +511,132 @@ def same_encoder(results: dict[str, dict[str, Any]] # a result for each run
 NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
 LIFTED = 'Where the floors of the runs lie apart, the best is the one that is furthest above its own floor.'
 
-def span(values: Sequence[float] # of several runs
-         ) -> str: # such as '0.598', or '-0.039 to 0.019'; a dash for none
+
+def span(
+    values: Sequence[float],  # of several runs
+) -> str:  # such as '0.598', or '-0.039 to 0.019'; a dash for none
     "One number where all print alike, else the lowest and the highest."
     ends = [number(v) for v in ((min(values), max(values)) if values else (None,))]
     return ends[0] if ends[0] == ends[-1] else ' to '.join(ends)
 
-def without_ratio(metric: str, # its name
-                  d: dict[str, Any] | None # the metric of a result, or None
-                  ) -> dict[str, Any] | None: # the same
-    "Older results hold the ratio of Fréchet distances to those of real faces, which says how many faces there were: it is not shown."
+
+def without_ratio(
+    metric: str,  # its name
+    d: dict[str, Any] | None,  # the metric of a result, or None
+) -> dict[str, Any] | None:  # the same
+    """Older results hold the ratio of Fréchet distances to those of real faces, which says how many faces there were:
+    it is not shown.
+    """
     return {k: v for k, v in d.items() if k != 'ratio'} if d and metric.startswith(('fd_', 'fid')) else d
 
-def is_independent(result: dict[str, Any], # a result
-                   metric: str # its name
-                   ) -> bool: # of the judge that gave this metric
+
+def is_independent(
+    result: dict[str, Any],  # a result
+    metric: str,  # its name
+) -> bool:  # of the judge that gave this metric
     "Whether the judge of a metric took no part."
     further = next((j for j in result.get('judges', ()) if metric.startswith(f"judge:{j['name']}_")), None)
     return (further or result['judge']).get('independent', True)
 
-def side_heads(lines: Sequence[Line] # of a table
-               ) -> list[str]: # heads of the columns at the end
+
+def side_heads(
+    lines: Sequence[Line],  # of a table
+) -> list[str]:  # heads of the columns at the end
     "Floor and real; between them what was regressed, where some line has it."
     return ['floor', *(['regressed'] if any(l.regressed for l in lines) else []), 'real']
 
-def side_cells(line: Line, # of a table
-               lines: Sequence[Line] # all of them
-               ) -> list[str]: # cells below `side_heads`
+
+def side_cells(
+    line: Line,  # of a table
+    lines: Sequence[Line],  # all of them
+) -> list[str]:  # cells below `side_heads`
     "The last cells of a row."
     return [line.floor, *([line.regressed or '–'] if len(side_heads(lines)) == 3 else []), line.ceiling]
 
-def table_lines(results: dict[str, dict[str, Any]], # a result for each run
-                metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
-                ) -> tuple[list[Line], list[str]]: # lines, notes about what is missing or cannot be compared
+
+def table_lines(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> tuple[list[Line], list[str]]:  # lines, notes about what is missing or cannot be compared
     "The parts that every form of a table is made from; raises `FacegenError` for a result of another form."
-    for name, r in results.items(): check_result(r, f"the result of '{name}'")
+    for name, r in results.items():
+        check_result(r, f"the result of '{name}'")
     lines, notes, lost, differ, encoders = [], [], {}, unlike(results), same_encoder(results)
     for m in pick_metrics(results, metrics):
         ds, group = [without_ratio(m, r['metrics'].get(m)) for r in results.values()], group_of(m)
         have = [d for d in ds if d and d['value'] is not None]
-        fair = [d if is_independent(r, m) or group not in ('identity', 'seen') else None for d, r in zip(ds, results.values())]
+        fair = [
+            d if is_independent(r, m) or group not in ('identity', 'seen') else None
+            for d, r in zip(ds, results.values())
+        ]
         asked = lifted(fair) if group in ('identity', 'encoder') else fair
-        marks = [''] * len(ds) if differ or any('best' in d for d in have) or (group == 'encoder' and not encoders) else mark(asked)
-        if any(marks) and asked != fair and LIFTED not in notes: notes.append(LIFTED)
-        lines.append(Line(m, ds, marks, *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling')),
-                          span(found) if (found := [d['regressed'] for d in have if d.get('regressed') is not None]) else ''))
-        for reason in {d['reason'] for d in ds if d and d['value'] is None}: lost.setdefault(reason, []).append(label(m))
-    notes += [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}" for reason, names in sorted(lost.items())]     # one sentence for all that one file lacks
-    if any('near' in l.marks for l in lines): notes.insert(0, NEAR)
-    if differ: notes.insert(0, f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared and none is called best.")
-    if not encoders and any(group_of(l.name) == 'encoder' for l in lines): notes.append('The runs have different conditioning encoders, so cosines of the conditioning encoder must not be compared.')
+        marks = (
+            [''] * len(ds)
+            if differ or any('best' in d for d in have) or (group == 'encoder' and not encoders)
+            else mark(asked)
+        )
+        if any(marks) and asked != fair and LIFTED not in notes:
+            notes.append(LIFTED)
+        lines.append(
+            Line(
+                m,
+                ds,
+                marks,
+                *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling')),
+                span(found) if (found := [d['regressed'] for d in have if d.get('regressed') is not None]) else '',
+            )
+        )
+        for reason in {d['reason'] for d in ds if d and d['value'] is None}:
+            lost.setdefault(reason, []).append(label(m))
+    notes += [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}"
+        for reason, names in sorted(lost.items())
+    ]  # one sentence for all that one file lacks
+    if any('near' in l.marks for l in lines):
+        notes.insert(0, NEAR)
+    if differ:
+        notes.insert(
+            0,
+            f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared"
+            " and none is called best.",
+        )
+    if not encoders and any(group_of(l.name) == 'encoder' for l in lines):
+        notes.append(
+            'The runs have different conditioning encoders, so cosines of the conditioning encoder must not be'
+            ' compared.'
+        )
     for name, r in results.items():
-        if not r['judge'].get('independent', True): notes.append(f"'{name}' was judged by its own conditioning encoder, because that was forced: its judge numbers say nothing.")
+        if not r['judge'].get('independent', True):
+            notes.append(
+                f"'{name}' was judged by its own conditioning encoder, because that was forced: its judge numbers say"
+                " nothing."
+            )
     return lines, notes
 
-def parts(d: dict[str, Any] | None # a metric of a result, or None
-          ) -> tuple[str, str, str]: # value, interval, more
-    "A metric as three texts: value, interval, and the ratio to real against real or the spread over seeds where there is one."
-    if d is None: return 'not measured', '', ''
-    if d['value'] is None: return 'missing', '', ''
-    more = ([f"{d['ratio']:.1f} × real"] if d.get('ratio') is not None else []) + ([f"sd {number(d['sd'])} over {d['seeds']} seeds"] if d.get('sd') is not None else [])
-    return number(d['value']), f"[{number(d['low'])}, {number(d['high'])}]" if d['low'] is not None and d['high'] is not None else '', ', '.join(more)
 
-def cell(d: dict[str, Any] | None # a metric of a result, or None
-         ) -> str: # such as '0.551 [0.541, 0.561]'
+def parts(
+    d: dict[str, Any] | None,  # a metric of a result, or None
+) -> tuple[str, str, str]:  # value, interval, more
+    """A metric as three texts: value, interval, and the ratio to real against real or the spread over seeds where there
+    is one.
+    """
+    if d is None:
+        return 'not measured', '', ''
+    if d['value'] is None:
+        return 'missing', '', ''
+    more = ([f"{d['ratio']:.1f} × real"] if d.get('ratio') is not None else []) + (
+        [f"sd {number(d['sd'])} over {d['seeds']} seeds"] if d.get('sd') is not None else []
+    )
+    return (
+        number(d['value']),
+        f"[{number(d['low'])}, {number(d['high'])}]" if d['low'] is not None and d['high'] is not None else '',
+        ', '.join(more),
+    )
+
+
+def cell(
+    d: dict[str, Any] | None,  # a metric of a result, or None
+) -> str:  # such as '0.551 [0.541, 0.561]'
     "A metric as text: value, interval, and what else belongs to it."
     value, ends, more = parts(d)
     return value + (f' {ends}' if ends else '') + (f'; {more}' if more else '')
@@ -330,206 +644,481 @@ def cell(d: dict[str, Any] | None # a metric of a result, or None
 # %% ../nbs/09_reports.ipynb #090037
 SIGNS = dict(best=' *', near=' †')
 
-def about(result: dict[str, Any] # a result
-          ) -> str: # one sentence
+
+def about(
+    result: dict[str, Any],  # a result
+) -> str:  # one sentence
     "What a result was measured on, in one sentence."
     z, r = result.get('zero_shot') or {}, result
-    text = f"{r['n_faces']:,} faces of {r['n_people']:,} people ({r['split']} split), judge {r['judge'].get('name')}, seed {r['seed']}"
-    if r.get('seeds'): text += f"; mean of {r['seeds']} runs that differ in their training seed, brackets from the lowest to the highest end of their intervals"
-    if z.get('largest_cosine') is not None: text += f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them {z['largest_cosine']:.2f}" + (f", above 0.9 for {k}" if (k := z.get('above_0_9')) else '')
+    text = (
+        f"{r['n_faces']:,} faces of {r['n_people']:,} people ({r['split']} split), judge {r['judge'].get('name')}, seed"
+        f" {r['seed']}"
+    )
+    if r.get('seeds'):
+        text += (
+            f"; mean of {r['seeds']} runs that differ in their training seed, brackets from the lowest to the highest"
+            " end of their intervals"
+        )
+    if z.get('largest_cosine') is not None:
+        text += (
+            f"; no person shared with the {z['training_faces']:,} training faces, largest cosine to one of them"
+            f" {z['largest_cosine']:.2f}" + (f", above 0.9 for {k}" if (k := z.get('above_0_9')) else '')
+        )
     return text + '.'
 
-def text_table(results: dict[str, dict[str, Any]], # a result for each run
-               metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
-               ) -> str: # lines of text
+
+def text_table(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> str:  # lines of text
     "Runs side by side for a terminal (* best, † not told apart from it), with what they were measured on."
     lines, notes = table_lines(results, metrics)
     head = ['metric', *results, *side_heads(lines)]
-    rows = [[label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), *side_cells(l, lines)] for l in lines]
+    rows = [
+        [label(l.name), *(cell(d) + SIGNS.get(m, '') for d, m in zip(l.entries, l.marks)), *side_cells(l, lines)]
+        for l in lines
+    ]
     wide = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    line = lambda r: '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
-    return '\n'.join([line(head), '  '.join('-'*w for w in wide), *map(line, rows), *(f'{name}: {about(r)}' for name, r in results.items()), *(f'note: {n}' for n in notes)])
 
-def print_table(results: dict[str, dict[str, Any]], # a result for each run
-                metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set
-                ) -> None:
+    def line(r):
+        return '  '.join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(r, wide))).rstrip()
+
+    return '\n'.join(
+        [
+            line(head),
+            '  '.join('-' * w for w in wide),
+            *map(line, rows),
+            *(f'{name}: {about(r)}' for name, r in results.items()),
+            *(f'note: {n}' for n in notes),
+        ]
+    )
+
+
+def print_table(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> None:
     "Print runs side by side for a terminal."
     print(text_table(results, metrics))
 
-def markdown(text: Any # anything
-             ) -> str: # for a cell of a Markdown table
+
+def markdown(
+    text: Any,  # anything
+) -> str:  # for a cell of a Markdown table
     "Text without what Markdown, HTML or the table would read as theirs."
     return html.escape(str(text), quote=False).replace('|', '\\|').replace('\n', ' ')
 
-def result_table(results: dict[str, dict[str, Any]], # a result for each run
-                 metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
-                 rows: str = 'metrics' # what a row is: 'metrics', or 'runs' where there are more than a few
-                 ) -> str: # Markdown
-    "Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures' values at the end."
+
+def result_table(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+    rows: str = 'metrics',  # what a row is: 'metrics', or 'runs' where there are more than a few
+) -> str:  # Markdown
+    """Runs side by side as a Markdown table: best in bold, † what is not told apart from it, floor and real pictures'
+    values at the end.
+    """
     lines, notes = table_lines(results, metrics)
-    show = lambda d, m: f'**{markdown(cell(d))}**' if m == 'best' else markdown(cell(d)) + (' †' if m == 'near' else '')
+
+    def show(d, m):
+        return f'**{markdown(cell(d))}**' if m == 'best' else markdown(cell(d)) + (' †' if m == 'near' else '')
+
     columns = [[markdown(label(l.name)), *map(show, l.entries, l.marks), *side_cells(l, lines)] for l in lines]
     head = ['metric' if rows == 'metrics' else 'run', *map(markdown, results), *side_heads(lines)]
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
-    table = ['| ' + ' | '.join(c) + ' |' for c in cells]; table.insert(1, '|---' + '|---:'*(len(cells[0]) - 1) + '|')
+    table = ['| ' + ' | '.join(c) + ' |' for c in cells]
+    table.insert(1, '|---' + '|---:' * (len(cells[0]) - 1) + '|')
     return '\n'.join(table + [''] + [f'- {html.escape(n, quote=False)}' for n in notes]).strip() + '\n'
 
 # %% ../nbs/09_reports.ipynb #0900a1
-def judge_matrix(results: dict[str, dict[str, Any]] # a result for each run
-                 ) -> list[list[str]]: # head and rows, as text
+def judge_matrix(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> list[list[str]]:  # head and rows, as text
     "True accept rates of every judge of every run at each false accept rate."
     rows = [['run', 'judge', 'FAR', 'to the source', 'real', 'to another picture', 'real']]
     for run, r in results.items():
-        for judge, start in [(r['judge'].get('name') or 'judge', 'judge'), *((j['name'], f"judge:{j['name']}") for j in r.get('judges', ()))]:
+        for judge, start in [
+            (r['judge'].get('name') or 'judge', 'judge'),
+            *((j['name'], f"judge:{j['name']}") for j in r.get('judges', ())),
+        ]:
             for far in ('1e-2', '1e-3', '1e-4'):
                 found = [r['metrics'].get(f'{start}_{to}_tar_{far}') for to in ('source', 'other')]
                 if any(d and d['value'] is not None for d in found):
-                    rows.append([run, judge, far, *(t for d in found for t in (cell(d), number((d or {}).get('ceiling'))))])
+                    rows.append(
+                        [run, judge, far, *(t for d in found for t in (cell(d), number((d or {}).get('ceiling'))))]
+                    )
     return rows
 
-def judge_text(results: dict[str, dict[str, Any]] # a result for each run
-               ) -> str: # lines of text; empty where no run has more than one judge
+
+def judge_text(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> str:  # lines of text; empty where no run has more than one judge
     "The matrix of judges for a terminal."
-    if not any(r.get('judges') for r in results.values()): return ''
+    if not any(r.get('judges') for r in results.values()):
+        return ''
     rows = judge_matrix(results)
     wide = [max(map(len, column)) for column in zip(*rows)]
     return '\n'.join('  '.join(t.ljust(w) for t, w in zip(row, wide)).rstrip() for row in rows)
 
 # %% ../nbs/09_reports.ipynb #090044
-TEX = {'\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$', '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}',
-       '[': '{[}', ']': '{]}', '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': r'\textquotedbl{}', '×': r'$\times$', '†': r'$^\dagger$', '–': '--', '²': r'$^2$', '…': r'\dots{}', '“': '``', '”': "''", '\n': ' '}
+TEX = {
+    '\\': r'\textbackslash{}',
+    '&': r'\&',
+    '%': r'\%',
+    '$': r'\$',
+    '#': r'\#',
+    '_': r'\_',
+    '{': r'\{',
+    '}': r'\}',
+    '~': r'\textasciitilde{}',
+    '^': r'\textasciicircum{}',
+    '[': '{[}',
+    ']': '{]}',
+    '<': r'\textless{}',
+    '>': r'\textgreater{}',
+    '|': r'\textbar{}',
+    '"': r'\textquotedbl{}',
+    '×': r'$\times$',
+    '†': r'$^\dagger$',
+    '–': '--',
+    '²': r'$^2$',
+    '…': r'\dots{}',
+    '“': '``',
+    '”': "''",
+    '\n': ' ',
+}
 
-def tex(text: str # anything
-        ) -> str: # LaTeX
+
+def tex(
+    text: str,  # anything
+) -> str:  # LaTeX
     "Text as LaTeX prints it: every special character escaped."
     return ''.join(TEX.get(c, c) for c in text)
 
-def tex_number(text: str # as `number` writes it
-               ) -> str: # LaTeX
+
+def tex_number(
+    text: str,  # as `number` writes it
+) -> str:  # LaTeX
     "A number with a true minus sign."
     return tex(text).replace('-', '$-$') if re.match(r'-\d', text) else tex(text)
 
-def tex_cell(d: dict[str, Any] | None, # a metric
-             mark: str # 'best', 'near' or ''
-             ) -> str: # LaTeX
-    "A metric as LaTeX: the best number in bold, its interval as small brackets."
-    value, ends, more = parts(d); low_high = ', '.join(map(tex_number, ends[1:-1].split(', '))) if ends else ''
-    text = rf'\textbf{{{tex_number(value)}}}' if mark == 'best' else tex_number(value) + (r'$^\dagger$' if mark == 'near' else '')
-    return text + (rf' {{\scriptsize {{[}}{low_high}{{]}}}}' if ends else '') + (rf' {{\scriptsize {tex(more)}}}' if more else '')
 
-def latex_table(results: dict[str, dict[str, Any]], # a result for each run
-                metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
-                caption: str = 'Value [95 % interval over people]. Floor: with shuffled embeddings. Real: the same number for real pictures.', # plain text
-                name: str = 'tab:facegen' # for \ref: letters, digits, : and -
-                ) -> str: # LaTeX; needs \usepackage{booktabs}
+def tex_cell(
+    d: dict[str, Any] | None,  # a metric
+    mark: str,  # 'best', 'near' or ''
+) -> str:  # LaTeX
+    "A metric as LaTeX: the best number in bold, its interval as small brackets."
+    value, ends, more = parts(d)
+    low_high = ', '.join(map(tex_number, ends[1:-1].split(', '))) if ends else ''
+    text = (
+        rf'\textbf{{{tex_number(value)}}}'
+        if mark == 'best'
+        else tex_number(value) + (r'$^\dagger$' if mark == 'near' else '')
+    )
+    return (
+        text
+        + (rf' {{\scriptsize {{[}}{low_high}{{]}}}}' if ends else '')
+        + (rf' {{\scriptsize {tex(more)}}}' if more else '')
+    )
+
+
+LATEX_CAPTION = (
+    'Value [95 % interval over people]. Floor: with shuffled embeddings. Real: the same number for real pictures.'
+)
+
+
+def latex_table(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+    caption: str = LATEX_CAPTION,  # plain text
+    name: str = 'tab:facegen',  # for \ref: letters, digits, : and -
+) -> str:  # LaTeX; needs \usepackage{booktabs}
     "Runs side by side as a LaTeX table in booktabs' manner, with notes below."
-    if not re.fullmatch(r'[\w:.-]+', name, re.ASCII) or '_' in name: raise FacegenError(f"The label '{name}' was given; letters, digits, colon, point and minus were expected.")
-    lines, notes = table_lines(results, metrics); rows, last = [], None
+    if not re.fullmatch(r'[\w:.-]+', name, re.ASCII) or '_' in name:
+        raise FacegenError(f"The label '{name}' was given; letters, digits, colon, point and minus were expected.")
+    lines, notes = table_lines(results, metrics)
+    rows, last = [], None
     for l in lines:
-        if last not in (None, group_of(l.name)): rows.append(r'\addlinespace')
-        rows.append(' & '.join([tex(label(l.name)), *map(tex_cell, l.entries, l.marks), *(' to '.join(map(tex_number, t.split(' to '))) for t in side_cells(l, lines))]) + r' \\'); last = group_of(l.name)
+        if last not in (None, group_of(l.name)):
+            rows.append(r'\addlinespace')
+        rows.append(
+            ' & '.join(
+                [
+                    tex(label(l.name)),
+                    *map(tex_cell, l.entries, l.marks),
+                    *(' to '.join(map(tex_number, t.split(' to '))) for t in side_cells(l, lines)),
+                ]
+            )
+            + r' \\'
+        )
+        last = group_of(l.name)
     below = [f'{n}: {about(r)}' for n, r in results.items()] + notes
-    return '\n'.join(['% needs \\usepackage{booktabs}', r'\begin{table}', r'\centering', rf'\caption{{{tex(caption)}}}', rf'\label{{{name}}}',
-                      rf"\begin{{tabular}}{{l{'r'*(len(results) + len(side_heads(lines)))}}}", r'\toprule', ' & '.join(map(tex, ['metric', *results, *side_heads(lines)])) + r' \\', r'\midrule', *rows, r'\bottomrule', r'\end{tabular}',
-                      r'\par\smallskip\begin{minipage}{\linewidth}\footnotesize', *(tex(b) + r'\par' for b in below), r'\end{minipage}', r'\end{table}']) + '\n'
+    return (
+        '\n'.join(
+            [
+                '% needs \\usepackage{booktabs}',
+                r'\begin{table}',
+                r'\centering',
+                rf'\caption{{{tex(caption)}}}',
+                rf'\label{{{name}}}',
+                rf"\begin{{tabular}}{{l{'r' * (len(results) + len(side_heads(lines)))}}}",
+                r'\toprule',
+                ' & '.join(map(tex, ['metric', *results, *side_heads(lines)])) + r' \\',
+                r'\midrule',
+                *rows,
+                r'\bottomrule',
+                r'\end{tabular}',
+                r'\par\smallskip\begin{minipage}{\linewidth}\footnotesize',
+                *(tex(b) + r'\par' for b in below),
+                r'\end{minipage}',
+                r'\end{table}',
+            ]
+        )
+        + '\n'
+    )
 
 # %% ../nbs/09_reports.ipynb #090049
 COLUMNS = ('value', 'low', 'high', 'n', 'floor', 'ceiling', 'better', 'ratio', 'seeds', 'sd', 'reason', 'regressed')
 
-def result_frame(results: dict[str, dict[str, Any]], # a result for each run
-                 metrics: str | Sequence[str] | None = 'all' # as for `pick_metrics`
-                 ) -> Any: # a DataFrame, one row for each run and metric
+
+def result_frame(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = 'all',  # as for `pick_metrics`
+) -> Any:  # a DataFrame, one row for each run and metric
     "Results as a long table: run, metric, its name in words, mark, value, interval, floor, ceiling, what else it has."
     import pandas as pd
+
     lines, _ = table_lines(results, metrics)
-    rows = [dict(run=run, metric=l.name, label=label(l.name), group=group_of(l.name), mark=l.marks[i], **{k: d.get(k) for k in COLUMNS}) for i, run in enumerate(results) for l in lines if (d := l.entries[i])]
+    rows = [
+        dict(
+            run=run,
+            metric=l.name,
+            label=label(l.name),
+            group=group_of(l.name),
+            mark=l.marks[i],
+            **{k: d.get(k) for k in COLUMNS},
+        )
+        for i, run in enumerate(results)
+        for l in lines
+        if (d := l.entries[i])
+    ]
     return pd.DataFrame(rows, columns=['run', 'metric', 'label', 'group', 'mark', *COLUMNS])
 
-def curve_frame(results: dict[str, dict[str, Any]] # a result for each run
-                ) -> Any: # a DataFrame, one row for each point
+
+def curve_frame(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> Any:  # a DataFrame, one row for each point
     "The curves of results as a long table: run, curve, x, line, value, interval."
     import pandas as pd
-    rows = [dict(run=run, curve=name, x_label=c.get('x_label', ''), x=x, line=line, **{k: d[k] for k in ('value', 'low', 'high', 'n', 'floor', 'ceiling')})
-            for run, r in results.items() for name, c in (r.get('curves') or {}).items() for line, ds in c.get('lines', {}).items() for x, d in zip(c['x'], ds)]
-    return pd.DataFrame(rows, columns=['run', 'curve', 'x_label', 'x', 'line', 'value', 'low', 'high', 'n', 'floor', 'ceiling'])
+
+    rows = [
+        dict(
+            run=run,
+            curve=name,
+            x_label=c.get('x_label', ''),
+            x=x,
+            line=line,
+            **{k: d[k] for k in ('value', 'low', 'high', 'n', 'floor', 'ceiling')},
+        )
+        for run, r in results.items()
+        for name, c in (r.get('curves') or {}).items()
+        for line, ds in c.get('lines', {}).items()
+        for x, d in zip(c['x'], ds)
+    ]
+    return pd.DataFrame(
+        rows, columns=['run', 'curve', 'x_label', 'x', 'line', 'value', 'low', 'high', 'n', 'floor', 'ceiling']
+    )
 
 # %% ../nbs/09_reports.ipynb #090054
-def over_seeds(results: Sequence[dict[str, Any]] # of runs that differ in their training seed only
-               ) -> dict[str, Any]: # a result with the mean of each metric, and `seeds`
-    "One result of several: mean, sd and extremes over seeds, widest interval; raises `FacegenError` where they do not belong together."
-    named = {str(i): check_result(r) for i, r in enumerate(results)}; first = results[0] if results else {}
-    if len(results) < 2: raise FacegenError(f'{len(results)} result was given for a mean over seeds; give two or more, better three.')
-    if found := unlike(named) + ['encoder'] * (not same_encoder(named)): raise FacegenError(f"Results of different {', '.join(found)} cannot be put together; evaluate the runs alike.")
+def over_seeds(
+    results: Sequence[dict[str, Any]],  # of runs that differ in their training seed only
+) -> dict[str, Any]:  # a result with the mean of each metric, and `seeds`
+    """One result of several: mean, sd and extremes over seeds, widest interval.
+
+    Raises `FacegenError` where they do not belong together.
+    """
+    named = {str(i): check_result(r) for i, r in enumerate(results)}
+    first = results[0] if results else {}
+    if len(results) < 2:
+        raise FacegenError(f'{len(results)} result was given for a mean over seeds; give two or more, better three.')
+    if found := unlike(named) + ['encoder'] * (not same_encoder(named)):
+        raise FacegenError(f"Results of different {', '.join(found)} cannot be put together; evaluate the runs alike.")
     hashes = [h for r in results if (h := r['about'].get('recipe_hash'))]
-    if len(set(hashes)) < len(hashes): raise FacegenError('Two of the runs have the same recipe and the same seed, so they are no independent runs; give each run once, and runs of different seeds.')
-    mean = lambda values: sum(values) / len(values)
+    if len(set(hashes)) < len(hashes):
+        raise FacegenError(
+            'Two of the runs have the same recipe and the same seed, so they are no independent runs; give each run'
+            ' once, and runs of different seeds.'
+        )
+
+    def mean(values):
+        return sum(values) / len(values)
+
     def put(ds: list[dict[str, Any]]) -> dict[str, Any]:
         lacks = next((d for d in ds if d['value'] is None), None)
-        if lacks: return dict(lacks)
-        both = {k: mean([d[k] for d in ds]) if all(d.get(k) is not None for d in ds) else None for k in ('value', 'floor', 'ceiling', 'ratio')}
-        ends = dict(low=min(d['low'] for d in ds), high=max(d['high'] for d in ds)) if all(d['low'] is not None and d['high'] is not None for d in ds) else dict(low=None, high=None)
-        values = [d['value'] for d in ds]; sd = (sum((v - both['value'])**2 for v in values) / (len(values) - 1))**.5
-        flags = [d['flagged'] for d in ds if 'flagged' in d]                      # a warning of one seed is a warning
-        return {k: v for k, v in dict(ds[0], **both, **ends, n=min(d['n'] for d in ds), seeds=len(ds), sd=sd, lowest=min(values), highest=max(values), flagged=any(flags)).items() if (k != 'ratio' or v is not None) and (k != 'flagged' or flags)}
-    metrics = {m: put([r['metrics'][m] for r in results]) for m in first['metrics'] if all(m in r['metrics'] for r in results)}
+        if lacks:
+            return dict(lacks)
+        both = {
+            k: mean([d[k] for d in ds]) if all(d.get(k) is not None for d in ds) else None
+            for k in ('value', 'floor', 'ceiling', 'ratio')
+        }
+        ends = (
+            dict(low=min(d['low'] for d in ds), high=max(d['high'] for d in ds))
+            if all(d['low'] is not None and d['high'] is not None for d in ds)
+            else dict(low=None, high=None)
+        )
+        values = [d['value'] for d in ds]
+        sd = (sum((v - both['value']) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+        flags = [d['flagged'] for d in ds if 'flagged' in d]  # a warning of one seed is a warning
+        return {
+            k: v
+            for k, v in dict(
+                ds[0],
+                **both,
+                **ends,
+                n=min(d['n'] for d in ds),
+                seeds=len(ds),
+                sd=sd,
+                lowest=min(values),
+                highest=max(values),
+                flagged=any(flags),
+            ).items()
+            if (k != 'ratio' or v is not None) and (k != 'flagged' or flags)
+        }
+
+    metrics = {
+        m: put([r['metrics'][m] for r in results]) for m in first['metrics'] if all(m in r['metrics'] for r in results)
+    }
     curves = {}
     for name, c in (first.get('curves') or {}).items():
         cs = [(r.get('curves') or {}).get(name) or {} for r in results]
-        if c.get('x') and all(x.get('x') == c['x'] and set(x['lines']) == set(c['lines']) for x in cs): curves[name] = c | dict(lines={l: [put(list(ds)) for ds in zip(*(x['lines'][l] for x in cs))] for l in c['lines']})
-    numbers = {k: mean([r['about'][k] for r in results]) for k in ('minutes', 'images', 'steps') if all(k in r['about'] for r in results)}
-    return dict(first, metrics=metrics, curves=curves, seeds=len(results), about=dict({k: v for k, v in first['about'].items() if k != 'recipe_hash'}, **numbers, recipe_hashes=hashes))
+        if c.get('x') and all(x.get('x') == c['x'] and set(x['lines']) == set(c['lines']) for x in cs):
+            curves[name] = c | dict(
+                lines={l: [put(list(ds)) for ds in zip(*(x['lines'][l] for x in cs))] for l in c['lines']}
+            )
+    numbers = {
+        k: mean([r['about'][k] for r in results])
+        for k in ('minutes', 'images', 'steps')
+        if all(k in r['about'] for r in results)
+    }
+    return dict(
+        first,
+        metrics=metrics,
+        curves=curves,
+        seeds=len(results),
+        about=dict({k: v for k, v in first['about'].items() if k != 'recipe_hash'}, **numbers, recipe_hashes=hashes),
+    )
 
 # %% ../nbs/09_reports.ipynb #090058
-def load_runs(paths: Sequence[str | Path] # folders of runs, or their results.json
-              ) -> dict[str, dict[str, Any]]: # name: result
+def load_runs(
+    paths: Sequence[str | Path],  # folders of runs, or their results.json
+) -> dict[str, dict[str, Any]]:  # name: result
     "Results of several runs, by the names of their folders; `about` tells recipes apart but for their seed."
     out: dict[str, dict[str, Any]] = {}
     paths = [paths] if isinstance(paths, (str, Path)) or paths is None else paths
     for p in map(user_path, paths):
         r, folder = load_result(p), p if p.is_dir() else p.parent
-        name = next(n for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000))) if n not in out)
-        if (folder/'recipe.yaml').is_file():
-            try: recipe = yaml.safe_load((folder/'recipe.yaml').read_text(encoding='utf-8'))
-            except (yaml.YAMLError, ValueError, RecursionError): recipe = None
-            if isinstance(recipe, dict): r['about'] |= dict(family=sha256(json.dumps({k: v for k, v in recipe.items() if k != 'seed'}, sort_keys=True, default=str).encode(), 8), training_seed=recipe.get('seed'), recipe=r['about'].get('recipe') or recipe.get('name'))
+        name = next(
+            n
+            for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000)))
+            if n not in out
+        )
+        if (folder / 'recipe.yaml').is_file():
+            try:
+                recipe = yaml.safe_load((folder / 'recipe.yaml').read_text(encoding='utf-8'))
+            except (yaml.YAMLError, ValueError, RecursionError):
+                recipe = None
+            if isinstance(recipe, dict):
+                r['about'] |= dict(
+                    family=sha256(
+                        json.dumps(
+                            {k: v for k, v in recipe.items() if k != 'seed'}, sort_keys=True, default=str
+                        ).encode(),
+                        8,
+                    ),
+                    training_seed=recipe.get('seed'),
+                    recipe=r['about'].get('recipe') or recipe.get('name'),
+                )
         out[name] = r
     return out
 
-def gather_seeds(results: dict[str, dict[str, Any]] # as `load_runs` gives them
-                 ) -> dict[str, dict[str, Any]]: # the same, with runs of one recipe and different seeds put together
+
+def gather_seeds(
+    results: dict[str, dict[str, Any]],  # as `load_runs` gives them
+) -> dict[str, dict[str, Any]]:  # the same, with runs of one recipe and different seeds put together
     "Runs that differ only in their training seed become one, called after the recipe; all others stay."
     groups: dict[Any, list[str]] = {}
     for name, r in results.items():
-        family = r['about'].get('family'); alone = not family
-        groups.setdefault(name if alone else (family, r['about'].get('start', 'scratch'), r.get('guidance'), r.get('refine'), r['store_hash'], r['split'], r['n_faces'], r['n_people'], recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')), recogniser(r['encoder'].get('fingerprint'))), []).append(name)
+        family = r['about'].get('family')
+        alone = not family
+        groups.setdefault(
+            (
+                name
+                if alone
+                else (
+                    family,
+                    r['about'].get('start', 'scratch'),
+                    r.get('guidance'),
+                    r.get('refine'),
+                    r['store_hash'],
+                    r['split'],
+                    r['n_faces'],
+                    r['n_people'],
+                    recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')),
+                    recogniser(r['encoder'].get('fingerprint')),
+                )
+            ),
+            [],
+        ).append(name)
     out: dict[str, dict[str, Any]] = {}
     for names in groups.values():
-        rs = [results[n] for n in names]; hashes = {r['about'].get('recipe_hash') for r in rs}
-        if len(names) < 2 or len(hashes) < len(names): out |= dict(zip(names, rs)); continue
+        rs = [results[n] for n in names]
+        hashes = {r['about'].get('recipe_hash') for r in rs}
+        if len(names) < 2 or len(hashes) < len(names):
+            out |= dict(zip(names, rs))
+            continue
         title = f"{rs[0]['about'].get('recipe') or names[0]} ({len(names)} seeds)"
         out[title if title not in out else f"{title}: {', '.join(names)}"] = over_seeds(rs)
     return out
 
 # %% ../nbs/09_reports.ipynb #090062
-def curve_rows(curve: dict[str, Any] # of a result
-               ) -> tuple[list[str], list[list[str]]]: # head and rows, as text
+def curve_rows(
+    curve: dict[str, Any],  # of a result
+) -> tuple[list[str], list[list[str]]]:  # head and rows, as text
     "A curve as a small table: x in the first column, a column for each line."
-    if curve.get('reason'): return ['reason'], [[str(curve['reason'])]]
-    show = lambda x: x if isinstance(x, str) else f'{x:g}'
-    return [curve.get('x_label') or 'x', *curve['lines']], [[show(x), *(cell(line[i]) for line in curve['lines'].values())] for i, x in enumerate(curve['x'])]
+    if curve.get('reason'):
+        return ['reason'], [[str(curve['reason'])]]
 
-def curve_table(curve: dict[str, Any] # of a result
-                ) -> str: # Markdown
+    def show(x):
+        return x if isinstance(x, str) else f'{x:g}'
+
+    return [curve.get('x_label') or 'x', *curve['lines']], [
+        [show(x), *(cell(line[i]) for line in curve['lines'].values())] for i, x in enumerate(curve['x'])
+    ]
+
+
+def curve_table(
+    curve: dict[str, Any],  # of a result
+) -> str:  # Markdown
     "A curve as a small Markdown table."
     head, rows = curve_rows(curve)
-    return '\n'.join('| ' + ' | '.join(map(markdown, r)) + ' |' for r in [head, ['---'] + ['---:']*(len(head) - 1), *rows]) + '\n'
+    return (
+        '\n'.join(
+            '| ' + ' | '.join(map(markdown, r)) + ' |' for r in [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
+        )
+        + '\n'
+    )
 
-def curve_picture(curve: dict[str, Any] # of a result; one without a reason
-                  ) -> Image.Image: # RGB
+
+def curve_picture(
+    curve: dict[str, Any],  # of a result; one without a reason
+) -> Image.Image:  # RGB
     "A curve as a picture."
     import matplotlib.pyplot as plt
+
     from facegen_nb.robustness import curve_figure
-    fig, buf = curve_figure(curve), io.BytesIO(); fig.savefig(buf, format='png', dpi=110, bbox_inches='tight', facecolor='white'); plt.close(fig)
+
+    fig, buf = curve_figure(curve), io.BytesIO()
+    fig.savefig(buf, format='png', dpi=110, bbox_inches='tight', facecolor='white')
+    plt.close(fig)
     return Image.open(buf).convert('RGB')
 
 # %% ../nbs/09_reports.ipynb #090067
@@ -548,101 +1137,181 @@ ul{padding-left:1.2rem;max-width:46rem}li{margin:.3rem 0}footer{margin-top:3rem;
 details{margin:1rem 0}summary{cursor:pointer;color:var(--key)}td sup{margin-left:.15em;color:var(--soft)}
 .wide:focus-visible{outline:3px solid var(--key);outline-offset:2px}
 @media print{body{background:#fff}figure,.wide{break-inside:avoid}}
-'''
+'''  # noqa: E501
 
-def picture_data(picture: Image.Image | str | Path, # a picture or its file
-                 limit: int = 400_000 # above this many bytes a PNG gives way to a JPEG
-                 ) -> tuple[str, int, int]: # a data URL, width, height
+
+def picture_data(
+    picture: Image.Image | str | Path,  # a picture or its file
+    limit: int = 400_000,  # above this many bytes a PNG gives way to a JPEG
+) -> tuple[str, int, int]:  # a data URL, width, height
     "A picture as a data URL: PNG while it is small, else JPEG."
     if not isinstance(picture, Image.Image):
-        try: picture = Image.open(picture)
-        except OSError: raise FacegenError(f"The figure '{picture}' is not a picture that can be read; PNG or JPEG was expected.") from None
-        if picture.width * picture.height > 40_000_000: raise FacegenError(f'A figure of {picture.width}x{picture.height} pixels was given; at most 40 megapixels fit a report.')
-    picture = picture.convert('RGB'); buf, kind = io.BytesIO(), 'png'
+        try:
+            picture = Image.open(picture)
+        except OSError:
+            raise FacegenError(
+                f"The figure '{picture}' is not a picture that can be read; PNG or JPEG was expected."
+            ) from None
+        if picture.width * picture.height > 40_000_000:
+            raise FacegenError(
+                f'A figure of {picture.width}x{picture.height} pixels was given; at most 40 megapixels fit a report.'
+            )
+    picture = picture.convert('RGB')
+    buf, kind = io.BytesIO(), 'png'
     picture.save(buf, 'PNG', optimize=True)
-    if len(buf.getvalue()) > limit: buf, kind = io.BytesIO(), 'jpeg'; picture.save(buf, 'JPEG', quality=88)
+    if len(buf.getvalue()) > limit:
+        buf, kind = io.BytesIO(), 'jpeg'
+        picture.save(buf, 'JPEG', quality=88)
     return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', picture.width, picture.height
 
 # %% ../nbs/09_reports.ipynb #090071
-CAPTION = 'Value [95 % interval over people]; the best is marked, † is not told apart from it. Floor: with shuffled embeddings. Real: the same number for real pictures.'
+CAPTION = (
+    'Value [95 % interval over people]; the best is marked, † is not told apart from it. Floor: with shuffled'
+    ' embeddings. Real: the same number for real pictures.'
+)
 
-def plain_table(caption: str, # above the table
-                head: Sequence[str], # of the columns
-                rows: Sequence[Sequence[str]], # the first cell is the row's head
-                kinds: Sequence[Sequence[str]] = (), # for each cell but the first: 'best', 'near', 'dim' or ''
-                name: str = 'Table' # for those who hear it
-                ) -> str: # HTML
+
+def plain_table(
+    caption: str,  # above the table
+    head: Sequence[str],  # of the columns
+    rows: Sequence[Sequence[str]],  # the first cell is the row's head
+    kinds: Sequence[Sequence[str]] = (),  # for each cell but the first: 'best', 'near', 'dim' or ''
+    name: str = 'Table',  # for those who hear it
+) -> str:  # HTML
     "An accessible HTML table that scrolls when it is wide; every text is escaped."
     esc = html.escape
-    def td(t: str, k: str) -> str: return f'<td{f" class={k}" if k in ("best", "dim") else ""}>{esc(t)}{"<sup>†</sup>" if k == "near" else ""}</td>'
-    body = ''.join(f'<tr><th scope="row">{esc(r[0])}</th>' + ''.join(map(td, r[1:], kinds[i] if kinds else ['']*len(r))) + '</tr>\n' for i, r in enumerate(rows))
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{esc(name)}"><table><caption>{esc(caption)}</caption>\n<thead><tr>' + ''.join(f'<th scope="col">{esc(h)}</th>' for h in head) + f'</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
 
-def html_table(results: dict[str, dict[str, Any]], # a result for each run
-               metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set
-               caption: str = CAPTION, # above the table
-               notes: bool = True # below it: what the runs were measured on, what is missing
-               ) -> str: # an HTML fragment
+    def td(t: str, k: str) -> str:
+        return (
+            f'<td{f" class={k}" if k in ("best", "dim") else ""}>{esc(t)}{"<sup>†</sup>" if k == "near" else ""}</td>'
+        )
+
+    body = ''.join(
+        f'<tr><th scope="row">{esc(r[0])}</th>'
+        + ''.join(map(td, r[1:], kinds[i] if kinds else [''] * len(r)))
+        + '</tr>\n'
+        for i, r in enumerate(rows)
+    )
+    return (
+        '<div class="wide" tabindex="0" role="region"'
+        f' aria-label="{esc(name)}"><table><caption>{esc(caption)}</caption>\n<thead><tr>'
+        + ''.join(f'<th scope="col">{esc(h)}</th>' for h in head)
+        + f'</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+    )
+
+
+def html_table(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+    caption: str = CAPTION,  # above the table
+    notes: bool = True,  # below it: what the runs were measured on, what is missing
+) -> str:  # an HTML fragment
     "Runs side by side as an accessible HTML table with its notes."
     lines, said = table_lines(results, metrics)
     rows = [[label(l.name), *map(cell, l.entries), *side_cells(l, lines)] for l in lines]
-    table = plain_table(caption, ['metric', *results, *side_heads(lines)], rows, [[*l.marks, *['dim']*len(side_heads(lines))] for l in lines], 'Table of metrics')
+    table = plain_table(
+        caption,
+        ['metric', *results, *side_heads(lines)],
+        rows,
+        [[*l.marks, *['dim'] * len(side_heads(lines))] for l in lines],
+        'Table of metrics',
+    )
     items = [*(f'{name}: {about(r)}' for name, r in results.items()), *said]
     return table + ('<ul>' + ''.join(f'<li>{html.escape(i)}</li>' for i in items) + '</ul>\n' if notes else '')
 
-def html_curves(results: dict[str, dict[str, Any]] # a result for each run
-                ) -> str: # HTML; empty where no result has curves
+
+def html_curves(
+    results: dict[str, dict[str, Any]],  # a result for each run
+) -> str:  # HTML; empty where no result has curves
     "The curves of all runs: a picture with its numbers behind a click, or the reason why there is none."
     parts, esc = [], html.escape
     for run, name, c in ((run, name, c) for run, r in results.items() for name, c in (r.get('curves') or {}).items()):
         title = f"{c['title']} ({run})"
-        if c.get('reason'): parts.append(f"<p>{esc(title)}: {esc(c['reason'])}</p>"); continue
-        url, w, h = picture_data(curve_picture(c)); head, rows = curve_rows(c)
-        parts.append(f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(title)}; its numbers are in the table below"><figcaption>{esc(title)}</figcaption><details><summary>Numbers</summary>{plain_table(title, head, rows, name=title)}</details></figure>')
+        if c.get('reason'):
+            parts.append(f"<p>{esc(title)}: {esc(c['reason'])}</p>")
+            continue
+        url, w, h = picture_data(curve_picture(c))
+        head, rows = curve_rows(c)
+        numbers = plain_table(title, head, rows, name=title)
+        parts.append(
+            f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(title)}; its numbers are in the table below">'
+            f'<figcaption>{esc(title)}</figcaption><details><summary>Numbers</summary>{numbers}</details></figure>'
+        )
     return '\n'.join(parts)
 
 # %% ../nbs/09_reports.ipynb #090073
-def html_page(title: str, # its heading
-              results: dict[str, dict[str, Any]], # a result for each run; may be empty
-              figures: Sequence[tuple[str, Image.Image | str | Path]] = (), # (caption, picture); the caption is its text alternative too
-              prose: str | Sequence[str] = '', # paragraphs before the figures, plain text; a blank line starts a new one
-              metrics: str | Sequence[str] | None = None, # as for `pick_metrics`; None: the short set, and all others behind a click
-              curves: bool = True # draw the curves that results have
-              ) -> str: # a whole page
+def html_page(
+    title: str,  # its heading
+    results: dict[str, dict[str, Any]],  # a result for each run; may be empty
+    figures: Sequence[tuple[str, Image.Image | str | Path]] = (),  # (caption, image); the caption is its alt text, too
+    prose: str | Sequence[str] = '',  # paragraphs before the figures, plain text; a blank line starts a new one
+    metrics: str | Sequence[str] | None = None,  # None: the short set, and all others behind a click
+    curves: bool = True,  # draw the curves that results have
+) -> str:  # a whole page
     "A self-contained page: prose, figures, the table of results and their curves, without scripts."
     esc, paragraphs = html.escape, prose.split('\n\n') if isinstance(prose, str) else prose
     parts = [f'<p>{esc(p.strip())}</p>' for p in paragraphs if p.strip()]
-    if figures: parts.append('<h2>Pictures</h2>')
+    if figures:
+        parts.append('<h2>Pictures</h2>')
     for caption, picture in figures:
         url, w, h = picture_data(picture)
-        parts.append(f'<figure><img src="{url}" width="{w}" height="{h}" alt="{esc(caption)}"><figcaption>{esc(caption)}</figcaption></figure>')
+        parts.append(
+            f'<figure><img src="{url}" width="{w}" height="{h}"'
+            f' alt="{esc(caption)}"><figcaption>{esc(caption)}</figcaption></figure>'
+        )
     if results:
         parts += ['<h2>Numbers</h2>', html_table(results, metrics)]
-        if metrics is None and len(rest := [m for m in pick_metrics(results, 'all') if m not in pick_metrics(results)]): parts.append(f"<details><summary>{len(rest)} more numbers</summary>{html_table(results, rest)}</details>")
-        if curves and (drawn := html_curves(results)): parts += ['<h2>Curves</h2>', drawn]
-    made = sorted({f"facegen_nb {v.get('facegen_nb')}, torch {v.get('torch')}" for r in results.values() if (v := r['environment'].get('versions'))})
-    return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">\n<title>{esc(title)}</title><style>{STYLE}</style></head>\n<body><main><h1>{esc(title)}</h1>\n' + '\n'.join(parts) + f"\n<footer>{esc('Made by ' + '; '.join(made) if made else 'Made by facegen_nb')}.</footer></main></body></html>\n"
+        if metrics is None and len(rest := [m for m in pick_metrics(results, 'all') if m not in pick_metrics(results)]):
+            parts.append(f"<details><summary>{len(rest)} more numbers</summary>{html_table(results, rest)}</details>")
+        if curves and (drawn := html_curves(results)):
+            parts += ['<h2>Curves</h2>', drawn]
+    made = sorted(
+        {
+            f"facegen_nb {v.get('facegen_nb')}, torch {v.get('torch')}"
+            for r in results.values()
+            if (v := r['environment'].get('versions'))
+        }
+    )
+    author = 'Made by ' + '; '.join(made) if made else 'Made by facegen_nb'
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
+        f'<title>{esc(title)}</title><style>{STYLE}</style></head>\n<body><main><h1>{esc(title)}</h1>\n'
+        + '\n'.join(parts)
+        + f'\n<footer>{esc(author)}.</footer></main></body></html>\n'
+    )
 
-def html_report(path: str | Path, # the file to write
-                title: str, # its heading
-                results: dict[str, dict[str, Any]], # a result for each run; may be empty
-                figures: Sequence[tuple[str, Image.Image | str | Path]] = (), # as for `html_page`
-                prose: str | Sequence[str] = '', # as for `html_page`
-                metrics: str | Sequence[str] | None = None, # as for `html_page`
-                curves: bool = True # as for `html_page`
-                ) -> Path: # the file
+
+def html_report(
+    path: str | Path,  # the file to write
+    title: str,  # its heading
+    results: dict[str, dict[str, Any]],  # a result for each run; may be empty
+    figures: Sequence[tuple[str, Image.Image | str | Path]] = (),  # as for `html_page`
+    prose: str | Sequence[str] = '',  # as for `html_page`
+    metrics: str | Sequence[str] | None = None,  # as for `html_page`
+    curves: bool = True,  # as for `html_page`
+) -> Path:  # the file
     "Write a self-contained report: prose, figures, the table of results and curves in one HTML file without scripts."
-    with atomic(path) as tmp: tmp.write_text(html_page(title, results, figures, prose, metrics, curves), encoding='utf-8')
+    with atomic(path) as tmp:
+        tmp.write_text(html_page(title, results, figures, prose, metrics, curves), encoding='utf-8')
     return Path(path)
 
 # %% ../nbs/09_reports.ipynb #090080
-def compare_text(results: dict[str, dict[str, Any]], # a result for each run, as `load_runs` and `gather_seeds` give them
-                 form: str = 'terminal', # terminal, markdown, latex, html or csv
-                 metrics: str | Sequence[str] | None = None # as for `pick_metrics`; None: the short set (CSV: all)
-                 ) -> str: # ready to be printed or written
+def compare_text(
+    results: dict[str, dict[str, Any]],  # a result for each run, as `load_runs` and `gather_seeds` give them
+    form: str = 'terminal',  # terminal, markdown, latex, html or csv
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set (CSV: all)
+) -> str:  # ready to be printed or written
     "Runs side by side in one of five forms; raises `FacegenError` for another form or an unknown metric."
-    forms = dict(terminal=lambda: text_table(results, metrics) + '\n', markdown=lambda: result_table(results, metrics), latex=lambda: latex_table(results, metrics),
-                 html=lambda: html_page('Runs compared', results, metrics=metrics), csv=lambda: result_frame(results, 'all' if metrics is None else metrics).to_csv(index=False))
-    if form not in forms: raise FacegenError(f"Unknown form '{form}'; use one of {', '.join(forms)}.")
-    if not results: raise FacegenError('No run was given to compare; name one or more folders of runs with a results.json.')
+    forms = dict(
+        terminal=lambda: text_table(results, metrics) + '\n',
+        markdown=lambda: result_table(results, metrics),
+        latex=lambda: latex_table(results, metrics),
+        html=lambda: html_page('Runs compared', results, metrics=metrics),
+        csv=lambda: result_frame(results, 'all' if metrics is None else metrics).to_csv(index=False),
+    )
+    if form not in forms:
+        raise FacegenError(f"Unknown form '{form}'; use one of {', '.join(forms)}.")
+    if not results:
+        raise FacegenError('No run was given to compare; name one or more folders of runs with a results.json.')
     return forms[form]()

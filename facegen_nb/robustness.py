@@ -4,14 +4,18 @@
 
 # %% ../nbs/07e_robustness.ipynb #070006
 from __future__ import annotations
-import json, zipfile
+
+import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
+
 from .core import FacegenError, atomic, progress, say_once, to_float
 from .encoders import cached_names, embed_images, embed_store, load_embeddings
 from .fingerprints import Embeddings, require_encoder, require_store
@@ -27,27 +31,48 @@ __all__ = ['SOURCE', 'ANOTHER', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'P
            'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
 
 # %% ../nbs/07e_robustness.ipynb #070013
-SOURCE, ANOTHER = 'judge cosine to the source', 'judge cosine to another picture' # labels of lines
-TITLES = dict(embedding_noise='Noise on the embedding', interpolation='Between two people', interpolation_steps='Steps between two people', mean_of_pictures='Mean of several pictures',
-              adapter='Another encoder, through a linear adapter', sweep_noise='Identity against diversity, factor on the noise', sweep_guidance='Identity against diversity, guidance')
+SOURCE, ANOTHER = 'judge cosine to the source', 'judge cosine to another picture'  # labels of lines
+TITLES = dict(
+    embedding_noise='Noise on the embedding',
+    interpolation='Between two people',
+    interpolation_steps='Steps between two people',
+    mean_of_pictures='Mean of several pictures',
+    adapter='Another encoder, through a linear adapter',
+    sweep_noise='Identity against diversity, factor on the noise',
+    sweep_guidance='Identity against diversity, guidance',
+)
 
-def check_rows(values: np.ndarray, # what should be unit vectors, one a row
-               n: int | None, # how many there should be; None: any number
-               what: str # whose, for the message
-               ) -> np.ndarray: # (n,D) float32
+
+def check_rows(
+    values: np.ndarray,  # what should be unit vectors, one a row
+    n: int | None,  # how many there should be; None: any number
+    what: str,  # whose, for the message
+) -> np.ndarray:  # (n,D) float32
     "Unit vectors as float32, or a `FacegenError` that says what was found."
-    v = np.asarray(values, np.float32); found = f'The {what} have shape {v.shape}'
-    if v.ndim != 2 or len(v) == 0 or n not in (None, len(v)): raise FacegenError(f"{found}; ({'n' if n is None else n}, D) was expected: give one row a face.")
-    if not np.isfinite(v).all(): raise FacegenError(f'The {what} hold NaN or infinite numbers in {(~np.isfinite(v).all(1)).sum()} rows; finite unit vectors were expected, so embed the store again.')
+    v = np.asarray(values, np.float32)
+    found = f'The {what} have shape {v.shape}'
+    if v.ndim != 2 or len(v) == 0 or n not in (None, len(v)):
+        raise FacegenError(f"{found}; ({'n' if n is None else n}, D) was expected: give one row a face.")
+    if not np.isfinite(v).all():
+        raise FacegenError(
+            f'The {what} hold NaN or infinite numbers in {(~np.isfinite(v).all(1)).sum()} rows; finite unit vectors'
+            ' were expected, so embed the store again.'
+        )
     norms = np.linalg.norm(v, axis=1)
-    if abs(norms - 1).max() > .02: raise FacegenError(f'The {what} have norms of {norms.min():.3g} to {norms.max():.3g}; unit vectors were expected: divide each by its norm.')
+    if abs(norms - 1).max() > 0.02:
+        raise FacegenError(
+            f'The {what} have norms of {norms.min():.3g} to {norms.max():.3g}; unit vectors were expected: divide each'
+            ' by its norm.'
+        )
     return v
 
-def floor_of(judged: np.ndarray, # (n,J) the judge's embeddings of drawn faces
-             real: np.ndarray, # (n,J) the judge's embeddings of the pictures they should resemble
-             people: np.ndarray, # (n,) their people
-             seed: int = 0 # of the shuffles
-             ) -> float: # a cosine
+
+def floor_of(
+    judged: np.ndarray,  # (n,J) the judge's embeddings of drawn faces
+    real: np.ndarray,  # (n,J) the judge's embeddings of the pictures they should resemble
+    people: np.ndarray,  # (n,) their people
+    seed: int = 0,  # of the shuffles
+) -> float:  # a cosine
     "Mean cosine of drawn faces to pictures of other people, over five shuffles."
     return float(np.mean([cosines(judged, real[derangement(people, seed + i)]).mean() for i in range(5)]))
 
@@ -55,485 +80,859 @@ def floor_of(judged: np.ndarray, # (n,J) the judge's embeddings of drawn faces
 @dataclass
 class Probe:
     "What every question needs: who draws, who judges, and which faces; draws and judges block by block."
-    generator: Any # anything with `generate(embeddings, *, noise, seed, guidance)`
-    judge: Any # an Encoder that took no part
-    embeddings: np.ndarray # (n,D) conditioning embeddings of the evaluated faces, unit norm
-    real: np.ndarray # (n,J) the judge's embeddings of the same real pictures, unit norm
-    people: np.ndarray # (n,) whose they are, at least two people
-    another: np.ndarray | None = None # (n,J) the judge's embeddings of another picture of the person; a row of NaN where there is none
-    seed: int = 0 # of noise, shuffles and resamples
-    batch_size: int = BLOCK # faces at a time; changes the speed only
-    perceptual: Perceptual | None = None # LPIPS, where its weights are
-    why: str = 'LPIPS was switched off.' # why there is no LPIPS
-    n_boot: int = 1000 # resamples for intervals
-    guidance: float | None = None # passed to the generator where guidance itself is not the question
+
+    generator: Any  # anything with `generate(embeddings, *, noise, seed, guidance)`
+    judge: Any  # an Encoder that took no part
+    embeddings: np.ndarray  # (n,D) conditioning embeddings of the evaluated faces, unit norm
+    real: np.ndarray  # (n,J) the judge's embeddings of the same real pictures, unit norm
+    people: np.ndarray  # (n,) whose they are, at least two people
+    another: np.ndarray | None = (
+        None  # (n,J) judge's embeddings of another image of the person; NaN where there is none
+    )
+    seed: int = 0  # of noise, shuffles and resamples
+    batch_size: int = BLOCK  # faces at a time; changes the speed only
+    perceptual: Perceptual | None = None  # LPIPS, where its weights are
+    why: str = 'LPIPS was switched off.'  # why there is no LPIPS
+    n_boot: int = 1000  # resamples for intervals
+    guidance: float | None = None  # passed to the generator where guidance itself is not the question
 
     def __post_init__(self) -> None:
         self.people = np.asarray(self.people)
         self.embeddings = check_rows(self.embeddings, len(self.people), 'conditioning embeddings')
         self.real = check_rows(self.real, len(self.people), "judge's embeddings")
-        derangement(self.people, self.seed)                              # says so when there is one person only
+        derangement(self.people, self.seed)  # says so when there is one person only
         self.boot = Bootstrap(self.people, n=self.n_boot, seed=self.seed)
 
-    def blocks(self, conditions: np.ndarray, # (m,D) unit norm
-               noise: float = 1., # factor on the noise
-               guidance: float | None = None, # None: the probe's own
-               draw: int = 0 # another number, other noise
-               ) -> Iterator[tuple[int, np.ndarray]]: # position of the first face, (k,H,W,3) uint8
+    def blocks(
+        self,
+        conditions: np.ndarray,  # (m,D) unit norm
+        noise: float = 1.0,  # factor on the noise
+        guidance: float | None = None,  # None: the probe's own
+        draw: int = 0,  # another number, other noise
+    ) -> Iterator[tuple[int, np.ndarray]]:  # position of the first face, (k,H,W,3) uint8
         "Draw the faces of the conditions, a block at a time."
-        step, g = BLOCK*max(1, self.batch_size//BLOCK), self.guidance if guidance is None else guidance
+        step, g = BLOCK * max(1, self.batch_size // BLOCK), self.guidance if guidance is None else guidance
         for i in range(0, len(conditions), step):
-            yield i, generate_faces(self.generator, conditions[i:i+step], self.seed + draw, self.batch_size, g, noise, i, bar=False)
-    def look(self, faces: np.ndarray # (k,H,W,3) uint8
-             ) -> np.ndarray: # (k,J)
+            yield (
+                i,
+                generate_faces(
+                    self.generator, conditions[i : i + step], self.seed + draw, self.batch_size, g, noise, i, bar=False
+                ),
+            )
+
+    def look(
+        self,
+        faces: np.ndarray,  # (k,H,W,3) uint8
+    ) -> np.ndarray:  # (k,J)
         "The judge's embeddings of drawn faces."
         return embed_images(self.judge, faces, self.batch_size, bar=False)
-    def judged(self, conditions: np.ndarray, # (m,D) unit norm
-               **how: Any # as `blocks` takes it
-               ) -> np.ndarray: # (m,J)
+
+    def judged(
+        self,
+        conditions: np.ndarray,  # (m,D) unit norm
+        **how: Any,  # as `blocks` takes it
+    ) -> np.ndarray:  # (m,J)
         "The judge's embeddings of the faces of the conditions."
         return np.concatenate([self.look(faces) for _, faces in self.blocks(conditions, **how)])
+
     @cached_property
-    def native(self) -> np.ndarray: # (n,J)
+    def native(self) -> np.ndarray:  # (n,J)
         "The judge's embeddings of the faces drawn from the plain embeddings."
         return self.judged(self.embeddings)
 
 # %% ../nbs/07e_robustness.ipynb #070018
-def measure(probe: Probe, # whose people are resampled
-            values: np.ndarray, # (m,) one value a face
-            rows: np.ndarray | None = None, # (m,) positions of these faces in the probe; None: all
-            floor: float | None = None, # as `entry` takes it
-            ceiling: float | None = None, #
-            better: str = 'high' # 'high' or 'low'
-            ) -> dict[str, Any]: # as `entry` makes it
+def measure(
+    probe: Probe,  # whose people are resampled
+    values: np.ndarray,  # (m,) one value a face
+    rows: np.ndarray | None = None,  # (m,) positions of these faces in the probe; None: all
+    floor: float | None = None,  # as `entry` takes it
+    ceiling: float | None = None,  #
+    better: str = 'high',  # 'high' or 'low'
+) -> dict[str, Any]:  # as `entry` makes it
     "The mean over faces with its interval over people."
     who = probe.people if rows is None else probe.people[rows]
     return entry(values.mean(), len(values), *interval(probe.boot.mean(values, who)), floor, ceiling, better)
 
-def to_real(probe: Probe, # holds the real pictures
-            judged: np.ndarray # (n,J) the judge's embeddings of drawn faces, one for each of the probe's
-            ) -> dict[str, dict]: # label: entry
+
+def to_real(
+    probe: Probe,  # holds the real pictures
+    judged: np.ndarray,  # (n,J) the judge's embeddings of drawn faces, one for each of the probe's
+) -> dict[str, dict]:  # label: entry
     "Cosine of drawn faces to their source, and to another picture of the person where there is one."
-    out = {SOURCE: measure(probe, cosines(judged, probe.real), None, floor_of(judged, probe.real, probe.people, probe.seed), 1.)}
-    if probe.another is None: return out
-    rows = np.flatnonzero(np.isfinite(probe.another).all(1)); who = probe.people[rows]
-    if len(np.unique(who)) < 2: return out | {ANOTHER: missing('Fewer than two of the evaluated people have another picture; use a store with more pictures of each person.')}
+    out = {
+        SOURCE: measure(
+            probe, cosines(judged, probe.real), None, floor_of(judged, probe.real, probe.people, probe.seed), 1.0
+        )
+    }
+    if probe.another is None:
+        return out
+    rows = np.flatnonzero(np.isfinite(probe.another).all(1))
+    who = probe.people[rows]
+    if len(np.unique(who)) < 2:
+        return out | {
+            ANOTHER: missing(
+                'Fewer than two of the evaluated people have another picture; use a store with more pictures of each'
+                ' person.'
+            )
+        }
     target = probe.another[rows].astype(np.float32)
-    return out | {ANOTHER: measure(probe, cosines(judged[rows], target), rows, floor_of(judged[rows], target, who, probe.seed), cosines(probe.real[rows], target).mean())}
+    return out | {
+        ANOTHER: measure(
+            probe,
+            cosines(judged[rows], target),
+            rows,
+            floor_of(judged[rows], target, who, probe.seed),
+            cosines(probe.real[rows], target).mean(),
+        )
+    }
 
 # %% ../nbs/07e_robustness.ipynb #070024
-def rotated(embeddings: np.ndarray, # (n,D) unit norm
-            cosine: float, # to the true one, -1 to 1
-            seed: int = 0 # of the directions
-            ) -> np.ndarray: # (n,D) unit norm
+def rotated(
+    embeddings: np.ndarray,  # (n,D) unit norm
+    cosine: float,  # to the true one, -1 to 1
+    seed: int = 0,  # of the directions
+) -> np.ndarray:  # (n,D) unit norm
     "Each embedding turned towards a random direction until its cosine to the true one is `cosine`."
-    if not -1 <= cosine <= 1: raise FacegenError(f'A cosine of {cosine} was asked for; it must lie between -1 and 1.')
+    if not -1 <= cosine <= 1:
+        raise FacegenError(f'A cosine of {cosine} was asked for; it must lie between -1 and 1.')
     e = embeddings.astype(np.float64)
     g = np.random.default_rng(seed).normal(size=e.shape)
-    g -= (g*e).sum(1, keepdims=True)/(e*e).sum(1, keepdims=True)*e
-    return (cosine*e + (1 - cosine**2)**.5*g/np.linalg.norm(g, axis=1, keepdims=True)).astype(np.float32)
+    g -= (g * e).sum(1, keepdims=True) / (e * e).sum(1, keepdims=True) * e
+    return (cosine * e + (1 - cosine**2) ** 0.5 * g / np.linalg.norm(g, axis=1, keepdims=True)).astype(np.float32)
 
-def curve(title: str, # one line
-          x_label: str, # what x is
-          x: Sequence[Any], # numbers or strings
-          entries: list[dict[str, dict]], # one for each x: label: entry
-          **more: Any # further plain values
-          ) -> dict[str, Any]: # as a result file keeps it
+
+def curve(
+    title: str,  # one line
+    x_label: str,  # what x is
+    x: Sequence[Any],  # numbers or strings
+    entries: list[dict[str, dict]],  # one for each x: label: entry
+    **more: Any,  # further plain values
+) -> dict[str, Any]:  # as a result file keeps it
     "A curve: the entries of each label, one for each x."
     lines = {k: [d[k] for d in entries] for k in entries[0]}
     return dict(title=title, x_label=x_label, x=[v if isinstance(v, str) else float(v) for v in x], lines=lines, **more)
 
-def noise_curve(probe: Probe, # the question's subject
-                x: Sequence[float] = (1., .9, .8, .7, .5, .3, 0.) # cosines of the noisy embedding to the true one
-                ) -> dict[str, Any]: # a curve
+
+def noise_curve(
+    probe: Probe,  # the question's subject
+    x: Sequence[float] = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3, 0.0),  # cosines of the noisy embedding to the true one
+) -> dict[str, Any]:  # a curve
     "Identity of faces drawn from embeddings that were turned away from the true one."
-    if len(x) == 0: raise FacegenError('No cosine was given; give at least one between -1 and 1.')
-    entries = [to_real(probe, probe.native if c == 1 else probe.judged(rotated(probe.embeddings, c, probe.seed))) for c in x]
+    if len(x) == 0:
+        raise FacegenError('No cosine was given; give at least one between -1 and 1.')
+    entries = [
+        to_real(probe, probe.native if c == 1 else probe.judged(rotated(probe.embeddings, c, probe.seed))) for c in x
+    ]
     return curve(TITLES['embedding_noise'], 'cosine of the noisy embedding to the true one', x, entries)
 
 # %% ../nbs/07e_robustness.ipynb #070030
-def slerp(a: np.ndarray, # (n,D) unit norm
-          b: np.ndarray, # (n,D) unit norm
-          t: float # 0 gives a, 1 gives b
-          ) -> np.ndarray: # (n,D) unit norm
+def slerp(
+    a: np.ndarray,  # (n,D) unit norm
+    b: np.ndarray,  # (n,D) unit norm
+    t: float,  # 0 gives a, 1 gives b
+) -> np.ndarray:  # (n,D) unit norm
     "The point at the share `t` of the arc from a to b."
     a, b = a.astype(np.float64), b.astype(np.float64)
-    angle = np.arccos(np.clip((a*b).sum(1, keepdims=True)/np.linalg.norm(a, axis=1, keepdims=True)/np.linalg.norm(b, axis=1, keepdims=True), -1, 1))
-    near = angle < 1e-4                                                  # an arc so short is straight
+    angle = np.arccos(
+        np.clip(
+            (a * b).sum(1, keepdims=True)
+            / np.linalg.norm(a, axis=1, keepdims=True)
+            / np.linalg.norm(b, axis=1, keepdims=True),
+            -1,
+            1,
+        )
+    )
+    near = angle < 1e-4  # an arc so short is straight
     s = np.where(near, 1, np.sin(angle))
-    p = np.where(near, 1 - t, np.sin((1 - t)*angle)/s)*a + np.where(near, t, np.sin(t*angle)/s)*b
-    return (p/np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    p = np.where(near, 1 - t, np.sin((1 - t) * angle) / s) * a + np.where(near, t, np.sin(t * angle) / s) * b
+    return (p / np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
 
 @torch.inference_mode()
-def path_distances(frames: np.ndarray, # (T,m,H,W,3) uint8: m ways of T pictures
-                   perceptual: Perceptual | None = None # None: no LPIPS
-                   ) -> dict[str, np.ndarray]: # 'mse' and 'lpips', each (T,m): the T-1 steps, then first against last
+def path_distances(
+    frames: np.ndarray,  # (T,m,H,W,3) uint8: m ways of T pictures
+    perceptual: Perceptual | None = None,  # None: no LPIPS
+) -> dict[str, np.ndarray]:  # 'mse' and 'lpips', each (T,m): the T-1 steps, then first against last
     "Squared distances between neighbours on each way, and between its ends."
     out = dict(mse=np.empty(frames.shape[:2], np.float32), lpips=np.empty(frames.shape[:2], np.float32))
-    for i in range(frames.shape[1]):                                        # one way at a time: LPIPS holds 10 MB a picture
-        x = to_float(frames[:, i]); nxt = np.r_[1:len(x), 0]
-        out['mse'][:, i] = ((x - x[nxt])/2).square().mean((1, 2, 3)).numpy()
+    for i in range(frames.shape[1]):  # one way at a time: LPIPS holds 10 MB a picture
+        x = to_float(frames[:, i])
+        nxt = np.r_[1 : len(x), 0]
+        out['mse'][:, i] = ((x - x[nxt]) / 2).square().mean((1, 2, 3)).numpy()
         if perceptual:
             v = perceptual.vectors(perceptual.layers(x))
             out['lpips'][:, i] = squared_distance(v, [p[nxt] for p in v]).cpu().numpy()
     return out if perceptual else dict(mse=out['mse'])
 
 # %% ../nbs/07e_robustness.ipynb #070033
-def step_entries(probe: Probe, # whose people are resampled
-                 d: np.ndarray, # (T,n) squared distances: the steps, then between the ends
-                 t: Sequence[float] # (T,) where the pictures stand
-                 ) -> list[dict]: # T-1 entries
+def step_entries(
+    probe: Probe,  # whose people are resampled
+    d: np.ndarray,  # (T,n) squared distances: the steps, then between the ends
+    t: Sequence[float],  # (T,) where the pictures stand
+) -> list[dict]:  # T-1 entries
     "Each step's length relative to the straight line between the ends."
     ends, reps = d[-1].mean(), probe.boot.mean(d[-1], probe.people)
-    if not ends > 0: return [missing('The faces at both ends are the same picture, so the steps between them have no size.', 'low')]*(len(t) - 1)
+    if not ends > 0:
+        return [
+            missing('The faces at both ends are the same picture, so the steps between them have no size.', 'low')
+        ] * (len(t) - 1)
     with np.errstate(invalid='ignore', divide='ignore'):
-        return [entry((v.mean()/ends)**.5, len(v), *interval((probe.boot.mean(v, probe.people)/reps)**.5), 1., q - p, 'low') for v, p, q in zip(d, t, t[1:])]
+        return [
+            entry(
+                (v.mean() / ends) ** 0.5,
+                len(v),
+                *interval((probe.boot.mean(v, probe.people) / reps) ** 0.5),
+                1.0,
+                q - p,
+                'low',
+            )
+            for v, p, q in zip(d, t, t[1:])
+        ]
 
-def interpolation(probe: Probe, # the question's subject
-                  t: Sequence[float] = (0., .25, .5, .75, 1.) # shares of the way, from 0 to 1
-                  ) -> tuple[dict[str, Any], dict[str, Any]]: # two curves: identity along the way, and the size of the steps
+
+def interpolation(
+    probe: Probe,  # the question's subject
+    t: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),  # shares of the way, from 0 to 1
+) -> tuple[dict[str, Any], dict[str, Any]]:  # two curves: identity along the way, and the size of the steps
     "Faces on the arcs between each evaluated face and one of another person."
     t = [float(v) for v in t]
-    if len(t) < 3 or t[0] != 0 or t[-1] != 1 or sorted(set(t)) != t: raise FacegenError(f'The shares {t} were given; rising numbers from 0 to 1 with at least one between were expected.')
+    if len(t) < 3 or t[0] != 0 or t[-1] != 1 or sorted(set(t)) != t:
+        raise FacegenError(
+            f'The shares {t} were given; rising numbers from 0 to 1 with at least one between were expected.'
+        )
     b = derangement(probe.people, probe.seed)
     arcs = [slerp(probe.embeddings, probe.embeddings[b], v) for v in t]
     judged, sizes = [], []
-    for blocks in zip(*(probe.blocks(a) for a in arcs)):                  # the same block of every arc
+    for blocks in zip(*(probe.blocks(a) for a in arcs)):  # the same block of every arc
         frames = np.stack([faces for _, faces in blocks])
-        judged.append(np.stack([probe.look(f) for f in frames])); sizes.append(path_distances(frames, probe.perceptual))
+        judged.append(np.stack([probe.look(f) for f in frames]))
+        sizes.append(path_distances(frames, probe.perceptual))
     judged, sizes = np.concatenate(judged, 1), {k: np.concatenate([s[k] for s in sizes], 1) for k in sizes[0]}
-    ends = {'A': np.arange(len(b)), 'B': b}; angle = np.arccos(np.clip(cosines(probe.real, probe.real[b]), -1, 1))
-    third = [c for c in (derangement(probe.people, probe.seed + i) for i in range(1, 11)) if (probe.people[c] != probe.people[b]).any()]
-    def others(j): # cosine to people who are neither A nor B
+    ends = {'A': np.arange(len(b)), 'B': b}
+    angle = np.arccos(np.clip(cosines(probe.real, probe.real[b]), -1, 1))
+    third = [
+        c
+        for c in (derangement(probe.people, probe.seed + i) for i in range(1, 11))
+        if (probe.people[c] != probe.people[b]).any()
+    ]
+
+    def others(j):  # cosine to people who are neither A nor B
         v = [cosines(j, probe.real[c])[probe.people[c] != probe.people[b]] for c in third]
         return float(np.concatenate(v).mean()) if v else None
-    entries = [{f'judge cosine to {k}': measure(probe, cosines(j, probe.real[r]), None, others(j), np.cos((v if k == 'A' else 1 - v)*angle).mean()) for k, r in ends.items()} for v, j in zip(t, judged)]
+
+    entries = [
+        {
+            f'judge cosine to {k}': measure(
+                probe, cosines(j, probe.real[r]), None, others(j), np.cos((v if k == 'A' else 1 - v) * angle).mean()
+            )
+            for k, r in ends.items()
+        }
+        for v, j in zip(t, judged)
+    ]
     lines = {'MSE, root of the share': step_entries(probe, sizes['mse'], t)}
     name = f"LPIPS-{probe.perceptual.kind if probe.perceptual else 'squeeze'}, root of the share"
-    lines[name] = step_entries(probe, sizes['lpips'], t) if probe.perceptual else [missing(probe.why, 'low')]*(len(t) - 1)
-    return (curve(TITLES['interpolation'], 'way from A to B', t, entries),
-            dict(title=TITLES['interpolation_steps'], x_label='step of the way', x=[f'{p:g} to {q:g}' for p, q in zip(t, t[1:])], lines=lines))
+    lines[name] = (
+        step_entries(probe, sizes['lpips'], t) if probe.perceptual else [missing(probe.why, 'low')] * (len(t) - 1)
+    )
+    return (
+        curve(TITLES['interpolation'], 'way from A to B', t, entries),
+        dict(
+            title=TITLES['interpolation_steps'],
+            x_label='step of the way',
+            x=[f'{p:g} to {q:g}' for p, q in zip(t, t[1:])],
+            lines=lines,
+        ),
+    )
 
 # %% ../nbs/07e_robustness.ipynb #070043
-def picture_sets(people: np.ndarray, # (N,) whose; each person's pictures are drawn from here
-                 counts: Sequence[int] = (1, 2, 3, 5), # pictures in a mean
-                 faces: int = 128, # sets at most; a person serves up to four times, each time with another picture held out
-                 least: int = 5, # people that must have enough pictures
-                 seed: int = 0 # of the choice
-                 ) -> tuple[list[int], np.ndarray]: # the counts that can be had, and (m,1+largest count) positions; the first of each row is held out
+def picture_sets(
+    people: np.ndarray,  # (N,) whose; each person's pictures are drawn from here
+    counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
+    faces: int = 128,  # sets at most; a person serves up to four times, each time with another picture held out
+    least: int = 5,  # people that must have enough pictures
+    seed: int = 0,  # of the choice
+) -> tuple[list[int], np.ndarray]:  # the possible counts, and positions (m,1+largest count); the first is held out
     "Pictures of the same person, one held out; counts for which fewer than `least` people have pictures are left out."
-    if min(counts, default=0) < 1: raise FacegenError(f'Counts of pictures {list(counts)} were given; numbers of at least 1 were expected.')
-    who, n = np.unique(people, return_counts=True); least = max(2, least)
+    if min(counts, default=0) < 1:
+        raise FacegenError(f'Counts of pictures {list(counts)} were given; numbers of at least 1 were expected.')
+    who, n = np.unique(people, return_counts=True)
+    least = max(2, least)
     fits = sorted({int(c) for c in counts if (n > c).sum() >= least})
-    if not fits: raise FacegenError(f'{(n > min(counts)).sum()} people with more than {min(counts)} pictures were found; a mean of pictures needs {least}, so use a store with more pictures of each person.')
+    if not fits:
+        raise FacegenError(
+            f'{(n > min(counts)).sum()} people with more than {min(counts)} pictures were found; a mean of pictures'
+            f' needs {least}, so use a store with more pictures of each person.'
+        )
     rng, rows, who = np.random.default_rng(seed), [], who[n > fits[-1]]
     for p in rng.permutation(who)[:faces]:
         mine = rng.permutation(np.flatnonzero(people == p))
-        rows += [np.roll(mine, -j)[:fits[-1] + 1] for j in range(min(len(mine), 4, max(1, faces//len(who))))]
+        rows += [np.roll(mine, -j)[: fits[-1] + 1] for j in range(min(len(mine), 4, max(1, faces // len(who))))]
     return fits, np.stack(rows)
 
-def mean_of_pictures(probe: Probe, # holds every picture of its people
-                     counts: Sequence[int] = (1, 2, 3, 5), # pictures in a mean
-                     faces: int = 128, # sets at most
-                     least: int = 5 # people that must have enough pictures
-                     ) -> dict[str, Any]: # a curve
+
+def mean_of_pictures(
+    probe: Probe,  # holds every picture of its people
+    counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
+    faces: int = 128,  # sets at most
+    least: int = 5,  # people that must have enough pictures
+) -> dict[str, Any]:  # a curve
     "Identity to a held-out picture, of faces drawn from the mean of several pictures' embeddings."
     fits, sets = picture_sets(probe.people, counts, faces, least, probe.seed)
     held, out = sets[:, 0], []
-    def mean(v, c): v = v[sets[:, 1:c+1]].mean(1); return (v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+    def mean(v, c):
+        v = v[sets[:, 1 : c + 1]].mean(1)
+        return (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
     for c in fits:
         judged = probe.judged(mean(probe.embeddings, c))
-        out.append({'judge cosine to a held-out picture': measure(probe, cosines(judged, probe.real[held]), held, floor_of(judged, probe.real[held], probe.people[held], probe.seed),
-                                                                  cosines(mean(probe.real, c), probe.real[held]).mean())})
+        out.append(
+            {
+                'judge cosine to a held-out picture': measure(
+                    probe,
+                    cosines(judged, probe.real[held]),
+                    held,
+                    floor_of(judged, probe.real[held], probe.people[held], probe.seed),
+                    cosines(mean(probe.real, c), probe.real[held]).mean(),
+                )
+            }
+        )
     return curve(TITLES['mean_of_pictures'], 'pictures in the mean', fits, out)
 
 # %% ../nbs/07e_robustness.ipynb #070049
 @dataclass
 class Adapter:
     "A linear map from one encoder's embeddings to another's; call it with (n,D2) to get (n,D), unit norm."
-    matrix: np.ndarray # (D2,D) float32
-    offset: np.ndarray # (D,) float32
-    alpha: float # the ridge, as scikit-learn counts it
-    n: int # faces it was found from
-    r2: float # on the held-out tenth: explained share of the variance, before the norm is made one
-    cosine: float # on the held-out tenth: mean cosine to the true embedding
-    source: str = '' # name of the encoder it reads
-    target: str = '' # name of the encoder it imitates
-    source_fingerprint: dict[str, Any] | None = None # of the embeddings it reads, where they had one
-    target_fingerprint: dict[str, Any] | None = None # of those it imitates
-    def raw(self, x: np.ndarray # (n,D2) unit norm
-            ) -> np.ndarray: # (n,D), any norm
+
+    matrix: np.ndarray  # (D2,D) float32
+    offset: np.ndarray  # (D,) float32
+    alpha: float  # the ridge, as scikit-learn counts it
+    n: int  # faces it was found from
+    r2: float  # on the held-out tenth: explained share of the variance, before the norm is made one
+    cosine: float  # on the held-out tenth: mean cosine to the true embedding
+    source: str = ''  # name of the encoder it reads
+    target: str = ''  # name of the encoder it imitates
+    source_fingerprint: dict[str, Any] | None = None  # of the embeddings it reads, where they had one
+    target_fingerprint: dict[str, Any] | None = None  # of those it imitates
+
+    def raw(
+        self,
+        x: np.ndarray,  # (n,D2) unit norm
+    ) -> np.ndarray:  # (n,D), any norm
         "The plain prediction."
         x = check_rows(x, None, f"embeddings of '{self.source or 'the other encoder'}'")
-        if x.shape[1] != len(self.matrix): raise FacegenError(f'Embeddings of size {x.shape[1]} were given; this adapter reads size {len(self.matrix)}: use the encoder it was made for.')
+        if x.shape[1] != len(self.matrix):
+            raise FacegenError(
+                f'Embeddings of size {x.shape[1]} were given; this adapter reads size {len(self.matrix)}: use the'
+                ' encoder it was made for.'
+            )
         return x @ self.matrix + self.offset
-    def __call__(self, x: Embeddings | np.ndarray) -> Embeddings | np.ndarray: # `Embeddings` give `Embeddings`, which a model of the target's encoder takes
+
+    def __call__(
+        self, x: Embeddings | np.ndarray
+    ) -> Embeddings | np.ndarray:  # `Embeddings` give `Embeddings`, which a model of the target's encoder takes
         if isinstance(x, Embeddings):
             require_encoder(x.fingerprint, self.source_fingerprint, 'The embeddings', 'the adapter reads those of')
             known = self.target_fingerprint and dict(self.target_fingerprint, adapted_from=self.source)
             return Embeddings(self(x.values), None, known)
-        y = self.raw(x); return (y/np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-    def save(self, path: str | Path # a .npz file
-             ) -> None:
+        y = self.raw(x)
+        return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+    def save(
+        self,
+        path: str | Path,  # a .npz file
+    ) -> None:
         "Write two arrays and a line of JSON, without pickle."
         about = {k: v for k, v in asdict(self).items() if not isinstance(v, np.ndarray)}
-        with atomic(path) as tmp, open(tmp, 'wb') as f: np.savez(f, matrix=self.matrix, offset=self.offset, about=np.array(json.dumps(about)))
+        with atomic(path) as tmp, open(tmp, 'wb') as f:
+            np.savez(f, matrix=self.matrix, offset=self.offset, about=np.array(json.dumps(about)))
+
     @classmethod
-    def load(cls, path: str | Path # as `save` wrote it
-             ) -> Adapter:
+    def load(
+        cls,
+        path: str | Path,  # as `save` wrote it
+    ) -> Adapter:
         "Read an adapter; raises `FacegenError` when the file is something else."
         try:
-            with np.load(path, allow_pickle=False) as z: a = cls(z['matrix'], z['offset'], **json.loads(str(z['about'])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as ex: raise FacegenError(f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file that Adapter.save wrote was expected.") from None
-        if a.matrix.ndim != 2 or a.offset.shape != a.matrix.shape[1:]: raise FacegenError(f"The adapter '{path}' has a matrix of shape {a.matrix.shape} and an offset of shape {a.offset.shape}, which do not fit; make it again.")
+            with np.load(path, allow_pickle=False) as z:
+                a = cls(z['matrix'], z['offset'], **json.loads(str(z['about'])))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as ex:
+            raise FacegenError(
+                f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file that Adapter.save wrote was"
+                " expected."
+            ) from None
+        if a.matrix.ndim != 2 or a.offset.shape != a.matrix.shape[1:]:
+            raise FacegenError(
+                f"The adapter '{path}' has a matrix of shape {a.matrix.shape} and an offset of shape {a.offset.shape},"
+                " which do not fit; make it again."
+            )
         return a
 
 # %% ../nbs/07e_robustness.ipynb #070050
-RIDGES = tuple(10.**k for k in range(-6, 3)) # tried, relative to the mean variance of a component of the source
+RIDGES = tuple(10.0**k for k in range(-6, 3))  # tried, relative to the mean variance of a component of the source
+
 
 class Sums:
-    "Sums over faces from which any ridge regression follows: number, sums and products of x (n,D2) and y (n,D), in float64."
-    def __init__(self, x: np.ndarray, # (n,D2)
-                 y: np.ndarray, # (n,D)
-                 rows: np.ndarray # positions that take part
-                 ):
-        self.n, self.x, self.y, self.xx, self.xy, self.yy = len(rows), 0., 0., 0., 0., 0.
-        for i in range(0, len(rows), 4096):
-            p, q = (np.asarray(v[rows[i:i+4096]], np.float64) for v in (x, y))
-            self.x, self.y, self.xx, self.xy, self.yy = self.x + p.sum(0), self.y + q.sum(0), self.xx + p.T @ p, self.xy + p.T @ q, self.yy + (q*q).sum()
-    def __add__(self, other: Sums) -> Sums:
-        s = object.__new__(Sums); s.__dict__ = {k: v + getattr(other, k) for k, v in vars(self).items()}; return s
-    def ridge(self, ridges: Sequence[float] # each relative to the mean variance of a component
-              ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]: # matrix (D2,D), offset (D,), and the ridge as scikit-learn counts it
-        "Closed-form ridge regression with an intercept that is not punished."
-        mx, my = self.x/self.n, self.y/self.n
-        w, v = np.linalg.eigh(self.xx - self.n*np.outer(mx, mx)); w = w.clip(0)
-        right = v.T @ (self.xy - self.n*np.outer(mx, my))
-        for r in ridges:
-            alpha = r*max(w.mean(), 1e-12); m = v @ (right/(w + alpha)[:, None])
-            yield m, my - mx @ m, float(alpha)
-    def explained(self, m: np.ndarray, # (D2,D)
-                  b: np.ndarray # (D,)
-                  ) -> float: # R², at most 1
-        "Share of the variance of y that a map explains on these faces."
-        left = self.yy + ((self.xx @ m)*m).sum() + self.n*(b @ b) - 2*(self.xy*m).sum() - 2*self.y @ b + 2*(self.x @ m) @ b
-        return float(1 - left/max(self.yy - self.y @ self.y/self.n, 1e-12))
+    """Sums over faces from which any ridge regression follows: number, sums and products of x (n,D2) and y (n,D), in
+    float64.
+    """
 
-def fit_adapter(source: Embeddings | np.ndarray, # (n,D2) embeddings of training faces by the encoder at hand, unit norm
-                target: Embeddings | np.ndarray, # (n,D) embeddings of the same faces by the encoder that the generator knows
-                people: np.ndarray | None = None, # (n,) whose they are, so that no person stands on both sides; None: each face its own
-                ridges: Sequence[float] = RIDGES, # tried
-                seed: int = 0, # of the held-out tenth
-                names: tuple[str, str] = ('', '') # of the two encoders
-                ) -> Adapter:
+    def __init__(
+        self,
+        x: np.ndarray,  # (n,D2)
+        y: np.ndarray,  # (n,D)
+        rows: np.ndarray,  # positions that take part
+    ):
+        self.n, self.x, self.y, self.xx, self.xy, self.yy = len(rows), 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(0, len(rows), 4096):
+            p, q = (np.asarray(v[rows[i : i + 4096]], np.float64) for v in (x, y))
+            self.x, self.y, self.xx, self.xy, self.yy = (
+                self.x + p.sum(0),
+                self.y + q.sum(0),
+                self.xx + p.T @ p,
+                self.xy + p.T @ q,
+                self.yy + (q * q).sum(),
+            )
+
+    def __add__(self, other: Sums) -> Sums:
+        s = object.__new__(Sums)
+        s.__dict__ = {k: v + getattr(other, k) for k, v in vars(self).items()}
+        return s
+
+    def ridge(
+        self,
+        ridges: Sequence[float],  # each relative to the mean variance of a component
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:  # matrix (D2,D), offset (D,), and scikit-learn's ridge
+        "Closed-form ridge regression with an intercept that is not punished."
+        mx, my = self.x / self.n, self.y / self.n
+        w, v = np.linalg.eigh(self.xx - self.n * np.outer(mx, mx))
+        w = w.clip(0)
+        right = v.T @ (self.xy - self.n * np.outer(mx, my))
+        for r in ridges:
+            alpha = r * max(w.mean(), 1e-12)
+            m = v @ (right / (w + alpha)[:, None])
+            yield m, my - mx @ m, float(alpha)
+
+    def explained(
+        self,
+        m: np.ndarray,  # (D2,D)
+        b: np.ndarray,  # (D,)
+    ) -> float:  # R², at most 1
+        "Share of the variance of y that a map explains on these faces."
+        left = (
+            self.yy
+            + ((self.xx @ m) * m).sum()
+            + self.n * (b @ b)
+            - 2 * (self.xy * m).sum()
+            - 2 * self.y @ b
+            + 2 * (self.x @ m) @ b
+        )
+        return float(1 - left / max(self.yy - self.y @ self.y / self.n, 1e-12))
+
+
+def fit_adapter(
+    source: Embeddings | np.ndarray,  # (n,D2) embeddings of training faces by the encoder at hand, unit norm
+    target: Embeddings | np.ndarray,  # (n,D) embeddings of the same faces by the encoder that the generator knows
+    people: np.ndarray | None = None,  # (n,) whose they are: nobody stands on both sides; None: each face its own
+    ridges: Sequence[float] = RIDGES,  # tried
+    seed: int = 0,  # of the held-out tenth
+    names: tuple[str, str] = ('', ''),  # of the two encoders
+) -> Adapter:
     "Ridge regression from one encoder's embeddings to another's, its strength chosen on a tenth of the people."
     prints = [getattr(e, 'fingerprint', None) or {} for e in (source, target)]
     for key in ('store', 'order'):
         a, b = (f.get(key) for f in prints)
-        if a and b and a != b: raise FacegenError(f"The source embeddings are of the {key} {a}, and the target embeddings of {b}; an adapter needs both of the same faces: embed one store with both encoders.")
+        if a and b and a != b:
+            raise FacegenError(
+                f"The source embeddings are of the {key} {a}, and the target embeddings of {b}; an adapter needs both"
+                " of the same faces: embed one store with both encoders."
+            )
     names = tuple(n or f.get('encoder', '') for n, f in zip(names, prints))
     source, target = (getattr(e, 'values', e) for e in (source, target))
     source, target = check_rows(source, None, 'source embeddings'), check_rows(target, len(source), 'target embeddings')
     people = np.arange(len(source)) if people is None else np.asarray(people)
     who, code = np.unique(people, return_inverse=True)
-    if len(who) < 20: raise FacegenError(f'{len(who)} people were given to find an adapter from; at least 20 are needed, so use more training faces.')
-    out = (np.random.default_rng(seed).permutation(len(who)) < max(2, len(who)//10))[code]
+    if len(who) < 20:
+        raise FacegenError(
+            f'{len(who)} people were given to find an adapter from; at least 20 are needed, so use more training faces.'
+        )
+    out = (np.random.default_rng(seed).permutation(len(who)) < max(2, len(who) // 10))[code]
     known, held = Sums(source, target, np.flatnonzero(~out)), Sums(source, target, np.flatnonzero(out))
-    r2, ridge, m, b = max(((held.explained(m, b), r, m, b) for r, (m, b, _) in zip(ridges, known.ridge(ridges))), key=lambda v: v[0])
+    r2, ridge, m, b = max(
+        ((held.explained(m, b), r, m, b) for r, (m, b, _) in zip(ridges, known.ridge(ridges))), key=lambda v: v[0]
+    )
     cosine = float(cosines(source[out] @ m + b, target[out]).mean())
     m, b, alpha = next((known + held).ridge([ridge]))
-    return Adapter(m.astype(np.float32), b.astype(np.float32), alpha, len(source), r2, cosine, *names, *(f or None for f in prints))
+    return Adapter(
+        m.astype(np.float32), b.astype(np.float32), alpha, len(source), r2, cosine, *names, *(f or None for f in prints)
+    )
 
 # %% ../nbs/07e_robustness.ipynb #070057
-def adapter_curve(probe: Probe, # the question's subject
-                  others: dict[str, tuple[Adapter, np.ndarray]], # name: an adapter, and that encoder's embeddings (n,D2) of the probe's faces
-                  native: str = 'native' # name of the generator's own encoder
-                  ) -> dict[str, Any]: # a curve
+def adapter_curve(
+    probe: Probe,  # the question's subject
+    others: dict[str, tuple[Adapter, np.ndarray]],  # name to adapter and that encoder's embeddings (n,D2)
+    native: str = 'native',  # name of the generator's own encoder
+) -> dict[str, Any]:  # a curve
     "Identity of faces drawn from other encoders' embeddings through adapters, beside the native ones."
-    if not others: raise FacegenError('No other encoder was given; embed the store with a second one.')
+    if not others:
+        raise FacegenError('No other encoder was given; embed the store with a second one.')
     near, out = 'cosine of the embedding to the native one', []
     e, mean = probe.embeddings, probe.embeddings.mean(0)
-    out.append(to_real(probe, probe.native) | {near: measure(probe, np.ones(len(e)), None, floor_of(e, e, probe.people, probe.seed), 1.)})
+    out.append(
+        to_real(probe, probe.native)
+        | {near: measure(probe, np.ones(len(e)), None, floor_of(e, e, probe.people, probe.seed), 1.0)}
+    )
     for name, (a, values) in others.items():
-        values = check_rows(values, len(e), f"embeddings of '{name}'"); x = a(values)
-        if x.shape[1] != e.shape[1]: raise FacegenError(f"The adapter of '{name}' gives embeddings of size {x.shape[1]}; the generator was made for size {e.shape[1]}: find an adapter to its own encoder.")
-        m = measure(probe, cosines(x, e), None, floor_of(x, e, probe.people, probe.seed), 1.)
-        m |= dict(r2=float(1 - np.square(a.raw(values) - e).sum()/max(np.square(e - mean).sum(), 1e-12)), training_faces=a.n)
+        values = check_rows(values, len(e), f"embeddings of '{name}'")
+        x = a(values)
+        if x.shape[1] != e.shape[1]:
+            raise FacegenError(
+                f"The adapter of '{name}' gives embeddings of size {x.shape[1]}; the generator was made for size"
+                f" {e.shape[1]}: find an adapter to its own encoder."
+            )
+        m = measure(probe, cosines(x, e), None, floor_of(x, e, probe.people, probe.seed), 1.0)
+        m |= dict(
+            r2=float(1 - np.square(a.raw(values) - e).sum() / max(np.square(e - mean).sum(), 1e-12)), training_faces=a.n
+        )
         out.append(to_real(probe, probe.judged(x)) | {near: m})
     return curve(TITLES['adapter'], 'whose embedding', [native, *others], out)
 
 # %% ../nbs/07e_robustness.ipynb #070061
-def spread(judged: np.ndarray # (n,K,J) unit norm
-           ) -> np.ndarray: # (n,), 0 to 2
+def spread(
+    judged: np.ndarray,  # (n,K,J) unit norm
+) -> np.ndarray:  # (n,), 0 to 2
     "Mean of 1 minus the cosine over all pairs among K draws of each face."
-    x = judged.astype(np.float64)                                        # half the mean squared distance, which is never below 0
-    return np.square(x - x.mean(1, keepdims=True)).sum((1, 2))/(x.shape[1] - 1)
+    x = judged.astype(np.float64)  # half the mean squared distance, which is never below 0
+    return np.square(x - x.mean(1, keepdims=True)).sum((1, 2)) / (x.shape[1] - 1)
 
-def has_noise(generator: Any # anything with `generate`
-              ) -> bool: # True when its noise can be given to it
+
+def has_noise(
+    generator: Any,  # anything with `generate`
+) -> bool:  # True when its noise can be given to it
     "Does this generator take noise?"
     shape = getattr(generator, 'noise_shape', None)
     return shape is not None and int(np.prod(shape)) > 0
 
-def sweep(probe: Probe, # the question's subject
-          over: str = 'noise', # 'noise' (factor on it) or 'guidance'
-          x: Sequence[float] = (0., .25, .5, .75, 1., 1.25), # positions of the knob
-          samples: int = 3 # draws of each embedding
-          ) -> dict[str, Any]: # a curve
+
+def sweep(
+    probe: Probe,  # the question's subject
+    over: str = 'noise',  # 'noise' (factor on it) or 'guidance'
+    x: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25),  # positions of the knob
+    samples: int = 3,  # draws of each embedding
+) -> dict[str, Any]:  # a curve
     "Identity and diversity at every position of a knob."
-    if over not in ('noise', 'guidance'): raise FacegenError(f"Unknown knob '{over}'; use noise or guidance.")
-    if samples < 2: raise FacegenError(f'{samples} draw of each embedding was asked for; diversity needs at least 2.')
-    if not has_noise(probe.generator): raise FacegenError('This generator takes no noise, so two draws of one embedding are the same face and there is nothing to turn.')
+    if over not in ('noise', 'guidance'):
+        raise FacegenError(f"Unknown knob '{over}'; use noise or guidance.")
+    if samples < 2:
+        raise FacegenError(f'{samples} draw of each embedding was asked for; diversity needs at least 2.')
+    if not has_noise(probe.generator):
+        raise FacegenError(
+            'This generator takes no noise, so two draws of one embedding are the same face and there is nothing to'
+            ' turn.'
+        )
     natural, out = None, []
-    if probe.another is not None and (ok := np.isfinite(probe.another).all(1)).any(): natural = float(1 - cosines(probe.real[ok], probe.another[ok].astype(np.float32)).mean())
+    if probe.another is not None and (ok := np.isfinite(probe.another).all(1)).any():
+        natural = float(1 - cosines(probe.real[ok], probe.another[ok].astype(np.float32)).mean())
     for v in x:
         judged, lpips = [], []
-        for blocks in zip(*(probe.blocks(probe.embeddings, draw=k, **{over: float(v)}) for k in range(samples))):   # the same block of every draw
+        for blocks in zip(
+            *(probe.blocks(probe.embeddings, draw=k, **{over: float(v)}) for k in range(samples))
+        ):  # the same block of every draw
             faces = np.stack([f for _, f in blocks], 1)
             judged.append(np.stack([probe.look(faces[:, k]) for k in range(samples)], 1))
-            if probe.perceptual: lpips.append(diversity_scores(faces, probe.perceptual, 4))
+            if probe.perceptual:
+                lpips.append(diversity_scores(faces, probe.perceptual, 4))
         j = np.concatenate(judged)
-        own = np.mean([cosines(j[:, k], probe.real) for k in range(samples)], 0); floor = np.mean([floor_of(j[:, k], probe.real, probe.people, probe.seed) for k in range(samples)])
-        out.append({SOURCE: measure(probe, own, None, floor, 1.),
-                    f"diversity, LPIPS-{probe.perceptual.kind if probe.perceptual else 'squeeze'}": measure(probe, np.concatenate(lpips), None, 0.) if lpips else missing(probe.why),
-                    'diversity, judge': measure(probe, spread(j), None, 0., natural)})
+        own = np.mean([cosines(j[:, k], probe.real) for k in range(samples)], 0)
+        floor = np.mean([floor_of(j[:, k], probe.real, probe.people, probe.seed) for k in range(samples)])
+        out.append(
+            {
+                SOURCE: measure(probe, own, None, floor, 1.0),
+                f"diversity, LPIPS-{probe.perceptual.kind if probe.perceptual else 'squeeze'}": (
+                    measure(probe, np.concatenate(lpips), None, 0.0) if lpips else missing(probe.why)
+                ),
+                'diversity, judge': measure(probe, spread(j), None, 0.0, natural),
+            }
+        )
     return curve(TITLES[f'sweep_{over}'], 'factor on the noise' if over == 'noise' else 'guidance', x, out)
 
 # %% ../nbs/07e_robustness.ipynb #070067
-def curve_figure(curve: dict[str, Any], # as the functions above make it
-                 size: tuple[float, float] = (5., 3.) # inches
-                 ) -> Any: # a matplotlib figure
+def curve_figure(
+    curve: dict[str, Any],  # as the functions above make it
+    size: tuple[float, float] = (5.0, 3.0),  # inches
+) -> Any:  # a matplotlib figure
     "Lines with interval bands, floors dotted and ceilings dashed; a curve that could not be measured shows its reason."
     import matplotlib.pyplot as plt
-    fig, ax = plt.subplots(figsize=size, dpi=90); ax.set_title(curve['title'], fontsize=10); notes = [curve['reason']] if 'reason' in curve else []
-    x = curve.get('x', []); words = any(isinstance(v, str) for v in x); at = np.arange(len(x)) if words else np.array(x, float)
-    def column(line, part): return np.array([np.nan if m.get(part) is None else m[part] for m in line], float)
+
+    fig, ax = plt.subplots(figsize=size, dpi=90)
+    ax.set_title(curve['title'], fontsize=10)
+    notes = [curve['reason']] if 'reason' in curve else []
+    x = curve.get('x', [])
+    words = any(isinstance(v, str) for v in x)
+    at = np.arange(len(x)) if words else np.array(x, float)
+
+    def column(line, part):
+        return np.array([np.nan if m.get(part) is None else m[part] for m in line], float)
+
     for i, (label, line) in enumerate(curve.get('lines', {}).items()):
         v, low, high = (column(line, k) for k in ('value', 'low', 'high'))
-        if np.isnan(v).all(): notes.append(f"{label}: {line[0].get('reason', 'missing')}"); continue
-        if words: ax.errorbar(at, v, np.nan_to_num(np.stack([v - low, high - v])).clip(0), fmt='o', capsize=3, color=f'C{i}', label=label)
-        else: ax.plot(at, v, 'o-', ms=3, color=f'C{i}', label=label); ax.fill_between(at, low, high, color=f'C{i}', alpha=.2, lw=0)
-        for part, style in (('floor', ':'), ('ceiling', '--')): ax.plot(at, column(line, part), style, color=f'C{i}', lw=1, marker='_' if words else None)
-    if words: ax.set_xticks(at, x)
-    ax.set_xlabel(curve.get('x_label', '')); ax.grid(alpha=.2)
-    if ax.get_legend_handles_labels()[0]: ax.legend(fontsize=7)
-    if notes: fig.text(.5, 0, '\n'.join(notes), ha='center', va='top', fontsize=7, wrap=True)
-    fig.tight_layout(); return fig
+        if np.isnan(v).all():
+            notes.append(f"{label}: {line[0].get('reason', 'missing')}")
+            continue
+        if words:
+            ax.errorbar(
+                at,
+                v,
+                np.nan_to_num(np.stack([v - low, high - v])).clip(0),
+                fmt='o',
+                capsize=3,
+                color=f'C{i}',
+                label=label,
+            )
+        else:
+            ax.plot(at, v, 'o-', ms=3, color=f'C{i}', label=label)
+            ax.fill_between(at, low, high, color=f'C{i}', alpha=0.2, lw=0)
+        for part, style in (('floor', ':'), ('ceiling', '--')):
+            ax.plot(at, column(line, part), style, color=f'C{i}', lw=1, marker='_' if words else None)
+    if words:
+        ax.set_xticks(at, x)
+    ax.set_xlabel(curve.get('x_label', ''))
+    ax.grid(alpha=0.2)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=7)
+    if notes:
+        fig.text(0.5, 0, '\n'.join(notes), ha='center', va='top', fontsize=7, wrap=True)
+    fig.tight_layout()
+    return fig
 
-def tradeoff_figure(curve: dict[str, Any], # as `sweep` makes it
-                    size: tuple[float, float] = (4., 3.) # inches
-                    ) -> Any: # a matplotlib figure
-    "Identity against diversity, one point for each position of the knob; LPIPS where it was measured, else the judge's space."
+
+def tradeoff_figure(
+    curve: dict[str, Any],  # as `sweep` makes it
+    size: tuple[float, float] = (4.0, 3.0),  # inches
+) -> Any:  # a matplotlib figure
+    """Identity against diversity, one point for each position of the knob.
+
+    LPIPS where it was measured, else the judge's space.
+    """
     import matplotlib.pyplot as plt
-    kinds = [k for k in curve.get('lines', {}) if k.startswith('diversity') and all(m['value'] is not None for m in curve['lines'][k])]
-    if SOURCE not in curve.get('lines', {}) or not kinds: raise FacegenError(f"The curve '{curve.get('title')}' holds no identity with a diversity; a curve that `sweep` made was expected.")
-    fig, ax = plt.subplots(figsize=size, dpi=90); a, b = curve['lines'][kinds[0]], curve['lines'][SOURCE]
+
+    kinds = [
+        k
+        for k in curve.get('lines', {})
+        if k.startswith('diversity') and all(m['value'] is not None for m in curve['lines'][k])
+    ]
+    if SOURCE not in curve.get('lines', {}) or not kinds:
+        raise FacegenError(
+            f"The curve '{curve.get('title')}' holds no identity with a diversity; a curve that `sweep` made was"
+            " expected."
+        )
+    fig, ax = plt.subplots(figsize=size, dpi=90)
+    a, b = curve['lines'][kinds[0]], curve['lines'][SOURCE]
     x, y = (np.array([m['value'] for m in v]) for v in (a, b))
-    def bars(v): return np.array([[m['value'] - (m['low'] if m['low'] is not None else m['value']), (m['high'] if m['high'] is not None else m['value']) - m['value']] for m in v]).T.clip(0)
-    ax.errorbar(x, y, bars(b), bars(a), fmt='o-', ms=3, lw=1, elinewidth=.7, color='C0')
-    for p, q, v in zip(x, y, curve['x']): ax.annotate(f'{v:g}', (p, q), (4, 4), textcoords='offset points', fontsize=8)
+
+    def bars(v):
+        return np.array(
+            [
+                [
+                    m['value'] - (m['low'] if m['low'] is not None else m['value']),
+                    (m['high'] if m['high'] is not None else m['value']) - m['value'],
+                ]
+                for m in v
+            ]
+        ).T.clip(0)
+
+    ax.errorbar(x, y, bars(b), bars(a), fmt='o-', ms=3, lw=1, elinewidth=0.7, color='C0')
+    for p, q, v in zip(x, y, curve['x']):
+        ax.annotate(f'{v:g}', (p, q), (4, 4), textcoords='offset points', fontsize=8)
     ax.axhline(np.mean([m['floor'] for m in b]), color='.4', ls=':', lw=1)
-    ax.set_xlabel(kinds[0]); ax.set_ylabel(SOURCE); ax.set_title(curve['title'], fontsize=10); ax.grid(alpha=.2); ax.margins(.1)
-    fig.tight_layout(); return fig
+    ax.set_xlabel(kinds[0])
+    ax.set_ylabel(SOURCE)
+    ax.set_title(curve['title'], fontsize=10)
+    ax.grid(alpha=0.2)
+    ax.margins(0.1)
+    fig.tight_layout()
+    return fig
 
 # %% ../nbs/07e_robustness.ipynb #070072
-def other_encoders(store: Any, # a FaceStore
-                   embeddings: Any, # the conditioning Embeddings
-                   judge: Any # an Encoder
-                   ) -> dict[str, Any]: # name: Embeddings
+def other_encoders(
+    store: Any,  # a FaceStore
+    embeddings: Any,  # the conditioning Embeddings
+    judge: Any,  # an Encoder
+) -> dict[str, Any]:  # name: Embeddings
     "Cached embeddings by other encoders than the generator's own; the judge's only where there are no others."
     own, found = embeddings.fingerprint, {}
     for name in cached_names(store):
-        try: e = load_embeddings(store, name)
-        except FacegenError as ex:                                       # made from something else: not an encoder of this store
+        try:
+            e = load_embeddings(store, name)
+        except FacegenError as ex:  # made from something else: not an encoder of this store
             say_once(f"No adapter is made from the cached embeddings of '{name}': {ex}")
             continue
-        if not same_recogniser(e.fingerprint, own): found[name] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
+        if not same_recogniser(e.fingerprint, own):
+            found[name] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
     return {k: e for k, (e, judging) in found.items() if not judging} or {k: e for k, (e, _) in found.items()}
 
-def adapters_of(store: Any, # a FaceStore
-                embeddings: Any, # the conditioning Embeddings
-                others: dict[str, Any], # name: Embeddings of the same store
-                people: np.ndarray, # (N,) whose
-                rows: np.ndarray, # (n,) evaluated faces: their people are left out
-                asked: np.ndarray, # (m,) faces whose embeddings by each encoder are given back
-                seed: int = 0, # of the choice of training faces
-                most: int = 20_000 # training faces at most
-                ) -> dict[str, tuple[Adapter, np.ndarray]]: # as `adapter_curve` takes it
+
+def adapters_of(
+    store: Any,  # a FaceStore
+    embeddings: Any,  # the conditioning Embeddings
+    others: dict[str, Any],  # name: Embeddings of the same store
+    people: np.ndarray,  # (N,) whose
+    rows: np.ndarray,  # (n,) evaluated faces: their people are left out
+    asked: np.ndarray,  # (m,) faces whose embeddings by each encoder are given back
+    seed: int = 0,  # of the choice of training faces
+    most: int = 20_000,  # training faces at most
+) -> dict[str, tuple[Adapter, np.ndarray]]:  # as `adapter_curve` takes it
     "An adapter for each other encoder, from training faces of people who are not evaluated."
-    train = np.asarray(store.indices('train')); train = train[~np.isin(people[train], people[rows])]
+    train = np.asarray(store.indices('train'))
+    train = train[~np.isin(people[train], people[rows])]
     train = np.sort(np.random.default_rng(seed).permutation(train)[:most])
     own = embeddings.fingerprint.get('encoder', 'native')
-    return {k: (fit_adapter(e[train], embeddings[train], people[train], seed=seed, names=(k, own)), e.values[asked]) for k, e in others.items()}
+    return {
+        k: (fit_adapter(e[train], embeddings[train], people[train], seed=seed, names=(k, own)), e.values[asked])
+        for k, e in others.items()
+    }
 
 # %% ../nbs/07e_robustness.ipynb #070073
-def questions(generator: Any, store: Any, embeddings: Any, judge: Any, rows: np.ndarray, real: np.ndarray, others: dict[str, Any] | None, # as `robustness` takes them
-              faces: int, samples: int, seed: int, **how: Any # how: as `Probe` takes it
-              ) -> dict[tuple[str, ...], Callable[[], Any]]: # names of curves: what makes them
+def questions(
+    generator: Any,
+    store: Any,
+    embeddings: Any,
+    judge: Any,
+    rows: np.ndarray,
+    real: np.ndarray,
+    others: dict[str, Any] | None,  # as `robustness` takes them
+    faces: int,
+    samples: int,
+    seed: int,
+    **how: Any,  # how: as `Probe` takes it
+) -> dict[tuple[str, ...], Callable[[], Any]]:  # names of curves: what makes them
     "What is asked of a generator, and of which faces: nothing is drawn yet."
     codes, rows = store.identity_codes, np.random.default_rng(seed).permutation(np.asarray(rows, np.int64))
-    people = np.where(codes >= 0, codes, -2 - np.arange(len(codes)))      # an unknown face is a person of its own
-    mate = np.full(len(codes), -1); o = other_pictures(people[rows], seed); mate[rows[o >= 0]] = rows[o[o >= 0]]
+    people = np.where(codes >= 0, codes, -2 - np.arange(len(codes)))  # an unknown face is a person of its own
+    mate = np.full(len(codes), -1)
+    o = other_pictures(people[rows], seed)
+    mate[rows[o >= 0]] = rows[o[o >= 0]]
+
     def probe(r):
         another = np.where(mate[r, None] >= 0, real[mate[r]], np.nan) if (mate[r] >= 0).any() else None
         return Probe(generator, judge, embeddings.values[r], real[r], people[r], another, seed=seed, **how)
-    first = rows[np.sort(np.unique(people[rows], return_index=True)[1])][:faces]      # one face a person, in random order
-    whole, half = probe(first), probe(first[:max(2, faces//2)])
+
+    first = rows[np.sort(np.unique(people[rows], return_index=True)[1])][:faces]  # one face a person, in random order
+    whole, half = probe(first), probe(first[: max(2, faces // 2)])
+
     def several():
         known = rows[people[rows] >= 0]
-        if len(known) == 0: raise FacegenError('No person among these faces is known by name, so no two pictures are known to be of one person; use a store with identities.')
+        if len(known) == 0:
+            raise FacegenError(
+                'No person among these faces is known by name, so no two pictures are known to be of one person; use a'
+                ' store with identities.'
+            )
         who, n = np.unique(people[known], return_counts=True)
-        return mean_of_pictures(probe(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces)
+        return mean_of_pictures(
+            probe(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces
+        )
+
     def adapter():
         found = other_encoders(store, embeddings, judge) if others is None else others
-        if not found: raise FacegenError("The store holds no embeddings by another encoder; make some with: facegen embed STORE --encoder NAME")
+        if not found:
+            raise FacegenError(
+                "The store holds no embeddings by another encoder; make some with: facegen embed STORE --encoder NAME"
+            )
         judging = any(same_recogniser(e.fingerprint, judge.fingerprint) for e in found.values())
-        c = adapter_curve(whole, adapters_of(store, embeddings, found, people, rows, first, seed), embeddings.fingerprint.get('encoder', 'native'))
-        return c | dict(title='Linear adapter from the judge itself: not independent', independent=False) if judging else c | dict(independent=True)
+        c = adapter_curve(
+            whole,
+            adapters_of(store, embeddings, found, people, rows, first, seed),
+            embeddings.fingerprint.get('encoder', 'native'),
+        )
+        return (
+            c | dict(title='Linear adapter from the judge itself: not independent', independent=False)
+            if judging
+            else c | dict(independent=True)
+        )
+
     def guidance():
-        if not isinstance(generator, FlowModel): raise FacegenError('This model has no guidance apart from the factor on its noise, which the curve sweep_noise shows.')
-        return sweep(half, 'guidance', (1., 1.5, 2., 3.), samples)
-    return {('embedding_noise',): lambda: noise_curve(whole), ('interpolation', 'interpolation_steps'): lambda: interpolation(half), ('mean_of_pictures',): several,
-            ('adapter',): adapter, ('sweep_noise',): lambda: sweep(half, samples=samples), ('sweep_guidance',): guidance}
+        if not isinstance(generator, FlowModel):
+            raise FacegenError(
+                'This model has no guidance apart from the factor on its noise, which the curve sweep_noise shows.'
+            )
+        return sweep(half, 'guidance', (1.0, 1.5, 2.0, 3.0), samples)
+
+    return {
+        ('embedding_noise',): lambda: noise_curve(whole),
+        ('interpolation', 'interpolation_steps'): lambda: interpolation(half),
+        ('mean_of_pictures',): several,
+        ('adapter',): adapter,
+        ('sweep_noise',): lambda: sweep(half, samples=samples),
+        ('sweep_guidance',): guidance,
+    }
 
 # %% ../nbs/07e_robustness.ipynb #070074
-def robustness(generator: Any, # anything with `generate(embeddings, *, noise, seed, guidance)`
-               store: Any, # the FaceStore
-               embeddings: Any, # the conditioning Embeddings of the store
-               judge: Any, # an Encoder that took no part
-               rows: np.ndarray | None = None, # evaluated faces, as positions in the store; None: the test split
-               *, real: np.ndarray | None = None, # (N,J) the judge's embeddings of the store; None: from its cache, or made now
-               others: dict[str, Any] | None = None, # name: Embeddings of the store by other encoders; None: those the store holds
-               faces: int = 128, # people at most, half of them for interpolation and sweeps; about 24 faces are drawn for each (30 by a flow model)
-               samples: int = 3, # draws of each embedding in sweeps
-               seed: int = 0, # of every random choice
-               batch_size: int = BLOCK, # faces at a time; changes the speed only
-               perceptual: str | Perceptual | None = 'squeeze', # LPIPS's network; None for no LPIPS
-               guidance: float | None = None, # passed to the generator where guidance is not the question
-               n_boot: int = 1000, # resamples for intervals
-               only: Sequence[str] | None = None, # names of curves; None: all
-               done: dict[str, dict] | None = None, # curves from before, which are not drawn again
-               each: Callable[[str, dict], None] | None = None # called with name and curve as soon as it is there
-               ) -> dict[str, dict]: # name: curve, or its title and the reason why it could not be had
+def robustness(
+    generator: Any,  # anything with `generate(embeddings, *, noise, seed, guidance)`
+    store: Any,  # the FaceStore
+    embeddings: Any,  # the conditioning Embeddings of the store
+    judge: Any,  # an Encoder that took no part
+    rows: np.ndarray | None = None,  # evaluated faces, as positions in the store; None: the test split
+    *,
+    real: np.ndarray | None = None,  # (N,J) the judge's embeddings of the store; None: from its cache, or made now
+    others: dict[str, Any] | None = None,  # name to Embeddings by other encoders; None: those of the store
+    faces: int = 128,  # people at most, half of them for interpolation and sweeps; about 24 faces for each
+    samples: int = 3,  # draws of each embedding in sweeps
+    seed: int = 0,  # of every random choice
+    batch_size: int = BLOCK,  # faces at a time; changes the speed only
+    perceptual: str | Perceptual | None = 'squeeze',  # LPIPS's network; None for no LPIPS
+    guidance: float | None = None,  # passed to the generator where guidance is not the question
+    n_boot: int = 1000,  # resamples for intervals
+    only: Sequence[str] | None = None,  # names of curves; None: all
+    done: dict[str, dict] | None = None,  # curves from before, which are not drawn again
+    each: Callable[[str, dict], None] | None = None,  # called with name and curve as soon as it is there
+) -> dict[str, dict]:  # name: curve, or its title and the reason why it could not be had
     "All questions of this notebook about one generator; raises `FacegenError` for fewer than two people."
-    if (strange := set(only or ()) - set(TITLES)): raise FacegenError(f"Unknown curve '{min(strange)}'; use some of {', '.join(TITLES)}.")
+    if strange := set(only or ()) - set(TITLES):
+        raise FacegenError(f"Unknown curve '{min(strange)}'; use some of {', '.join(TITLES)}.")
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
-    for name, other in (others or {}).items(): require_store(other, store, f"The embeddings of '{name}'")
+    for name, other in (others or {}).items():
+        require_store(other, store, f"The embeddings of '{name}'")
     if rows is None:
         rows, table = store.indices('test'), getattr(store, 'faces', {})
-        if 'duplicate_of' in table: rows = rows[table['duplicate_of'].isna().to_numpy()[rows]]     # a duplicate is not another picture
+        if 'duplicate_of' in table:
+            rows = rows[table['duplicate_of'].isna().to_numpy()[rows]]  # a duplicate is not another picture
     rows = np.asarray(rows)
-    if len(rows) == 0 or faces < 2: raise FacegenError(f'{min(len(rows), faces)} faces were given; robustness needs faces of at least two people.')
+    if len(rows) == 0 or faces < 2:
+        raise FacegenError(f'{min(len(rows), faces)} faces were given; robustness needs faces of at least two people.')
     nets, reasons = networks_at_hand([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
     lpips, why = next(iter(nets), None), reasons.get(perceptual, 'LPIPS was switched off.')
     real = embed_store(store, judge).values if real is None else real
-    asked, out = questions(generator, store, embeddings, judge, rows, real, others, faces, samples, seed, batch_size=batch_size, perceptual=lpips, why=why, n_boot=n_boot, guidance=guidance), dict(done or {})
+    asked, out = (
+        questions(
+            generator,
+            store,
+            embeddings,
+            judge,
+            rows,
+            real,
+            others,
+            faces,
+            samples,
+            seed,
+            batch_size=batch_size,
+            perceptual=lpips,
+            why=why,
+            n_boot=n_boot,
+            guidance=guidance,
+        ),
+        dict(done or {}),
+    )
     for names, ask in progress(list(asked.items())):
-        if all(k in out for k in names) or (only and not set(names) & set(only)): continue
-        try: found = ask()
-        except FacegenError as e: found = tuple(dict(title=TITLES[k], reason=str(e)) for k in names)
+        if all(k in out for k in names) or (only and not set(names) & set(only)):
+            continue
+        try:
+            found = ask()
+        except FacegenError as e:
+            found = tuple(dict(title=TITLES[k], reason=str(e)) for k in names)
         for k, c in zip(names, found if isinstance(found, tuple) else (found,)):
             out[k] = c
-            if each: each(k, c)
+            if each:
+                each(k, c)
     return out

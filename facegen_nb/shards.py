@@ -4,6 +4,7 @@
 
 # %% ../nbs/04d_shards.ipynb #040404
 from __future__ import annotations
+
 import copy
 import csv
 import hashlib
@@ -19,14 +20,36 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
-from .core import (FacegenError, LITTER, atomic, keep_memory, locked, pick_device, pick_dtype, progress, sha256, sheet, user_path,
-                             write_json)
+
+from facegen_nb.core import (
+    LITTER,
+    FacegenError,
+    atomic,
+    keep_memory,
+    locked,
+    pick_device,
+    pick_dtype,
+    progress,
+    sha256,
+    sheet,
+    user_path,
+    write_json,
+)
 from .export import image_schema, png_bytes
-from .fingerprints import (Embeddings, called_by_user, entry_of, is_fingerprint, note_crop, note_unknown, read_embeddings,
-                                     require_encoder)
+from facegen_nb.fingerprints import (
+    Embeddings,
+    called_by_user,
+    entry_of,
+    is_fingerprint,
+    note_crop,
+    note_unknown,
+    read_embeddings,
+    require_encoder,
+)
 from .models import FaceModel, check_embeddings, drawing_dtype
 from .studio import check_number, draw_faces
 from .workers import in_order, on_ray
@@ -73,8 +96,10 @@ class EmbeddingRows:
         require_encoder(self.fingerprint, generator.fingerprint)
         if len(self.shape) != 2 or self.shape[1] != generator.embed_dim or not len(self):
             raise FacegenError(
-                f'Embeddings of shape {tuple(self.shape)} were given; this model expects (N, {generator.embed_dim}), unit vectors'
-                f"{f' of the encoder {generator.encoder!r}' if generator.encoder else ''}: give at least one row of that size."
+                f'Embeddings of shape {tuple(self.shape)} were given; this model expects (N, {generator.embed_dim}),'
+                ' unit vectors'
+                f"{f' of the encoder {generator.encoder!r}' if generator.encoder else ''}: give at least one row of"
+                " that size."
             )
         total = hashlib.sha256()
         for first in range(0, len(self), block):
@@ -106,7 +131,10 @@ def spans(
     step: int,  # faces in a span, a multiple of 16
     size: int,  # random numbers for a face
 ) -> Iterator[tuple[int, int]]:  # first, and the one after the last
-    "Cut a row of faces into spans; a rest of fewer than 16 random numbers joins the last one, as in `FaceModel.noise_blocks`."
+    """Cut a row of faces into spans.
+
+    A rest of fewer than 16 random numbers joins the last one, as in `FaceModel.noise_blocks`.
+    """
     while first < last:
         end = min(last, first + step)
         if (last - end) * size < 16:
@@ -221,7 +249,8 @@ def _write_tar(part: Path, faces: Iterable[Face]) -> None:
 
 
 def _write_parquet(part: Path, faces: Iterable[Face]) -> None:
-    import pyarrow as pa, pyarrow.parquet as pq
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     schema, faces = image_schema(row='int64', draw='int32', seed='int64'), iter(faces)
     with pq.ParquetWriter(part, schema) as out:
@@ -302,7 +331,10 @@ def claim_folder(
     out: Path,  # the folder
     request: dict[str, Any],  # what is asked for
 ) -> dict[str, Any]:  # the request that stands there; its number types are those of the first call
-    "Begin a folder, or continue one; raises `FacegenError` for another request and for a folder with anything else in it."
+    """Begin a folder, or continue one.
+
+    Raises `FacegenError` for another request and for a folder with anything else in it.
+    """
     if out.exists() and not out.is_dir():
         raise FacegenError(f"'{out}' is a file; a folder was expected: give another path.")
     file = out / REQUEST
@@ -310,7 +342,8 @@ def claim_folder(
         others = sorted(p.name for p in out.glob('*') if p.name not in LITTER)
         if others:
             raise FacegenError(
-                f"The folder '{out}' holds '{others[0]}' and no shards of generated faces; choose another folder, or move that away."
+                f"The folder '{out}' holds '{others[0]}' and no shards of generated faces; choose another folder, or"
+                " move that away."
             )
         out.mkdir(parents=True, exist_ok=True)
         write_json(file, request)
@@ -324,7 +357,10 @@ def claim_folder(
     differ = [k for k in {**there, **asked} if there.get(k) != asked.get(k)]
     if differ:
         text = '; '.join(f'{k}: {_short(there.get(k))} there, {_short(asked.get(k))} asked for' for k in differ)
-        raise FacegenError(f"The folder '{out}' holds faces of another request ({text}); ask for the same again, or choose another folder.")
+        raise FacegenError(
+            f"The folder '{out}' holds faces of another request ({text}); ask for the same again, or choose another"
+            " folder."
+        )
     return found
 
 
@@ -381,7 +417,9 @@ def _drawn(
     device = next(generator.parameters()).device.type
     use_gpu = device == 'cuda' or not torch.cuda.is_available()  # not where the CPU was chosen beside a GPU
     sent = {k: copy.deepcopy(v).to('cpu') if isinstance(v, torch.nn.Module) else v for k, v in options.items()}
-    make = partial(PortionDrawer, copy.deepcopy(generator).to('cpu'), sent, batch_size, 'fastest' if use_gpu else device)
+    make = partial(
+        PortionDrawer, copy.deepcopy(generator).to('cpu'), sent, batch_size, 'fastest' if use_gpu else device
+    )
     for files in on_ray(work, make, workers, per_gpu=1 if use_gpu else 0):
         yield from files
 
@@ -399,7 +437,7 @@ def _finish_shard(out: Path, name: str, first: int, faces: int) -> None:
 
 def generate_shards(
     generator: FaceModel,  # any model of this library
-    embeddings: str | Path | Embeddings | np.ndarray | torch.Tensor,  # a .npy file, which stays on the disk, or (N,dim); unit norm
+    embeddings: str | Path | Embeddings | np.ndarray | torch.Tensor,  # a .npy file, or (N,dim); unit norm
     out: str | Path,  # the folder; a second call with the same request continues
     format: str = 'webdataset',  # one of `SHARD_FORMATS`
     *,
@@ -412,18 +450,28 @@ def generate_shards(
     tell: Callable[[str], None] = lambda text: None,  # gets a line about shards that are there already
     **options: Any,  # of `draw_faces` and the model, such as `truncation`, `steps`, `refine` and `refine_encoder`
 ) -> dict[str, Any]:  # what was written, as plain values
-    "Draw faces into shards in constant memory; raises `FacegenError` for wrong embeddings or options, another request, a folder in use."
+    """Draw faces into shards in constant memory.
+
+    Raises `FacegenError` for wrong embeddings or options, another request, a folder in use.
+    """
     start, out, rows = time.monotonic(), user_path(out), EmbeddingRows(embeddings)
     _check_request(
         generator,
         rows,
         format,
         engine,
-        dict(n=(n, 1, 10**6), seed=(seed, 0, 2**63 - 1), shard_faces=(shard_faces, 1, 10**9), batch_size=(batch_size, 32, 2**20)),
+        dict(
+            n=(n, 1, 10**6),
+            seed=(seed, 0, 2**63 - 1),
+            shard_faces=(shard_faces, 1, 10**9),
+            batch_size=(batch_size, 32, 2**20),
+        ),
     )
     options = {k: v for k, v in options.items() if v is not None}
     content = rows.check(generator)
-    next(draw_faces(generator, rows.read(0, 1), seed=seed, **options))  # wrong options are refused before a folder is made
+    next(
+        draw_faces(generator, rows.read(0, 1), seed=seed, **options)
+    )  # wrong options are refused before a folder is made
     if called_by_user():
         note_crop(rows.fingerprint, generator.fingerprint)
         if not is_fingerprint(rows.fingerprint):
@@ -480,7 +528,9 @@ def _draw_shards(
         tell(f'{len(plan) - len(todo):,} of {len(plan):,} shards are there already and are kept')
     total = sum(last - first for _, (first, last) in todo)
     work = portions(rows, [span for _, span in todo], generator.noise_shape, n, seed, max(PORTION, batch_size))
-    files = iter(progress(_drawn(generator, options | request['number_types'], work, batch_size, engine, workers), total))
+    files = iter(
+        progress(_drawn(generator, options | request['number_types'], work, batch_size, engine, workers), total)
+    )
     for name, (first, last) in todo:
         shown: list[bytes] = []
 

@@ -4,12 +4,15 @@
 
 # %% ../nbs/02k_siblings.ipynb #02k005
 from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn, Tensor
+from torch import Tensor, nn
+
 from .core import FacegenError, autocast, exact_dtype, layout, progress, to_float, to_uint8
 from .faces import IDENTITY_FACTORS, POSE, render, sample_identities, sample_nuisances, straighten
 
@@ -30,14 +33,17 @@ FACTOR_GROUPS: dict[str, tuple[str, ...]] = dict(
     nose=('nose_length', 'nose_width'),
     mouth=('mouth_width', 'lip_fullness', 'lip_colour'),
     marks=('beard', 'glasses', 'mole'),
-    complexion=('freckles', 'blush', 'age_lines'))
+    complexion=('freckles', 'blush', 'age_lines'),
+)
 
 _NAMES = [f.name for f in IDENTITY_FACTORS]
 
-def sample_siblings(identities: Tensor, # (n,F) in [0, 1]
-                    group: str, # of `FACTOR_GROUPS`
-                    seed: int = 0 # of what is drawn again
-                    ) -> Tensor: # (n,F), a copy
+
+def sample_siblings(
+    identities: Tensor,  # (n,F) in [0, 1]
+    group: str,  # of `FACTOR_GROUPS`
+    seed: int = 0,  # of what is drawn again
+) -> Tensor:  # (n,F), a copy
     "The same people with one group of identity factors drawn again; raises `FacegenError` for an unknown group."
     if group not in FACTOR_GROUPS:
         raise FacegenError(f"Unknown group of factors '{group}'; use one of {', '.join(FACTOR_GROUPS)}.")
@@ -48,16 +54,21 @@ def sample_siblings(identities: Tensor, # (n,F) in [0, 1]
 
 # %% ../nbs/02k_siblings.ipynb #02k012
 def _even_identities(n: int, seed: int) -> Tensor:
-    "People of whom each has every choice of a discrete factor with the same probability: rare choices must be learnt too."
+    """People of whom each has every choice of a discrete factor with the same probability: rare choices must be learnt
+    too.
+    """
     values, rng = sample_identities(n, seed), torch.Generator().manual_seed(seed)
     for j, f in enumerate(IDENTITY_FACTORS):
-        if f.choices: values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + .5) / len(f.choices)
+        if f.choices:
+            values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + 0.5) / len(f.choices)
     return values
 
-def sample_families(n: int, # families
-                    seed: int, # the same seed gives the same families
-                    siblings: int = 2 # of each person
-                    ) -> Tensor: # (n,1+siblings,F) in [0, 1]; the first of a family is the person
+
+def sample_families(
+    n: int,  # families
+    seed: int,  # the same seed gives the same families
+    siblings: int = 2,  # of each person
+) -> Tensor:  # (n,1+siblings,F) in [0, 1]; the first of a family is the person
     "People with siblings, who differ from them in one group of factors or in a single factor."
     rng, person = torch.Generator().manual_seed(seed), _even_identities(n, seed)
     groups = [[_NAMES.index(name) for name in names] for names in FACTOR_GROUPS.values()]
@@ -66,7 +77,8 @@ def sample_families(n: int, # families
         other, out = _even_identities(n, seed + k), person.clone()
         for i, g in enumerate(torch.randint(len(groups), (n,), generator=rng).tolist()):
             columns = groups[g]
-            if torch.rand((), generator=rng) < .5: columns = [columns[torch.randint(len(columns), (), generator=rng)]]
+            if torch.rand((), generator=rng) < 0.5:
+                columns = [columns[torch.randint(len(columns), (), generator=rng)]]
             out[i, columns] = other[i, columns]
         family.append(out)
     return torch.stack(family, 1)
@@ -75,96 +87,133 @@ def sample_families(n: int, # families
 def _conv(a: int, b: int, stride: int = 2) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b), nn.PReLU(b))
 
+
 class SiblingEncoder(nn.Module):
     "Identity encoder that straightens the face first: pictures (B,3,128,128) in [-1, 1] to (B,dim)."
-    def __init__(self, dim: int = 128, # size of the embedding
-                 width: int = 24, # channels of the first layer of the face
-                 hidden: int = 192 # of the layer before the last
-                 ):
+
+    def __init__(
+        self,
+        dim: int = 128,  # size of the embedding
+        width: int = 24,  # channels of the first layer of the face
+        hidden: int = 192,  # of the layer before the last
+    ):
         super().__init__()
         w = width
-        self.pose = nn.Sequential(_conv(3, 16), _conv(16, 32), _conv(32, 48), _conv(48, 48), nn.Flatten(),
-                                  nn.Linear(768, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
-        self.face = nn.Sequential(_conv(3, w), _conv(w, 2*w), _conv(2*w, 3*w), _conv(3*w, 2*w, 1))
+        self.pose = nn.Sequential(
+            _conv(3, 16),
+            _conv(16, 32),
+            _conv(32, 48),
+            _conv(48, 48),
+            nn.Flatten(),
+            nn.Linear(768, 64, bias=False),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+            nn.Linear(64, 5),
+        )
+        self.face = nn.Sequential(_conv(3, w), _conv(w, 2 * w), _conv(2 * w, 3 * w), _conv(3 * w, 2 * w, 1))
         self.head = nn.Sequential(_conv(3, 16), _conv(16, 32), _conv(32, 48), _conv(48, 32, 1))
-        self.out = nn.Sequential(nn.Linear(2*w*72 + 2048 + 5, hidden, bias=False), nn.BatchNorm1d(hidden),
-                                 nn.PReLU(hidden), nn.Linear(hidden, dim))
+        self.out = nn.Sequential(
+            nn.Linear(2 * w * 72 + 2048 + 5, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.PReLU(hidden),
+            nn.Linear(hidden, dim),
+        )
 
-    def find_pose(self, small: Tensor # (B,3,64,64) in [-1, 1]
-                  ) -> Tensor: # (B,5) about 0..1: yaw, tilt, scale, shift_x, shift_y
+    def find_pose(
+        self,
+        small: Tensor,  # (B,3,64,64) in [-1, 1]
+    ) -> Tensor:  # (B,5) about 0..1: yaw, tilt, scale, shift_x, shift_y
         "Where the head is and how it turns."
-        return self.pose(small.contiguous(memory_format=layout(small.device))) / 12**.5 + .5
+        return self.pose(small.contiguous(memory_format=layout(small.device))) / 12**0.5 + 0.5
 
-    def windows(self, x: Tensor # (B,3,128,128) in [-1, 1]
-                ) -> tuple[Tensor, Tensor, Tensor]: # (B,3,72,64) the face, (B,3,64,64) the head, (B,5) the pose
+    def windows(
+        self,
+        x: Tensor,  # (B,3,128,128) in [-1, 1]
+    ) -> tuple[Tensor, Tensor, Tensor]:  # (B,3,72,64) the face, (B,3,64,64) the head, (B,5) the pose
         "Find the pose and undo it."
         pose = self.find_pose(F.avg_pool2d(x, 2))
         return *(w.to(x.dtype) for w in straighten(x, pose)), pose
 
-    def embed(self, face: Tensor, # (B,3,72,64)
-              head: Tensor, # (B,3,64,64)
-              pose: Tensor # (B,5)
-              ) -> Tensor: # (B,dim)
+    def embed(
+        self,
+        face: Tensor,  # (B,3,72,64)
+        head: Tensor,  # (B,3,64,64)
+        pose: Tensor,  # (B,5)
+    ) -> Tensor:  # (B,dim)
         "Embeddings of windows."
         face, head = (v.contiguous(memory_format=layout(v.device)) for v in (face, head))
-        parts = self.face(face).flatten(1), self.head(head).flatten(1), (pose - .5) * 12**.5
+        parts = self.face(face).flatten(1), self.head(head).flatten(1), (pose - 0.5) * 12**0.5
         return self.out(torch.cat(parts, 1))
 
-    def forward(self, x: Tensor) -> Tensor: return self.embed(*self.windows(x))
+    def forward(self, x: Tensor) -> Tensor:
+        return self.embed(*self.windows(x))
 
-    def features(self, x: Tensor # (B,3,128,128) in [-1, 1]
-                 ) -> list[Tensor]: # (B,C,36,32), (B,C,18,16), (B,C,9,8), (B,C,9,8)
+    def features(
+        self,
+        x: Tensor,  # (B,3,128,128) in [-1, 1]
+    ) -> list[Tensor]:  # (B,C,36,32), (B,C,18,16), (B,C,9,8), (B,C,9,8)
         "The maps of the straightened face after each convolution."
         maps = [self.windows(x)[0].contiguous(memory_format=layout(x.device))]
-        for layer in self.face: maps.append(layer(maps[-1]))
+        for layer in self.face:
+            maps.append(layer(maps[-1]))
         return maps[1:]
 
 # %% ../nbs/02k_siblings.ipynb #02k018
-def sibling_loss(unit: Tensor, # (2B,D) unit vectors; rows 2i and 2i+1 are one person
-                 temperature: float = .1 # cosines are divided by it
-                 ) -> Tensor: # a number; log(2B-1) for embeddings that say nothing
+def sibling_loss(
+    unit: Tensor,  # (2B,D) unit vectors; rows 2i and 2i+1 are one person
+    temperature: float = 0.1,  # cosines are divided by it
+) -> Tensor:  # a number; log(2B-1) for embeddings that say nothing
     "Each picture must find the other one of its person among all pictures of the batch (NT-Xent)."
     rows = torch.arange(len(unit), device=unit.device)
     cosines = unit @ unit.T / temperature
     return F.cross_entropy(cosines.fill_diagonal_(-torch.inf), rows ^ 1)
 
+
 _WIDTHS = [len(f.choices) or 1 for f in IDENTITY_FACTORS]
 
-def factor_loss(read: Tensor, # (B,sum of _WIDTHS) a column a continuous factor, one a choice of a discrete one
-                identities: Tensor # (B,F) in [0, 1]
-                ) -> Tensor: # a number; 1 for readings that say nothing
+
+def factor_loss(
+    read: Tensor,  # (B,sum of _WIDTHS) a column a continuous factor, one a choice of a discrete one
+    identities: Tensor,  # (B,F) in [0, 1]
+) -> Tensor:  # a number; 1 for readings that say nothing
     "Mean over factors of the squared error by the variance, or of the cross-entropy by that of a guess."
     losses = []
     for f, part, truth in zip(IDENTITY_FACTORS, read.split(_WIDTHS, 1), identities.T):
         k = len(f.choices)
-        if k: losses.append(F.cross_entropy(part, (truth * k).long().clamp(max=k - 1)) / np.log(k))
-        else: losses.append(F.mse_loss(part[:, 0], (truth - .5) * 12**.5))
+        if k:
+            losses.append(F.cross_entropy(part, (truth * k).long().clamp(max=k - 1)) / np.log(k))
+        else:
+            losses.append(F.mse_loss(part[:, 0], (truth - 0.5) * 12**0.5))
     return torch.stack(losses).mean()
 
 # %% ../nbs/02k_siblings.ipynb #02k021
 @dataclass(frozen=True)
 class SiblingSettings:
     "How a `SiblingEncoder` is made; another setting is another encoder."
-    families: int = 8000 # a person and siblings
-    siblings: int = 2 # of each person; everybody has two pictures
-    width: int = 24 # channels of the first layer of the face
-    hidden: int = 192 # of the layer before the last
-    dim: int = 128 # size of the embedding
-    pose_pictures: int = 8000 # from which the pose is learnt
-    pose_epochs: int = 6 # times the pose network sees each
-    epochs: int = 4 # times the encoder sees each picture
-    batch: int = 20 # families a step
-    temperature: float = .1 # of the sibling loss
-    factors: float = 2. # weight of the loss of the factors
-    seed: int = 5_000_011 # of people, weights and order; far from the seeds of stores
-    version: int = 2 # raised when the training or the renderer changes
+
+    families: int = 8000  # a person and siblings
+    siblings: int = 2  # of each person; everybody has two pictures
+    width: int = 24  # channels of the first layer of the face
+    hidden: int = 192  # of the layer before the last
+    dim: int = 128  # size of the embedding
+    pose_pictures: int = 8000  # from which the pose is learnt
+    pose_epochs: int = 6  # times the pose network sees each
+    epochs: int = 4  # times the encoder sees each picture
+    batch: int = 20  # families a step
+    temperature: float = 0.1  # of the sibling loss
+    factors: float = 2.0  # weight of the loss of the factors
+    seed: int = 5_000_011  # of people, weights and order; far from the seeds of stores
+    version: int = 2  # raised when the training or the renderer changes
+
 
 _MOLE = _NAMES.index('mole')
-_SWAPPED = torch.tensor([.1, .5, .3, .7, .9]) # none, right cheek, left cheek, lip, chin
+_SWAPPED = torch.tensor([0.1, 0.5, 0.3, 0.7, 0.9])  # none, right cheek, left cheek, lip, chin
 _SIGNED = torch.tensor([name in ('yaw', 'tilt', 'shift_x') for name in ('yaw', 'tilt', 'scale', 'shift_x', 'shift_y')])
 
-def _mirrored(face: Tensor, head: Tensor, pose: Tensor, identities: Tensor, which: Tensor
-              ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+
+def _mirrored(
+    face: Tensor, head: Tensor, pose: Tensor, identities: Tensor, which: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     "Windows, pose and factors, those of `which` as in the mirrored picture."
     face, head = (torch.where(which[:, None, None, None], w.flip(3), w) for w in (face, head))
     pose = torch.where(which[:, None] & _SIGNED.to(pose.device), 1 - pose, pose)
@@ -172,16 +221,23 @@ def _mirrored(face: Tensor, head: Tensor, pose: Tensor, identities: Tensor, whic
     identities[:, _MOLE] = torch.where(which, _SWAPPED.to(identities)[mole], identities[:, _MOLE])
     return face, head, pose, identities
 
-def _learn(parameters: list[nn.Parameter], loss: Callable[[Tensor], Tensor], batches: Callable[[], Tensor], epochs: int,
-           device: torch.device, tell: Callable[[str], None]) -> None:
+
+def _learn(
+    parameters: list[nn.Parameter],
+    loss: Callable[[Tensor], Tensor],
+    batches: Callable[[], Tensor],
+    epochs: int,
+    device: torch.device,
+    tell: Callable[[str], None],
+) -> None:
     "AdamW with one cycle of the rate; `batches()` gives (steps, rows) for an epoch, `loss` takes rows."
     steps = len(batches())
-    opt = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=.03)
-    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=.2)
-    half = exact_dtype(device) == torch.float16                                   # gradients in fp16 would vanish
+    opt = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.03)
+    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=0.2)
+    half = exact_dtype(device) == torch.float16  # gradients in fp16 would vanish
     scaler = torch.amp.GradScaler(device.type, enabled=half)
     for epoch in range(epochs):
-        total = 0.
+        total = 0.0
         for rows in progress(batches()):
             value = loss(rows)
             opt.zero_grad()
@@ -192,36 +248,54 @@ def _learn(parameters: list[nn.Parameter], loss: Callable[[Tensor], Tensor], bat
             total += value.item()
         tell(f'epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
 
+
 def _batches(n: int, size: int, rng: torch.Generator) -> Callable[[], Tensor]:
     size = min(size, n)
-    return lambda: torch.randperm(n, generator=rng)[:n // size * size].view(-1, size)
+    return lambda: torch.randperm(n, generator=rng)[: n // size * size].view(-1, size)
+
 
 def _pictures(identities: Tensor, nuisances: Tensor, device: torch.device) -> Iterator[Tensor]:
     for i in progress(range(0, len(identities), 256)):
-        yield to_float(render(identities[i:i+256], nuisances[i:i+256], device=device).permute(0, 2, 3, 1))
+        yield to_float(render(identities[i : i + 256], nuisances[i : i + 256], device=device).permute(0, 2, 3, 1))
 
 # %% ../nbs/02k_siblings.ipynb #02k022
-def _learn_pose(net: SiblingEncoder, s: SiblingSettings, identities: Tensor, nuisances: Tensor, rng: torch.Generator,
-                tell: Callable[[str], None]) -> None:
+def _learn_pose(
+    net: SiblingEncoder,
+    s: SiblingSettings,
+    identities: Tensor,
+    nuisances: Tensor,
+    rng: torch.Generator,
+    tell: Callable[[str], None],
+) -> None:
     device = next(net.parameters()).device
     small = torch.cat([to_uint8(F.avg_pool2d(x, 2)) for x in _pictures(identities, nuisances, device)])
     target, signed = nuisances[:, POSE].to(device), _SIGNED.to(device)
 
     def loss(rows: Tensor) -> Tensor:
         x, pose = to_float(small[rows.to(device)]), target[rows.to(device)]
-        if torch.rand((), generator=rng) < .5: x, pose = x.flip(3), torch.where(signed, 1 - pose, pose)
-        with autocast(device, exact_dtype(device)): found = net.find_pose(x)
+        if torch.rand((), generator=rng) < 0.5:
+            x, pose = x.flip(3), torch.where(signed, 1 - pose, pose)
+        with autocast(device, exact_dtype(device)):
+            found = net.find_pose(x)
         return 12 * F.mse_loss(found.float(), pose)
 
-    _learn(list(net.pose.parameters()), loss, _batches(len(small), 64, rng), s.pose_epochs, device, lambda t: tell(f'pose, {t}'))
+    _learn(
+        list(net.pose.parameters()),
+        loss,
+        _batches(len(small), 64, rng),
+        s.pose_epochs,
+        device,
+        lambda t: tell(f'pose, {t}'),
+    )
     net.pose.eval()
+
 
 @torch.no_grad()
 def _straightened(net: SiblingEncoder, identities: Tensor, nuisances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     "Windows of all pictures as bytes, and the poses that the network finds."
     device, n = next(net.parameters()).device, len(identities)
-    faces = torch.empty(n, 3, 72, 64, dtype=torch.uint8, device=device, memory_format=torch.channels_last)
-    heads = torch.empty(n, 3, 64, 64, dtype=torch.uint8, device=device, memory_format=torch.channels_last)
+    faces = torch.empty(n, 3, 72, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
+    heads = torch.empty(n, 3, 64, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
     poses, at = torch.empty(n, 5, device=device), 0
     for x in _pictures(identities, nuisances, device):
         face, head, pose = net.windows(x)
@@ -230,8 +304,15 @@ def _straightened(net: SiblingEncoder, identities: Tensor, nuisances: Tensor) ->
         at += len(x)
     return faces, heads, poses
 
-def _learn_people(net: SiblingEncoder, s: SiblingSettings, identities: Tensor, nuisances: Tensor, rng: torch.Generator,
-                  tell: Callable[[str], None]) -> None:
+
+def _learn_people(
+    net: SiblingEncoder,
+    s: SiblingSettings,
+    identities: Tensor,
+    nuisances: Tensor,
+    rng: torch.Generator,
+    tell: Callable[[str], None],
+) -> None:
     device, family = next(net.parameters()).device, 2 * (1 + s.siblings)
     faces, heads, poses = _straightened(net, identities, nuisances)
     truth = identities.to(device)
@@ -239,44 +320,54 @@ def _learn_people(net: SiblingEncoder, s: SiblingSettings, identities: Tensor, n
 
     def loss(families: Tensor) -> Tensor:
         rows = (families[:, None] * family + torch.arange(family)).flatten().to(device)
-        mirror = (torch.rand(len(families), generator=rng) < .25).repeat_interleave(family).to(device)
-        *windows, pose, people = _mirrored(to_float(faces[rows]), to_float(heads[rows]), poses[rows], truth[rows], mirror)
-        light = 1 + .1 * (torch.rand(len(rows), 1, 1, 1, generator=rng) - .5).to(device)
-        colour = .04 * (torch.rand(len(rows), 3, 1, 1, generator=rng) - .5).to(device)
-        windows = [w * light + colour + .03 * torch.randn(w.shape, generator=rng).to(device) for w in windows]
-        with autocast(device, exact_dtype(device)): e = net.embed(*windows, pose)
+        mirror = (torch.rand(len(families), generator=rng) < 0.25).repeat_interleave(family).to(device)
+        *windows, pose, people = _mirrored(
+            to_float(faces[rows]), to_float(heads[rows]), poses[rows], truth[rows], mirror
+        )
+        light = 1 + 0.1 * (torch.rand(len(rows), 1, 1, 1, generator=rng) - 0.5).to(device)
+        colour = 0.04 * (torch.rand(len(rows), 3, 1, 1, generator=rng) - 0.5).to(device)
+        windows = [w * light + colour + 0.03 * torch.randn(w.shape, generator=rng).to(device) for w in windows]
+        with autocast(device, exact_dtype(device)):
+            e = net.embed(*windows, pose)
         unit = F.normalize(e.float(), dim=1)
         value = sibling_loss(unit, s.temperature)
-        return value + s.factors * factor_loss(probe(unit * s.dim**.5), people) if s.factors else value
+        return value + s.factors * factor_loss(probe(unit * s.dim**0.5), people) if s.factors else value
 
     learnt = [p for part in (net.face, net.head, net.out, probe) for p in part.parameters()]
     _learn(learnt, loss, _batches(s.families, s.batch, rng), s.epochs, device, tell)
 
 # %% ../nbs/02k_siblings.ipynb #02k023
-def train_sibling_encoder(settings: SiblingSettings, # how
-                          device: torch.device | str = 'cpu', # where
-                          tell: Callable[[str], None] = lambda s: None # gets one line an epoch
-                          ) -> SiblingEncoder: # trained, in eval mode
-    "Draw families, learn the pose, straighten, and learn to tell siblings apart; raises `FacegenError` for fewer than two families."
+def train_sibling_encoder(
+    settings: SiblingSettings,  # how
+    device: torch.device | str = 'cpu',  # where
+    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+) -> SiblingEncoder:  # trained, in eval mode
+    """Draw families, learn the pose, straighten, and learn to tell siblings apart.
+
+    Raises `FacegenError` for fewer than two families.
+    """
     s, device = settings, torch.device(device)
     if s.families < 2 or s.batch < 2:
-        raise FacegenError(f'Found families={s.families} and batch={s.batch} in the settings of an encoder, '
-                           'expected at least 2 of each; ask for thousands of families.')
+        raise FacegenError(
+            f'Found families={s.families} and batch={s.batch} in the settings of an encoder, '
+            'expected at least 2 of each; ask for thousands of families.'
+        )
     rng = torch.Generator().manual_seed(s.seed)
     identities = sample_families(s.families, s.seed, s.siblings).flatten(0, 1).repeat_interleave(2, 0)
     nuisances = sample_nuisances(len(identities), s.seed)
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         net = SiblingEncoder(s.dim, s.width, s.hidden).to(device, memory_format=layout(device))
-        _learn_pose(net, s, identities[:s.pose_pictures], nuisances[:s.pose_pictures], rng, tell)
+        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng, tell)
         _learn_people(net, s, identities, nuisances, rng, tell)
     return net.eval()
 
 # %% ../nbs/02k_siblings.ipynb #02k026
-def sibling_cosines(embed: Callable[[np.ndarray], np.ndarray], # uint8 (n,128,128,3) to unit vectors (n,D)
-                    people: int = 200, # drawn for this
-                    seed: int = 7_000_003 # of people and pictures; no encoder learnt from it
-                    ) -> dict[str, np.ndarray]: # 'same' and each of `FACTOR_GROUPS`: (people,)
+def sibling_cosines(
+    embed: Callable[[np.ndarray], np.ndarray],  # uint8 (n,128,128,3) to unit vectors (n,D)
+    people: int = 200,  # drawn for this
+    seed: int = 7_000_003,  # of people and pictures; no encoder learnt from it
+) -> dict[str, np.ndarray]:  # 'same' and each of `FACTOR_GROUPS`: (people,)
     "Cosine of each person's picture with another one, and with a picture of a sibling from each group."
     person = sample_identities(people, seed)
 
@@ -288,10 +379,13 @@ def sibling_cosines(embed: Callable[[np.ndarray], np.ndarray], # uint8 (n,128,12
     others = dict(same=person) | {group: sample_siblings(person, group, seed + 100) for group in FACTOR_GROUPS}
     return {name: (first * embedded(who, k)).sum(1) for k, (name, who) in enumerate(others.items(), 1)}
 
-def sibling_auc(cosines: dict[str, np.ndarray] # as `sibling_cosines` gives them
-                ) -> dict[str, float]: # 'all' and each group
+
+def sibling_auc(
+    cosines: dict[str, np.ndarray],  # as `sibling_cosines` gives them
+) -> dict[str, float]:  # 'all' and each group
     "Area under the curve of pictures of one person against pictures of siblings."
     from sklearn.metrics import roc_auc_score
+
     same = cosines['same']
     parts = {group: v for group, v in cosines.items() if group != 'same'}
     parts = dict(all=np.concatenate(list(parts.values()))) | parts

@@ -4,16 +4,38 @@
 
 # %% ../nbs/02c_sources.ipynb #020004
 from __future__ import annotations
-import bz2, codecs, contextlib, glob, gzip, hashlib, heapq, http.client, importlib, io, json, lzma, os, re, stat, tarfile, threading, unicodedata, urllib.request, zipfile
+
+import bz2
+import codecs
+import contextlib
+import glob
+import gzip
+import hashlib
+import heapq
+import http.client
+import importlib
+import io
+import json
+import lzma
+import os
+import re
+import stat
+import tarfile
+import threading
+import unicodedata
+import urllib.request
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
+
 import numpy as np
 import yaml
 from PIL import Image, ImageOps
+
 from .core import FacegenError, atomic, sha256, user_path
 from .workers import need, portions
 
@@ -30,65 +52,97 @@ __all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'UNNAMED
            'batches', 'Remote', 'digest', 'download']
 
 # %% ../nbs/02c_sources.ipynb #020010
-FILE_LIMIT = 64 << 20 # bytes: a larger file is not read
-UNPACKED = 'cannot be unpacked:' # how the reason begins where a member of an archive is damaged
+FILE_LIMIT = 64 << 20  # bytes: a larger file is not read
+UNPACKED = 'cannot be unpacked:'  # how the reason begins where a member of an archive is damaged
+
 
 class Rejected(Exception):
     "A picture that is not used; its text is the reason."
 
+
 @dataclass(frozen=True)
 class Span:
     "A stretch of a file: a member of a plain tar archive."
-    path: Path # the archive
-    start: int # where the member's bytes begin
-    size: int # how many there are
+
+    path: Path  # the archive
+    start: int  # where the member's bytes begin
+    size: int  # how many there are
+
     def read(self) -> bytes:
         "The bytes; fewer than announced where the archive ends early."
-        with open(self.path, 'rb') as f: f.seek(self.start); return f.read(self.size)
+        with open(self.path, 'rb') as f:
+            f.seek(self.start)
+            return f.read(self.size)
+
 
 @lru_cache(maxsize=8)
-def _zip_file(path: Path, size: int, changed: int) -> zipfile.ZipFile: return zipfile.ZipFile(path)
+def _zip_file(path: Path, size: int, changed: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
 
-def zip_file(path: Path # a zip archive
-             ) -> zipfile.ZipFile: # shared, and never closed by its users; its methods may be called from several threads
+
+def zip_file(
+    path: Path,  # a zip archive
+) -> zipfile.ZipFile:  # shared, and never closed by its users; its methods may be called from several threads
     "Open a zip archive, once: reading the table of contents of 200,000 pictures takes seconds."
     st = path.stat()
     return _zip_file(path, st.st_size, st.st_mtime_ns)
 
+
 @dataclass(frozen=True)
 class Member:
     "A member of a zip archive."
-    path: Path # the archive
-    index: int # its place in the table of contents
+
+    path: Path  # the archive
+    index: int  # its place in the table of contents
+
     def read(self) -> bytes:
         "The bytes, unpacked; raises `Rejected`."
         try:
             z = zip_file(self.path)
-            with z.open(z.infolist()[self.index]) as f: return f.read(FILE_LIMIT)
-        except NotImplementedError: raise Rejected('packed with a method that is not read; make the archive again as a plain zip') from None
-        except Exception as e: raise Rejected(f'{UNPACKED} {type(e).__name__}: {short_text(e)}') from None # a stranger's bytes: anything may go wrong
+            with z.open(z.infolist()[self.index]) as f:
+                return f.read(FILE_LIMIT)
+        except NotImplementedError:
+            raise Rejected('packed with a method that is not read; make the archive again as a plain zip') from None
+        except Exception as e:
+            raise Rejected(
+                f'{UNPACKED} {type(e).__name__}: {short_text(e)}'
+            ) from None  # a stranger's bytes: anything may go wrong
 
 # %% ../nbs/02c_sources.ipynb #020012
 @dataclass(frozen=True)
 class Mark:
     "A face that the source knows of."
-    box: tuple[float, ...] | None = None # left, top, right, bottom of the face in pixels; None: the picture shows one face, in its middle
-    landmarks: tuple[float, ...] | None = None # x, y of both eyes, nose, both mouth corners in pixels
-    number: int | None = None # which face of the picture, where it has several
+
+    box: tuple[float, ...] | None = (
+        None  # left, top, right, bottom of the face in pixels; None: one face, in the middle
+    )
+    landmarks: tuple[float, ...] | None = None  # x, y of both eyes, nose, both mouth corners in pixels
+    number: int | None = None  # which face of the picture, where it has several
+
 
 @dataclass
 class Entry:
     "One file that was met in a source: something to decode, or a reason why not."
-    source: str # where it came from: the source's name, then the path inside it, with forward slashes
-    data: bytes | Path | Span | Member | None = None # the file's bytes, or where they are
-    reason: str | None = None # why it is rejected, when it is
-    identity: str | None = None # whose faces these are, where the source says so
-    marks: tuple[Mark, ...] | None = None # the faces in it, where the source says so
-    part: str | None = None # the part of a published split that it belongs to: 'train', 'validation' or 'test'
+
+    source: str  # where it came from: the source's name, then the path inside it, with forward slashes
+    data: bytes | Path | Span | Member | None = None  # the file's bytes, or where they are
+    reason: str | None = None  # why it is rejected, when it is
+    identity: str | None = None  # whose faces these are, where the source says so
+    marks: tuple[Mark, ...] | None = None  # the faces in it, where the source says so
+    part: str | None = None  # the part of a published split that it belongs to: 'train', 'validation' or 'test'
+
     def read(self) -> bytes:
         "The file's bytes; raises `Rejected`."
-        if self.reason: raise Rejected(self.reason)
-        return self.data if isinstance(self.data, bytes) else self.data.read_bytes() if isinstance(self.data, Path) else self.data.read()
+        if self.reason:
+            raise Rejected(self.reason)
+        return (
+            self.data
+            if isinstance(self.data, bytes)
+            else self.data.read_bytes()
+            if isinstance(self.data, Path)
+            else self.data.read()
+        )
+
     @property
     def held(self) -> int:
         "Bytes of memory that the entry holds."
@@ -201,24 +255,30 @@ def size_reason(
 # %% ../nbs/02c_sources.ipynb #020020
 class Source:
     "What all sources share: `entries()`, `share()`, `describe()`, `shuffle(seed)`."
-    kind = 'folder' # for store.json
-    named = False # True where entries carry identities; False: they are read off the folders
-    people: str | None = None # whose numbering of people this is: sources that share it share their people; None: its own
-    licence: str | None = None # as its givers state it
-    quota: int | None = None # faces that are wanted at most
-    seed: int | None = None # of the order; None: the order of the source
-    def __init__(self, path: str | Path, # where it is
-                 name: str # what it is called in the store
-                 ):
+
+    kind = 'folder'  # for store.json
+    named = False  # True where entries carry identities; False: they are read off the folders
+    people: str | None = (
+        None  # whose numbering of people this is: sources that share it share their people; None: its own
+    )
+    licence: str | None = None  # as its givers state it
+    quota: int | None = None  # faces that are wanted at most
+    seed: int | None = None  # of the order; None: the order of the source
+
+    def __init__(
+        self,
+        path: str | Path,  # where it is
+        name: str,  # what it is called in the store
+    ):
         self.path, self.name, self.done, self.count, self.bytes = Path(path), name, 0, 0, 0
         self.start_count()
 
     def start_count(self) -> None:
         "Nothing has been met yet."
-        self.passed: Counter = Counter()                          # files that are no candidates, by their ending
-        self.archives: list[str] = []                             # archives inside the source, which are not read
-        self.links: Counter = Counter()                           # links to folders, by what became of them
-        self.damage: str | None = None                            # why reading stopped before the end
+        self.passed: Counter = Counter()  # files that are no candidates, by their ending
+        self.archives: list[str] = []  # archives inside the source, which are not read
+        self.links: Counter = Counter()  # links to folders, by what became of them
+        self.damage: str | None = None  # why reading stopped before the end
 
     @property
     def others(self) -> int:
@@ -235,17 +295,21 @@ class Source:
 
     def share(self) -> float:
         "How much has been read, 0 to 1."
-        return min(1., self.done / max(1, self.count))
+        return min(1.0, self.done / max(1, self.count))
 
-    def shuffle(self, seed: int # another seed, another order
-                ) -> Source: # itself
+    def shuffle(
+        self,
+        seed: int,  # another seed, another order
+    ) -> Source:  # itself
         "Read in the order that the seed gives; raises `FacegenError` where that cannot be done."
         self.seed = seed
         return self
 
-    def line_up(self, items: Iterable[Any], # pictures, or what stands for them
-                name: Callable[[Any], str] # what one of them is called
-                ) -> Iterable[Any]: # the same
+    def line_up(
+        self,
+        items: Iterable[Any],  # pictures, or what stands for them
+        name: Callable[[Any], str],  # what one of them is called
+    ) -> Iterable[Any]:  # the same
         "Items in the order of the seed, or as they come without one."
         return items if self.seed is None else sorted(items, key=lambda x: shuffle_key(self.seed, name(x)))
 
@@ -253,9 +317,11 @@ class Source:
         "What is written about it in store.json."
         return dict(name=self.name, kind=self.kind, files=self.count, bytes=self.bytes)
 
-def shuffle_key(seed: int, # of the order
-                name: str # of a picture
-                ) -> tuple[bytes, str]: # sorts like a random number
+
+def shuffle_key(
+    seed: int,  # of the order
+    name: str,  # of a picture
+) -> tuple[bytes, str]:  # sorts like a random number
     "Where a picture stands in the order that a seed gives."
     return hashlib.blake2b(f'{seed}:{name}'.encode('utf-8', 'replace'), digest_size=8).digest(), name
 
@@ -345,88 +411,135 @@ class FolderSource(Source):
             yield Entry(clean_name(f'{self.name}/{below}'), reason=f'folder cannot be opened: {e.strerror}')
 
 # %% ../nbs/02c_sources.ipynb #020033
-HELP = 'a source is a folder, a tar, tar.gz, tar.bz2, tar.xz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:, kaggle:, rendered:N'
+HELP = (
+    'a source is a folder, a tar, tar.gz, tar.bz2, tar.xz or zip archive, or one of lfw:, celeba:, ffhq:, wider:, hf:,'
+    ' kaggle:, rendered:N'
+)
 
-def unsafe_reason(name: str # a member's name
-                  ) -> str | None: # why it is not read; None when it is a plain relative path
+
+def unsafe_reason(
+    name: str,  # a member's name
+) -> str | None:  # why it is not read; None when it is a plain relative path
     "Refuse names that lead out of the archive."
     parts = re.split(r'[/\\]', name)
-    if parts[0] == '' or re.match(r'[A-Za-z]:', name): return 'absolute path in an archive'
-    if '..' in parts: return 'path that leads out of the archive (..)'
+    if parts[0] == '' or re.match(r'[A-Za-z]:', name):
+        return 'absolute path in an archive'
+    if '..' in parts:
+        return 'path that leads out of the archive (..)'
 
 # %% ../nbs/02c_sources.ipynb #020037
 class Metered:
     "A stream that stops with `tarfile.ReadError` once it has given more than it was allowed."
-    def __init__(self, f: Any, # a binary stream
-                 total: int, # bytes that it may give in all
-                 packed: bool # whether what was read before a damage shall be given at once
-                 ):
+
+    def __init__(
+        self,
+        f: Any,  # a binary stream
+        total: int,  # bytes that it may give in all
+        packed: bool,  # whether what was read before a damage shall be given at once
+    ):
         self.f, self.total, self.allowed, self.get = f, total, 32 << 20, f.read1 if packed else f.read
-    def read(self, n: int = -1 # bytes; all of them are never given
-             ) -> bytes: # at most n
+
+    def read(
+        self,
+        n: int = -1,  # bytes; all of them are never given
+    ) -> bytes:  # at most n
         "The next bytes."
-        if not 0 <= n <= self.allowed: raise tarfile.ReadError('it unpacks to far more than its size')
+        if not 0 <= n <= self.allowed:
+            raise tarfile.ReadError('it unpacks to far more than its size')
         b = self.get(n)
-        self.total -= len(b); self.allowed -= len(b)
-        if self.total < 0: raise tarfile.ReadError('it unpacks to far more than its size')
+        self.total -= len(b)
+        self.allowed -= len(b)
+        if self.total < 0:
+            raise tarfile.ReadError('it unpacks to far more than its size')
         return b
-    def seek(self, at: int) -> int: "Go to a byte."; return self.f.seek(at)
-    def tell(self) -> int: "At which byte reading stands."; return self.f.tell()
+
+    def seek(self, at: int) -> int:
+        "Go to a byte."
+        return self.f.seek(at)
+
+    def tell(self) -> int:
+        "At which byte reading stands."
+        return self.f.tell()
+
 
 class Header(tarfile.TarInfo):
     "A tar header that remembers why reading stopped: `tarfile` itself ends quietly at a damaged one."
+
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
         "The next header; notes why there is none."
-        try: return super().fromtarfile(tar)
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError, tarfile.EmptyHeaderError) as e: tar.damage = str(e); raise    # the last: no end mark
+        try:
+            return super().fromtarfile(tar)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError, tarfile.EmptyHeaderError) as e:
+            tar.damage = str(e)
+            raise  # the last: no end mark
 
-def unpacked_limit(packed: int # an archive's size in bytes
-                   ) -> int: # bytes that are read from it
+
+def unpacked_limit(
+    packed: int,  # an archive's size in bytes
+) -> int:  # bytes that are read from it
     "50 times the size of the archive and 1 GB."
     return 50 * packed + (1 << 30)
 
 # %% ../nbs/02c_sources.ipynb #020040
-def tar_entry(src: Source, # which archive
-              tar: tarfile.TarFile, # the same, open
-              m: tarfile.TarInfo, # a member
-              packed: bool # whether its bytes have to be read now
-              ) -> Entry | None: # None for what is no picture
+def tar_entry(
+    src: Source,  # which archive
+    tar: tarfile.TarFile,  # the same, open
+    m: tarfile.TarInfo,  # a member
+    packed: bool,  # whether its bytes have to be read now
+) -> Entry | None:  # None for what is no picture
     "What is said of a member of a tar archive."
     source = f'{src.name}/{inside_name(m.name)}'
-    reason = unsafe_reason(m.name) or ('link in an archive' if m.issym() or m.islnk() else None if m.isreg() else 'not a file')
-    if reason: return Entry(source, reason=reason)
+    reason = unsafe_reason(m.name) or (
+        'link in an archive' if m.issym() or m.islnk() else None if m.isreg() else 'not a file'
+    )
+    if reason:
+        return Entry(source, reason=reason)
     other = passed_over(m.name)
-    if other != HIDDEN and m.name.lower().endswith(ARCHIVES): return src._archive(source, 'an archive')
+    if other != HIDDEN and m.name.lower().endswith(ARCHIVES):
+        return src._archive(source, 'an archive')
     if other:
         src.passed[other] += 1
         return None
-    if reason := size_reason(m.size): return Entry(source, reason=reason)
+    if reason := size_reason(m.size):
+        return Entry(source, reason=reason)
     return Entry(source, tar.extractfile(m).read() if packed or m.sparse else Span(src.path, m.offset_data, m.size))
 
 # %% ../nbs/02c_sources.ipynb #020041
-XZ = b'\xfd7zXZ\0' # how a file begins that is packed with xz
+XZ = b'\xfd7zXZ\0'  # how a file begins that is packed with xz
+
 
 class TarSource(Source):
     "All pictures in a tar archive, plain or packed with gzip, bzip2 or xz, in the order of the archive."
+
     kind = 'archive'
-    def __init__(self, path: str | Path, # the archive
-                 name: str # what it is called in the store
-                 ):
+
+    def __init__(
+        self,
+        path: str | Path,  # the archive
+        name: str,  # what it is called in the store
+    ):
         super().__init__(path, name)
         self.file, self.bytes = None, self.path.stat().st_size
-        with open(self.path, 'rb') as f: magic = f.read(6)
+        with open(self.path, 'rb') as f:
+            magic = f.read(6)
         packers = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, XZ: lzma.open}
         self.packed = next((opener for start, opener in packers.items() if magic.startswith(start)), None)
 
     def share(self) -> float:
         "How much has been read, 0 to 1."
-        return 1. if self.file is None or self.file.closed else self.file.tell() / max(1, self.bytes)
+        return 1.0 if self.file is None or self.file.closed else self.file.tell() / max(1, self.bytes)
 
-    def shuffle(self, seed: int # another seed, another order
-                ) -> Source: # itself
+    def shuffle(
+        self,
+        seed: int,  # another seed, another order
+    ) -> Source:  # itself
         "Read in the order that the seed gives; raises `FacegenError` for a packed archive."
-        if self.packed: raise FacegenError(f"A quota (@N) was asked of '{self.path}', a packed archive, which can only be read from its beginning; unpack it, and give the folder or the plain tar.")
+        if self.packed:
+            raise FacegenError(
+                f"A quota (@N) was asked of '{self.path}', a packed archive, which can only be read from its beginning;"
+                " unpack it, and give the folder or the plain tar."
+            )
         return super().shuffle(seed)
 
     def entries(self) -> Iterator[Entry]:
@@ -437,37 +550,64 @@ class TarSource(Source):
         self.count = 0
         self.start_count()
         with open(self.path, 'rb') as self.file:
-            self.meter = Metered(*((self.packed(self.file), unpacked_limit(self.bytes), True) if self.packed else (self.file, self.bytes + 1024, False)))
+            self.meter = Metered(
+                *(
+                    (self.packed(self.file), unpacked_limit(self.bytes), True)
+                    if self.packed
+                    else (self.file, self.bytes + 1024, False)
+                )
+            )
             try:
-                with tarfile.open(fileobj=self.meter, mode='r|' if self.packed else 'r:', bufsize=1 << 18, tarinfo=Header, encoding='utf-8') as tar:
+                with tarfile.open(
+                    fileobj=self.meter,
+                    mode='r|' if self.packed else 'r:',
+                    bufsize=1 << 18,
+                    tarinfo=Header,
+                    encoding='utf-8',
+                ) as tar:
                     yield from self._members(tar)
-                    if damage := getattr(tar, 'damage', None): raise tarfile.ReadError(damage)
-                    if self._more(tar): raise tarfile.ReadError('there are data behind its end mark, as where two archives were joined')
-            except Exception as e:                            # a stranger's bytes: anything may go wrong
-                if not self.count: raise FacegenError(f"'{self.path}' could not be read as a tar archive: {clean_name(str(e)) or type(e).__name__}; {HELP}.") from None
-                self.damage = f'the archive is damaged after {self.count} files, the rest was not read: {short_text(e) or type(e).__name__}'
+                    if damage := getattr(tar, 'damage', None):
+                        raise tarfile.ReadError(damage)
+                    if self._more(tar):
+                        raise tarfile.ReadError('there are data behind its end mark, as where two archives were joined')
+            except Exception as e:  # a stranger's bytes: anything may go wrong
+                if not self.count:
+                    raise FacegenError(
+                        f"'{self.path}' could not be read as a tar archive: {clean_name(str(e)) or type(e).__name__};"
+                        f" {HELP}."
+                    ) from None
+                self.damage = (
+                    f'the archive is damaged after {self.count} files, the rest was not read:'
+                    f' {short_text(e) or type(e).__name__}'
+                )
                 yield Entry(self.name, reason=self.damage)
 
     def _members(self, tar: tarfile.TarFile) -> Iterator[Entry]:
         while (m := tar.next()) is not None:
-            tar.members = []                                  # or it would keep every header it ever read
-            if tar.offset <= m.offset: raise tarfile.ReadError('a header points backwards')
+            tar.members = []  # or it would keep every header it ever read
+            if tar.offset <= m.offset:
+                raise tarfile.ReadError('a header points backwards')
             self.meter.allowed = max(m.size, 0) + (32 << 20)
-            if m.isdir(): continue
+            if m.isdir():
+                continue
             self.count += 1
-            if (e := tar_entry(self, tar, m, bool(self.packed))) is not None: yield e
+            if (e := tar_entry(self, tar, m, bool(self.packed))) is not None:
+                yield e
 
     def _more(self, tar: tarfile.TarFile) -> bool:
         "Whether anything but zeros follows the end mark."
-        if not self.packed: self.meter.seek(tar.offset)
+        if not self.packed:
+            self.meter.seek(tar.offset)
         try:
             while True:
                 self.meter.allowed = 32 << 20
                 block = tar.fileobj.read(1 << 16)
-                if not block or block.strip(b'\0'): return bool(block)
-        except gzip.BadGzipFile as e:                         # what a packed file has behind its stream is no part of the archive
-            if 'Not a gzipped file' in str(e): return False
-            raise                                             # a wrong sum: a byte before it is not what it was
+                if not block or block.strip(b'\0'):
+                    return bool(block)
+        except gzip.BadGzipFile as e:  # what a packed file has behind its stream is no part of the archive
+            if 'Not a gzipped file' in str(e):
+                return False
+            raise  # a wrong sum: a byte before it is not what it was
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
@@ -476,25 +616,38 @@ class TarSource(Source):
 # %% ../nbs/02c_sources.ipynb #020043
 class ZipSource(Source):
     "All pictures in a zip archive, in sorted order."
+
     kind = 'archive'
-    def __init__(self, path: str | Path, # the archive
-                 name: str # what it is called in the store
-                 ):
+
+    def __init__(
+        self,
+        path: str | Path,  # the archive
+        name: str,  # what it is called in the store
+    ):
         super().__init__(path, name)
         self.bytes = self.path.stat().st_size
-        try: self.zip = zip_file(self.path)
-        except Exception as e: raise FacegenError(f"'{self.path}' could not be read as a zip archive: {clean_name(str(e)) or type(e).__name__}; make it again or give another source.") from None
+        try:
+            self.zip = zip_file(self.path)
+        except Exception as e:
+            raise FacegenError(
+                f"'{self.path}' could not be read as a zip archive: {clean_name(str(e)) or type(e).__name__}; make it"
+                " again or give another source."
+            ) from None
         self.count = sum(not self._is_dir(m) for m in self.zip.infolist())
 
     @staticmethod
     def _name(m: zipfile.ZipInfo) -> str:
         "A member's name. Programs such as macOS's write UTF-8 and do not say so; Python then reads code page 437."
-        if m.flag_bits & 0x800: return m.filename
-        try: return m.filename.encode('cp437').decode('utf-8')
-        except UnicodeError: return m.filename
+        if m.flag_bits & 0x800:
+            return m.filename
+        try:
+            return m.filename.encode('cp437').decode('utf-8')
+        except UnicodeError:
+            return m.filename
 
     @staticmethod
-    def _is_dir(m: zipfile.ZipInfo) -> bool: return m.filename.endswith(('/', '\\')) and not m.file_size
+    def _is_dir(m: zipfile.ZipInfo) -> bool:
+        return m.filename.endswith(('/', '\\')) and not m.file_size
 
     def entries(self) -> Iterator[Entry]:
         "One `Entry` a picture, link or unsafe name."
@@ -504,21 +657,26 @@ class ZipSource(Source):
         left = unpacked_limit(self.bytes)
         self.start_count()
         for i, m in sorted(enumerate(self.zip.infolist()), key=lambda x: (self._name(x[1]).replace('\\', '/'), x[0])):
-            if self._is_dir(m): continue
-            self.done += 1; left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
+            if self._is_dir(m):
+                continue
+            self.done += 1
+            left -= max(0, m.file_size) if m.file_size <= FILE_LIMIT else 0
             if left < 0:
                 self.damage = 'the archive unpacks to far more than its size, the rest was not read'
                 yield Entry(self.name, reason=self.damage)
                 return
-            if (e := self._entry(i, m)) is not None: yield e
+            if (e := self._entry(i, m)) is not None:
+                yield e
 
     def _entry(self, i: int, m: zipfile.ZipInfo) -> Entry | None:
         name = self._name(m)
         source = f'{self.name}/{inside_name(name)}'
         link = stat.S_ISLNK(m.external_attr >> 16)
-        if reason := unsafe_reason(name) or ('link in an archive' if link else None): return Entry(source, reason=reason)
+        if reason := unsafe_reason(name) or ('link in an archive' if link else None):
+            return Entry(source, reason=reason)
         other = passed_over(name)
-        if other != HIDDEN and name.lower().endswith(ARCHIVES): return self._archive(source, 'an archive')
+        if other != HIDDEN and name.lower().endswith(ARCHIVES):
+            return self._archive(source, 'an archive')
         if other:
             self.passed[other] += 1
             return None
@@ -531,21 +689,36 @@ class ZipSource(Source):
         return super().describe() | dict(sha256=sha256(self.path))
 
 # %% ../nbs/02c_sources.ipynb #020045
-def open_files(path: str | Path, # a folder or an archive
-               name: str # what it is called in the store
-               ) -> Source: # reads it
+def open_files(
+    path: str | Path,  # a folder or an archive
+    name: str,  # what it is called in the store
+) -> Source:  # reads it
     "Open a folder or an archive by what it holds, not by its name; raises `FacegenError` for anything else."
     path = user_path(path)
-    if path.is_dir(): return FolderSource(path, name)
-    if not path.is_file(): raise FacegenError(f"The source '{path}' does not exist; {HELP}.")
+    if path.is_dir():
+        return FolderSource(path, name)
+    if not path.is_file():
+        raise FacegenError(f"The source '{path}' does not exist; {HELP}.")
     try:
-        with open(path, 'rb') as f: magic = f.read(512)
-    except OSError as e: raise FacegenError(f"The source '{path}' cannot be opened ({e.strerror}); check its permissions.") from None
-    if magic[:2] == b'PK': return ZipSource(path, name)
-    if magic[:2] == b'\x1f\x8b' or magic[:3] == b'BZh' or magic[:6] == XZ or magic[257:262] == b'ustar' or path.suffix.lower() == '.tar': return TarSource(path, name)
+        with open(path, 'rb') as f:
+            magic = f.read(512)
+    except OSError as e:
+        raise FacegenError(f"The source '{path}' cannot be opened ({e.strerror}); check its permissions.") from None
+    if magic[:2] == b'PK':
+        return ZipSource(path, name)
+    if (
+        magic[:2] == b'\x1f\x8b'
+        or magic[:3] == b'BZh'
+        or magic[:6] == XZ
+        or magic[257:262] == b'ustar'
+        or path.suffix.lower() == '.tar'
+    ):
+        return TarSource(path, name)
     unread = {b"7z\xbc\xaf'\x1c": '7z', b'Rar!': 'RAR', b'(\xb5/\xfd': 'Zstandard'}
     if packer := next((name for start, name in unread.items() if magic.startswith(start)), None):
-        raise FacegenError(f"The source '{path}' is packed with {packer}, which is not read; unpack it and give the folder.")
+        raise FacegenError(
+            f"The source '{path}' is packed with {packer}, which is not read; unpack it and give the folder."
+        )
     raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
 
 # %% ../nbs/02c_sources.ipynb #020059
@@ -725,8 +898,7 @@ def _draft_scale(im: Image.Image, enough: Callable[[int, int], float] | None) ->
 
 def decode(
     data: str | Path | bytes | Span | Member | Image.Image | np.ndarray,  # a file, its bytes, or an image in memory
-    enough: Callable[[int, int], float]
-    | None = None,  # from width and height, the smallest useful scale; None: full size
+    enough: Callable[[int, int], float] | None = None,  # width and height to the smallest useful scale; None: full size
 ) -> tuple[Image.Image, float]:  # upright RGB image without metadata, and its scale to the original
     "Decode an image of unknown origin; raises `Rejected` with the reason, whatever is wrong with it."
     try:
@@ -787,29 +959,62 @@ def broken_reason(
 # %% ../nbs/02c_sources.ipynb #020072
 LICENCES = dict(
     lfw='No licence is stated by the makers of LFW; news photographs, published for research on face verification.',
-    celeba='CelebA: "available for non-commercial research purposes only"; the pictures "are obtained from the Internet which are not property of MMLAB".',
-    ffhq='FFHQ: pictures under CC BY 2.0, CC BY-NC 2.0, Public Domain Mark 1.0, CC0 1.0 or U.S. Government Works, as its metadata say for each; the data set under CC BY-NC-SA 4.0 by NVIDIA Corporation.',
-    wider='No licence is stated with the files of WIDER FACE; its card on the Hugging Face hub says CC BY-NC-ND 4.0.')
-INSTRUCTIONS = dict( # one sentence for each set that no program may fetch
-    celeba='ask for CelebA at http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (non-commercial research only), and put img_align_celeba.zip and identity_CelebA.txt into one folder.',
-    ffhq='get thumbnails128x128 with `python download_ffhq.py --thumbs` from https://github.com/NVlabs/ffhq-dataset (CC BY-NC-SA 4.0).',
-    wider='get WIDER_train.zip, WIDER_val.zip and wider_face_split.zip from http://shuoyang1213.me/WIDERFACE/, and put them into one folder.')
+    celeba=(
+        'CelebA: "available for non-commercial research purposes only"; the pictures "are obtained from the Internet'
+        ' which are not property of MMLAB".'
+    ),
+    ffhq=(
+        'FFHQ: pictures under CC BY 2.0, CC BY-NC 2.0, Public Domain Mark 1.0, CC0 1.0 or U.S. Government Works, as its'
+        ' metadata say for each; the data set under CC BY-NC-SA 4.0 by NVIDIA Corporation.'
+    ),
+    wider='No licence is stated with the files of WIDER FACE; its card on the Hugging Face hub says CC BY-NC-ND 4.0.',
+)
+INSTRUCTIONS = dict(  # one sentence for each set that no program may fetch
+    celeba=(
+        'ask for CelebA at http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (non-commercial research only), and put'
+        ' img_align_celeba.zip and identity_CelebA.txt into one folder.'
+    ),
+    ffhq=(
+        'get thumbnails128x128 with `python download_ffhq.py --thumbs` from https://github.com/NVlabs/ffhq-dataset (CC'
+        ' BY-NC-SA 4.0).'
+    ),
+    wider=(
+        'get WIDER_train.zip, WIDER_val.zip and wider_face_split.zip from http://shuoyang1213.me/WIDERFACE/, and put'
+        ' them into one folder.'
+    ),
+)
 
-def licence_beside(path: Path # a folder
-                   ) -> str | None: # the first 2,000 characters, or None
-    "The licence that lies in a folder: a file LICENSE, LICENCE or COPYING, the head of a hub card, or Kaggle's metadata."
-    if not path.is_dir(): return None
+
+def licence_beside(
+    path: Path,  # a folder
+) -> str | None:  # the first 2,000 characters, or None
+    """The licence that lies in a folder: a file LICENSE, LICENCE or COPYING, the head of a hub card, or Kaggle's
+    metadata.
+    """
+    if not path.is_dir():
+        return None
     for f in sorted(path.iterdir()):
-        if f.is_file() and re.fullmatch(r'(licen[sc]e|copying)(\.\w+)?', f.name, re.I): return f.read_text('utf-8', 'replace')[:2000].strip()
-    card = about = None              # they stay so where a file is absent or silent, or so broken that no reader can foresee how
-    try: card = yaml.safe_load(re.match(r'---\n(.*?)\n---', (path/'README.md').read_text('utf-8', 'replace')[:20_000], re.S)[1])['license']
-    except Exception: pass
-    try: about = [x['name'] for x in json.loads((path/'dataset-metadata.json').read_text('utf-8', 'replace'))['licenses']]
-    except Exception: pass
+        if f.is_file() and re.fullmatch(r'(licen[sc]e|copying)(\.\w+)?', f.name, re.I):
+            return f.read_text('utf-8', 'replace')[:2000].strip()
+    card = about = None  # they stay so where a file is absent or silent, or so broken that no reader can foresee how
+    try:
+        card = yaml.safe_load(
+            re.match(r'---\n(.*?)\n---', (path / 'README.md').read_text('utf-8', 'replace')[:20_000], re.S)[1]
+        )['license']
+    except Exception:
+        pass
+    try:
+        about = [
+            x['name'] for x in json.loads((path / 'dataset-metadata.json').read_text('utf-8', 'replace'))['licenses']
+        ]
+    except Exception:
+        pass
     return licence_text(card) or licence_text(about)
 
-def licence_text(given: Any # what stands in a card: a name or a list of names
-                 ) -> str | None: # names, with commas between
+
+def licence_text(
+    given: Any,  # what stands in a card: a name or a list of names
+) -> str | None:  # names, with commas between
     "A licence as a card gives it, in one line."
     names = given if isinstance(given, list) else [given]
     return ', '.join(names)[:2000] or None if all(isinstance(n, str) for n in names) else None
@@ -817,23 +1022,37 @@ def licence_text(given: Any # what stands in a card: a name or a list of names
 # %% ../nbs/02c_sources.ipynb #020075
 class Labelled(Source):
     "A folder or an archive, and what a data set says about its pictures."
+
     named = True
-    def __init__(self, base: Source, # the pictures
-                 kind: str, # which data set
-                 label: Callable[[Entry, str], Entry] # fills in what is known about the picture at a path inside the source
-                 ):
-        self.base, self.name, self.path, self.kind, self.label, self.licence = base, base.name, base.path, kind, label, LICENCES.get(kind)
+
+    def __init__(
+        self,
+        base: Source,  # the pictures
+        kind: str,  # which data set
+        label: Callable[[Entry, str], Entry],  # fills in what is known about the picture at a path inside the source
+    ):
+        self.base, self.name, self.path, self.kind, self.label, self.licence = (
+            base,
+            base.name,
+            base.path,
+            kind,
+            label,
+            LICENCES.get(kind),
+        )
 
     def entries(self) -> Iterator[Entry]:
         "One `Entry` a picture, with what the data set says about it."
-        for e in self.base.entries(): yield e if e.reason else self.label(e, e.source[len(self.name) + 1:])
+        for e in self.base.entries():
+            yield e if e.reason else self.label(e, e.source[len(self.name) + 1 :])
 
     def share(self) -> float:
         "How much has been read, 0 to 1."
         return self.base.share()
 
-    def shuffle(self, seed: int # another seed, another order
-                ) -> Source: # itself
+    def shuffle(
+        self,
+        seed: int,  # another seed, another order
+    ) -> Source:  # itself
         "Read in the order that the seed gives."
         self.base.shuffle(seed)
         return super().shuffle(seed)
@@ -865,28 +1084,37 @@ class Labelled(Source):
 # %% ../nbs/02c_sources.ipynb #020076
 class Joined(Source):
     "Several sources read as one: one after the other, or, shuffled, through each other."
+
     kind = 'archive'
-    def __init__(self, parts: Sequence[Source], # their names begin with `name`
-                 path: Path, # where they all are
-                 name: str # what they are called together
-                 ):
+
+    def __init__(
+        self,
+        parts: Sequence[Source],  # their names begin with `name`
+        path: Path,  # where they all are
+        name: str,  # what they are called together
+    ):
         self.parts, self.path, self.name = list(parts), path, name
 
     def entries(self) -> Iterator[Entry]:
         "The entries of all parts."
         streams = [p.entries() for p in self.parts]
         if self.seed is None:
-            for s in streams: yield from s
-        else: yield from heapq.merge(*streams, key=lambda e: shuffle_key(self.seed, e.source))
+            for s in streams:
+                yield from s
+        else:
+            yield from heapq.merge(*streams, key=lambda e: shuffle_key(self.seed, e.source))
 
     def share(self) -> float:
         "How much has been read, 0 to 1."
         return sum(p.share() for p in self.parts) / len(self.parts)
 
-    def shuffle(self, seed: int # another seed, another order
-                ) -> Source: # itself
+    def shuffle(
+        self,
+        seed: int,  # another seed, another order
+    ) -> Source:  # itself
         "Read in the order that the seed gives."
-        for p in self.parts: p.shuffle(seed)
+        for p in self.parts:
+            p.shuffle(seed)
         return super().shuffle(seed)
 
     @property
@@ -912,191 +1140,314 @@ class Joined(Source):
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
         told = [p.describe() for p in self.parts]
-        return dict(name=self.name, kind=self.kind, files=sum(t['files'] for t in told), bytes=sum(t['bytes'] for t in told), parts=told)
+        return dict(
+            name=self.name,
+            kind=self.kind,
+            files=sum(t['files'] for t in told),
+            bytes=sum(t['bytes'] for t in told),
+            parts=told,
+        )
 
 # %% ../nbs/02c_sources.ipynb #020080
-def open_lfw(path: Path, # folder or archive with a folder for each person
-             name: str # what it is called in the store
-             ) -> Source: # its folders are people
+def open_lfw(
+    path: Path,  # folder or archive with a folder for each person
+    name: str,  # what it is called in the store
+) -> Source:  # its folders are people
     "A source whose folders are people, whatever they are called; [people](02h_people.ipynb) reads their names."
     src = Labelled(open_files(path, name), 'lfw', lambda e, inside: e)
     src.named = False
     return src
 
 # %% ../nbs/02c_sources.ipynb #020083
-def find_file(path: Path, # a folder, an archive in it, or a folder in it
-              *names: str # file names, the best first
-              ) -> Path | None: # the first that is there
-    "Look for a companion file in a folder, in the folder around it, and in the folders that data sets keep such files in."
+def find_file(
+    path: Path,  # a folder, an archive in it, or a folder in it
+    *names: str,  # file names, the best first
+) -> Path | None:  # the first that is there
+    """Look for a companion file in a folder, in the folder around it, and in the folders that data sets keep such files
+    in.
+    """
     around = [path, path.parent, path.parent.parent] if path.is_dir() else [path.parent, path.parent.parent]
-    places = [a/sub for a in around for sub in ('', 'Anno', 'Eval', 'Img', 'wider_face_split')]
-    return next((p/n for n in names for p in places if (p/n).exists()), None)
+    places = [a / sub for a in around for sub in ('', 'Anno', 'Eval', 'Img', 'wider_face_split')]
+    return next((p / n for n in names for p in places if (p / n).exists()), None)
 
-def read_table(file: Path | None # text with a picture's name first in every line; blanks or commas between
-               ) -> dict[str, list[str]]: # the rest of the line, for every picture
-    "Read CelebA's text files, as published or as CSV; lines that begin with no picture (headers, counts) are passed over."
-    if file is None: return {}
+
+def read_table(
+    file: Path | None,  # text with a picture's name first in every line; blanks or commas between
+) -> dict[str, list[str]]:  # the rest of the line, for every picture
+    """Read CelebA's text files, as published or as CSV.
+
+    Lines that begin with no picture (headers, counts) are passed over.
+    """
+    if file is None:
+        return {}
     out = {}
     with open(file, encoding='utf-8', errors='replace') as f:
         for line in f:
             first, *rest = re.split(r'[\s,]+', line.strip())
-            if rest and is_picture_name(first): out[first] = rest
+            if rest and is_picture_name(first):
+                out[first] = rest
     return out
 
-def open_celeba(path: Path, # the folder with pictures and text files, or the pictures themselves
-                name: str # what it is called in the store
-                ) -> Source: # with identities, landmarks and the published split, as far as the files are there
+
+def open_celeba(
+    path: Path,  # the folder with pictures and text files, or the pictures themselves
+    name: str,  # what it is called in the store
+) -> Source:  # with identities, landmarks and the published split, as far as the files are there
     "CelebA's aligned pictures; raises `FacegenError` without `identity_CelebA.txt`."
-    inner = [path/sub/f for sub in ('', 'Img') for f in ('img_align_celeba', 'img_align_celeba.zip')]
+    inner = [path / sub / f for sub in ('', 'Img') for f in ('img_align_celeba', 'img_align_celeba.zip')]
     pictures = path if path.name == 'img_align_celeba' else next((p for p in inner if p.exists()), path)
-    table = lambda stem: read_table(find_file(path, f'{stem}.txt', f'{stem}.csv'))
+
+    def table(stem):
+        return read_table(find_file(path, f'{stem}.txt', f'{stem}.csv'))
+
     who, part, marks = table('identity_CelebA'), table('list_eval_partition'), table('list_landmarks_align_celeba')
-    if not who: raise FacegenError(f"'{path}' was given as CelebA, but identity_CelebA.txt is not beside it, and without it one person can get on both sides of a split; "
-                                   f"{INSTRUCTIONS['celeba']} (To read the pictures without identities, leave out 'celeba:'.)")
+    if not who:
+        raise FacegenError(
+            f"'{path}' was given as CelebA, but identity_CelebA.txt is not beside it, and without it one person can get"
+            f" on both sides of a split; {INSTRUCTIONS['celeba']} (To read the pictures without identities, leave out"
+            " 'celeba:'.)"
+        )
     parts = {'0': 'train', '1': 'validation', '2': 'test'}
+
     def label(e: Entry, inside: str) -> Entry:
-        f = PurePosixPath(inside).with_suffix('.jpg').name                       # CelebA as PNG has the same numbers
-        e.identity, e.part = f'celeba-{int(who[f][0]):05d}' if f in who and who[f][0].isdecimal() else None, parts.get(part.get(f, [''])[0])
+        f = PurePosixPath(inside).with_suffix('.jpg').name  # CelebA as PNG has the same numbers
+        e.identity, e.part = (
+            f'celeba-{int(who[f][0]):05d}' if f in who and who[f][0].isdecimal() else None,
+            parts.get(part.get(f, [''])[0]),
+        )
         xy = [float(v) for v in marks.get(f, []) if re.fullmatch(r'-?\d+(\.\d*)?', v)]
         e.marks = (Mark(landmarks=tuple(xy) if len(xy) == 10 else None),)
         return e
+
     src = Labelled(open_files(pictures, name), 'celeba', label)
     src.people = 'celeba'
     return src
 
 # %% ../nbs/02c_sources.ipynb #020089
-def open_ffhq(path: Path, # the folder `thumbnails128x128`, the one around it, or a zip archive
-              name: str # what it is called in the store
-              ) -> Source: # with the published split
+def open_ffhq(
+    path: Path,  # the folder `thumbnails128x128`, the one around it, or a zip archive
+    name: str,  # what it is called in the store
+) -> Source:  # with the published split
     "FFHQ's thumbnails: aligned faces without identities."
+
     def label(e: Entry, inside: str) -> Entry:
         stem = PurePosixPath(inside).stem
         e.part, e.marks = ('train' if int(stem) < 60_000 else 'validation') if stem.isdecimal() else None, (Mark(),)
         return e
-    inner = path/'thumbnails128x128'
+
+    inner = path / 'thumbnails128x128'
     return Labelled(open_files(inner if inner.is_dir() else path, name), 'ffhq', label)
 
 # %% ../nbs/02c_sources.ipynb #020092
-def read_wider(file: Path | bytes # a `wider_face_*_bbx_gt.txt`, or its bytes
-               ) -> dict[str, tuple[Mark, ...]]: # picture -> its valid faces
+def read_wider(
+    file: Path | bytes,  # a `wider_face_*_bbx_gt.txt`, or its bytes
+) -> dict[str, tuple[Mark, ...]]:  # picture -> its valid faces
     "Boxes of WIDER FACE; raises `FacegenError` for another layout."
     text = (file if isinstance(file, bytes) else file.read_bytes()).decode('utf-8', 'replace')
     lines, out, i = text.splitlines(), {}, 0
     try:
         while i < len(lines):
-            if not (picture := lines[i].strip()): i += 1; continue
-            n = int(lines[i + 1]); rows = [[float(v) for v in l.split()] for l in lines[i+2:i+2+max(1, n)]]
-            if n < 0 or len(rows) < max(1, n) or any(len(r) < 4 for r in rows): raise ValueError
-            out[picture] = tuple(Mark((x, y, x + w, y + h), number=k) for k, (x, y, w, h, *flags) in enumerate(rows[:n])
-                                 if w > 0 and h > 0 and not (len(flags) > 3 and flags[3]))
+            if not (picture := lines[i].strip()):
+                i += 1
+                continue
+            n = int(lines[i + 1])
+            rows = [[float(v) for v in l.split()] for l in lines[i + 2 : i + 2 + max(1, n)]]
+            if n < 0 or len(rows) < max(1, n) or any(len(r) < 4 for r in rows):
+                raise ValueError
+            out[picture] = tuple(
+                Mark((x, y, x + w, y + h), number=k)
+                for k, (x, y, w, h, *flags) in enumerate(rows[:n])
+                if w > 0 and h > 0 and not (len(flags) > 3 and flags[3])
+            )
             i += 2 + max(1, n)
     except (ValueError, IndexError):
-        raise FacegenError(f"Line {i + 1} of '{'the file' if isinstance(file, bytes) else file}' is not as in WIDER FACE (a picture's name, the number of its faces, a line for each); give the file wider_face_train_bbx_gt.txt or wider_face_val_bbx_gt.txt as published.") from None
+        raise FacegenError(
+            f"Line {i + 1} of '{'the file' if isinstance(file, bytes) else file}' is not as in WIDER FACE (a picture's"
+            " name, the number of its faces, a line for each); give the file wider_face_train_bbx_gt.txt or"
+            " wider_face_val_bbx_gt.txt as published."
+        ) from None
     return out
 
 # %% ../nbs/02c_sources.ipynb #020095
-WIDER_PARTS = dict(WIDER_train='train', WIDER_val='validation', WIDER_test='test') # its folders
+WIDER_PARTS = dict(WIDER_train='train', WIDER_val='validation', WIDER_test='test')  # its folders
 
-def open_wider(path: Path, # the folder with WIDER_train, WIDER_val (folders or zips) and the boxes
-               name: str # what it is called in the store
-               ) -> Source: # with boxes and the published split
+
+def open_wider(
+    path: Path,  # the folder with WIDER_train, WIDER_val (folders or zips) and the boxes
+    name: str,  # what it is called in the store
+) -> Source:  # with boxes and the published split
     "WIDER FACE, every valid face of every picture; raises `FacegenError` without the boxes."
-    faces: dict[str | None, dict[str, tuple[Mark, ...]]] = {}                    # part of the split -> picture -> its faces
-    for file in sorted(path.rglob('wider_face_*_bbx_gt.txt')) if path.is_dir() else []: _add_boxes(faces, file.name, file)
+    faces: dict[str | None, dict[str, tuple[Mark, ...]]] = {}  # part of the split -> picture -> its faces
+    for file in sorted(path.rglob('wider_face_*_bbx_gt.txt')) if path.is_dir() else []:
+        _add_boxes(faces, file.name, file)
     zips = sorted(p for p in path.glob('*.zip')) if path.is_dir() else []
     for z in [] if faces else zips:
         for i, m in enumerate(ZipSource(z, name).zip.infolist()):
-            if not re.search(r'wider_face_\w+_bbx_gt\.txt$', m.filename): continue
-            try: _add_boxes(faces, m.filename, Member(z, i).read())
-            except Rejected as e: raise FacegenError(f"'{m.filename}' in '{z}' {e}; get the archive anew.") from None
-    if not faces: raise FacegenError(f"'{path}' was given as WIDER FACE, but no wider_face_*_bbx_gt.txt is in that folder; {INSTRUCTIONS['wider']}")
+            if not re.search(r'wider_face_\w+_bbx_gt\.txt$', m.filename):
+                continue
+            try:
+                _add_boxes(faces, m.filename, Member(z, i).read())
+            except Rejected as e:
+                raise FacegenError(f"'{m.filename}' in '{z}' {e}; get the archive anew.") from None
+    if not faces:
+        raise FacegenError(
+            f"'{path}' was given as WIDER FACE, but no wider_face_*_bbx_gt.txt is in that folder;"
+            f" {INSTRUCTIONS['wider']}"
+        )
+
     def label(e: Entry, inside: str) -> Entry:
-        folders = PurePosixPath(inside).parts; picture = '/'.join(folders[-2:])
-        told = [WIDER_PARTS[f] for f in folders if f in WIDER_PARTS]              # a folder or an archive called WIDER_train says which part it is
+        folders = PurePosixPath(inside).parts
+        picture = '/'.join(folders[-2:])
+        told = [
+            WIDER_PARTS[f] for f in folders if f in WIDER_PARTS
+        ]  # a folder or an archive called WIDER_train says which part it is
         e.part = next((p for p in told[:1] or faces if picture in faces.get(p, ())), None)
         e.marks = faces[e.part][picture] if picture in faces.get(e.part, ()) else None
-        if not e.marks: e.reason = 'no box is given for it' if e.marks is None else 'no valid face is marked in it'
+        if not e.marks:
+            e.reason = 'no box is given for it' if e.marks is None else 'no valid face is marked in it'
         return e
-    wrapped = [ZipSource(z, f'{name}/{z.stem}') for z in zips if re.fullmatch(r'WIDER_\w+', z.stem) and not (path/z.stem).is_dir()]
+
+    wrapped = [
+        ZipSource(z, f'{name}/{z.stem}')
+        for z in zips
+        if re.fullmatch(r'WIDER_\w+', z.stem) and not (path / z.stem).is_dir()
+    ]
     loose = [open_files(d, f'{name}/{d.name}') for d in sorted(path.glob('WIDER_*')) if d.is_dir()]
     return Labelled(Joined(loose + wrapped, path, name) if loose + wrapped else open_files(path, name), 'wider', label)
 
-def _add_boxes(faces: dict, name: str, file: Path | bytes) -> None: # puts the boxes of one file into `faces`
+
+def _add_boxes(faces: dict, name: str, file: Path | bytes) -> None:  # puts the boxes of one file into `faces`
     part = WIDER_PARTS.get('WIDER_' + re.search(r'wider_face_(\w+)_bbx_gt', name)[1])
     faces.setdefault(part, {}).update(read_wider(file))
 
 # %% ../nbs/02c_sources.ipynb #020101
-PERSON_COLUMNS = ('identity', 'identity_id', 'person', 'person_id', 'subject', 'subject_id', 'celeb_id', 'celebrity') # columns that hold persons
-PARTS_GIVEN = dict(train='train', training='train', val='validation', valid='validation', validation='validation', dev='validation', test='test', testing='test')
+PERSON_COLUMNS = (
+    'identity',
+    'identity_id',
+    'person',
+    'person_id',
+    'subject',
+    'subject_id',
+    'celeb_id',
+    'celebrity',
+)  # columns that hold persons
+PARTS_GIVEN = dict(
+    train='train',
+    training='train',
+    val='validation',
+    valid='validation',
+    validation='validation',
+    dev='validation',
+    test='test',
+    testing='test',
+)
 
-def hub_columns(hub: Any, # the package `datasets`
-                ds: Any, # a stream
-                where: str, # its name, for messages
-                column: str | None # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
-                ) -> tuple[Any, str, str | None, list[str] | None]: # stream of two columns; their names; names of the classes
+
+def hub_columns(
+    hub: Any,  # the package `datasets`
+    ds: Any,  # a stream
+    where: str,  # its name, for messages
+    column: str | None,  # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
+) -> tuple[Any, str, str | None, list[str] | None]:  # stream of two columns; their names; names of the classes
     "Keep the pictures, undecoded, and the persons; raises `FacegenError` where they are missing."
-    if ds.features is None: ds = ds._resolve_features()
+    if ds.features is None:
+        ds = ds._resolve_features()
     pictures, there = [k for k, f in ds.features.items() if isinstance(f, hub.Image)], ', '.join(ds.features)
-    if not pictures: raise FacegenError(f"The data set '{where}' has no column of pictures; it has {there}.")
-    if column is not None and column not in ds.features: raise FacegenError(f"The data set '{where}' has no column '{column}'; it has {there}.")
+    if not pictures:
+        raise FacegenError(f"The data set '{where}' has no column of pictures; it has {there}.")
+    if column is not None and column not in ds.features:
+        raise FacegenError(f"The data set '{where}' has no column '{column}'; it has {there}.")
     picture, person = pictures[0], column or next((c for c in PERSON_COLUMNS if c in ds.features), None)
     names = getattr(ds.features[person], 'names', None) if person else None
     ds = ds.select_columns([picture] + [person] * (person is not None)).cast_column(picture, hub.Image(decode=False))
     return ds, picture, person, names
 
-def hub_data(v: dict | None, # `bytes` and `path` of a picture
-             where: Path # the data set: a folder, or owner/name
-             ) -> tuple[bytes | Path | None, str | None]: # bytes or a path; a reason
-    "A picture of a row: its bytes, or a file that belongs to the data set; raises what the hub raises when it cannot be reached."
+
+def hub_data(
+    v: dict | None,  # `bytes` and `path` of a picture
+    where: Path,  # the data set: a folder, or owner/name
+) -> tuple[bytes | Path | None, str | None]:  # bytes or a path; a reason
+    """A picture of a row: its bytes, or a file that belongs to the data set.
+
+    Raises what the hub raises when it cannot be reached.
+    """
     path, data = (str(v.get('path') or ''), v.get('bytes')) if v else ('', None)
-    if data is None and not path: return None, 'empty row'
-    packed, _, last = path.rpartition('::')                                       # zip://a.jpg::/where/it/is.zip
+    if data is None and not path:
+        return None, 'empty row'
+    packed, _, last = path.rpartition('::')  # zip://a.jpg::/where/it/is.zip
     there = re.match(rf'hf://datasets/{re.escape(where.as_posix())}[@/]', last) and '..' not in last.split('/')
     try:
         if data is None:
-            here = '://' not in last and where.is_dir() and where.resolve() in (where/last).resolve().parents
-            if not (here or there) or not re.fullmatch(r'(zip://[^:]*)?', packed): return None, 'names a file outside of the data set'
-            if here and not packed: data = where/last
+            here = '://' not in last and where.is_dir() and where.resolve() in (where / last).resolve().parents
+            if not (here or there) or not re.fullmatch(r'(zip://[^:]*)?', packed):
+                return None, 'names a file outside of the data set'
+            if here and not packed:
+                data = where / last
             else:
-                with need('fsspec', 'hf').open(f'{packed}::{where/last}' if here else path, 'rb') as f: data = f.read(FILE_LIMIT + 1)
+                with need('fsspec', 'hf').open(f'{packed}::{where / last}' if here else path, 'rb') as f:
+                    data = f.read(FILE_LIMIT + 1)
         reason = size_reason(data.stat().st_size if isinstance(data, Path) else len(data))
         return (None if reason else data), reason
-    except Exception as e:                                                        # a stranger's words: anything may go wrong
-        if there and not isinstance(e, FileNotFoundError): raise
+    except Exception as e:  # a stranger's words: anything may go wrong
+        if there and not isinstance(e, FileNotFoundError):
+            raise
         return None, f'cannot be opened: {type(e).__name__}: {short_text(e)}'
 
-def hub_licence(where: str # owner/name
-                ) -> str | None: # the licence
+
+def hub_licence(
+    where: str,  # owner/name
+) -> str | None:  # the licence
     "The licence on a data set's card on the hub; None where there is none, or no way to the hub."
-    try: return licence_text(need('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
-    except Exception: return None
+    try:
+        return licence_text(need('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
+    except Exception:
+        return None
 
 # %% ../nbs/02c_sources.ipynb #020105
 class HubSource(Source):
     "A data set of the Hugging Face hub, or a folder made like one, read as a stream."
+
     kind, named = 'hf', True
-    def __init__(self, where: str, # owner/name, or a folder
-                 name: str, # what it is called in the store
-                 split: str | None = None, # one split; None: all of them
-                 column: str | None = None # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
-                 ):
+
+    def __init__(
+        self,
+        where: str,  # owner/name, or a folder
+        name: str,  # what it is called in the store
+        split: str | None = None,  # one split; None: all of them
+        column: str | None = None,  # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
+    ):
         super().__init__(where, name)
         self.people = f'hf:{where}'
-        self.label = re.sub(r'#\d+$', '', name)                    # the same for two splits of one data set
+        self.label = re.sub(r'#\d+$', '', name)  # the same for two splits of one data set
         hub = need('datasets', 'hf')
-        try: self.splits = dict(hub.load_dataset(str(where), streaming=True))
-        except Exception as e: raise FacegenError(f"The data set '{where}' could not be opened: {short_text(e) or type(e).__name__}; hf: takes OWNER/NAME of the hub, or a folder with parquet files or pictures.") from None
+        try:
+            self.splits = dict(hub.load_dataset(str(where), streaming=True))
+        except Exception as e:
+            raise FacegenError(
+                f"The data set '{where}' could not be opened: {short_text(e) or type(e).__name__}; hf: takes OWNER/NAME"
+                " of the hub, or a folder with parquet files or pictures."
+            ) from None
         if split is not None:
-            if split not in self.splits: raise FacegenError(f"The data set '{where}' has no split '{split}'; it has {', '.join(self.splits)}.")
+            if split not in self.splits:
+                raise FacegenError(f"The data set '{where}' has no split '{split}'; it has {', '.join(self.splits)}.")
             self.splits = {split: self.splits[split]}
         here = self.path.is_dir()
-        self.licence = next((ds.info.license for ds in self.splits.values() if ds.info.license), None) or (licence_beside(self.path) if here else hub_licence(str(where)))
-        for k, ds in self.splits.items(): self.splits[k] = hub_columns(hub, ds, str(where), column)
+        self.licence = next((ds.info.license for ds in self.splits.values() if ds.info.license), None) or (
+            licence_beside(self.path) if here else hub_licence(str(where))
+        )
+        for k, ds in self.splits.items():
+            self.splits[k] = hub_columns(hub, ds, str(where), column)
 
-    def shuffle(self, seed: int # another seed, another order
-                ) -> Source: # itself
+    def shuffle(
+        self,
+        seed: int,  # another seed, another order
+    ) -> Source:  # itself
         "Read through a buffer of 1,000 pictures, and shuffled files; raises `FacegenError` for several splits."
-        if len(self.splits) > 1: raise FacegenError(f"A quota (@N) was asked of '{self.path}', which has the splits {', '.join(self.splits)}; name one of them, such as hf:{self.path}:{next(iter(self.splits))}@1000.")
+        if len(self.splits) > 1:
+            raise FacegenError(
+                f"A quota (@N) was asked of '{self.path}', which has the splits {', '.join(self.splits)}; name one of"
+                f" them, such as hf:{self.path}:{next(iter(self.splits))}@1000."
+            )
         self.splits = {k: (ds.shuffle(seed=seed, buffer_size=1000), *rest) for k, (ds, *rest) in self.splits.items()}
         return super().shuffle(seed)
 
@@ -1112,101 +1463,178 @@ class HubSource(Source):
                 try:
                     i, row = next(rows)
                     data, reason = hub_data(row[picture], self.path)
-                except StopIteration: break
-                except Exception as e: raise FacegenError(f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done} ({type(e).__name__}: {short_text(e)}); run the same command again to go on, or get the data anew.") from None
+                except StopIteration:
+                    break
+                except Exception as e:
+                    raise FacegenError(
+                        f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done}"
+                        f" ({type(e).__name__}: {short_text(e)}); run the same command again to go on, or get the data"
+                        " anew."
+                    ) from None
                 self.done += 1
                 who = row[person] if person else None
                 who = None if who is None or who == -1 else known_person(names[who] if names else who)
-                yield Entry(f'{self.name}/{split}/{i:08d}', data, reason, None if who is None else f'{self.label}-{who}', None, PARTS_GIVEN.get(split))
+                yield Entry(
+                    f'{self.name}/{split}/{i:08d}',
+                    data,
+                    reason,
+                    None if who is None else f'{self.label}-{who}',
+                    None,
+                    PARTS_GIVEN.get(split),
+                )
         self.count = self.done
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json; no path of this machine."
-        return dict(name=self.name, kind=self.kind, where=self.path.name if self.path.is_dir() else self.path.as_posix(), splits=list(self.splits), files=self.count, bytes=0)
+        return dict(
+            name=self.name,
+            kind=self.kind,
+            where=self.path.name if self.path.is_dir() else self.path.as_posix(),
+            splits=list(self.splits),
+            files=self.count,
+            bytes=0,
+        )
 
 # %% ../nbs/02c_sources.ipynb #020119
-KAGGLE = Path('/kaggle/input') # where Kaggle mounts data sets
+KAGGLE = Path('/kaggle/input')  # where Kaggle mounts data sets
 
-def find_kaggle(name: str # of a data set, with or without its owner
-                ) -> Path: # its folder
+
+def find_kaggle(
+    name: str,  # of a data set, with or without its owner
+) -> Path:  # its folder
     "The folder of a data set on Kaggle; raises `FacegenError` where there is none."
     inside = glob.escape(name.strip('/'))
     for pattern in (inside, f'*/{inside}', f'*/*/{inside}') if inside else ():
-        if found := sorted(p for p in KAGGLE.glob(pattern) if p.is_dir()): return found[0]
+        if found := sorted(p for p in KAGGLE.glob(pattern) if p.is_dir()):
+            return found[0]
     there = sorted(p.name for p in KAGGLE.iterdir()) if KAGGLE.is_dir() else None
-    raise FacegenError(f"No data set '{name}' is under {KAGGLE}; " + (f"there are {', '.join(there[:8]) or 'none'}: add it to the notebook with 'Add input'." if there is not None else 'that folder exists on Kaggle only: give the path of the data instead.'))
+    raise FacegenError(
+        f"No data set '{name}' is under {KAGGLE}; "
+        + (
+            f"there are {', '.join(there[:8]) or 'none'}: add it to the notebook with 'Add input'."
+            if there is not None
+            else 'that folder exists on Kaggle only: give the path of the data instead.'
+        )
+    )
 
 # %% ../nbs/02c_sources.ipynb #020122
-KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle') # words before the colon
+KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle')  # words before the colon
+
 
 @dataclass(frozen=True)
 class Spec:
     "A source as the user named it, taken apart."
-    text: str # as it was given
-    kind: str # one of `KINDS`, or 'files'
-    where: str # the path; OWNER/NAME for hf; the number for rendered
-    quota: int | None = None # faces at most
-    split: str | None = None # of a data set on the hub
-    column: str | None = None # of a data set on the hub: where the persons are
+
+    text: str  # as it was given
+    kind: str  # one of `KINDS`, or 'files'
+    where: str  # the path; OWNER/NAME for hf; the number for rendered
+    quota: int | None = None  # faces at most
+    split: str | None = None  # of a data set on the hub
+    column: str | None = None  # of a data set on the hub: where the persons are
+
     @property
     def path(self) -> Path | None:
         "Where it lies on this machine; None for what is drawn or comes from the hub."
-        return None if self.kind == 'rendered' or (self.kind == 'hf' and not user_path(self.where).exists()) else user_path(self.where).absolute()
+        return (
+            None
+            if self.kind == 'rendered' or (self.kind == 'hf' and not user_path(self.where).exists())
+            else user_path(self.where).absolute()
+        )
+
     @property
     def name(self) -> str:
         "What it is called in a store."
-        return self.text if self.kind == 'rendered' else self.path.resolve().name if self.path else self.where.rpartition('/')[2]
+        return (
+            self.text
+            if self.kind == 'rendered'
+            else self.path.resolve().name
+            if self.path
+            else self.where.rpartition('/')[2]
+        )
 
-def parse_source(source: str | Path # as the user gave it
-                 ) -> Spec: # its parts
-    "Take a source apart: `[KIND:]WHERE[@N]`; raises `FacegenError` for a quota of nothing and a bad number of rendered faces."
-    text = str(source); kind, colon, rest = text.partition(':')
-    if not colon or kind not in KINDS: kind, rest = 'files', text
+
+def parse_source(
+    source: str | Path,  # as the user gave it
+) -> Spec:  # its parts
+    """Take a source apart: `[KIND:]WHERE[@N]`.
+
+    Raises `FacegenError` for a quota of nothing and a bad number of rendered faces.
+    """
+    text = str(source)
+    kind, colon, rest = text.partition(':')
+    if not colon or kind not in KINDS:
+        kind, rest = 'files', text
     if kind == 'rendered':
-        if not rest.isdecimal() or int(rest) < 1: raise FacegenError(f"The source '{text}' was given; rendered:N with a number of faces was expected, such as rendered:2000.")
+        if not rest.isdecimal() or int(rest) < 1:
+            raise FacegenError(
+                f"The source '{text}' was given; rendered:N with a number of faces was expected, such as rendered:2000."
+            )
         return Spec(text, kind, rest)
     where, quota = rest, None
-    if (m := re.fullmatch(r'(.*)@(\d+)', rest, re.S)) and not user_path(rest).exists(): where, quota = m[1], int(m[2])
-    if quota == 0: raise FacegenError(f"The source '{text}' was given with a quota of no face; give at least @1, or leave the source out.")
+    if (m := re.fullmatch(r'(.*)@(\d+)', rest, re.S)) and not user_path(rest).exists():
+        where, quota = m[1], int(m[2])
+    if quota == 0:
+        raise FacegenError(
+            f"The source '{text}' was given with a quota of no face; give at least @1, or leave the source out."
+        )
     split = column = None
-    if kind == 'hf': where, split, column = re.fullmatch(r'(.*?)(?::([\w.-]+))?(?:#(.+))?', where, re.S).groups()
-    if not where: raise FacegenError(f"The source '{text}' was given; a place was expected{'' if kind == 'files' else f' after {kind}:'}, such as {'' if kind == 'files' else kind + ':'}{dict(hf='owner/name', kaggle='name').get(kind, 'path')}.")
-    if kind != 'files' and where.startswith('kaggle:'): where = str(find_kaggle(where[7:]))
-    if kind == 'kaggle': kind, where = 'files', str(find_kaggle(where))
+    if kind == 'hf':
+        where, split, column = re.fullmatch(r'(.*?)(?::([\w.-]+))?(?:#(.+))?', where, re.S).groups()
+    if not where:
+        raise FacegenError(
+            f"The source '{text}' was given; a place was expected{'' if kind == 'files' else f' after {kind}:'}, such"
+            f" as {'' if kind == 'files' else kind + ':'}{dict(hf='owner/name', kaggle='name').get(kind, 'path')}."
+        )
+    if kind != 'files' and where.startswith('kaggle:'):
+        where = str(find_kaggle(where[7:]))
+    if kind == 'kaggle':
+        kind, where = 'files', str(find_kaggle(where))
     return Spec(text, kind, where, quota, split, column)
 
-def source_names(specs: Sequence[Spec] # what the user asked for
-                 ) -> list[str]: # one name each, all different
+
+def source_names(
+    specs: Sequence[Spec],  # what the user asked for
+) -> list[str]:  # one name each, all different
     "What the sources are called in the store: their last part, numbered where two are alike."
     names: list[str] = []
     for spec in specs:
         name, k = clean_name(spec.name), 1
-        while (name if k == 1 else f'{name}#{k}') in names: k += 1
+        while (name if k == 1 else f'{name}#{k}') in names:
+            k += 1
         names.append(name if k == 1 else f'{name}#{k}')
     return names
 
 # %% ../nbs/02c_sources.ipynb #020125
-def open_source(source: str | Path | Spec, # a folder, an archive, or `KIND:WHERE[@N]`
-                name: str | None = None, # what it is called in the store; its own name otherwise
-                seed: int = 0 # of the order, where there is a quota
-                ) -> Source: # has `entries()`, `share()`, `describe()`
+def open_source(
+    source: str | Path | Spec,  # a folder, an archive, or `KIND:WHERE[@N]`
+    name: str | None = None,  # what it is called in the store; its own name otherwise
+    seed: int = 0,  # of the order, where there is a quota
+) -> Source:  # has `entries()`, `share()`, `describe()`
     "Open a source for reading; raises `FacegenError` when it cannot be what it was called."
     spec = source if isinstance(source, Spec) else parse_source(source)
     name = clean_name(name or spec.name)
-    if spec.kind == 'rendered': raise FacegenError(f"'{spec.text}' is drawn, not read; `curate` does that.")
-    if spec.kind == 'hf': src = HubSource(str(spec.path or spec.where), name, spec.split, spec.column)
+    if spec.kind == 'rendered':
+        raise FacegenError(f"'{spec.text}' is drawn, not read; `curate` does that.")
+    if spec.kind == 'hf':
+        src = HubSource(str(spec.path or spec.where), name, spec.split, spec.column)
     else:
-        if not spec.path.exists(): raise FacegenError(f"The source '{spec.where}' does not exist; {HELP}.")
-        src = dict(files=open_files, lfw=open_lfw, celeba=open_celeba, ffhq=open_ffhq, wider=open_wider)[spec.kind](spec.path, name)
+        if not spec.path.exists():
+            raise FacegenError(f"The source '{spec.where}' does not exist; {HELP}.")
+        src = dict(files=open_files, lfw=open_lfw, celeba=open_celeba, ffhq=open_ffhq, wider=open_wider)[spec.kind](
+            spec.path, name
+        )
         src.licence = licence_beside(spec.path) or src.licence
-    if spec.quota: src.quota = spec.quota; src.shuffle(seed)
+    if spec.quota:
+        src.quota = spec.quota
+        src.shuffle(seed)
     return src
 
 # %% ../nbs/02c_sources.ipynb #020129
-def batches(entries: Iterable[Entry], # a stream of any length
-            n: int, # entries in a batch
-            room: int = 64 << 20 # bytes that a batch may hold before it is closed
-            ) -> Iterator[list[Entry]]: # lists of 1 to n entries, in order
+def batches(
+    entries: Iterable[Entry],  # a stream of any length
+    n: int,  # entries in a batch
+    room: int = 64 << 20,  # bytes that a batch may hold before it is closed
+) -> Iterator[list[Entry]]:  # lists of 1 to n entries, in order
     "Cut a stream into batches."
     return portions(entries, n, lambda e: e.held, room)
 
@@ -1214,42 +1642,102 @@ def batches(entries: Iterable[Entry], # a stream of any length
 @dataclass(frozen=True)
 class Remote:
     "A file that can be had by everybody."
-    url: str # where
-    file: str # what it is called
-    check: str # name of a hash function and the digest, with a colon between
-    about: str # what it is, and its size
+
+    url: str  # where
+    file: str  # what it is called
+    check: str  # name of a hash function and the digest, with a colon between
+    about: str  # what it is, and its size
+
 
 DOWNLOADS = {
-    'lfw': Remote('https://ndownloader.figshare.com/files/5976018', 'lfw.tgz', 'sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0', 'LFW as collected, 180 MB'),
-    'lfw-funneled': Remote('https://ndownloader.figshare.com/files/5976015', 'lfw-funneled.tgz', 'sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a', 'LFW, funneled, 243 MB'),
-    'lfw-deepfunneled': Remote('http://vis-www.cs.umass.edu/lfw/lfw-deepfunneled.tgz', 'lfw-deepfunneled.tgz', 'md5:68331da3eb755a505a502b5aacb3c201', 'LFW, deep-funneled, 111 MB'),
-    'wider-train': Remote('https://huggingface.co/datasets/CUHK-CSE/wider_face/resolve/main/data/WIDER_train.zip', 'WIDER_train.zip', 'md5:3fedf70df600953d25982bcd13d91ba2', 'WIDER FACE, training part, 1.5 GB'),
-    'wider-val': Remote('https://huggingface.co/datasets/CUHK-CSE/wider_face/resolve/main/data/WIDER_val.zip', 'WIDER_val.zip', 'md5:dfa7d7e790efa35df3788964cf0bbaea', 'WIDER FACE, validation part, 0.4 GB'),
-    'wider-boxes': Remote('http://shuoyang1213.me/WIDERFACE/support/bbx_annotation/wider_face_split.zip', 'wider_face_split.zip', 'md5:0e3767bcf0e326556d407bf5bff5d27c', 'boxes of WIDER FACE, 4 MB')}
+    'lfw': Remote(
+        'https://ndownloader.figshare.com/files/5976018',
+        'lfw.tgz',
+        'sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0',
+        'LFW as collected, 180 MB',
+    ),
+    'lfw-funneled': Remote(
+        'https://ndownloader.figshare.com/files/5976015',
+        'lfw-funneled.tgz',
+        'sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a',
+        'LFW, funneled, 243 MB',
+    ),
+    'lfw-deepfunneled': Remote(
+        'http://vis-www.cs.umass.edu/lfw/lfw-deepfunneled.tgz',
+        'lfw-deepfunneled.tgz',
+        'md5:68331da3eb755a505a502b5aacb3c201',
+        'LFW, deep-funneled, 111 MB',
+    ),
+    'wider-train': Remote(
+        'https://huggingface.co/datasets/CUHK-CSE/wider_face/resolve/main/data/WIDER_train.zip',
+        'WIDER_train.zip',
+        'md5:3fedf70df600953d25982bcd13d91ba2',
+        'WIDER FACE, training part, 1.5 GB',
+    ),
+    'wider-val': Remote(
+        'https://huggingface.co/datasets/CUHK-CSE/wider_face/resolve/main/data/WIDER_val.zip',
+        'WIDER_val.zip',
+        'md5:dfa7d7e790efa35df3788964cf0bbaea',
+        'WIDER FACE, validation part, 0.4 GB',
+    ),
+    'wider-boxes': Remote(
+        'http://shuoyang1213.me/WIDERFACE/support/bbx_annotation/wider_face_split.zip',
+        'wider_face_split.zip',
+        'md5:0e3767bcf0e326556d407bf5bff5d27c',
+        'boxes of WIDER FACE, 4 MB',
+    ),
+}
 
-def digest(file: Path, # which file
-           kind: str # name of a hash function
-           ) -> str: # hexadecimal
+
+def digest(
+    file: Path,  # which file
+    kind: str,  # name of a hash function
+) -> str:  # hexadecimal
     "Hash of a file."
     h = hashlib.new(kind, usedforsecurity=False)
     with open(file, 'rb') as f:
-        while block := f.read(1 << 20): h.update(block)
+        while block := f.read(1 << 20):
+            h.update(block)
     return h.hexdigest()
 
-def download(name: str, # one of `DOWNLOADS`
-             folder: str | Path # where the file shall be
-             ) -> Path: # the file
-    "Download a data set by name; raises `FacegenError` for a wrong checksum, and tells where to ask for what cannot be downloaded."
-    if name in INSTRUCTIONS: raise FacegenError(f"'{name}' cannot be downloaded by a program: {INSTRUCTIONS[name]}")
-    if name not in DOWNLOADS: raise FacegenError(f"Unknown data set '{name}'; there are {', '.join(DOWNLOADS)}, and instructions for {', '.join(INSTRUCTIONS)}.")
-    r = DOWNLOADS[name]; file, (kind, want) = user_path(folder)/r.file, r.check.split(':')
+
+def download(
+    name: str,  # one of `DOWNLOADS`
+    folder: str | Path,  # where the file shall be
+) -> Path:  # the file
+    """Download a data set by name.
+
+    Raises `FacegenError` for a wrong checksum, and tells where to ask for what cannot be downloaded.
+    """
+    if name in INSTRUCTIONS:
+        raise FacegenError(f"'{name}' cannot be downloaded by a program: {INSTRUCTIONS[name]}")
+    if name not in DOWNLOADS:
+        raise FacegenError(
+            f"Unknown data set '{name}'; there are {', '.join(DOWNLOADS)}, and instructions for"
+            f" {', '.join(INSTRUCTIONS)}."
+        )
+    r = DOWNLOADS[name]
+    file, (kind, want) = user_path(folder) / r.file, r.check.split(':')
     if file.exists():
-        if digest(file, kind) != want: raise FacegenError(f"'{file}' exists and is not the published file ({kind} {want} was expected); it is left alone, so remove it or choose another folder.")
+        if digest(file, kind) != want:
+            raise FacegenError(
+                f"'{file}' exists and is not the published file ({kind} {want} was expected); it is left alone, so"
+                " remove it or choose another folder."
+            )
         return file
     try:
         with atomic(file) as part:
             with urllib.request.urlopen(r.url, timeout=60) as src, open(part, 'wb') as out:
-                while block := src.read(1 << 20): out.write(block)
-            if (got := digest(part, kind)) != want: raise FacegenError(f"What came from {r.url} has {kind} {got}, and {want} was expected; it was not kept, so try again later or get the file elsewhere.")
-    except (OSError, http.client.HTTPException) as e: raise FacegenError(f"'{r.url}' could not be downloaded ({getattr(e, 'reason', None) or e}); try again, or get {r.file} elsewhere and put it into '{folder}'.") from None
+                while block := src.read(1 << 20):
+                    out.write(block)
+            if (got := digest(part, kind)) != want:
+                raise FacegenError(
+                    f"What came from {r.url} has {kind} {got}, and {want} was expected; it was not kept, so try again"
+                    " later or get the file elsewhere."
+                )
+    except (OSError, http.client.HTTPException) as e:
+        raise FacegenError(
+            f"'{r.url}' could not be downloaded ({getattr(e, 'reason', None) or e}); try again, or get {r.file}"
+            f" elsewhere and put it into '{folder}'."
+        ) from None
     return file

@@ -4,14 +4,17 @@
 
 # %% ../nbs/03a_splits.ipynb #030004
 from __future__ import annotations
+
 import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import pandas as pd
+
 from .core import FacegenError, atomic, locked, write_json
 from .curation import PARTS, FaceStore, table_hash
 from .datasheets import write_datasheet
@@ -22,95 +25,175 @@ from .fingerprints import Embeddings, require_store
 __all__ = ['EARLIER', 'sides_of_split', 'audit_store', 'split_store', 'replace_table', 'earlier_splits', 'restore_split']
 
 # %% ../nbs/03a_splits.ipynb #030010
-def sides_of_split(store: FaceStore, # whose faces
-                   split: str = 'store' # 'store': its own; 'published': what the pictures' folders say
-                   ) -> tuple[np.ndarray, np.ndarray]: # row numbers of the training and of the held-out faces
+def sides_of_split(
+    store: FaceStore,  # whose faces
+    split: str = 'store',  # 'store': its own; 'published': what the pictures' folders say
+) -> tuple[np.ndarray, np.ndarray]:  # row numbers of the training and of the held-out faces
     "The two sides of a split; raises `FacegenError` where one of them is empty."
-    if split not in ('store', 'published'): raise FacegenError(f"Unknown split '{split}'; use store or published.")
-    told = store.faces.get('published')                         # a source may say it; else it is read off the folders
-    side = store.faces['split'].to_numpy() if split == 'store' else told.to_numpy() if told is not None and told.notna().any() else published_parts(store.faces['source'])
+    if split not in ('store', 'published'):
+        raise FacegenError(f"Unknown split '{split}'; use store or published.")
+    told = store.faces.get('published')  # a source may say it; else it is read off the folders
+    side = (
+        store.faces['split'].to_numpy()
+        if split == 'store'
+        else told.to_numpy()
+        if told is not None and told.notna().any()
+        else published_parts(store.faces['source'])
+    )
     train, held = np.flatnonzero(side == 'train'), np.flatnonzero(np.isin(side, PARTS[1:]))
-    if not len(train) or not len(held): raise FacegenError(f"The {split} split of '{store.path}' has {len(train)} training and {len(held)} held-out faces; an audit needs both.")
+    if not len(train) or not len(held):
+        raise FacegenError(
+            f"The {split} split of '{store.path}' has {len(train)} training and {len(held)} held-out faces; an audit"
+            " needs both."
+        )
     return train, held
 
-def audit_store(store: FaceStore, # whose faces
-                embeddings: Embeddings | np.ndarray, # (N,D) unit vectors, in its order; of `Embeddings` the store is compared
-                split: str = 'store', # 'store' or 'published'
-                limits: Sequence[float] = (.7, .8, .9) # cosines to count above
-                ) -> dict[str, Any]: # as `audit_split`, with the sources of the closest pairs
+
+def audit_store(
+    store: FaceStore,  # whose faces
+    embeddings: Embeddings | np.ndarray,  # (N,D) unit vectors, in its order; of `Embeddings` the store is compared
+    split: str = 'store',  # 'store' or 'published'
+    limits: Sequence[float] = (0.7, 0.8, 0.9),  # cosines to count above
+) -> dict[str, Any]:  # as `audit_split`, with the sources of the closest pairs
     "How near the held-out faces of a store come to its training faces."
     require_store(embeddings, store)
     embeddings = np.asarray(embeddings)
-    train, held = sides_of_split(store, split); audit = audit_split(embeddings[train], embeddings[held], limits); source = store.faces['source'].to_numpy()
-    for pair in audit['closest']: pair.update(test=str(source[held[pair['test']]]), train=str(source[train[pair['train']]]))
+    train, held = sides_of_split(store, split)
+    audit = audit_split(embeddings[train], embeddings[held], limits)
+    source = store.faces['source'].to_numpy()
+    for pair in audit['closest']:
+        pair.update(test=str(source[held[pair['test']]]), train=str(source[train[pair['train']]]))
     return dict(audit, store=store.hash, split=split)
 
 # %% ../nbs/03a_splits.ipynb #030013
-def split_store(store: FaceStore, # whose faces; its folder gets the new split
-                embeddings: Embeddings | np.ndarray, # (N,D) unit vectors, in its order; of `Embeddings` the store is compared
-                limit: float = .5, # no face of one part comes this close to a face of another
-                fractions: Sequence[float] = (.9, .05, .05), # of faces, for train, validation and test
-                seed: int = 0, # another seed, another split
-                drop: bool = False, # leave out training faces that come too close, where the clusters alone leave too little
-                encoder: str | None = None, # whose embeddings these are, for the record; None: as `Embeddings` say
-                most_dropped: float = .5 # share of the faces that `drop` may leave out
-                ) -> FaceStore: # the store, opened again
-    "Split a store by clusters of embeddings, in place; raises `FacegenError`, and changes nothing, when too few faces can be held out or too many would be left out."
+def split_store(
+    store: FaceStore,  # whose faces; its folder gets the new split
+    embeddings: Embeddings | np.ndarray,  # (N,D) unit vectors, in its order; of `Embeddings` the store is compared
+    limit: float = 0.5,  # no face of one part comes this close to a face of another
+    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of faces, for train, validation and test
+    seed: int = 0,  # another seed, another split
+    drop: bool = False,  # leave out training faces that come too close, where the clusters alone leave too little
+    encoder: str | None = None,  # whose embeddings these are, for the record; None: as `Embeddings` say
+    most_dropped: float = 0.5,  # share of the faces that `drop` may leave out
+) -> FaceStore:  # the store, opened again
+    """Split a store by clusters of embeddings, in place.
+
+    Raises `FacegenError`, and changes nothing, when too few faces can be held out or too many would be left out.
+    """
     require_store(embeddings, store)
-    if not -1 < limit <= 1: raise FacegenError(f'The limit {limit:g} was given; a cosine above -1 and of at most 1 was expected.')
+    if not -1 < limit <= 1:
+        raise FacegenError(f'The limit {limit:g} was given; a cosine above -1 and of at most 1 was expected.')
     encoder = encoder or (getattr(embeddings, 'fingerprint', None) or {}).get('encoder')
     embeddings = np.asarray(embeddings)
-    faces = store.faces.copy(); copies = duplicate_groups(signatures(store.images), embeddings, faces['side'])
-    part, report = split_faces(embeddings, limit, fractions, seed, joined(len(store), store.identity_codes, copies.group), list(faces['source']), drop)
+    faces = store.faces.copy()
+    copies = duplicate_groups(signatures(store.images), embeddings, faces['side'])
+    part, report = split_faces(
+        embeddings,
+        limit,
+        fractions,
+        seed,
+        joined(len(store), store.identity_codes, copies.group),
+        list(faces['source']),
+        drop,
+    )
     if (lost := report['faces']['dropped']) > most_dropped * len(store):
-        raise FacegenError(f"To keep held-out faces below cosine {limit:g}, {lost:,} of the {len(store):,} faces ({lost/len(store):.0%}) would be left out, and at most {most_dropped:.0%} may be; nothing was changed. "
-                           "Ask for a higher limit or smaller held-out fractions, take a better encoder, or allow it with --most-dropped.")
+        raise FacegenError(
+            f"To keep held-out faces below cosine {limit:g}, {lost:,} of the {len(store):,} faces"
+            f" ({lost / len(store):.0%}) would be left out, and at most {most_dropped:.0%} may be; nothing was changed."
+            " Ask for a higher limit or smaller held-out fractions, take a better encoder, or allow it with"
+            " --most-dropped."
+        )
     faces['split'], faces['duplicate_of'] = part, pd.array(np.where(copies.kept, np.nan, copies.group), 'Int64')
-    meta = dict(store.meta, split=dict(zip(PARTS, map(float, fractions))), seed=seed, split_by=dict(report, copies=copies.counts, **(dict(encoder=encoder) if encoder else {})), faces_by_split=report['faces'])
-    meta.pop('people_by_split', None); meta['hash'] = table_hash(meta['pixels'], faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split'])
+    meta = dict(
+        store.meta,
+        split=dict(zip(PARTS, map(float, fractions))),
+        seed=seed,
+        split_by=dict(report, copies=copies.counts, **(dict(encoder=encoder) if encoder else {})),
+        faces_by_split=report['faces'],
+    )
+    meta.pop('people_by_split', None)
+    meta['hash'] = table_hash(
+        meta['pixels'], faces['source'], [None if pd.isna(i) else i for i in faces['identity']], faces['split']
+    )
     return replace_table(store, faces, meta)
 
-def replace_table(store: FaceStore, # which
-                  faces: pd.DataFrame, # its new table, the same faces in the same order
-                  meta: dict[str, Any] # its new store.json, with the new hash
-                  ) -> FaceStore: # opened again
-    "Exchange the table of a store for another one, whole or not at all; the one before is kept, and cached embeddings are told of the new hash."
+
+def replace_table(
+    store: FaceStore,  # which
+    faces: pd.DataFrame,  # its new table, the same faces in the same order
+    meta: dict[str, Any],  # its new store.json, with the new hash
+) -> FaceStore:  # opened again
+    """Exchange the table of a store for another one, whole or not at all.
+
+    The one before is kept, and cached embeddings are told of the new hash.
+    """
+
     def link(a: str, b: str) -> None:
-        try: os.link(a, b)
-        except OSError: shutil.copy2(a, b)                      # a disk that knows no links
+        try:
+            os.link(a, b)
+        except OSError:
+            shutil.copy2(a, b)  # a disk that knows no links
+
     with locked(store.path, 'The store'), atomic(store.path) as new:
-        if FaceStore(store.path).hash != store.hash: raise FacegenError(f"The store '{store.path}' was split by another process meanwhile; open it again.")
+        if FaceStore(store.path).hash != store.hash:
+            raise FacegenError(f"The store '{store.path}' was split by another process meanwhile; open it again.")
         shutil.copytree(store.path, new, copy_function=link)
-        before = new/EARLIER/f'{max(earlier_splits(store), default=0) + 1:04d}'
+        before = new / EARLIER / f'{max(earlier_splits(store), default=0) + 1:04d}'
         before.mkdir(parents=True)
-        for name in ('faces.parquet', 'store.json'): (new/name).rename(before/name)
-        faces.to_parquet(new/'faces.parquet', index=False)
-        write_json(new/'store.json', meta)
-        for card in (new/'embeddings').glob('*.json'):
-            try: told = json.loads(card.read_text(encoding='utf-8'))
-            except ValueError: continue                            # damaged: these embeddings have to be made again in any case
-            if isinstance(told, dict) and told.get('store') == store.hash: card.unlink(); write_json(card, told | dict(store=meta['hash']))
-        (new/'datasheet.md').unlink(missing_ok=True); write_datasheet(new)
+        for name in ('faces.parquet', 'store.json'):
+            (new / name).rename(before / name)
+        faces.to_parquet(new / 'faces.parquet', index=False)
+        write_json(new / 'store.json', meta)
+        for card in (new / 'embeddings').glob('*.json'):
+            try:
+                told = json.loads(card.read_text(encoding='utf-8'))
+            except ValueError:
+                continue  # damaged: these embeddings have to be made again in any case
+            if isinstance(told, dict) and told.get('store') == store.hash:
+                card.unlink()
+                write_json(card, told | dict(store=meta['hash']))
+        (new / 'datasheet.md').unlink(missing_ok=True)
+        write_datasheet(new)
     return FaceStore(store.path)
 
 # %% ../nbs/03a_splits.ipynb #03000b
-EARLIER = 'earlier-splits' # folder in a store
+EARLIER = 'earlier-splits'  # folder in a store
 
-def earlier_splits(store: FaceStore # whose
-                   ) -> dict[int, Path]: # number: its folder, in the order in which they were replaced
+
+def earlier_splits(
+    store: FaceStore,  # whose
+) -> dict[int, Path]:  # number: its folder, in the order in which they were replaced
     "The splits that a store had before, oldest first."
-    folders = {int(f.name): f for f in (store.path/EARLIER).glob('[0-9]*') if f.name.isdigit() and (f/'store.json').is_file()}
+    folders = {
+        int(f.name): f
+        for f in (store.path / EARLIER).glob('[0-9]*')
+        if f.name.isdigit() and (f / 'store.json').is_file()
+    }
     return dict(sorted(folders.items()))
 
-def restore_split(store: FaceStore, # whose folder gets an earlier split back
-                  number: int | None = None # as `earlier_splits` has it; None: the one that was replaced last
-                  ) -> FaceStore: # opened again
-    "Bring back an earlier split of a store; the present one is kept as the next number. Raises `FacegenError` for a number that is not there."
+
+def restore_split(
+    store: FaceStore,  # whose folder gets an earlier split back
+    number: int | None = None,  # as `earlier_splits` has it; None: the one that was replaced last
+) -> FaceStore:  # opened again
+    """Bring back an earlier split of a store; the present one is kept as the next number.
+
+    Raises `FacegenError` for a number that is not there.
+    """
     kept = earlier_splits(store)
     number = max(kept, default=None) if number is None else number
     if number not in kept:
-        raise FacegenError(f"The store '{store.path}' has {'the earlier splits ' + ', '.join(map(str, kept)) if kept else 'no earlier split'}, and not number {number}; name one that it has.")
-    meta, faces = json.loads((kept[number]/'store.json').read_text(encoding='utf-8')), pd.read_parquet(kept[number]/'faces.parquet')
+        raise FacegenError(
+            f"The store '{store.path}' has"
+            f" {'the earlier splits ' + ', '.join(map(str, kept)) if kept else 'no earlier split'}, and not number"
+            f" {number}; name one that it has."
+        )
+    meta, faces = (
+        json.loads((kept[number] / 'store.json').read_text(encoding='utf-8')),
+        pd.read_parquet(kept[number] / 'faces.parquet'),
+    )
     if meta.get('pixels') != store.meta.get('pixels') or list(faces['source']) != list(store.faces['source']):
-        raise FacegenError(f"The earlier split {number} of '{store.path}' is of other faces; make a new one with facegen split.")
+        raise FacegenError(
+            f"The earlier split {number} of '{store.path}' is of other faces; make a new one with facegen split."
+        )
     return replace_table(store, faces, meta)

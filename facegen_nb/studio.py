@@ -4,6 +4,7 @@
 
 # %% ../nbs/04b_studio.ipynb #040204
 from __future__ import annotations
+
 import glob
 import logging
 from collections import Counter
@@ -12,16 +13,27 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
 from .core import FacegenError, pick_device, to_float, to_uint8, user_path
 from .curation import SMALLEST_CROP, cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found, turned_reason
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
 from .faces import rendered_faces
-from .fingerprints import Embeddings, called_by_user, crop_difference, crop_text, measured_frame, is_fingerprint, note_unknown, require_encoder
+from facegen_nb.fingerprints import (
+    Embeddings,
+    called_by_user,
+    crop_difference,
+    crop_text,
+    is_fingerprint,
+    measured_frame,
+    note_unknown,
+    require_encoder,
+)
 from .models import FaceModel, checkpoint_of, load_generator
 from .sources import HIDDEN, Entry, Rejected, open_files, size_reason
 
@@ -34,13 +46,16 @@ __all__ = ['ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop'
 @dataclass(frozen=True)
 class TrainingCrop:
     "How an image has to be cropped for a model."
-    detect: bool # whether a detector finds the face; otherwise the largest centred square is taken
-    frame: str = 'face' # where eyes, nose and mouth go: one of `detection.FRAMES`
-    assumed: str = '' # what is not known and was assumed, in one sentence
 
-def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder, and the crop of the training images
-                  frame: str | None = None # asked for by the user; None: as the fingerprint says
-                  ) -> TrainingCrop: # what to do with new images
+    detect: bool  # whether a detector finds the face; otherwise the largest centred square is taken
+    frame: str = 'face'  # where eyes, nose and mouth go: one of `detection.FRAMES`
+    assumed: str = ''  # what is not known and was assumed, in one sentence
+
+
+def training_crop(
+    fingerprint: dict[str, Any] | None,  # of a model: the encoder, and the crop of the training images
+    frame: str | None = None,  # asked for by the user; None: as the fingerprint says
+) -> TrainingCrop:  # what to do with new images
     "The crop that repeats the preprocessing of training; raises `FacegenError` for an unknown frame."
     if frame is not None and frame not in FRAMES:
         raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
@@ -50,25 +65,30 @@ def training_crop(fingerprint: dict[str, Any] | None, # of a model: the encoder,
     if crop.get('detector') == 'mtcnn':
         return TrainingCrop(True, frame or measured_frame(crop))
     if fingerprint.get('encoder') in RENDERED and frame is None:
-        assumed = ('The model knows rendered faces only, so each image is taken whole, as a rendered face; '
-                   'for a photograph of a person it would draw a face of nobody.')
+        assumed = (
+            'The model knows rendered faces only, so each image is taken whole, as a rendered face; '
+            'for a photograph of a person it would draw a face of nobody.'
+        )
         return TrainingCrop(False, assumed=assumed)
     if frame or measured_frame(crop):
         return TrainingCrop(True, frame or measured_frame(crop))
-    assumed = (f'The model was trained on {crop_text(crop)}; faces are found by MTCNN and brought to the frame '
-               "'face', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).")
+    assumed = (
+        f'The model was trained on {crop_text(crop)}; faces are found by MTCNN and brought to the frame '
+        '\'face\', which is an assumption (frame, or --frame of the command, chooses face, arcface or ffhq).'
+    )
     return TrainingCrop(True, assumed=assumed)
 
 # %% ../nbs/04b_studio.ipynb #040211
 @dataclass
 class Faces:
     "Crops of faces and where they come from, and the images in which no face was found."
-    images: np.ndarray # uint8 (N,128,128,3)
-    sources: list[str] # the image of each crop: its path relative to what was given
-    numbers: list[int] # which face of its image, 0 the largest
-    boxes: np.ndarray # float64 (N,4): left, top, right, bottom of the face in pixels of its image
-    missed: list[tuple[str, str]] = field(default_factory=list) # image and reason
-    several: list[str] = field(default_factory=list) # images with more faces than were taken
+
+    images: np.ndarray  # uint8 (N,128,128,3)
+    sources: list[str]  # the image of each crop: its path relative to what was given
+    numbers: list[int]  # which face of its image, 0 the largest
+    boxes: np.ndarray  # float64 (N,4): left, top, right, bottom of the face in pixels of its image
+    missed: list[tuple[str, str]] = field(default_factory=list)  # image and reason
+    several: list[str] = field(default_factory=list)  # images with more faces than were taken
 
     def __len__(self) -> int:
         return len(self.images)
@@ -79,7 +99,7 @@ class Faces:
         sources, numbers = [self.sources[i] for i in rows], [self.numbers[i] for i in rows]
         return Faces(self.images[rows], sources, numbers, self.boxes[rows], self.missed, self.several)
 
-    def table(self) -> list[tuple[str, ...]]: # a header, a row a crop, a row a missed image
+    def table(self) -> list[tuple[str, ...]]:  # a header, a row a crop, a row a missed image
         "Where each crop comes from, as it is written beside generated faces."
         rows = [('number', 'image', 'face', 'left', 'top', 'right', 'bottom', 'reason')]
         for i, (source, number, box) in enumerate(zip(self.sources, self.numbers, self.boxes)):
@@ -87,15 +107,18 @@ class Faces:
         return rows + [('', source, '', '', '', '', '', reason) for source, reason in self.missed]
 
 # %% ../nbs/04b_studio.ipynb #040212
-def _open_path(path: Path, # where images are
-               name: str | None = None # of the image, or what stands before the names inside a folder
-               ) -> Iterator[Entry]:
+def _open_path(
+    path: Path,  # where images are
+    name: str | None = None,  # of the image, or what stands before the names inside a folder
+) -> Iterator[Entry]:
     "The images at a path: a file, a folder, an archive, or a pattern with *, ? or []."
     if not path.exists():
         found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(str(path)) else []
         if not found:
-            raise FacegenError(f"There is no file or folder '{path}'; give an image, a folder of images, an archive "
-                               "or a pattern such as photos/*.jpg.")
+            raise FacegenError(
+                f"There is no file or folder '{path}'; give an image, a folder of images, an archive "
+                "or a pattern such as photos/*.jpg."
+            )
         for match in found:
             yield from _open_path(Path(match), Path(match).as_posix())
         return
@@ -110,8 +133,11 @@ def _open_path(path: Path, # where images are
         yield entry
     _say_passed(path, source.passed)
     if source.damage:
-        raise FacegenError(f"The archive '{path.name}' cannot be read to its end ({source.damage}); get it anew, "
-                           'or unpack what can be read and give the folder.')
+        raise FacegenError(
+            f"The archive '{path.name}' cannot be read to its end ({source.damage}); get it anew, "
+            "or unpack what can be read and give the folder."
+        )
+
 
 def _say_passed(path: Path, passed: Counter) -> None:
     "Log how many files of a folder or an archive were taken for no images."
@@ -119,7 +145,9 @@ def _say_passed(path: Path, passed: Counter) -> None:
     if passed.total():
         kinds = ', '.join(f'{n:,} {ending}' for ending, n in passed.most_common(6) if n)
         logging.getLogger('facegen_nb').warning(
-            f"Files in '{path}' that were not read, since their names do not end as those of images: {kinds}.")
+            f"Files in '{path}' that were not read, since their names do not end as those of images: {kinds}."
+        )
+
 
 def _is_archive(path: Path) -> bool:
     "Whether a file is a zip or tar archive by its first bytes, or by its name where these say nothing."
@@ -128,9 +156,11 @@ def _is_archive(path: Path) -> bool:
     packed = head[:2] in (b'PK', b'\x1f\x8b') or head[:3] == b'BZh' or head[257:262] == b'ustar'
     return packed or path.suffix.lower() == '.tar'
 
-def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) or (H,W); a list or an array of them
-                name: str | None = None # of the image; None: its path relative to what was given
-                ) -> Iterator[Entry]: # one an image
+
+def open_images(
+    images: Any,  # a path, bytes, a Pillow image, an array (H,W,3) or (H,W); a list or an array of them
+    name: str | None = None,  # of the image; None: its path relative to what was given
+) -> Iterator[Entry]:  # one an image
     "Whatever holds images, one by one; raises `FacegenError` for a path where there is none."
     if isinstance(images, (str, Path)):
         yield from _open_path(user_path(images), name)
@@ -141,11 +171,15 @@ def open_images(images: Any, # a path, bytes, a Pillow image, an array (H,W,3) o
     elif isinstance(images, (bytes, Image.Image, np.ndarray)):
         yield Entry(name or 'image', images)
     else:
-        raise FacegenError(f'{type(images).__name__} was given as an image; a path, the bytes of a file, '
-                           'a Pillow image, an array or a list of these was expected.')
+        raise FacegenError(
+            f'{type(images).__name__} was given as an image; a path, the bytes of a file, '
+            'a Pillow image, an array or a list of these was expected.'
+        )
 
-def decode_image(entry: Entry # as `open_images` gives it
-                 ) -> tuple[np.ndarray, float]: # uint8 (H,W,3) RGB, upright; its size over the original's
+
+def decode_image(
+    entry: Entry,  # as `open_images` gives it
+) -> tuple[np.ndarray, float]:  # uint8 (H,W,3) RGB, upright; its size over the original's
     "The pixels of an image, as `curate` decodes them; raises `Rejected` with the reason."
     decoded = decode_entry((0, entry))[1]
     if isinstance(decoded, str):
@@ -169,6 +203,7 @@ def _detected(image: np.ndarray, scale: float, detector: Callable, frame: str, f
     except FacegenError:
         raise Rejected('the landmarks fix no crop') from None
 
+
 def _whole(image: np.ndarray, scale: float, refuse: Callable | None) -> list[tuple]:
     "Crop and box of an image that shows one face and nothing else."
     if refuse and (reason := refuse(image)):
@@ -178,13 +213,16 @@ def _whole(image: np.ndarray, scale: float, refuse: Callable | None) -> list[tup
     face = cut_box(Image.fromarray(image), scale)
     return [(face.image, np.array(face.box))]
 
-def crop_faces(images: Any, # a path (image, folder, archive, pattern), bytes, a Pillow image, an array, or a list
-               *, detector: Callable | None = None, # gives `detection.Found` for a list of arrays; None: MTCNN
-               frame: str = 'face', # where eyes, nose and mouth go: one of `detection.FRAMES`
-               faces: str = 'largest', # of an image: 'largest' or 'all'
-               cropped: bool = False, # the images are face crops already: take each by its largest centred square
-               refuse: Callable | None = None # with `cropped`: the reason why an array (H,W,3) is not taken, or None
-               ) -> Faces: # of all images, in their order
+
+def crop_faces(
+    images: Any,  # a path (image, folder, archive, pattern), bytes, a Pillow image, an array, or a list
+    *,
+    detector: Callable | None = None,  # gives `detection.Found` for a list of arrays; None: MTCNN
+    frame: str = 'face',  # where eyes, nose and mouth go: one of `detection.FRAMES`
+    faces: str = 'largest',  # of an image: 'largest' or 'all'
+    cropped: bool = False,  # the images are face crops already: take each by its largest centred square
+    refuse: Callable | None = None,  # with `cropped`: the reason why an array (H,W,3) is not taken, or None
+) -> Faces:  # of all images, in their order
     "Find and crop the faces of images; raises `FacegenError` where no image has one."
     if faces not in ('largest', 'all'):
         raise FacegenError(f"faces='{faces}' was given; 'largest' or 'all' was expected.")
@@ -214,7 +252,9 @@ def crop_faces(images: Any, # a path (image, folder, archive, pattern), bytes, a
     out.images, out.boxes = np.stack(crops), np.stack(rows).astype(np.float64)
     return out
 
-ALL_FACES = 20 # pixels: the smallest face where all are wanted; MTCNN sees little in smaller ones
+
+ALL_FACES = 20  # pixels: the smallest face where all are wanted; MTCNN sees little in smaller ones
+
 
 def _no_face(missed: list[tuple[str, str]]) -> str:
     "The sentence for images of which none gave a face."
@@ -223,21 +263,27 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
     source, reason = missed[0]
     where = f"in '{source}'" if len(missed) == 1 else f"in any of {len(missed)} images, such as '{source}'"
     if reason == NO_FACE:
-        return (f'No face was found {where}; give an image with a face that looks at the camera, or say that '
-                'an image is a face crop already (cropped, or --cropped of the command).')
+        return (
+            f'No face was found {where}; give an image with a face that looks at the camera, or say that '
+            'an image is a face crop already (cropped, or --cropped of the command).'
+        )
     advised = reason.endswith(_OTHER_MODEL) or 'turn the image' in reason
     advice = '' if advised else '; give another image'
     return f'No face could be taken from {where.removeprefix("in ")}: {reason}{advice}.'
 
-_OTHER_MODEL = ('the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, '
-                'or say that this is a rendered face (cropped, or --cropped of the command)')
-NO_FACE = 'no face found' # the reason for an image in which the detector sees none
+
+_OTHER_MODEL = (
+    'the model knows rendered faces only, so take a model of photographs, such as checkpoints/lfw, '
+    'or say that this is a rendered face (cropped, or --cropped of the command)'
+)
+NO_FACE = 'no face found'  # the reason for an image in which the detector sees none
 
 # %% ../nbs/04b_studio.ipynb #040241
-PHOTOGRAPH = (12.114, -2.101, 19.219, -11.832, 59.009) # weights of log residual, log quartiles of grain; a constant
+PHOTOGRAPH = (12.114, -2.101, 19.219, -11.832, 59.009)  # weights of log residual, log quartiles of grain; a constant
+
 
 @lru_cache(maxsize=1)
-def _rendered_subspace() -> tuple[np.ndarray, np.ndarray]: # mean (3072,), components (64,3072)
+def _rendered_subspace() -> tuple[np.ndarray, np.ndarray]:  # mean (3072,), components (64,3072)
     "Mean and principal components of 32x32 pixels of rendered faces."
     low = _low_resolution(rendered_faces(600, per_person=1, seed=4_000_003)[0])
     mean = low.mean(0)
@@ -245,46 +291,53 @@ def _rendered_subspace() -> tuple[np.ndarray, np.ndarray]: # mean (3072,), compo
     ways = np.linalg.eigh(centred @ centred.T)[1][:, -64:].T @ centred
     return mean, (ways / np.linalg.norm(ways, axis=1, keepdims=True)).astype(np.float32)
 
-def _low_resolution(faces: np.ndarray) -> np.ndarray: # (N,3072)
+
+def _low_resolution(faces: np.ndarray) -> np.ndarray:  # (N,3072)
     "32x32 pixels of crops, in [-1, 1]."
     return F.adaptive_avg_pool2d(to_float(torch.from_numpy(np.array(faces))), 32).flatten(1).numpy()
 
-def photograph_score(faces: np.ndarray # uint8 (N,128,128,3)
-                     ) -> np.ndarray: # (N,): log-odds, above 0 for a photograph
+
+def photograph_score(
+    faces: np.ndarray,  # uint8 (N,128,128,3)
+) -> np.ndarray:  # (N,): log-odds, above 0 for a photograph
     "Whether crops look like photographs rather than like rendered faces."
     mean, ways = _rendered_subspace()
     low = _low_resolution(faces) - mean
-    residual = np.sqrt(((low - (low @ ways.T) @ ways)**2).mean(1))
+    residual = np.sqrt(((low - (low @ ways.T) @ ways) ** 2).mean(1))
     grey = to_float(torch.from_numpy(np.array(faces))).mean(1, keepdim=True)
     smooth = F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode='reflect'), 3, 1)
     detail = (grey - smooth)[:, :, 2:-2, 2:-2].abs().flatten(1)
-    grain = torch.quantile(detail, torch.tensor([.25, .5, .75]), dim=1).numpy()
+    grain = torch.quantile(detail, torch.tensor([0.25, 0.5, 0.75]), dim=1).numpy()
     features = [np.log(residual + 1e-6), *np.log(grain + 1e-4), np.ones(len(faces))]
     return np.stack(features, 1) @ np.array(PHOTOGRAPH)
 
-def photograph_reason(image: np.ndarray # uint8 (H,W,3)
-                      ) -> str | None: # why a model of rendered faces does not take it
+
+def photograph_reason(
+    image: np.ndarray,  # uint8 (H,W,3)
+) -> str | None:  # why a model of rendered faces does not take it
     "The reason to refuse an image that is no rendered face; None where it may be one."
     height, width = image.shape[:2]
     if abs(height - width) > 1:
         return f'{width}x{height} pixels, where a rendered face is square; {_OTHER_MODEL}'
-    if photograph_score(cut_box(Image.fromarray(image), 1.).image[None])[0] > 0:
+    if photograph_score(cut_box(Image.fromarray(image), 1.0).image[None])[0] > 0:
         return f'it looks like a photograph; {_OTHER_MODEL}'
     return None
 
 # %% ../nbs/04b_studio.ipynb #040219
-def embed_faces(encoder: Encoder, # the one that a model was trained with
-                faces: np.ndarray # uint8 (N,128,128,3)
-                ) -> np.ndarray: # float32 (N,D), unit norm
+def embed_faces(
+    encoder: Encoder,  # the one that a model was trained with
+    faces: np.ndarray,  # uint8 (N,128,128,3)
+) -> np.ndarray:  # float32 (N,D), unit norm
     "Embeddings of crops, each computed alone."
     return np.concatenate([embed_images(encoder, face[None], bar=False) for face in faces])
 
 # %% ../nbs/04b_studio.ipynb #040222
-def check_number(value: Any, # what was given
-                 name: str, # of the option, for the message
-                 least: int, # the smallest that is allowed
-                 most: int # the largest that is allowed
-                 ) -> int: # the same
+def check_number(
+    value: Any,  # what was given
+    name: str,  # of the option, for the message
+    least: int,  # the smallest that is allowed
+    most: int,  # the largest that is allowed
+) -> int:  # the same
     "A whole number in a range; raises `FacegenError` for anything else."
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     whole = number and (isinstance(value, int) or np.isfinite(value) and int(value) == value)
@@ -292,18 +345,21 @@ def check_number(value: Any, # what was given
         raise FacegenError(f'{name}={value} was given; a whole number from {least} to {most:,} was expected.')
     return int(value)
 
-def draw_faces(generator: FaceModel, # any model of this library
-               embeddings: Embeddings | np.ndarray | torch.Tensor, # (N,D), unit norm
-               *, n: int = 1, # faces for each embedding, with different noise
-               seed: int = 0, # of the noise
-               truncation: float | None = None, # one-step models: factor on the noise, 0 for the most typical face
-               guidance: float | None = None, # many-step models: above 1 stresses the embedding
-               same: bool = False, # the same noise for all of them
-               block: int = 32, # faces computed together
-               state: torch.Tensor | None = None, # of the random numbers, where a stream of faces is entered in the middle; instead of the seed
-               first: int = 0, # number of the first face in that stream, for messages
-               **options: Any # of the model, such as `steps`
-               ) -> Iterator[np.ndarray]: # uint8 (block,128,128,3): n of the first embedding, n of the second, ...
+
+def draw_faces(
+    generator: FaceModel,  # any model of this library
+    embeddings: Embeddings | np.ndarray | torch.Tensor,  # (N,D), unit norm
+    *,
+    n: int = 1,  # faces for each embedding, with different noise
+    seed: int = 0,  # of the noise
+    truncation: float | None = None,  # one-step models: factor on the noise, 0 for the most typical face
+    guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+    same: bool = False,  # the same noise for all of them
+    block: int = 32,  # faces computed together
+    state: torch.Tensor | None = None,  # of the random numbers, to enter a stream in the middle; instead of a seed
+    first: int = 0,  # number of the first face in that stream, for messages
+    **options: Any,  # of the model, such as `steps`
+) -> Iterator[np.ndarray]:  # uint8 (block,128,128,3): n of the first embedding, n of the second, ...
     "Faces for embeddings, block by block; raises `FacegenError` for bad options and for pixels that are not finite."
     n, seed = check_number(n, 'n', 1, 10**6), check_number(seed, 'seed', 0, 2**63 - 1)
     for name, value in dict(truncation=truncation, guidance=guidance).items():
@@ -320,22 +376,30 @@ def draw_faces(generator: FaceModel, # any model of this library
         faces = generator.generate(embeddings[rows], noise=noise, guidance=guidance, truncation=truncation, **options)
         if not faces.isfinite().all():
             factor = 'truncation' if not generator.many_steps else 'guidance'
-            raise FacegenError(f'NaN or infinite pixels were drawn for faces {first + start} to {first + start + len(noise) - 1}; '
-                               f'give a smaller {factor}, or another model.')
+            raise FacegenError(
+                f'NaN or infinite pixels were drawn for faces {first + start} to {first + start + len(noise) - 1}; '
+                f'give a smaller {factor}, or another model.'
+            )
         yield to_uint8(faces).permute(0, 2, 3, 1).cpu().numpy()
         start += len(noise)
 
 # %% ../nbs/04b_studio.ipynb #040225
 class Studio:
     "A model with its encoder: images in, faces out."
-    def __init__(self, generator: FaceModel, # any model of this library
-                 encoder: Encoder, # the one it was trained with
-                 *, frame: str | None = None, # where eyes, nose and mouth go; None: as in training
-                 tell: Callable[[str], None] | None = None # gets what is assumed of training, once; None: the log
-                 ):
+
+    def __init__(
+        self,
+        generator: FaceModel,  # any model of this library
+        encoder: Encoder,  # the one it was trained with
+        *,
+        frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
+        tell: Callable[[str], None] | None = None,  # gets what is assumed of training, once; None: the log
+    ):
         if generator.encoder != encoder.name:
-            raise FacegenError(f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' "
-                               "was given; give that encoder.")
+            raise FacegenError(
+                f"The model was trained on embeddings of '{generator.encoder}', and '{encoder.name}' "
+                "was given; give that encoder."
+            )
         require_encoder(encoder.fingerprint, generator.fingerprint, "The studio's embeddings")
         self.generator, self.encoder = generator, encoder
         self.crop_of_training = training_crop(generator.fingerprint, frame)
@@ -343,11 +407,14 @@ class Studio:
         self._tell = tell or logging.getLogger('facegen_nb').warning
 
     @classmethod
-    def load(cls, checkpoint: str | Path, # a model's folder, a run's folder, or the name of a model on the hub
-             *, weights: str | Path | None = None, # of its encoder; None: found in FACEGEN_WEIGHTS
-             device: str | None = None, # None for the fastest
-             frame: str | None = None # where eyes, nose and mouth go; None: as in training
-             ) -> Studio: # ready
+    def load(
+        cls,
+        checkpoint: str | Path,  # a model's folder, a run's folder, or the name of a model on the hub
+        *,
+        weights: str | Path | None = None,  # of its encoder; None: found in FACEGEN_WEIGHTS
+        device: str | None = None,  # None for the fastest
+        frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
+    ) -> Studio:  # ready
         "A studio for a checkpoint; raises `FacegenError` where the model or its encoder cannot be had."
         generator = load_generator(model_of(checkpoint), pick_device(device))
         return cls(generator, encoder_for(generator, weights, device), frame=frame)
@@ -379,10 +446,13 @@ class Studio:
             self._tell(self.crop_of_training.assumed)
         self._tell = lambda text: None
 
-    def crop(self, images: Any, # as `crop_faces` takes them
-             *, faces: str = 'largest', # of an image: 'largest' or 'all'
-             cropped: bool = False # the images are face crops already
-             ) -> Faces: # in the frame of training
+    def crop(
+        self,
+        images: Any,  # as `crop_faces` takes them
+        *,
+        faces: str = 'largest',  # of an image: 'largest' or 'all'
+        cropped: bool = False,  # the images are face crops already
+    ) -> Faces:  # in the frame of training
         "Crop the faces of images as training did; raises `FacegenError` where no image has one."
         if cropped:
             return crop_faces(images, faces=faces, cropped=True)
@@ -391,23 +461,30 @@ class Studio:
             return crop_faces(images, faces=faces, cropped=True, refuse=photograph_reason)
         return crop_faces(images, detector=self._detector(faces), frame=self.frame, faces=faces)
 
-    def embed(self, faces: Faces | np.ndarray # crops: `Faces`, or uint8 (N,128,128,3), or one (128,128,3)
-              ) -> np.ndarray: # float32 (N,D), or (D,) for one
+    def embed(
+        self,
+        faces: Faces | np.ndarray,  # crops: `Faces`, or uint8 (N,128,128,3), or one (128,128,3)
+    ) -> np.ndarray:  # float32 (N,D), or (D,) for one
         "Embeddings of crops, each computed alone."
         images = faces.images if isinstance(faces, Faces) else np.asarray(faces)
         if images.dtype != np.uint8 or images.shape[-3:] != (128, 128, 3) or images.ndim not in (3, 4):
-            raise FacegenError(f'Crops of type {images.dtype} and shape {images.shape} were given; '
-                               'uint8 (N,128,128,3) was expected: crop images with `crop` first.')
+            raise FacegenError(
+                f'Crops of type {images.dtype} and shape {images.shape} were given; '
+                'uint8 (N,128,128,3) was expected: crop images with `crop` first.'
+            )
         return embed_faces(self.encoder, images[None])[0] if images.ndim == 3 else embed_faces(self.encoder, images)
 
-    def draw(self, embeddings: Embeddings | np.ndarray, # (N,D), unit norm
-             seed: int = 0, # of the noise
-             *, n: int = 1, # faces for each embedding
-             truncation: float | None = None, # one-step models: factor on the noise
-             guidance: float | None = None, # many-step models: above 1 stresses the embedding
-             same: bool = False, # the same noise for all of them
-             **options: Any # of the model, such as `steps` or `refine`
-             ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
+    def draw(
+        self,
+        embeddings: Embeddings | np.ndarray,  # (N,D), unit norm
+        seed: int = 0,  # of the noise
+        *,
+        n: int = 1,  # faces for each embedding
+        truncation: float | None = None,  # one-step models: factor on the noise
+        guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+        same: bool = False,  # the same noise for all of them
+        **options: Any,  # of the model, such as `steps` or `refine`
+    ) -> np.ndarray:  # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
         "Faces of embeddings."
         if not is_fingerprint(getattr(embeddings, 'fingerprint', None)) and called_by_user():
             note_unknown(self.generator.fingerprint)
@@ -417,32 +494,41 @@ class Studio:
             options.setdefault('refine_encoder', self.encoder)
         return np.concatenate(list(draw_faces(self.generator, values, **options)))
 
-    def generate(self, images: Any, # crops (`Faces`), or images as `crop_faces` takes them
-                 n: int = 1, # faces for each face
-                 seed: int = 0, # of the noise
-                 *, faces: str = 'largest', # of an image: 'largest' or 'all'
-                 cropped: bool = False, # the images are face crops already
-                 truncation: float | None = None, # one-step models: factor on the noise
-                 guidance: float | None = None, # many-step models: above 1 stresses the embedding
-                 **options: Any # of the model, such as `steps`
-                 ) -> np.ndarray: # uint8 (N*n,128,128,3): n of the first face, n of the second, ...
+    def generate(
+        self,
+        images: Any,  # crops (`Faces`), or images as `crop_faces` takes them
+        n: int = 1,  # faces for each face
+        seed: int = 0,  # of the noise
+        *,
+        faces: str = 'largest',  # of an image: 'largest' or 'all'
+        cropped: bool = False,  # the images are face crops already
+        truncation: float | None = None,  # one-step models: factor on the noise
+        guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+        **options: Any,  # of the model, such as `steps`
+    ) -> np.ndarray:  # uint8 (N*n,128,128,3): n of the first face, n of the second, ...
         "Faces for the people on images: crop, embed, draw; raises `FacegenError` where no image has a face."
         crops = images if isinstance(images, Faces) else self.crop(images, faces=faces, cropped=cropped)
         embeddings = Embeddings(self.embed(crops), None, self.encoder.fingerprint)
         return self.draw(embeddings, seed, n=n, truncation=truncation, guidance=guidance, **options)
 
-def model_of(checkpoint: str | Path # a model's folder, a run's folder, or the name of a model on the hub
-             ) -> str | Path: # as `load_generator` takes it
+
+def model_of(
+    checkpoint: str | Path,  # a model's folder, a run's folder, or the name of a model on the hub
+) -> str | Path:  # as `load_generator` takes it
     "The model in a run's folder; anything else as it is."
     folder = user_path(checkpoint)
-    return checkpoint_of(folder) if (folder/'checkpoints'/'last').is_dir() else checkpoint
+    return checkpoint_of(folder) if (folder / 'checkpoints' / 'last').is_dir() else checkpoint
 
-def encoder_for(generator: FaceModel, # a loaded model
-                weights: str | Path | None = None, # of its encoder; None: found in FACEGEN_WEIGHTS
-                device: str | None = None # None for the fastest
-                ) -> Encoder: # the very one it was trained with
+
+def encoder_for(
+    generator: FaceModel,  # a loaded model
+    weights: str | Path | None = None,  # of its encoder; None: found in FACEGEN_WEIGHTS
+    device: str | None = None,  # None for the fastest
+) -> Encoder:  # the very one it was trained with
     "The encoder of a model; raises `FacegenError` where the model names none, or where its weights cannot be had."
     if generator.encoder is None:
-        raise FacegenError('The checkpoint does not say which encoder it was trained with, so no image can be '
-                           'embedded for it; train it with facegen_nb, or give embeddings.')
+        raise FacegenError(
+            'The checkpoint does not say which encoder it was trained with, so no image can be '
+            'embedded for it; train it with facegen_nb, or give embeddings.'
+        )
     return encoder_of(generator.fingerprint, weights, device)

@@ -4,212 +4,368 @@
 
 # %% ../nbs/05d_tracking.ipynb #050004
 from __future__ import annotations
-import contextlib, csv, errno, io, netrc, os, queue, socket, sys, threading, time, urllib.parse
+
+import contextlib
+import csv
+import errno
+import io
+import netrc
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
 import psutil
+
 from .core import atomic, home_dir, watched
 
 # %% auto #0
 __all__ = ['Table', 'end_wandb', 'Tracker', 'has_key', 'reachable', 'start_wandb', 'Bar', 'Live', 'Watch']
 
 # %% ../nbs/05d_tracking.ipynb #050008
-def _step_of(row: dict[str, Any]) -> int | None: # of a row of the table; None where it is damaged
-    try: return int(row.get('step') or 0) if row.get('step') != '' or any(row.values()) else None
-    except (TypeError, ValueError): return None
+def _step_of(row: dict[str, Any]) -> int | None:  # of a row of the table; None where it is damaged
+    try:
+        return int(row.get('step') or 0) if row.get('step') != '' or any(row.values()) else None
+    except (TypeError, ValueError):
+        return None
+
 
 class Table:
     "A CSV file that grows by rows and, seldom, by columns."
-    def __init__(self, path: Path, # the file; what is there already is kept
-                 upto: int | None = None # drop rows whose `step` is above this
-                 ):
+
+    def __init__(
+        self,
+        path: Path,  # the file; what is there already is kept
+        upto: int | None = None,  # drop rows whose `step` is above this
+    ):
         self.path, self.failed = path, False
         rows = self._read()
-        self.columns = [k for k in rows[0] if k] if rows else []            # without what stands beyond the last column
-        if not rows or upto is None: return
+        self.columns = [k for k in rows[0] if k] if rows else []  # without what stands beyond the last column
+        if not rows or upto is None:
+            return
         steps = [_step_of(r) for r in rows]
         if None in steps:
             os.replace(path, path.with_name(f'{path.name}.damaged'))
-            print(f"{steps.count(None)} of {len(rows)} rows of '{path}' could not be read and are left out; the file as it was is now '{path.name}.damaged'.", file=sys.stderr)
+            print(
+                f"{steps.count(None)} of {len(rows)} rows of '{path}' could not be read and are left out; the file as"
+                f" it was is now '{path.name}.damaged'.",
+                file=sys.stderr,
+            )
         self._rewrite([r for r, step in zip(rows, steps) if step is not None and step <= upto])
+
     def _read(self) -> list[dict[str, str]]:
-        if not self.path.is_file(): return []
+        if not self.path.is_file():
+            return []
         with open(self.path, newline='', encoding='utf-8', errors='replace') as f:
             return list(csv.DictReader(line.replace('\0', '') for line in f))
+
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        with atomic(self.path) as t, open(t, 'w', newline='', encoding='utf-8') as f: w = csv.DictWriter(f, self.columns, restval='', extrasaction='ignore'); w.writeheader(); w.writerows(rows)
+        with atomic(self.path) as t, open(t, 'w', newline='', encoding='utf-8') as f:
+            w = csv.DictWriter(f, self.columns, restval='', extrasaction='ignore')
+            w.writeheader()
+            w.writerows(rows)
+
     def _append(self, row: dict[str, str]) -> None:
-        line = io.StringIO(newline=''); csv.DictWriter(line, self.columns, restval='').writerow(row); whole = line.getvalue().encode()
+        line = io.StringIO(newline='')
+        csv.DictWriter(line, self.columns, restval='').writerow(row)
+        whole = line.getvalue().encode()
         f = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, 'O_BINARY', 0))
         try:
             end = os.fstat(f).st_size
-            if os.write(f, whole) < len(whole): os.ftruncate(f, end); raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))     # half a row is worse than none
-        finally: os.close(f)
-    def row(self, **values: Any # plain numbers and texts
-            ) -> None:
+            if os.write(f, whole) < len(whole):
+                os.ftruncate(f, end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # half a row is worse than none
+        finally:
+            os.close(f)
+
+    def row(
+        self,
+        **values: Any,  # plain numbers and texts
+    ) -> None:
         "Append a row; a disk that refuses is told of once."
-        text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}; had = self.columns
+        text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}
+        had = self.columns
         try:
             if (new := [k for k in text if k not in had]) or not self.path.is_file():
-                old = self._read(); self.columns = had + new
-                try: self._rewrite(old)
-                except OSError: self.columns = had; raise                                        # what the file says they are
+                old = self._read()
+                self.columns = had + new
+                try:
+                    self._rewrite(old)
+                except OSError:
+                    self.columns = had
+                    raise  # what the file says they are
             self._append(text)
         except OSError as ex:
-            if not self.failed: print(f"Rows of '{self.path}' are being lost ({ex.strerror}); free some space.", file=sys.stderr)
+            if not self.failed:
+                print(f"Rows of '{self.path}' are being lost ({ex.strerror}); free some space.", file=sys.stderr)
             self.failed = True
 
 # %% ../nbs/05d_tracking.ipynb #050011
 def end_wandb() -> None:
-    "End the helper process of wandb that this process started: when Python exits, wandb would wait for it, without a network for minutes."
+    """End the helper process of wandb that this process started: when Python exits, wandb would wait for it, without a
+    network for minutes.
+    """
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if 'wandb-core' in child.name() or any('wandb-core' in word for word in child.cmdline()[:1]): child.kill()
+            if 'wandb-core' in child.name() or any('wandb-core' in word for word in child.cmdline()[:1]):
+                child.kill()
+
 
 class Tracker:
     "Sends numbers and pictures to a tracker from a thread of its own, which may fail or hang without harm."
-    def __init__(self, start: Callable[[], Any], # makes the tracker: an object with log(dict, step=...) and finish()
-                 patience: float = 20., # seconds to wait for it at the end
-                 room: int = 1000 # messages that may wait
-                 ):
+
+    def __init__(
+        self,
+        start: Callable[[], Any],  # makes the tracker: an object with log(dict, step=...) and finish()
+        patience: float = 20.0,  # seconds to wait for it at the end
+        room: int = 1000,  # messages that may wait
+    ):
         self.patience, self.box, self.dead, self.dropped = patience, queue.Queue(room), '', 0
-        self.thread = threading.Thread(target=self._work, args=(start,), daemon=True); self.thread.start()
+        self.thread = threading.Thread(target=self._work, args=(start,), daemon=True)
+        self.thread.start()
+
     def _work(self, start: Callable[[], Any]) -> None:
         try:
             tracker = start()
-            while (job := self.box.get()) is not None: tracker.log(job[0](), step=job[1])
+            while (job := self.box.get()) is not None:
+                tracker.log(job[0](), step=job[1])
             tracker.finish()
         except BaseException as ex:
-            self.dead = f"{type(ex).__name__}: {' '.join(str(ex).split())[:120]}"                 # one line
+            self.dead = f"{type(ex).__name__}: {' '.join(str(ex).split())[:120]}"  # one line
             print(f'The tracker failed and is left out from here on ({self.dead}).', file=sys.stderr)
-    def send(self, make: Callable[[], dict[str, Any]], # makes what is sent, in the tracker's thread
-             step: int # of the run
-             ) -> None:
+
+    def send(
+        self,
+        make: Callable[[], dict[str, Any]],  # makes what is sent, in the tracker's thread
+        step: int,  # of the run
+    ) -> None:
         "Leave a message; returns at once."
-        if self.dead: return
-        try: self.box.put_nowait((make, step))
+        if self.dead:
+            return
+        try:
+            self.box.put_nowait((make, step))
         except queue.Full:
-            if not self.dropped: print('The tracker does not keep up; messages are being dropped.', file=sys.stderr)
+            if not self.dropped:
+                print('The tracker does not keep up; messages are being dropped.', file=sys.stderr)
             self.dropped += 1
+
     def close(self) -> None:
         "Wait for the tracker, but not for ever."
         end = time.monotonic() + self.patience
         if not self.dead:
-            with contextlib.suppress(queue.Full): self.box.put(None, timeout=self.patience)          # behind what still waits
-        self.thread.join(max(0., end - time.monotonic()))
+            with contextlib.suppress(queue.Full):
+                self.box.put(None, timeout=self.patience)  # behind what still waits
+        self.thread.join(max(0.0, end - time.monotonic()))
         if self.thread.is_alive():
             print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
             end_wandb()
 
 # %% ../nbs/05d_tracking.ipynb #05d049
-def has_key() -> bool: # whether W&B would find a key without asking for one
+def has_key() -> bool:  # whether W&B would find a key without asking for one
     "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
-    if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'): return False
-    if os.environ.get('WANDB_API_KEY'): return True
+    if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'):
+        return False
+    if os.environ.get('WANDB_API_KEY'):
+        return True
     host = urllib.parse.urlparse(os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai').hostname or ''
-    for f in [Path(os.environ['NETRC'])] if os.environ.get('NETRC') else [home/name for home in [home_dir()] if home for name in ('.netrc', '_netrc')]:
+    for f in (
+        [Path(os.environ['NETRC'])]
+        if os.environ.get('NETRC')
+        else [home / name for home in [home_dir()] if home for name in ('.netrc', '_netrc')]
+    ):
         try:
-            if f.is_file() and netrc.netrc(str(f)).authenticators(host): return True
-        except (netrc.NetrcParseError, OSError): continue
+            if f.is_file() and netrc.netrc(str(f)).authenticators(host):
+                return True
+        except (netrc.NetrcParseError, OSError):
+            continue
     return False
 
-def reachable(url: str, # of a server
-              patience: float = 3. # seconds
-              ) -> bool: # whether something answers there
+
+def reachable(
+    url: str,  # of a server
+    patience: float = 3.0,  # seconds
+) -> bool:  # whether something answers there
     "Whether a connection can be made; True behind a proxy, where this cannot be told."
     parts = urllib.parse.urlparse(url)
-    if any(os.environ.get(k) for p in ('http_proxy', 'https_proxy', 'all_proxy') for k in (p, p.upper())): return True
-    try:
-        socket.create_connection((parts.hostname, parts.port or (80 if parts.scheme == 'http' else 443)), timeout=patience).close()
+    if any(os.environ.get(k) for p in ('http_proxy', 'https_proxy', 'all_proxy') for k in (p, p.upper())):
         return True
-    except (OSError, ValueError, TypeError): return False
+    try:
+        socket.create_connection(
+            (parts.hostname, parts.port or (80 if parts.scheme == 'http' else 443)), timeout=patience
+        ).close()
+        return True
+    except (OSError, ValueError, TypeError):
+        return False
 
-def start_wandb(run: Path, # the run's folder; wandb's files go there too
-                config: dict[str, Any], # the recipe
-                patience: float = 20. # seconds that its end may take
-                ) -> Any: # a wandb run
+
+def start_wandb(
+    run: Path,  # the run's folder; wandb's files go there too
+    config: dict[str, Any],  # the recipe
+    patience: float = 20.0,  # seconds that its end may take
+) -> Any:  # a wandb run
     "Start wandb: online with a key and a network, else offline; never a question. Says where it writes."
     import wandb
+
     def begin(mode: str) -> Any:
         options = dict(silent=True, console='off', init_timeout=20)
-        try: settings = wandb.Settings(**options, finish_timeout=patience)
-        except Exception: settings = wandb.Settings(**options)               # an earlier version has no limit for the end
-        return wandb.init(project='facegen_nb', name=run.name, dir=str(run), mode=mode, config=config, settings=settings)
-    mode, url = os.environ.get('WANDB_MODE') or ('online' if has_key() else 'offline'), os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai'
+        try:
+            settings = wandb.Settings(**options, finish_timeout=patience)
+        except Exception:
+            settings = wandb.Settings(**options)  # an earlier version has no limit for the end
+        return wandb.init(
+            project='facegen_nb', name=run.name, dir=str(run), mode=mode, config=config, settings=settings
+        )
+
+    mode, url = (
+        os.environ.get('WANDB_MODE') or ('online' if has_key() else 'offline'),
+        os.environ.get('WANDB_BASE_URL') or 'https://api.wandb.ai',
+    )
     why = '' if os.environ.get('WANDB_MODE') else 'there is no key'
-    if mode == 'online' and not reachable(url): mode, why = 'offline', f'{url} cannot be reached'
-    try: tracker = begin(mode)
+    if mode == 'online' and not reachable(url):
+        mode, why = 'offline', f'{url} cannot be reached'
+    try:
+        tracker = begin(mode)
     except Exception as ex:
-        if mode != 'online': raise
+        if mode != 'online':
+            raise
         mode, why = 'offline', (str(ex).strip() or type(ex).__name__).splitlines()[0][:120]
         tracker = begin(mode)
-    if mode == 'offline': text = f"offline{f' ({why})' if why else ''}, in '{Path(tracker.dir).parent}'; `wandb sync` sends that later"
-    else: text = 'switched off by WANDB_MODE' if mode == 'disabled' else f'{mode}, {tracker.url}'
+    if mode == 'offline':
+        text = f"offline{f' ({why})' if why else ''}, in '{Path(tracker.dir).parent}'; `wandb sync` sends that later"
+    else:
+        text = 'switched off by WANDB_MODE' if mode == 'disabled' else f'{mode}, {tracker.url}'
     print(f'wandb: {text}', file=sys.stderr)
     return tracker
 
 # %% ../nbs/05d_tracking.ipynb #050018
 class Bar:
     "A bar over the budget, with live losses, where somebody can see it."
+
     def __init__(self):
         self.bar = None
         if watched():
             from fastprogress.fastprogress import progress_bar
-            self.bar = progress_bar(range(1000), leave=False); self.bar.update(0)
-    def show(self, share: float, # of the budget
-             text: str # losses, speed, time left
-             ) -> None:
+
+            self.bar = progress_bar(range(1000), leave=False)
+            self.bar.update(0)
+
+    def show(
+        self,
+        share: float,  # of the budget
+        text: str,  # losses, speed, time left
+    ) -> None:
         "Move the bar."
-        if self.bar: self.bar.comment = text; self.bar.update(min(999, int(share * 1000)))
+        if self.bar:
+            self.bar.comment = text
+            self.bar.update(min(999, int(share * 1000)))
+
     def close(self) -> None:
         "Leave it full."
-        if self.bar: self.bar.update(1000)
+        if self.bar:
+            self.bar.update(1000)
+
 
 class Live:
     "A figure in a notebook that follows a run: losses, and the newest sheet of faces."
-    def __init__(self, every: float = 10., # seconds between two drawings
-                 on: bool | None = None # None: only in a live notebook
-                 ):
-        self.on, self.every, self.last, self.curves, self.sheet, self.handle = (watched() and 'ipykernel' in sys.modules) if on is None else on, every, 0., {}, None, None
-    def add(self, images: int, # seen so far
-            values: dict[str, float] # losses
-            ) -> None:
+
+    def __init__(
+        self,
+        every: float = 10.0,  # seconds between two drawings
+        on: bool | None = None,  # None: only in a live notebook
+    ):
+        self.on, self.every, self.last, self.curves, self.sheet, self.handle = (
+            (watched() and 'ipykernel' in sys.modules) if on is None else on,
+            every,
+            0.0,
+            {},
+            None,
+            None,
+        )
+
+    def add(
+        self,
+        images: int,  # seen so far
+        values: dict[str, float],  # losses
+    ) -> None:
         "Take note of losses; now and then draw."
-        if not self.on: return
+        if not self.on:
+            return
         for k, v in values.items():
-            if v > 0: self.curves.setdefault(k, []).append((images, v))
-        if time.monotonic() - self.last > self.every: self.draw()
-    def draw(self) -> Any: # the figure
+            if v > 0:
+                self.curves.setdefault(k, []).append((images, v))
+        if time.monotonic() - self.last > self.every:
+            self.draw()
+
+    def draw(self) -> Any:  # the figure
         "Draw now."
         import matplotlib.pyplot as plt
         from IPython.display import display
-        fig, axes = plt.subplots(1, 2, figsize=(10, 3.2), dpi=80, width_ratios=(1, 1.3)); self.last = time.monotonic()
-        for k, c in self.curves.items(): axes[0].semilogy(*zip(*c), label=k, lw=1)
-        axes[0].set_xlabel('images seen'); axes[0].legend(fontsize=6, ncol=2); axes[1].axis('off')
-        if self.sheet is not None: axes[1].imshow(self.sheet)
-        if self.handle is None: self.handle = display(fig, display_id=True)
-        else: self.handle.update(fig)
-        plt.close(fig); return fig
+
+        fig, axes = plt.subplots(1, 2, figsize=(10, 3.2), dpi=80, width_ratios=(1, 1.3))
+        self.last = time.monotonic()
+        for k, c in self.curves.items():
+            axes[0].semilogy(*zip(*c), label=k, lw=1)
+        axes[0].set_xlabel('images seen')
+        axes[0].legend(fontsize=6, ncol=2)
+        axes[1].axis('off')
+        if self.sheet is not None:
+            axes[1].imshow(self.sheet)
+        if self.handle is None:
+            self.handle = display(fig, display_id=True)
+        else:
+            self.handle.update(fig)
+        plt.close(fig)
+        return fig
 
 # %% ../nbs/05d_tracking.ipynb #050021
 class Watch:
     "Names what goes wrong in training while all numbers are finite."
-    def __init__(self, lasting: int = 10 # reports in a row that make a case
-                 ): self.lasting, self.seen, self.told = lasting, {}, set()
+
+    def __init__(
+        self,
+        lasting: int = 10,  # reports in a row that make a case
+    ):
+        self.lasting, self.seen, self.told = lasting, {}, set()
+
     def cases(self, v: dict[str, float], share: float) -> dict[str, bool]:
         "Which cases the numbers of a report speak for."
-        d = 'accuracy' in v; gap = abs(v.get('d_real', 1.) - v.get('d_fake', 0.))
-        return {'The discriminator tells every real face from every generated one, so the generator learns nothing from it; try a lower lr_d, or r1=1.': d and v['accuracy'] > .999 and v['d'] < .02,
-                'The discriminator has collapsed: it says the same of real and generated faces; try a lower lr_d, or more of it with a later adversary_from.': d and v['accuracy'] < .55 and gap < 1e-3,
-                f"The generator is dying: its faces differ from each other by {v.get('spread', 1):.0%} of what real faces do; try a lower learning rate, or a smaller weight of the adversary.": share > .2 and v.get('spread', 1.) < .05,
-                'The generator gets no gradient, so it no longer learns; look at the weights of its losses.': v.get('norm_g', v.get('norm_model', 1.)) < 1e-9}
-    def look(self, values: dict[str, float], # a report of a step
-             share: float # of the budget
-             ) -> list[str]: # sentences, each told once
+        d = 'accuracy' in v
+        gap = abs(v.get('d_real', 1.0) - v.get('d_fake', 0.0))
+        return {
+            (
+                'The discriminator tells every real face from every generated one, so the generator learns nothing'
+                ' from it; try a lower lr_d, or r1=1.'
+            ): d and v['accuracy'] > 0.999 and v['d'] < 0.02,
+            (
+                'The discriminator has collapsed: it says the same of real and generated faces; try a lower lr_d, or'
+                ' more of it with a later adversary_from.'
+            ): d and v['accuracy'] < 0.55 and gap < 1e-3,
+            (
+                f"The generator is dying: its faces differ from each other by {v.get('spread', 1):.0%} of what real"
+                ' faces do; try a lower learning rate, or a smaller weight of the adversary.'
+            ): share > 0.2 and v.get('spread', 1.0) < 0.05,
+            'The generator gets no gradient, so it no longer learns; look at the weights of its losses.': (
+                v.get('norm_g', v.get('norm_model', 1.0)) < 1e-9
+            ),
+        }
+
+    def look(
+        self,
+        values: dict[str, float],  # a report of a step
+        share: float,  # of the budget
+    ) -> list[str]:  # sentences, each told once
         "What has to be said now."
         out = []
         for text, on in self.cases(values, share).items():
-            case = text[:24]; self.seen[case] = self.seen.get(case, 0) + 1 if on else 0
-            if self.seen[case] >= self.lasting and case not in self.told: self.told.add(case); out.append(text)
+            case = text[:24]
+            self.seen[case] = self.seen.get(case, 0) + 1 if on else 0
+            if self.seen[case] >= self.lasting and case not in self.told:
+                self.told.add(case)
+                out.append(text)
         return out

@@ -4,10 +4,19 @@
 
 # %% ../nbs/06_training.ipynb #060004
 from __future__ import annotations
-import contextlib, dataclasses, json, math, os, shutil, signal, time
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 import yaml
@@ -15,13 +24,27 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+
 from .batches import Batches, Team, generator_seed, thumbnails
-from .core import Budget, FacegenError, atomic, environment, keep_memory, locked, peak_memory, seed_everything, sha256, sheet, to_float, write_json
+from facegen_nb.core import (
+    Budget,
+    FacegenError,
+    atomic,
+    environment,
+    keep_memory,
+    locked,
+    peak_memory,
+    seed_everything,
+    sha256,
+    sheet,
+    to_float,
+    write_json,
+)
 from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
 from .fingerprints import require_encoder
 from .identity import taught_by
-from .methods import Method, Moment, Recipe, method_of, read_recipe, recipe_file
+from .methods import Method, Moment, Recipe, method_of, recipe_file
 from .models import FaceModel, checkpoint_of, find_model, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
@@ -32,250 +55,438 @@ __all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_chec
            'report', 'roll_back', 'stopping', 'train_run']
 
 # %% ../nbs/06_training.ipynb #060008
-NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500} # epochs whose model is kept
+NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500}  # epochs whose model is kept
 
-def write_checkpoint(folder: Path, # such as RUN/checkpoints/last; replaced when there
-                     method: Method, # what to save
-                     about: dict[str, Any], # step, minutes, hashes
-                     resume: bool = True, # also what is needed to go on
-                     before: Path | None = None # keep what was in `folder` under this name
-                     ) -> None:
+
+def write_checkpoint(
+    folder: Path,  # such as RUN/checkpoints/last; replaced when there
+    method: Method,  # what to save
+    about: dict[str, Any],  # step, minutes, hashes
+    resume: bool = True,  # also what is needed to go on
+    before: Path | None = None,  # keep what was in `folder` under this name
+) -> None:
     "Write a checkpoint folder, whole or not at all; raises OSError or RuntimeError when the disk refuses."
-    for left in folder.parent.glob(f'.{folder.name}.*'): shutil.rmtree(left)      # of a process that was killed
+    for left in folder.parent.glob(f'.{folder.name}.*'):
+        shutil.rmtree(left)  # of a process that was killed
     with atomic(folder, keep=before) as tmp:
-        tmp.mkdir(); method.ema.module._save_pretrained(tmp)
-        if resume: torch.save(method.state(), tmp/'state.pt')
-        write_json(tmp/'about.json', dict(about, files={f.name: sha256(f) for f in sorted(tmp.iterdir())}))
-        for f in tmp.iterdir():                                                     # on the disk before it is called whole
-            with open(f, 'rb') as opened: os.fsync(opened.fileno())
+        tmp.mkdir()
+        method.ema.module._save_pretrained(tmp)
+        if resume:
+            torch.save(method.state(), tmp / 'state.pt')
+        write_json(tmp / 'about.json', dict(about, files={f.name: sha256(f) for f in sorted(tmp.iterdir())}))
+        for f in tmp.iterdir():  # on the disk before it is called whole
+            with open(f, 'rb') as opened:
+                os.fsync(opened.fileno())
 
-def read_checkpoint(folder: Path # written by `write_checkpoint`
-                    ) -> tuple[dict, dict, dict[str, Tensor]]: # about, state, mean weights
+
+def read_checkpoint(
+    folder: Path,  # written by `write_checkpoint`
+) -> tuple[dict, dict, dict[str, Tensor]]:  # about, state, mean weights
     "A checkpoint that one can go on from; raises `FacegenError` with the reason when it is not whole."
     try:
-        about = json.loads((folder/'about.json').read_text(encoding='utf-8'))
+        about = json.loads((folder / 'about.json').read_text(encoding='utf-8'))
         for name, wanted in about['files'].items():
-            if sha256(folder/name) != wanted: raise ValueError(f'{name} is not what was written')
-        return about, torch.load(folder/'state.pt', map_location='cpu', weights_only=True), load_file(folder/'model.safetensors')
-    except Exception as ex: raise FacegenError(f"The checkpoint '{folder}' is damaged ({type(ex).__name__}: {str(ex).splitlines()[0][:120]}).") from None
+            if sha256(folder / name) != wanted:
+                raise ValueError(f'{name} is not what was written')
+        return (
+            about,
+            torch.load(folder / 'state.pt', map_location='cpu', weights_only=True),
+            load_file(folder / 'model.safetensors'),
+        )
+    except Exception as ex:
+        raise FacegenError(
+            f"The checkpoint '{folder}' is damaged ({type(ex).__name__}: {str(ex).splitlines()[0][:120]})."
+        ) from None
 
-def load_checkpoint(run: Path, # a run folder
-                    tell: Callable[[str], None] = print # told when the last one is damaged
-                    ) -> tuple[dict, dict, dict[str, Tensor]] | None: # about, state and mean weights; None where there is nothing yet
+
+def load_checkpoint(
+    run: Path,  # a run folder
+    tell: Callable[[str], None] = print,  # told when the last one is damaged
+) -> tuple[dict, dict, dict[str, Tensor]] | None:  # about, state and mean weights; None where there is nothing yet
     "The last whole checkpoint of a run; raises `FacegenError` when there are some and none is whole."
-    found = [f for f in (run/'checkpoints'/'last', run/'checkpoints'/'previous') if f.exists()]
+    found = [f for f in (run / 'checkpoints' / 'last', run / 'checkpoints' / 'previous') if f.exists()]
     for k, folder in enumerate(found):
-        try: saved = read_checkpoint(folder)
+        try:
+            saved = read_checkpoint(folder)
         except FacegenError as ex:
-            if k == len(found) - 1: raise FacegenError(f"{ex} There is no whole one before it: train into another --run folder, or use one of the named epochs beside it.") from None
-            tell(f'{ex} Going on from the one before.'); continue
+            if k == len(found) - 1:
+                raise FacegenError(
+                    f"{ex} There is no whole one before it: train into another --run folder, or use one of the named"
+                    " epochs beside it."
+                ) from None
+            tell(f'{ex} Going on from the one before.')
+            continue
         return saved
     return None
 
 # %% ../nbs/06_training.ipynb #060010
-def beginning_of(folder: Path # of a run
-                 ) -> dict[str, Any]: # hashes of recipe, store and encoder; empty where they were not kept
+def beginning_of(
+    folder: Path,  # of a run
+) -> dict[str, Any]:  # hashes of recipe, store and encoder; empty where they were not kept
     "How a run began, as its environment.json says; raises `FacegenError` where that is damaged."
-    file = folder/'environment.json'
-    if not file.is_file(): return {}
-    try: return dict(json.loads(file.read_text(encoding='utf-8')).get('run', {}))
-    except (ValueError, AttributeError, TypeError): raise FacegenError(f"'{file}' is damaged, so it is not known on what the run was trained; choose another --run folder.") from None
+    file = folder / 'environment.json'
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text(encoding='utf-8')).get('run', {}))
+    except (ValueError, AttributeError, TypeError):
+        raise FacegenError(
+            f"'{file}' is damaged, so it is not known on what the run was trained; choose another --run folder."
+        ) from None
 
-def refuse_foreign(folder: Path, # where a run wants to live
-                   recipe: Recipe, # its recipe
-                   about: dict[str, Any], # hashes of recipe, store and encoder
-                   resume: str # 'auto' or 'never'
-                   ) -> None:
+
+def refuse_foreign(
+    folder: Path,  # where a run wants to live
+    recipe: Recipe,  # its recipe
+    about: dict[str, Any],  # hashes of recipe, store and encoder
+    resume: str,  # 'auto' or 'never'
+) -> None:
     "Refuse a folder that holds something else, before anything is written."
-    if resume not in ('auto', 'never'): raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
+    if resume not in ('auto', 'never'):
+        raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
     recipe.check()
-    if recipe.max_minutes is None and recipe.max_steps is None: raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
-    if folder.exists() and not folder.is_dir(): raise FacegenError(f"'{folder}' is a file; a folder for the run was expected.")
-    if not folder.exists() or all(f.name.startswith('.') for f in folder.iterdir()): return
-    if not (folder/'recipe.yaml').is_file(): raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
-    if resume == 'never': raise FacegenError(f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto.")
-    old = recipe_file(folder/'recipe.yaml')
+    if recipe.max_minutes is None and recipe.max_steps is None:
+        raise FacegenError('Neither max_minutes nor max_steps is set, so the run would never end; set one.')
+    if folder.exists() and not folder.is_dir():
+        raise FacegenError(f"'{folder}' is a file; a folder for the run was expected.")
+    if not folder.exists() or all(f.name.startswith('.') for f in folder.iterdir()):
+        return
+    if not (folder / 'recipe.yaml').is_file():
+        raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
+    if resume == 'never':
+        raise FacegenError(
+            f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto."
+        )
+    old = recipe_file(folder / 'recipe.yaml')
     if old.hash != recipe.hash:
         a, b = (yaml.safe_load(r.to_yaml()) for r in (old, recipe))
-        diff = ', '.join(f'{k}={a.get(k)!r} there, {b.get(k)!r} asked' for k in {**a, **b} if a.get(k) != b.get(k) and k not in ('max_minutes', 'max_steps'))
-        raise FacegenError(f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder.")
+        diff = ', '.join(
+            f'{k}={a.get(k)!r} there, {b.get(k)!r} asked'
+            for k in {**a, **b}
+            if a.get(k) != b.get(k) and k not in ('max_minutes', 'max_steps')
+        )
+        raise FacegenError(
+            f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder."
+        )
     env = beginning_of(folder)
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
-    if diff: raise FacegenError(f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder.")
+    if diff:
+        raise FacegenError(
+            f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder."
+        )
 
 # %% ../nbs/06_training.ipynb #060012
 @dataclasses.dataclass
 class Progress:
     "Where a run stands; kept in every checkpoint."
-    step: int = 0 # steps done
-    minutes: float = 0. # of the budget, used
-    images: int = 0 # training pictures seen
-    epoch: float = 0. # times all of them were seen
-    factor: float = 1. # on learning rates, halved at each accident
-    accidents: int = 0 # how often the run was rolled back
-    best: float | None = None # best validation score
-    since: int = 0 # looks since then
-    closing: float = .01 # minutes that a look and a checkpoint take
 
-def fixed_people(store: FaceStore, # the faces
-                 embeddings: Embeddings, # of that store
-                 n: int, # at most so many
-                 device: torch.device | str # where they are wanted
-                 ) -> tuple[Tensor, Tensor]: # faces (n,3,128,128) and embeddings (n,D)
-    "Validation faces and embeddings (training faces where nobody is in validation), the same in every epoch of every run on this store."
-    i = store.indices('validation'); i = i if len(i) else store.indices('train')
+    step: int = 0  # steps done
+    minutes: float = 0.0  # of the budget, used
+    images: int = 0  # training pictures seen
+    epoch: float = 0.0  # times all of them were seen
+    factor: float = 1.0  # on learning rates, halved at each accident
+    accidents: int = 0  # how often the run was rolled back
+    best: float | None = None  # best validation score
+    since: int = 0  # looks since then
+    closing: float = 0.01  # minutes that a look and a checkpoint take
+
+
+def fixed_people(
+    store: FaceStore,  # the faces
+    embeddings: Embeddings,  # of that store
+    n: int,  # at most so many
+    device: torch.device | str,  # where they are wanted
+) -> tuple[Tensor, Tensor]:  # faces (n,3,128,128) and embeddings (n,D)
+    """Validation faces and embeddings (training faces where nobody is in validation), the same in every epoch of every
+    run on this store.
+    """
+    i = store.indices('validation')
+    i = i if len(i) else store.indices('train')
     i = np.sort(np.random.default_rng(0).permutation(i)[:n])
-    return to_float(np.array(store.images[i])).to(device), torch.from_numpy(np.array(embeddings.values[i])).float().to(device)
+    return to_float(np.array(store.images[i])).to(device), torch.from_numpy(np.array(embeddings.values[i])).float().to(
+        device
+    )
 
 # %% ../nbs/06_training.ipynb #0600b1
-def trained_model(source: str | Path, # a run, a released model, or the name of one on the hub
-                  embeddings: Embeddings # that the new run will see
-                  ) -> tuple[FaceModel, dict[str, Any]]: # the model; start, and start_minutes, start_images, start_store as far as they are known
-    "A trained model to begin with, and what is kept of its past; raises `FacegenError` where there is none, or where it listens to another encoder."
+def trained_model(
+    source: str | Path,  # a run, a released model, or the name of one on the hub
+    embeddings: Embeddings,  # that the new run will see
+) -> tuple[FaceModel, dict[str, Any]]:  # the model; start, and what is known of its minutes, images and store
+    """A trained model to begin with, and what is kept of its past.
+
+    Raises `FacegenError` where there is none, or where it listens to another encoder.
+    """
     found = find_model(source)
     folder = checkpoint_of(found) if isinstance(found, Path) else None
-    model = load_generator(folder or source); theirs, ours = model.fingerprint or {}, embeddings.fingerprint
-    if not require_encoder(ours, theirs, "The store's embeddings", f"the model '{source}' was trained on embeddings of"):
-        raise FacegenError(f"The model '{source}' does not say which encoder's embeddings it was trained on; begin from scratch, or with a model that says it.")
-    if folder is None: return model, dict(start=str(source))
-    past = json.loads((folder/'about.json').read_text(encoding='utf-8')) if (folder/'about.json').is_file() else {}
-    known = {f'start_{k}': past[k] + past.get(f'start_{k}', 0) for k in ('minutes', 'images') if k in past} | ({'start_store': past['store']} if 'store' in past else {})
-    return model, dict(start=sha256(folder/'model.safetensors'), **known)
+    model = load_generator(folder or source)
+    theirs, ours = model.fingerprint or {}, embeddings.fingerprint
+    if not require_encoder(
+        ours, theirs, "The store's embeddings", f"the model '{source}' was trained on embeddings of"
+    ):
+        raise FacegenError(
+            f"The model '{source}' does not say which encoder's embeddings it was trained on; begin from scratch, or"
+            " with a model that says it."
+        )
+    if folder is None:
+        return model, dict(start=str(source))
+    past = json.loads((folder / 'about.json').read_text(encoding='utf-8')) if (folder / 'about.json').is_file() else {}
+    known = {f'start_{k}': past[k] + past.get(f'start_{k}', 0) for k in ('minutes', 'images') if k in past} | (
+        {'start_store': past['store']} if 'store' in past else {}
+    )
+    return model, dict(start=sha256(folder / 'model.safetensors'), **known)
 
-def begin_with(method: Method, # about to begin
-               model: FaceModel # a trained one
-               ) -> None:
-    "Give a method the weights of a trained model, the mean weights too; raises `FacegenError` where the networks differ."
+
+def begin_with(
+    method: Method,  # about to begin
+    model: FaceModel,  # a trained one
+) -> None:
+    """Give a method the weights of a trained model, the mean weights too.
+
+    Raises `FacegenError` where the networks differ.
+    """
     ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (method.model, model))
-    if (other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]): raise FacegenError(f"The model to begin with is not the network of the recipe '{method.recipe.name}': {len(other)} of {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there, {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it.")
-    for m in (method.model, method.ema.module): m.load_state_dict(model.state_dict())
+    if other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:
+        raise FacegenError(
+            f"The model to begin with is not the network of the recipe '{method.recipe.name}': {len(other)} of"
+            f" {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there,"
+            f" {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it."
+        )
+    for m in (method.model, method.ema.module):
+        m.load_state_dict(model.state_dict())
 
 # %% ../nbs/06_training.ipynb #060014
-def never_failing(tell: Callable[[str], None] # gets what a user should know
-                  ) -> Callable[[str], None]: # the same, except that a closed terminal or a full disk is no error
+def never_failing(
+    tell: Callable[[str], None],  # gets what a user should know
+) -> Callable[[str], None]:  # the same, except that a closed terminal or a full disk is no error
     "What is said must not stop a run."
+
     def say(text: str) -> None:
-        with contextlib.suppress(OSError, UnicodeError): tell(text)
+        with contextlib.suppress(OSError, UnicodeError):
+            tell(text)
+
     return say
 
-def stamp_of(folder: Path # of a run
-             ) -> tuple[int, int] | None: # None before the first checkpoint
+
+def stamp_of(
+    folder: Path,  # of a run
+) -> tuple[int, int] | None:  # None before the first checkpoint
     "What tells the last checkpoint from every other one."
-    try: about = (folder/'checkpoints'/'last'/'about.json').stat()
-    except OSError: return None
+    try:
+        about = (folder / 'checkpoints' / 'last' / 'about.json').stat()
+    except OSError:
+        return None
     return about.st_mtime_ns, about.st_ino
+
 
 class Run:
     "One training run in a folder: made, trained, stopped, continued."
-    def __init__(self, recipe: Recipe, # what to do
-                 store: FaceStore, # on which faces
-                 encoder: Encoder, # conditions and identity loss
-                 folder: str | Path, # where the run lives
-                 resume: str = 'auto', # 'auto': go on when there is something to go on from; 'never': refuse such a folder
-                 device: str | torch.device | None = None, # None for the fastest
-                 tracker: str = 'none', # 'wandb' or 'none'
-                 tell: Callable[[str], None] = print, # gets a line an epoch
-                 clock: Callable[[], float] = time.monotonic, # seconds; another clock serves in tests
-                 save_every: float = 5., # minutes between two checkpoints
-                 before: float = 0., # minutes of the budget that were used before
-                 init: str | Path | None = None # a trained model to begin with, as for `trained_model`; None: from scratch
-                 ):
-        if tracker not in ('wandb', 'none'): raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
-        if not (save_every > 0): raise FacegenError(f'save_every was given as {save_every:g}; minutes above 0 were expected.')
+
+    def __init__(
+        self,
+        recipe: Recipe,  # what to do
+        store: FaceStore,  # on which faces
+        encoder: Encoder,  # conditions and identity loss
+        folder: str | Path,  # where the run lives
+        resume: str = 'auto',  # 'auto': go on when there is something to go on from; 'never': refuse such a folder
+        device: str | torch.device | None = None,  # None for the fastest
+        tracker: str = 'none',  # 'wandb' or 'none'
+        tell: Callable[[str], None] = print,  # gets a line an epoch
+        clock: Callable[[], float] = time.monotonic,  # seconds; another clock serves in tests
+        save_every: float = 5.0,  # minutes between two checkpoints
+        before: float = 0.0,  # minutes of the budget that were used before
+        init: str | Path | None = None,  # a trained model to begin with, as for `trained_model`; None: from scratch
+    ):
+        if tracker not in ('wandb', 'none'):
+            raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
+        if not (save_every > 0):
+            raise FacegenError(f'save_every was given as {save_every:g}; minutes above 0 were expected.')
         self.recipe, self.store, self.folder, self.save_every = recipe, store, Path(folder), save_every
         self.budget, self.team = Budget(recipe.max_minutes, spent=before, clock=clock), Team(device)
         self.device = self.team.device
         self.tell = never_failing(tell) if self.team.first else (lambda text: None)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
-        self.about = dict(recipe=recipe.hash, store=store.hash, **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')})
+        self.about = dict(
+            recipe=recipe.hash,
+            store=store.hash,
+            **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')},
+        )
         model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch'))
         self.about |= beginning
-        if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)
+        if self.team.first:
+            refuse_foreign(self.folder, recipe, self.about, resume)
         keep_memory()
         seed_everything(recipe.seed)
-        earlier = dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}                # who taught the model that it begins with, taught this one
-        self.method = method_of(recipe.method)[1](recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell)
+        earlier = (
+            dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}
+        )  # who taught the model that it begins with, taught this one
+        self.method = method_of(recipe.method)[1](
+            recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell
+        )
         self.method.try_networks()
-        self.batches = Batches(store, self.embeddings, 'train', recipe.batch_size, recipe.seed, self.team, faces=getattr(recipe, 'faces', 0), each=getattr(recipe, 'each', 0))
+        self.batches = Batches(
+            store,
+            self.embeddings,
+            'train',
+            recipe.batch_size,
+            recipe.seed,
+            self.team,
+            faces=getattr(recipe, 'faces', 0),
+            each=getattr(recipe, 'each', 0),
+        )
         if self.batches.batch_size < recipe.batch_size:
-            self.tell(f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}: each step takes all of them.')
+            self.tell(
+                f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}:'
+                ' each step takes all of them.'
+            )
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         with self.alone():
-            if self.team.first: refuse_foreign(self.folder, recipe, self.about, resume)                     # somebody may have come in between
+            if self.team.first:
+                refuse_foreign(self.folder, recipe, self.about, resume)  # somebody may have come in between
             stand_at_start(self, model, init)
-            if self.team.first: open_folder(self, tracker)
+            if self.team.first:
+                open_folder(self, tracker)
             self.stamp = stamp_of(self.folder)
-    def alone(self) -> contextlib.AbstractContextManager: # of the first process; the others write nothing
+
+    def alone(self) -> contextlib.AbstractContextManager:  # of the first process; the others write nothing
         "Within the block no other process works in the run's folder; raises `FacegenError` where one does."
         return locked(self.folder, 'The run folder') if self.team.first else contextlib.nullcontext()
+
     @property
-    def images(self) -> int: "Training pictures seen."; return self.at.step * self.batches.batch_size
+    def images(self) -> int:
+        "Training pictures seen."
+        return self.at.step * self.batches.batch_size
+
     @property
-    def epoch(self) -> float: "Epochs done."; return self.at.step / len(self.batches)
+    def epoch(self) -> float:
+        "Epochs done."
+        return self.at.step / len(self.batches)
+
     @property
-    def share(self) -> float: "Share of the budget used: of the minutes or of the steps, whichever is further."; return max(self.budget.share, self.at.step / self.recipe.max_steps if self.recipe.max_steps else 0.)
+    def share(self) -> float:
+        "Share of the budget used: of the minutes or of the steps, whichever is further."
+        return max(self.budget.share, self.at.step / self.recipe.max_steps if self.recipe.max_steps else 0.0)
+
     def train(self) -> Path:
         "Train to the end of the budget; returns the folder of the last checkpoint."
         with self.alone():
             if self.team.first and stamp_of(self.folder) != self.stamp:
-                raise FacegenError(f"The run in '{self.folder}' was continued elsewhere since it was opened here; open it again.")
-            try: return train_run(self)
-            finally: self.stamp = stamp_of(self.folder)
+                raise FacegenError(
+                    f"The run in '{self.folder}' was continued elsewhere since it was opened here; open it again."
+                )
+            try:
+                return train_run(self)
+            finally:
+                self.stamp = stamp_of(self.folder)
 
 # %% ../nbs/06_training.ipynb #060015
-def check_room(run: Run # about to begin or to go on
-               ) -> None:
-    "Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being written."
+def check_room(
+    run: Run,  # about to begin or to go on
+) -> None:
+    """Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being
+    written.
+    """
     weights = sum(v.numel() * v.element_size() for net in run.method.nets.values() for v in net.state_dict().values())
     mean = sum(v.numel() * v.element_size() for v in run.method.model.state_dict().values())
     place = next(p for p in (run.folder, *run.folder.absolute().parents) if p.is_dir())
-    free, there = shutil.disk_usage(place).free, sum((run.folder/'checkpoints'/n).is_dir() for n in ('last', 'previous'))
-    need = (3 - there) * (3 * weights + mean)                         # an optimiser keeps two numbers a weight
-    if free < need: raise FacegenError(f"The disk of '{run.folder}' has {free/1e6:,.0f} MB free, and the checkpoints of this run need about {need/1e6:,.0f} MB; free some space, or choose another --run folder.")
+    free, there = (
+        shutil.disk_usage(place).free,
+        sum((run.folder / 'checkpoints' / n).is_dir() for n in ('last', 'previous')),
+    )
+    need = (3 - there) * (3 * weights + mean)  # an optimiser keeps two numbers a weight
+    if free < need:
+        raise FacegenError(
+            f"The disk of '{run.folder}' has {free / 1e6:,.0f} MB free, and the checkpoints of this run need about"
+            f" {need / 1e6:,.0f} MB; free some space, or choose another --run folder."
+        )
 
-def open_folder(run: Run, # about to begin or to go on
-                tracker: str # 'wandb' or 'none'
-                ) -> None:
-    "Write what is known before the first step, and open the log; raises `FacegenError` where there is no room for its checkpoints."
+
+def open_folder(
+    run: Run,  # about to begin or to go on
+    tracker: str,  # 'wandb' or 'none'
+) -> None:
+    """Write what is known before the first step, and open the log.
+
+    Raises `FacegenError` where there is no room for its checkpoints.
+    """
     check_room(run)
-    run.folder.mkdir(parents=True, exist_ok=True); (run.folder/'samples').mkdir(exist_ok=True)
-    with atomic(run.folder/'recipe.yaml') as t: t.write_text(run.recipe.to_yaml(), encoding='utf-8')
-    write_json(run.folder/'environment.json', dict(environment(run.device), precision=str(run.method.dtype).split('.')[-1], processes=run.team.world, run=run.about))
-    run.table, run.watch, run.live = Table(run.folder/'log.csv', upto=run.at.step), Watch(), Live()
-    patience = min(20., max(2., .6 * (run.recipe.max_minutes or 60.)))                    # seconds: a hundredth of the budget
-    run.tracker = Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe), patience), patience) if tracker == 'wandb' else None
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / 'samples').mkdir(exist_ok=True)
+    with atomic(run.folder / 'recipe.yaml') as t:
+        t.write_text(run.recipe.to_yaml(), encoding='utf-8')
+    write_json(
+        run.folder / 'environment.json',
+        dict(
+            environment(run.device),
+            precision=str(run.method.dtype).split('.')[-1],
+            processes=run.team.world,
+            run=run.about,
+        ),
+    )
+    run.table, run.watch, run.live = Table(run.folder / 'log.csv', upto=run.at.step), Watch(), Live()
+    patience = min(20.0, max(2.0, 0.6 * (run.recipe.max_minutes or 60.0)))  # seconds: a hundredth of the budget
+    run.tracker = (
+        Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe), patience), patience)
+        if tracker == 'wandb'
+        else None
+    )
 
-def stand_at_start(run: Run, # just made
-                   model: FaceModel | None, # a trained one to begin with
-                   init: str | Path | None # where that came from
-                   ) -> None:
-    "Go on from the last checkpoint, else begin with a trained model, else from scratch; and choose the people of the sheets."
+
+def stand_at_start(
+    run: Run,  # just made
+    model: FaceModel | None,  # a trained one to begin with
+    init: str | Path | None,  # where that came from
+) -> None:
+    """Go on from the last checkpoint, else begin with a trained model, else from scratch.
+
+    And choose the people of the sheets.
+    """
     saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
     if saved:
         take_up(run, saved)
         run.budget.spent += run.at.minutes
         run.tell(f'going on from step {run.at.step:,}, {run.at.minutes:.1f} minutes in')
-    elif (run.folder/'recipe.yaml').is_file(): run.tell(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
+    elif (run.folder / 'recipe.yaml').is_file():
+        run.tell(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
     if model and not saved:
         begin_with(run.method, model)
-        known = f" ({run.about['start_minutes']:.0f} minutes, {run.about['start_images']:,} pictures)" if 'start_images' in run.about else ''
+        known = (
+            f" ({run.about['start_minutes']:.0f} minutes, {run.about['start_images']:,} pictures)"
+            if 'start_images' in run.about
+            else ''
+        )
         run.tell(f"begins with the weights of '{init}'{known}")
         if run.about.get('start_store', run.store.hash) != run.store.hash:
-            run.tell(f"That model was trained on another store ({run.about['start_store']}): people who are held out of this one may have been shown to it, and are then not unseen.")
-    elif not saved: run.method.start_from(*thumbnails(run.batches))
+            run.tell(
+                f"That model was trained on another store ({run.about['start_store']}): people who are held out of this"
+                " one may have been shown to it, and are then not unseen."
+            )
+    elif not saved:
+        run.method.start_from(*thumbnails(run.batches))
     run.start_step = run.at.step
     if not len(run.store.indices('validation')):
-        run.tell('The store has nobody in its validation split: what a look draws and measures are training faces, so its scores say nothing of people who were never seen.')
+        run.tell(
+            'The store has nobody in its validation split: what a look draws and measures are training faces, so its'
+            ' scores say nothing of people who were never seen.'
+        )
     x, e = fixed_people(run.store, run.embeddings, run.method.look_at, run.device)
     run.people = x, e, run.method.model.make_noise(len(e), seed=0).to(run.device)
 
-def take_up(run: Run, # of the same recipe
-            saved: tuple[dict, dict, dict[str, Tensor]] # what `load_checkpoint` gave
-            ) -> None:
+
+def take_up(
+    run: Run,  # of the same recipe
+    saved: tuple[dict, dict, dict[str, Tensor]],  # what `load_checkpoint` gave
+) -> None:
     "Stand where a checkpoint stood; what was learnt from accidents since then stays."
-    about, state, mean = saved; was = run.at
-    try: run.method.restore(state, mean); run.at = Progress(**{f.name: about[f.name] for f in dataclasses.fields(Progress)})
-    except (KeyError, RuntimeError, ValueError) as ex: raise FacegenError(f"The checkpoint in '{run.folder}' was made by another version of facegen_nb ({type(ex).__name__}: {str(ex).splitlines()[0][:80]}); train into another --run folder.") from None
+    about, state, mean = saved
+    was = run.at
+    try:
+        run.method.restore(state, mean)
+        run.at = Progress(**{f.name: about[f.name] for f in dataclasses.fields(Progress)})
+    except (KeyError, RuntimeError, ValueError) as ex:
+        raise FacegenError(
+            f"The checkpoint in '{run.folder}' was made by another version of facegen_nb ({type(ex).__name__}:"
+            f" {str(ex).splitlines()[0][:80]}); train into another --run folder."
+        ) from None
     run.at.factor, run.at.accidents = min(run.at.factor, was.factor), max(run.at.accidents, was.accidents)
 
 # %% ../nbs/06_training.ipynb #060017
@@ -284,114 +495,241 @@ def healthy(run: Run) -> bool:
     norms = torch.stack([n for net in run.method.nets.values() for n in torch._foreach_norm(list(net.parameters()))])
     return bool(run.ok & norms.isfinite().all())
 
+
 def save(run: Run, name: str = 'last', resume: bool = True) -> bool:
     "Write a checkpoint of now; False, with a word, when the disk refuses."
-    if not run.team.first: return True
+    if not run.team.first:
+        return True
     run.at.minutes, run.at.images, run.at.epoch = run.budget.elapsed, run.images, run.epoch
     about = dict(run.about, **dataclasses.asdict(run.at), peak_memory=peak_memory(run.device))
-    try: write_checkpoint(run.folder/'checkpoints'/name, run.method, about, resume, run.folder/'checkpoints'/'previous' if name == 'last' else None); return True
+    try:
+        write_checkpoint(
+            run.folder / 'checkpoints' / name,
+            run.method,
+            about,
+            resume,
+            run.folder / 'checkpoints' / 'previous' if name == 'last' else None,
+        )
+        return True
     except (OSError, RuntimeError, SafetensorError) as ex:
-        run.tell(f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and the one before is kept: free some space on the disk of '{run.folder}'.")
+        run.tell(
+            f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and the"
+            f" one before is kept: free some space on the disk of '{run.folder}'."
+        )
         return False
+
 
 def look(run: Run, epoch: int) -> dict[str, float]:
     "Draw the sample sheet, measure likeness on validation people, keep the best; returns the measures."
-    if not run.team.first: return {}
-    fakes, valid = run.method.look(*run.people); im = sheet(fakes[:32], ncol=8)
-    valid['score'] = run.method.score(valid); path = run.folder/'samples'/f'epoch-{epoch:04d}.png'
-    try: im.save(path)
-    except OSError as ex: run.tell(f"The sheet '{path}' could not be written ({ex.strerror}).")
+    if not run.team.first:
+        return {}
+    fakes, valid = run.method.look(*run.people)
+    im = sheet(fakes[:32], ncol=8)
+    valid['score'] = run.method.score(valid)
+    path = run.folder / 'samples' / f'epoch-{epoch:04d}.png'
+    try:
+        im.save(path)
+    except OSError as ex:
+        run.tell(f"The sheet '{path}' could not be written ({ex.strerror}).")
     better = run.at.best is None or valid['score'] < run.at.best
-    if better: run.at.best, run.at.since = valid['score'], 0; save(run, 'best', resume=False)
-    else: run.at.since += 1
+    if better:
+        run.at.best, run.at.since = valid['score'], 0
+        save(run, 'best', resume=False)
+    else:
+        run.at.since += 1
     values = {f'valid_{k}': v for k, v in valid.items()}
-    run.table.row(step=run.at.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **values); run.live.sheet = im
-    if run.tracker: run.tracker.send(lambda: dict(values, samples=wandb_image(im)), run.at.step)
-    run.tell(f'epoch {run.epoch:6.2f}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  ' + '  '.join(f'{k} {v:.3f}' for k, v in valid.items()) + ('  (best)' if better else ''))
+    run.table.row(step=run.at.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **values)
+    run.live.sheet = im
+    if run.tracker:
+        run.tracker.send(lambda: dict(values, samples=wandb_image(im)), run.at.step)
+    run.tell(
+        f'epoch {run.epoch:6.2f}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  '
+        + '  '.join(f'{k} {v:.3f}' for k, v in valid.items())
+        + ('  (best)' if better else '')
+    )
     return valid
+
 
 def wandb_image(im: Image.Image) -> Any:
     "A picture as wandb wants it; wandb is imported only where it is used."
     import wandb
+
     return wandb.Image(im)
+
 
 def report(run: Run, values: dict[str, Tensor], speed: float, bar: Bar) -> None:
     "One row of losses, and words when something is wrong."
-    numbers = dict(zip(values, torch.stack([v.detach().float().reshape(()) for v in values.values()]).tolist()))      # one wait for the device
-    if not run.team.first: return
+    numbers = dict(
+        zip(values, torch.stack([v.detach().float().reshape(()) for v in values.values()]).tolist())
+    )  # one wait for the device
+    if not run.team.first:
+        return
     rates = {f'lr_{k}': o.param_groups[0]['lr'] for k, o in run.method.opts.items()}
-    row = dict(step=run.at.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, images_per_s=speed, **rates, **numbers)
-    run.table.row(**row); run.live.add(run.images, numbers)
-    if run.tracker: run.tracker.send(lambda: row, run.at.step)
-    for text in run.watch.look(numbers, run.share): run.tell(text); run.table.row(step=run.at.step, note=text)
-    bar.show(run.share, f'{speed:.0f} images/s  ' + '  '.join(f'{k} {v:.2f}' for k, v in numbers.items()) + (f'  {run.budget.left:.1f} min left' if run.recipe.max_minutes else ''))
+    row = dict(
+        step=run.at.step,
+        epoch=run.epoch,
+        minutes=run.budget.elapsed,
+        images=run.images,
+        images_per_s=speed,
+        **rates,
+        **numbers,
+    )
+    run.table.row(**row)
+    run.live.add(run.images, numbers)
+    if run.tracker:
+        run.tracker.send(lambda: row, run.at.step)
+    for text in run.watch.look(numbers, run.share):
+        run.tell(text)
+        run.table.row(step=run.at.step, note=text)
+    bar.show(
+        run.share,
+        f'{speed:.0f} images/s  '
+        + '  '.join(f'{k} {v:.2f}' for k, v in numbers.items())
+        + (f'  {run.budget.left:.1f} min left' if run.recipe.max_minutes else ''),
+    )
 
 # %% ../nbs/06_training.ipynb #060019
-ACCIDENTS = 3 # so often a run is rolled back
+ACCIDENTS = 3  # so often a run is rolled back
 
-def roll_back(run: Run # in which something became NaN or infinite
-              ) -> None:
-    "Return to the last checkpoint with half the learning rate; raises `FacegenError` when that has been done too often."
-    where = f'at step {run.at.step:,} a loss or a weight was NaN or infinite'; run.at.accidents += 1
+
+def roll_back(
+    run: Run,  # in which something became NaN or infinite
+) -> None:
+    """Return to the last checkpoint with half the learning rate.
+
+    Raises `FacegenError` when that has been done too often.
+    """
+    where = f'at step {run.at.step:,} a loss or a weight was NaN or infinite'
+    run.at.accidents += 1
     if run.at.accidents > ACCIDENTS:
-        raise FacegenError(f"After {ACCIDENTS} returns to a checkpoint, {where} again; the last checkpoint is whole: train anew with lower learning rates, or with precision=fp32.")
+        raise FacegenError(
+            f"After {ACCIDENTS} returns to a checkpoint, {where} again; the last checkpoint is whole: train anew with"
+            " lower learning rates, or with precision=fp32."
+        )
     saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
-    if saved is None: raise FacegenError(f"There is no checkpoint to return to, and {where}; free some space on the disk of '{run.folder}' and train anew.")
-    run.at.factor /= 2; take_up(run, saved); run.ok.fill_(True)
-    text = f'{where}: back to step {run.at.step:,} with learning rates times {run.at.factor:g} (accident {run.at.accidents} of {ACCIDENTS})'
+    if saved is None:
+        raise FacegenError(
+            f"There is no checkpoint to return to, and {where}; free some space on the disk of '{run.folder}' and train"
+            " anew."
+        )
+    run.at.factor /= 2
+    take_up(run, saved)
+    run.ok.fill_(True)
+    text = (
+        f'{where}: back to step {run.at.step:,} with learning rates times {run.at.factor:g} (accident'
+        f' {run.at.accidents} of {ACCIDENTS})'
+    )
     run.tell(text)
-    if run.team.first: run.table.row(step=run.at.step, note=text)
+    if run.team.first:
+        run.table.row(step=run.at.step, note=text)
+
 
 class stopping:
     "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
-    def __init__(self, run: Run): self.run, self.old = run, {}
+
+    def __init__(self, run: Run):
+        self.run, self.old = run, {}
+
     def __enter__(self) -> None:
-        def ask(*_: Any) -> None: self.run.stop_asked = True; self.run.tell('stopping: saving a checkpoint first')
-        try: self.old = {s: signal.signal(s, ask) for s in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError: pass                            # not the main thread: signals are somebody else's
+        def ask(*_: Any) -> None:
+            self.run.stop_asked = True
+            self.run.tell('stopping: saving a checkpoint first')
+
+        try:
+            self.old = {s: signal.signal(s, ask) for s in (signal.SIGTERM, signal.SIGINT)}
+        except ValueError:
+            pass  # not the main thread: signals are somebody else's
+
     def __exit__(self, *_: Any) -> None:
-        for s, h in self.old.items(): signal.signal(s, h)
+        for s, h in self.old.items():
+            signal.signal(s, h)
 
 # %% ../nbs/06_training.ipynb #060021
-REPORT = 20 # steps between two rows
+REPORT = 20  # steps between two rows
 
-def train_run(run: Run # made, perhaps half done
-              ) -> Path: # the folder of the last checkpoint
+
+def train_run(
+    run: Run,  # made, perhaps half done
+) -> Path:  # the folder of the last checkpoint
     "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
-    per_epoch, bar, budget = len(run.batches), Bar(), run.budget; started, closed = budget.elapsed, run.at.step
-    if run.at.step == 0 and run.share < 1: look(run, 0); save(run)
-    run.at.closing = max(run.at.closing, budget.elapsed - started); saved = looked = budget.elapsed; longest, window = 0., (run.at.step, time.perf_counter())
+    per_epoch, bar, budget = len(run.batches), Bar(), run.budget
+    started, closed = budget.elapsed, run.at.step
+    if run.at.step == 0 and run.share < 1:
+        look(run, 0)
+        save(run)
+    run.at.closing = max(run.at.closing, budget.elapsed - started)
+    saved = looked = budget.elapsed
+    longest, window = 0.0, (run.at.step, time.perf_counter())
+
     def close_epoch() -> None:
         nonlocal saved, looked, closed
-        t, closed = budget.elapsed, run.at.step; number = math.ceil(run.epoch - 1e-9); look(run, number); save(run); run.at.closing = max(run.at.closing, budget.elapsed - t)
-        if number in NAMED_EPOCHS and run.epoch == number: save(run, f'epoch-{number:04d}', resume=False)
+        t, closed = budget.elapsed, run.at.step
+        number = math.ceil(run.epoch - 1e-9)
+        look(run, number)
+        save(run)
+        run.at.closing = max(run.at.closing, budget.elapsed - t)
+        if number in NAMED_EPOCHS and run.epoch == number:
+            save(run, f'epoch-{number:04d}', resume=False)
         saved = looked = budget.elapsed
+
     with stopping(run):
         while True:
             patient = not run.recipe.patience or run.at.since < run.recipe.patience
-            share, stop, due = run.team.agree(run.share, float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest), float(budget.elapsed - saved > run.save_every))
-            if share >= 1 or stop: break
+            share, stop, due = run.team.agree(
+                run.share,
+                float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest),
+                float(budget.elapsed - saved > run.save_every),
+            )
+            if share >= 1 or stop:
+                break
             begun = budget.elapsed
             dropout_seed = (run.recipe.seed << 32) + run.at.step * run.team.world + run.team.rank
             torch.manual_seed(generator_seed(dropout_seed, run.team.device))
-            values = run.method.step(run.batches(run.at.step), Moment(run.at.step, share, run.at.factor)); run.at.step += 1
-            run.ok &= torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')]).sum().isfinite()   # fp16 skips steps of infinite gradient by itself
+            values = run.method.step(run.batches(run.at.step), Moment(run.at.step, share, run.at.factor))
+            run.at.step += 1
+            run.ok &= (
+                torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')])
+                .sum()
+                .isfinite()
+            )  # fp16 skips steps of infinite gradient by itself
             longest = max(longest, budget.elapsed - begun)
             ends = run.at.step % per_epoch == 0
-            if (run.at.step % REPORT == 0 or ends or due) and not run.team.agree(float(healthy(run)))[0]: roll_back(run); continue
+            if (run.at.step % REPORT == 0 or ends or due) and not run.team.agree(float(healthy(run)))[0]:
+                roll_back(run)
+                continue
             if run.at.step % REPORT == 0 or run.at.step == run.start_step + 1:
-                now = time.perf_counter(); speed = (run.at.step - window[0]) * run.batches.batch_size / (now - window[1]); window = (run.at.step, now)
+                now = time.perf_counter()
+                speed = (run.at.step - window[0]) * run.batches.batch_size / (now - window[1])
+                window = (run.at.step, now)
                 report(run, values, speed, bar)
-            if ends and (budget.elapsed - looked >= 20 * run.at.closing or round(run.epoch) in NAMED_EPOCHS): close_epoch()
-            elif due: save(run); saved = budget.elapsed
+            if ends and (budget.elapsed - looked >= 20 * run.at.closing or round(run.epoch) in NAMED_EPOCHS):
+                close_epoch()
+            elif due:
+                save(run)
+                saved = budget.elapsed
         bar.close()
         if run.at.step > run.start_step:
-            if not run.team.agree(float(healthy(run)))[0]: roll_back(run)
-            if run.stop_asked: save(run)                                    # who stops a run is in a hurry: no look
-            elif run.at.step > closed: close_epoch()
-            if run.recipe.patience and run.at.since >= run.recipe.patience: run.tell(f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is checkpoints/best')
+            if not run.team.agree(float(healthy(run)))[0]:
+                roll_back(run)
+            if run.stop_asked:
+                save(run)  # who stops a run is in a hurry: no look
+            elif run.at.step > closed:
+                close_epoch()
+            if run.recipe.patience and run.at.since >= run.recipe.patience:
+                run.tell(
+                    f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is'
+                    ' checkpoints/best'
+                )
         elif run.at.step == 0 and not run.stop_asked and budget.minutes is not None and budget.over:
-            raise FacegenError(f'The budget of {budget.minutes:.3g} minutes was used up by the set-up ({budget.elapsed:.1f} minutes) before the first step; give more with --max-minutes.')
-        else: run.tell(f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {run.at.step:,} steps); give more with --max-minutes or --max-steps.')
-    if run.team.first and run.tracker: run.tracker.close()
-    return run.folder/'checkpoints'/'last'
+            raise FacegenError(
+                f'The budget of {budget.minutes:.3g} minutes was used up by the set-up ({budget.elapsed:.1f} minutes)'
+                ' before the first step; give more with --max-minutes.'
+            )
+        else:
+            run.tell(
+                f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {run.at.step:,} steps);'
+                ' give more with --max-minutes or --max-steps.'
+            )
+    if run.team.first and run.tracker:
+        run.tracker.close()
+    return run.folder / 'checkpoints' / 'last'

@@ -4,29 +4,39 @@
 
 # %% ../nbs/09d_viewers.ipynb #090204
 from __future__ import annotations
+
 import html
 from collections.abc import Sequence
+
 from .core import FacegenError
 
 # %% auto #0
 __all__ = ['SHEET', 'esc', 'slider', 'epoch_slider', 'person_strip']
 
 # %% ../nbs/09d_viewers.ipynb #090207
-def esc(text: object # anything
-        ) -> str: # HTML
+def esc(
+    text: object,  # anything
+) -> str:  # HTML
     "Text that cannot become HTML."
     return html.escape(str(text))
 
-def slider(name: str, # of the viewer: letters, digits and hyphens, unique on its page
-           what: str, # what the slider chooses, for those who hear it
-           labels: Sequence[str], # of its places
-           script: str, # JavaScript: called at each move with `k`, the place, and `box`, the viewer
-           inside: str, # HTML above the slider
-           start: int = 0 # place at first
-           ) -> str: # HTML
-    "A slider that works by keyboard and says where it stands; raises `FacegenError` for a name that is none or fewer than two places."
-    if not name or not all(c.isalnum() and c.isascii() or c == '-' for c in name): raise FacegenError(f"The viewer's name '{name}' was given; letters, digits and hyphens were expected.")
-    if len(labels) < 2: raise FacegenError(f'{len(labels)} place was given for the viewer {name}; a slider needs at least two.')
+
+def slider(
+    name: str,  # of the viewer: letters, digits and hyphens, unique on its page
+    what: str,  # what the slider chooses, for those who hear it
+    labels: Sequence[str],  # of its places
+    script: str,  # JavaScript: called at each move with `k`, the place, and `box`, the viewer
+    inside: str,  # HTML above the slider
+    start: int = 0,  # place at first
+) -> str:  # HTML
+    """A slider that works by keyboard and says where it stands.
+
+    Raises `FacegenError` for a name that is none or fewer than two places.
+    """
+    if not name or not all(c.isalnum() and c.isascii() or c == '-' for c in name):
+        raise FacegenError(f"The viewer's name '{name}' was given; letters, digits and hyphens were expected.")
+    if len(labels) < 2:
+        raise FacegenError(f'{len(labels)} place was given for the viewer {name}; a slider needs at least two.')
     places = ''.join(f'<span hidden>{esc(t)}</span>' for t in labels)
     return f"""<figure class="figure viewer" id="{name}">
 {inside}
@@ -39,31 +49,59 @@ def slider(name: str, # of the viewer: letters, digits and hyphens, unique on it
   const move = () => {{ const k = +range.value; said.textContent = places[k]; range.setAttribute("aria-valuetext", places[k]); {script} }};
   range.addEventListener("input", move); move();
 }})();</script>
-</figure>"""
+</figure>"""  # noqa: E501
 
-def epoch_slider(pictures: Sequence[str], # paths or addresses of sheets, all of the same people, in the order of epochs
-                 labels: Sequence[str], # such as 'epoch 5, 12 minutes'
-                 caption: str, # below it
-                 alt: str, # what is seen, without the epoch
-                 name: str = 'epochs' # unique on its page
-                 ) -> str: # HTML
+
+def epoch_slider(
+    pictures: Sequence[str],  # paths or addresses of sheets, all of the same people, in the order of epochs
+    labels: Sequence[str],  # such as 'epoch 5, 12 minutes'
+    caption: str,  # below it
+    alt: str,  # what is seen, without the epoch
+    name: str = 'epochs',  # unique on its page
+) -> str:  # HTML
     "One sheet at a time, the last one at first; raises `FacegenError` where pictures and labels differ in number."
-    if len(pictures) != len(labels): raise FacegenError(f'{len(pictures)} pictures and {len(labels)} labels were given; one label for each was expected.')
+    if len(pictures) != len(labels):
+        raise FacegenError(
+            f'{len(pictures)} pictures and {len(labels)} labels were given; one label for each was expected.'
+        )
     last = len(labels) - 1
-    shown = '\n'.join(f'<img src="{esc(p)}" alt="{esc(alt)} {esc(l)}." style="max-width:100%;height:auto"{"" if k == last else " hidden"}>' for k, (p, l) in enumerate(zip(pictures, labels)))
+    shown = '\n'.join(
+        f'<img src="{esc(p)}" alt="{esc(alt)} {esc(l)}."'
+        f' style="max-width:100%;height:auto"{"" if k == last else " hidden"}>'
+        for k, (p, l) in enumerate(zip(pictures, labels))
+    )
     inside = f'{shown}\n<figcaption class="figure-caption">{esc(caption)}</figcaption>'
-    return slider(name, 'Shown', labels, 'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });', inside, last)
+    return slider(
+        name, 'Shown', labels, 'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });', inside, last
+    )
 
 # %% ../nbs/09d_viewers.ipynb #090211
-SHEET = 40, 10, 128, 2 # an evaluation's sheet: faces, faces a row, side and gap in pixels
+SHEET = 40, 10, 128, 2  # an evaluation's sheet: faces, faces a row, side and gap in pixels
 
-def person_strip(sheets: dict[str, str], # design: path or address of its sheet
-                 caption: str, # below it
-                 name: str = 'people', # unique on its page
-                 of: tuple[int, int, int, int] = SHEET # faces, faces a row, side, gap
-                 ) -> str: # HTML
+
+def person_strip(
+    sheets: dict[str, str],  # design: path or address of its sheet
+    caption: str,  # below it
+    name: str = 'people',  # unique on its page
+    of: tuple[int, int, int, int] = SHEET,  # faces, faces a row, side, gap
+) -> str:  # HTML
     "One person at a time, drawn by every design."
     n, columns, side, gap = of
-    tiles = '\n'.join(f'<div style="width:{side}px;font-size:.8rem;line-height:1.25"><img src="{esc(p)}" alt="The face that {esc(d)} drew for the chosen person." width="{side}" height="{side}" style="width:{side}px;height:{side}px;max-width:none;object-fit:none;object-position:0 0">{esc(d)}</div>' for d, p in sheets.items())
-    script = f'box.querySelectorAll("img").forEach(im => {{ im.style.objectPosition = `${{-(k % {columns}) * {side + gap}}}px ${{-Math.floor(k / {columns}) * {side + gap}}}px`; }});'
-    return slider(name, 'Person', [f'{k + 1} of {n}' for k in range(n)], script, f'<div style="display:flex;flex-wrap:wrap;gap:.6rem">{tiles}</div>\n<figcaption class="figure-caption">{esc(caption)}</figcaption>')
+    tiles = '\n'.join(
+        f'<div style="width:{side}px;font-size:.8rem;line-height:1.25"><img src="{esc(p)}" alt="The face that {esc(d)}'
+        f' drew for the chosen person." width="{side}" height="{side}"'
+        f' style="width:{side}px;height:{side}px;max-width:none;object-fit:none;object-position:0 0">{esc(d)}</div>'
+        for d, p in sheets.items()
+    )
+    script = (
+        f'box.querySelectorAll("img").forEach(im => {{ im.style.objectPosition = `${{-(k % {columns}) *'
+        f' {side + gap}}}px ${{-Math.floor(k / {columns}) * {side + gap}}}px`; }});'
+    )
+    return slider(
+        name,
+        'Person',
+        [f'{k + 1} of {n}' for k in range(n)],
+        script,
+        f'<div style="display:flex;flex-wrap:wrap;gap:.6rem">{tiles}</div>\n<figcaption'
+        f' class="figure-caption">{esc(caption)}</figcaption>',
+    )

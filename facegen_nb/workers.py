@@ -4,164 +4,258 @@
 
 # %% ../nbs/00a_workers.ipynb #000004
 from __future__ import annotations
-import importlib, logging, math, os, pickle, re, shutil, socket, warnings
+
+import importlib
+import logging
+import math
+import os
+import pickle
+import re
+import shutil
+import socket
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
 import numpy as np
+
 from .core import FacegenError, progress, sha256
 
 # %% auto #0
 __all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'need', 'Far', 'start_ray', 'gpu_shares', 'on_ray']
 
 # %% ../nbs/00a_workers.ipynb #000008
-def in_order(pool: ThreadPoolExecutor, # does the work
-             f: Callable, # of one item
-             items: Iterable, # a stream of any length
-             ahead: int, # items in flight at most
-             weight: Callable[[Any], int] = lambda x: 0, # bytes that an item holds
-             room: int = 128 << 20 # bytes in flight at most (a single item may be larger)
-             ) -> Iterator: # the results of `f`, in the order of `items`
+def in_order(
+    pool: ThreadPoolExecutor,  # does the work
+    f: Callable,  # of one item
+    items: Iterable,  # a stream of any length
+    ahead: int,  # items in flight at most
+    weight: Callable[[Any], int] = lambda x: 0,  # bytes that an item holds
+    room: int = 128 << 20,  # bytes in flight at most (a single item may be larger)
+) -> Iterator:  # the results of `f`, in the order of `items`
     "Map a stream over a pool, in order, with a bounded number of items in flight."
     queue, held = deque(), 0
     for x in items:
-        w = weight(x); held += w
+        w = weight(x)
+        held += w
         queue.append((pool.submit(f, x), w))
         while len(queue) > ahead or (held > room and len(queue) > 1):
-            done, w = queue.popleft(); held -= w
+            done, w = queue.popleft()
+            held -= w
             yield done.result()
-    while queue: yield queue.popleft()[0].result()
+    while queue:
+        yield queue.popleft()[0].result()
 
 # %% ../nbs/00a_workers.ipynb #000011
-def watched_share(items: Iterable, # a stream of unknown length
-                  share: Callable[[], float] # how much of it has been read, 0 to 1
-                  ) -> Iterator: # the same items
+def watched_share(
+    items: Iterable,  # a stream of unknown length
+    share: Callable[[], float],  # how much of it has been read, 0 to 1
+) -> Iterator:  # the same items
     "Go through a stream with a progress bar in per cent."
     bar, at = iter(progress(range(100), 100)), 0
     for x in items:
         yield x
-        while at < int(100 * share()): next(bar, None); at += 1
-    for _ in bar: pass
+        while at < int(100 * share()):
+            next(bar, None)
+            at += 1
+    for _ in bar:
+        pass
 
 # %% ../nbs/00a_workers.ipynb #000014
-def portions(items: Iterable, # a stream of any length
-             n: int, # items in a portion at most
-             weight: Callable[[Any], int], # bytes that an item holds
-             room: int # bytes at which a portion is closed, full or not
-             ) -> Iterator[list]: # lists of 1 to n items, in order
+def portions(
+    items: Iterable,  # a stream of any length
+    n: int,  # items in a portion at most
+    weight: Callable[[Any], int],  # bytes that an item holds
+    room: int,  # bytes at which a portion is closed, full or not
+) -> Iterator[list]:  # lists of 1 to n items, in order
     "Cut a stream into portions, bounded in number and in bytes."
     some, held = [], 0
     for x in items:
-        some.append(x); held += weight(x)
+        some.append(x)
+        held += weight(x)
         if len(some) >= n or held >= room:
             yield some
             some, held = [], 0
-    if some: yield some
+    if some:
+        yield some
 
 # %% ../nbs/00a_workers.ipynb #000017
 class Blocks:
     "Arrays of n rows on disk, filled block by block, and a record of the blocks that are whole."
-    def __init__(self, folder: str | Path, # where; made when it is not there
-                 n: int, # rows
-                 **shapes: tuple[int, ...] # name of each array: the shape of a row, () for one number; float32
-                 ):
+
+    def __init__(
+        self,
+        folder: str | Path,  # where; made when it is not there
+        n: int,  # rows
+        **shapes: tuple[int, ...],  # name of each array: the shape of a row, () for one number; float32
+    ):
         self.folder = folder = Path(folder)
         if not folder.is_dir():
-            tmp = folder.with_name(f'{folder.name}-{os.getpid()}'); tmp.mkdir(parents=True)
-            for k, shape in shapes.items(): np.lib.format.open_memmap(tmp/f'{k}.npy', 'w+', np.float32, (n, *shape))
-            try: tmp.rename(folder)
-            except OSError: shutil.rmtree(tmp)                     # another process was first; both write the same numbers
-        self.arrays = {k: np.load(folder/f'{k}.npy', mmap_mode='r') for k in shapes}
-        if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()): raise FacegenError(f"The folder '{folder}' holds arrays of another shape than {n} rows of {shapes}; remove it.")
+            tmp = folder.with_name(f'{folder.name}-{os.getpid()}')
+            tmp.mkdir(parents=True)
+            for k, shape in shapes.items():
+                np.lib.format.open_memmap(tmp / f'{k}.npy', 'w+', np.float32, (n, *shape))
+            try:
+                tmp.rename(folder)
+            except OSError:
+                shutil.rmtree(tmp)  # another process was first; both write the same numbers
+        self.arrays = {k: np.load(folder / f'{k}.npy', mmap_mode='r') for k in shapes}
+        if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()):
+            raise FacegenError(
+                f"The folder '{folder}' holds arrays of another shape than {n} rows of {shapes}; remove it."
+            )
 
-    def add(self, i: int, # first row
-            **blocks: np.ndarray # (k,...) of every array
-            ) -> None:
+    def add(
+        self,
+        i: int,  # first row
+        **blocks: np.ndarray,  # (k,...) of every array
+    ) -> None:
         "Write one block, then its line in the record."
-        for name, a in self.arrays.items(): # written, not assigned to the map: a full disk is then an error and not a crash
+        for (
+            name,
+            a,
+        ) in self.arrays.items():  # written, not assigned to the map: a full disk is then an error and not a crash
             b = np.ascontiguousarray(blocks[name], np.float32)
-            if b.shape[1:] != a.shape[1:]: raise ValueError(f"rows of shape {b.shape[1:]} were given for '{name}', which has {a.shape[1:]}")
-            with open(self.folder/f'{name}.npy', 'r+b') as out: out.seek(a.offset + i*a.strides[0]); out.write(b.tobytes()); out.flush(); os.fsync(out.fileno())
-        with open(self.folder/'record', 'a', encoding='utf-8') as out: out.write(f'{i} {len(b)} {self.hash(i, len(b))}\n'); out.flush(); os.fsync(out.fileno())
+            if b.shape[1:] != a.shape[1:]:
+                raise ValueError(f"rows of shape {b.shape[1:]} were given for '{name}', which has {a.shape[1:]}")
+            with open(self.folder / f'{name}.npy', 'r+b') as out:
+                out.seek(a.offset + i * a.strides[0])
+                out.write(b.tobytes())
+                out.flush()
+                os.fsync(out.fileno())
+        with open(self.folder / 'record', 'a', encoding='utf-8') as out:
+            out.write(f'{i} {len(b)} {self.hash(i, len(b))}\n')
+            out.flush()
+            os.fsync(out.fileno())
 
     def hash(self, i: int, k: int) -> str:
         "Hash of the k rows from row i on, as they stand on the disk."
-        return sha256(b''.join(a[i:i+k].tobytes() for a in self.arrays.values()))
+        return sha256(b''.join(a[i : i + k].tobytes() for a in self.arrays.values()))
 
     def finished(self) -> set[int]:
         "First rows of the blocks that still read as they were written."
-        lines = (self.folder/'record').read_text(encoding='utf-8').splitlines() if (self.folder/'record').is_file() else []
-        return {int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h}
+        lines = (
+            (self.folder / 'record').read_text(encoding='utf-8').splitlines()
+            if (self.folder / 'record').is_file()
+            else []
+        )
+        return {
+            int(i) for i, k, h in (x.split() for x in lines if len(x.split()) == 3) if self.hash(int(i), int(k)) == h
+        }
 
 # %% ../nbs/00a_workers.ipynb #000020
-def need(module: str, # what to import
-         extra: str # the extra that brings it
-         ) -> Any: # the module
+def need(
+    module: str,  # what to import
+    extra: str,  # the extra that brings it
+) -> Any:  # the module
     "Import an optional package; raises `FacegenError` where it is missing."
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')                           # some complain of what they themselves would like to have
+            warnings.simplefilter('ignore')  # some complain of what they themselves would like to have
             return importlib.import_module(module)
-    except ImportError as e: raise FacegenError(f"The package '{module.partition('.')[0]}' is needed for this and could not be imported ({e}); install it with `pip install 'facegen_nb[{extra}]'`.") from None
+    except ImportError as e:
+        raise FacegenError(
+            f"The package '{module.partition('.')[0]}' is needed for this and could not be imported ({e}); install it"
+            f" with `pip install 'facegen_nb[{extra}]'`."
+        ) from None
 
 # %% ../nbs/00a_workers.ipynb #000023
 class Far:
     "A worker as Ray Data wants it: a row of bytes in, a row of bytes out."
-    def __init__(self, make: Callable[[], Callable] # makes the function that does the work
-                 ): self.make, self.work = make, None
-    def __call__(self, row: dict[str, bytes] # `item`, pickled
-                 ) -> dict[str, Any]: # `done`, pickled; `failed`, whether that is an error to be raised
+
+    def __init__(
+        self,
+        make: Callable[[], Callable],  # makes the function that does the work
+    ):
+        self.make, self.work = make, None
+
+    def __call__(
+        self,
+        row: dict[str, bytes],  # `item`, pickled
+    ) -> dict[str, Any]:  # `done`, pickled; `failed`, whether that is an error to be raised
         try:
-            if self.work is None: self.work = self.make()         # here and not in __init__: from there Ray brings no error back as it was
+            if self.work is None:
+                self.work = self.make()  # here and not in __init__: from there Ray brings no error back as it was
             return dict(done=pickle.dumps(self.work(pickle.loads(row['item']))), failed=False)
-        except FacegenError as e: return dict(done=pickle.dumps(e), failed=True)
+        except FacegenError as e:
+            return dict(done=pickle.dumps(e), failed=True)
 
 # %% ../nbs/00a_workers.ipynb #000025
 def start_ray() -> None:
-    "Go to the cluster that RAY_ADDRESS names, or start one on this machine; raises `FacegenError` without ray, or when there is no way."
-    logging.getLogger('ray.widgets').setLevel('ERROR')                # it asks for widgets when it is imported
+    """Go to the cluster that RAY_ADDRESS names, or start one on this machine.
+
+    Raises `FacegenError` without ray, or when there is no way.
+    """
+    logging.getLogger('ray.widgets').setLevel('ERROR')  # it asks for widgets when it is imported
     ray, data = need('ray', 'ray'), need('ray.data', 'ray')
-    data.DataContext.get_current().enable_progress_bars = False; logging.getLogger('ray.data').setLevel('ERROR')
-    if ray.is_initialized(): return
-    # Ray gives a false alarm for every pool of workers (its issue 53727) unless this says 'fatal'; and then it says on the bare
+    data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger('ray.data').setLevel('ERROR')
+    if ray.is_initialized():
+        return
+    # Ray gives a false alarm for every pool of workers (its issue 53727) unless this says 'fatal'; and then it says on
+    # the bare
     # descriptor, whatever its log level, that it has read the variable. So that goes nowhere while Ray starts.
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')
-    err, null = os.dup(2), os.open(os.devnull, os.O_WRONLY); os.dup2(null, 2)
+    err, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         # a wrong address is found out here in no time, and by Ray itself in a quarter of an hour
-        if m := re.fullmatch(r'(?:ray://)?([^/:]+):(\d+)', os.environ.get('RAY_ADDRESS', '')): socket.create_connection((m[1], int(m[2])), timeout=10).close()
+        if m := re.fullmatch(r'(?:ray://)?([^/:]+):(\d+)', os.environ.get('RAY_ADDRESS', '')):
+            socket.create_connection((m[1], int(m[2])), timeout=10).close()
         ray.init(log_to_driver=False, logging_level='ERROR', include_dashboard=False)
-    except Exception as e: raise FacegenError(f"No Ray cluster could be reached or started ({type(e).__name__}: {str(e)[:200]}); set RAY_ADDRESS to the address of one that runs, or unset it to use this machine.") from None
-    finally: os.dup2(err, 2); os.close(err); os.close(null)
+    except Exception as e:
+        raise FacegenError(
+            f"No Ray cluster could be reached or started ({type(e).__name__}: {str(e)[:200]}); set RAY_ADDRESS to the"
+            " address of one that runs, or unset it to use this machine."
+        ) from None
+    finally:
+        os.dup2(err, 2)
+        os.close(err)
+        os.close(null)
 
-def gpu_shares(resources: dict[str, float], # of a cluster, as Ray counts them
-               workers: int | None, # that were asked for
-               per_gpu: int # workers that share a GPU; 0 for work that needs none
-               ) -> tuple[int, dict[str, float]]: # workers; what each of them asks for
-    "How many workers there are and what part of a GPU each asks for: one that asks for none gets none, or all crowd on the first."
+
+def gpu_shares(
+    resources: dict[str, float],  # of a cluster, as Ray counts them
+    workers: int | None,  # that were asked for
+    per_gpu: int,  # workers that share a GPU; 0 for work that needs none
+) -> tuple[int, dict[str, float]]:  # workers; what each of them asks for
+    """How many workers there are and what part of a GPU each asks for: one that asks for none gets none, or all crowd
+    on the first.
+    """
     gpus = int(resources.get('GPU', 0)) if per_gpu else 0
-    if not gpus: return workers or max(1, int(resources.get('CPU', 1))), {}
+    if not gpus:
+        return workers or max(1, int(resources.get('CPU', 1))), {}
     workers = workers or gpus * per_gpu
     return workers, dict(num_gpus=1 / math.ceil(workers / gpus))
 
-def on_ray(items: Iterable, # a stream of any length
-           make: Callable[[], Callable], # makes a worker (a function of one item) where it is to work; has to be picklable
-           workers: int | None = None, # how many; None: one for each core of the cluster, or `per_gpu` for each GPU
-           window: int = 256, # items that are handed to Ray at once, at most
-           room: int = 256 << 20, # bytes at which no more are handed over at once
-           per_gpu: int = 0 # workers that share a GPU, where the cluster has some; 0 for work that needs none
-           ) -> Iterator: # the results, in the order of `items`
-    "Map a stream over a Ray cluster (the one that RAY_ADDRESS names, else this machine); raises `FacegenError` without ray."
-    start_ray(); ray, data = need('ray', 'ray'), need('ray.data', 'ray')
+
+def on_ray(
+    items: Iterable,  # a stream of any length
+    make: Callable[[], Callable],  # makes a worker (a function of one item) where it is to work; has to be picklable
+    workers: int | None = None,  # how many; None: one for each core of the cluster, or `per_gpu` for each GPU
+    window: int = 256,  # items that are handed to Ray at once, at most
+    room: int = 256 << 20,  # bytes at which no more are handed over at once
+    per_gpu: int = 0,  # workers that share a GPU, where the cluster has some; 0 for work that needs none
+) -> Iterator:  # the results, in the order of `items`
+    """Map a stream over a Ray cluster (the one that RAY_ADDRESS names, else this machine).
+
+    Raises `FacegenError` without ray.
+    """
+    start_ray()
+    ray, data = need('ray', 'ray'), need('ray.data', 'ray')
     workers, share = gpu_shares(ray.cluster_resources(), workers, per_gpu)
     for some in portions(map(pickle.dumps, items), window, len, room):
         rows = data.from_items([dict(item=x) for x in some], override_num_blocks=len(some))
         rows.context.execution_options.preserve_order = True
         # `compute`, not `concurrency`: Ray 2.51 deprecated the latter; the former works in all versions since 2.40
-        mapped = rows.map(Far, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))), **share)
+        mapped = rows.map(
+            Far, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))), **share
+        )
         for row in mapped.iter_rows():
             done = pickle.loads(row['done'])
-            if row['failed']: raise done
+            if row['failed']:
+                raise done
             yield done

@@ -1,4 +1,8 @@
-"""Draw the site's social card and favicon from rendered people: `python tools/card.py` writes nbs/card.png and nbs/favicon.png."""
+"""Draw the site's social card and favicon from rendered people.
+
+`python tools/card.py` writes nbs/card.png and nbs/favicon.png.
+"""
+
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +40,9 @@ def main() -> None:
         card.paste(Image.fromarray(face), (60 + k * 220, 240))
     card.paste(numbers(1080, 120, 0), (60, 475))
     card.save(HERE / "card.png", optimize=True)
-    Image.fromarray(rendered_faces(1, per_person=1, seed=21, size=256)[0][0]).resize((64, 64), Image.LANCZOS).save(HERE / "favicon.png", optimize=True)
+    Image.fromarray(rendered_faces(1, per_person=1, seed=21, size=256)[0][0]).resize((64, 64), Image.LANCZOS).save(
+        HERE / "favicon.png", optimize=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Check that the program takes every `facegen` command of the pages and of the command line's own help: `python tools/check_commands.py`. Nothing is run."""
+"""Check that the program takes every `facegen` command of the pages and of its own help.
+
+`python tools/check_commands.py`; nothing is run.
+"""
+
 import re
 import shlex
 import sys
@@ -12,7 +16,9 @@ from facegen_nb.cli import app
 from facegen_nb.core import FacegenError
 from facegen_nb.methods import find_recipe
 
-START = re.compile(r"^(?:\w+=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*\s+)*(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+")
+START = re.compile(
+    r"^(?:\w+=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*\s+)*(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+"
+)
 
 
 def commands_in(line: str) -> "list[str]":
@@ -23,13 +29,18 @@ def commands_in(line: str) -> "list[str]":
 def fenced(text: str) -> "list[str]":
     "The commands of fenced shell code; a line that ends in a backslash goes on in the next one."
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line for kind, block in blocks if kind.strip() in ("", "sh") for line in block.replace("\\\n", " ").splitlines()]
+    lines = [
+        line for kind, block in blocks if kind.strip() in ("", "sh") for line in block.replace("\\\n", " ").splitlines()
+    ]
     return [command for line in lines for command in commands_in(line)]
 
 
 def pages() -> "dict[str, list[str]]":
     "The commands of every page."
-    found = {str(p.relative_to(TOP)): fenced(p.read_text(encoding="utf-8")) for p in (*TOP.glob("*.md"), *TOP.glob("checkpoints/*/README.md"))}
+    found = {
+        str(p.relative_to(TOP)): fenced(p.read_text(encoding="utf-8"))
+        for p in (*TOP.glob("*.md"), *TOP.glob("checkpoints/*/README.md"))
+    }
     for path in sorted((TOP / "nbs").rglob("*.ipynb")):
         cells = cells_of(path)
         shown = [c["source"] for c in cells if c["cell_type"] == "markdown"]
@@ -45,7 +56,9 @@ def examples(group: Any, name: str = "facegen") -> "dict[str, list[str]]":
         if hasattr(one, "commands"):
             found |= examples(one, f"{name} {key}")
         else:
-            found[f"{name} {key} --help"] = [c for text in re.findall(r": `([^`]*)`", " ".join((one.help or "").split())) for c in commands_in(text)]
+            found[f"{name} {key} --help"] = [
+                c for text in re.findall(r": `([^`]*)`", " ".join((one.help or "").split())) for c in commands_in(text)
+            ]
     return found
 
 
@@ -63,7 +76,9 @@ def fault(line: str) -> "str | None":
             one = one.commands[name]
         values = one.make_context(one.name, tokens).params
         recipe = values.get("recipe", "")
-        if recipe and not (recipe.endswith(".yaml") and not recipe.startswith("nbs/")):  # a reader's own file is not here
+        if recipe and not (
+            recipe.endswith(".yaml") and not recipe.startswith("nbs/")
+        ):  # a reader's own file is not here
             find_recipe(TOP / recipe if recipe.startswith("nbs/") else recipe)
     except typer.Exit:  # --help
         return None

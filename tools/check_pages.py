@@ -1,4 +1,8 @@
-"""Check the form of every page (see CONTRIBUTING.md): `python tools/check_pages.py`. Only the standard library is used."""
+"""Check the form of every page (see CONTRIBUTING.md).
+
+`python tools/check_pages.py`; only the standard library is used.
+"""
+
 import ast
 import json
 import re
@@ -8,15 +12,19 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 NOTEBOOK_BYTES, FIGURE_BYTES = 1_000_000, 300_000
-BADGES = {"Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
-          "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/"}
+BADGES = {
+    "Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
+    "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/",
+}
 INSTALL = (TOP / "tools/install_cell.py").read_text(encoding="utf-8").rstrip("\n")
 MACHINE_PATH = r"(?<![\w.:/-])(?:/(?:home|root|work|tmp|Users)/|[A-Z]:\\)[^\s\"'`]*"
 
 
 def cells_of(path: Path) -> "list[dict]":
     "The cells of a notebook, the source of each as one text."
-    return [{**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    return [
+        {**cell, "source": "".join(cell["source"])} for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+    ]
 
 
 def markdown_of(cells: "list[dict]") -> str:
@@ -106,7 +114,9 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
         if re.search(r"^#\|\s*export", source, re.MULTILINE):
             found += [f"cell {number}: {fault}" for fault in encoding_faults(source)]
             if path.name != "00_core.ipynb" and re.search(r"\bPath\.home\(|\.expanduser\(", source):
-                found.append(f"cell {number}: user_path and home_dir of core know what to say where there is no home folder")
+                found.append(
+                    f"cell {number}: user_path and home_dir of core know what to say where there is no home folder"
+                )
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 found.append(f"cell {number}: the output is an error, {output['ename']}")
@@ -116,7 +126,9 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
                 size = len("".join(content)) * (1 if kind.endswith("xml") else 0.75) if kind.startswith("image/") else 0
                 if size > FIGURE_BYTES:
                     found.append(f"cell {number}: a figure of {size:,.0f} bytes; at most {FIGURE_BYTES:,}")
-        found += [f"cell {number}: a path of one machine, {p}" for text in texts(cell) for p in re.findall(MACHINE_PATH, text)]
+        found += [
+            f"cell {number}: a path of one machine, {p}" for text in texts(cell) for p in re.findall(MACHINE_PATH, text)
+        ]
     if not exporting and path.parent.name == "nbs" and path.name[0].isdigit():
         found.append("no `#| default_exp`")
     return found
@@ -139,16 +151,22 @@ def labels_of(cells: "list[dict]") -> "list[str]":
 
 
 def figure_faults(cells: "list[dict]", counts: Counter) -> "list[str]":
-    "Has every figure a caption, an alt text and a label, and is it referred to? `counts` has the labels of the whole site."
+    "Figures without caption, alt text or label, or not referred to; `counts` has the labels of the whole site."
     found = []
     for number, cell in enumerate(cells, 1):
         told = options(cell)
         if any(kind.startswith("image/") for output in cell.get("outputs", []) for kind in output.get("data", {})):
             wanted = {"label": "fig-", "fig-cap": "", "fig-alt": ""}
-            found += [f"cell {number}: a picture without `#| {key}: {start}...`" for key, start in wanted.items()
-                      if not (value := told.get(key, "").strip("\"'")) or not value.startswith(start)]
-        found += [f"cell {number}: `#| {key}:` needs quotation marks, or YAML reads it otherwise" for key, value in told.items()
-                  if re.search(r"^[^'\"].*(:(\s|$)| #)|^[`@%&*!|>\[{]", value)]
+            found += [
+                f"cell {number}: a picture without `#| {key}: {start}...`"
+                for key, start in wanted.items()
+                if not (value := told.get(key, "").strip("\"'")) or not value.startswith(start)
+            ]
+        found += [
+            f"cell {number}: `#| {key}:` needs quotation marks, or YAML reads it otherwise"
+            for key, value in told.items()
+            if re.search(r"^[^'\"].*(:(\s|$)| #)|^[`@%&*!|>\[{]", value)
+        ]
     text, labels = prose_of(cells), labels_of(cells)
     for picture in re.findall(r"^!\[.*$", text, re.MULTILINE):
         if not re.fullmatch(r"!\[[^\]]+\]\([^)]+\)\{#fig-[\w-]+ fig-alt=\"[^\"]+\"\}", picture):
@@ -168,11 +186,18 @@ def anchors(path: Path) -> "set[str]":
 
 
 def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
-    "Does every relative link and picture of the text and of the outputs lead somewhere, and has every picture an alt text?"
-    shown = [output.get("data", {}).get(kind, "") for cell in cells for output in cell.get("outputs", []) for kind in ("text/markdown", "text/html")]
+    "Relative links and images of text and outputs that lead nowhere, and images without an alt text."
+    shown = [
+        output.get("data", {}).get(kind, "")
+        for cell in cells
+        for output in cell.get("outputs", [])
+        for kind in ("text/markdown", "text/html")
+    ]
     text = "\n\n".join([prose_of(cells), *map("".join, shown)])
     pictures = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
-    found = [f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
+    found = [
+        f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)
+    ]
     for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
         if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
             continue
@@ -197,7 +222,9 @@ def entry_faults(text: str) -> "list[str]":
     begun, counts = len(re.findall(r"^\s*@", text, re.MULTILINE)), Counter(key for key, _ in entries)
     found = [f"{begun} entries begin, {len(entries)} can be read"] if begun != len(entries) else []
     found += [f"{key} is the key of {n} entries" for key, n in counts.items() if n > 1]
-    return found + [f"{key} has no {name}" for key, fields in entries for name in ("title", "author", "year") if name not in fields]
+    return found + [
+        f"{key} has no {name}" for key, fields in entries for name in ("title", "author", "year") if name not in fields
+    ]
 
 
 def work_faults(cells: "list[dict]", entries: "list[tuple[str, dict[str, str]]]") -> "list[str]":
@@ -205,27 +232,45 @@ def work_faults(cells: "list[dict]", entries: "list[tuple[str, dict[str, str]]]"
     text, keys = prose_of(cells), {key for key, _ in entries}
     works = {fields[name].lower() for _, fields in entries for name in ("eprint", "doi") if name in fields}
     links = re.findall(r"\b(?:arxiv\.org/abs|doi\.org)/([^\s)>\"]+)", text, re.IGNORECASE)
-    found = [f"references.bib lacks {link}" for link in links if re.sub(r"(?<=\d)v\d+$|[.,;:]+$", "", link.lower()) not in works]
+    found = [
+        f"references.bib lacks {link}"
+        for link in links
+        if re.sub(r"(?<=\d)v\d+$|[.,;:]+$", "", link.lower()) not in works
+    ]
     cited = set(re.findall(r"(?<![\w./@])@\{?(\w+(?:[:.#$%&+?<>~/-]\w+)*)", text))
-    return found + [f"references.bib has no {key}" for key in sorted(cited - keys) if not key.startswith(("fig-", "tbl-", "sec-"))]
+    return found + [
+        f"references.bib has no {key}" for key in sorted(cited - keys) if not key.startswith(("fig-", "tbl-", "sec-"))
+    ]
 
 
 def sidebar_faults(paths: "list[Path]") -> "list[str]":
     "Does the sidebar name every page, and no other?"
     named = set(re.findall(r"[\w./-]+\.(?:ipynb|qmd)", (TOP / "_quarto.yml").read_text(encoding="utf-8")))
     there = {p.relative_to(TOP / "nbs").as_posix() for p in [*paths, *(TOP / "nbs").glob("*.qmd")]}
-    return [f"_quarto.yml: {'no page of the name' if n in named else 'the sidebar lacks'} {n}" for n in sorted(named ^ there)]
+    return [
+        f"_quarto.yml: {'no page of the name' if n in named else 'the sidebar lacks'} {n}"
+        for n in sorted(named ^ there)
+    ]
 
 
 def main() -> None:
     "Print every fault; fail if there is one."
-    paths = sorted(p for p in (TOP / "nbs").rglob("*.ipynb") if not any(o.startswith((".", "_")) for o in p.relative_to(TOP).parts))
+    paths = sorted(
+        p for p in (TOP / "nbs").rglob("*.ipynb") if not any(o.startswith((".", "_")) for o in p.relative_to(TOP).parts)
+    )
     pages = {p: cells_of(p) for p in paths}
     counts = Counter(label for cells in pages.values() for label in labels_of(cells))
     references = (TOP / "nbs/references.bib").read_text(encoding="utf-8")
     works = bibliography(references)
-    found = [f"{p.relative_to(TOP)}: {fault}" for p, cells in pages.items() for fault in form_faults(p, cells) + badge_faults(p, cells)
-             + figure_faults(cells, counts) + link_faults(p, cells) + work_faults(cells, works)]
+    found = [
+        f"{p.relative_to(TOP)}: {fault}"
+        for p, cells in pages.items()
+        for fault in form_faults(p, cells)
+        + badge_faults(p, cells)
+        + figure_faults(cells, counts)
+        + link_faults(p, cells)
+        + work_faults(cells, works)
+    ]
     found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
     # not install_cell.py: it writes ASCII only, and its text stands at the head of every page
     scripts = [TOP / "setup.py", *sorted(set((TOP / "tools").glob("*.py")) - {TOP / "tools/install_cell.py"})]

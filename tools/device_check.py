@@ -6,6 +6,7 @@ memory (channels_last and contiguous) and in every number type that the device h
 `--inject gradient` (or output, copy) puts a fault of a known kind into the device's side, which must then be found.
 Random weights are enough; weights at hand (FACEGEN_WEIGHTS) add LPIPS and the published encoders.
 """
+
 import argparse
 import contextlib
 import copy
@@ -22,15 +23,23 @@ from facegen_nb.core import FacegenError, autocast, full_precision, layout, pick
 
 BATCH = 4
 KINDS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# Largest errors of outputs, of all gradients together and of the worst single gradient, relative to the right value's length.
-# Two to ten times what a CPU shows: a rounding may turn one activation on or off, which a bias of few numbers feels, and
+# Largest errors of outputs, of all gradients together and of the worst single gradient, relative to the right value.
+# Two to ten times what a CPU shows: a rounding may turn one activation on or off, which a bias of few numbers feels;
 # batch normalisation over four faces magnifies what half precision rounds. A gradient that is wrong is off by far more.
 LIMITS = {"fp32": (2e-4, 0.05, 0.2), "tf32": (1e-2, 0.2, 0.5), "bf16": (0.06, 0.4, 1.0), "fp16": (1e-2, 0.2, 0.5)}
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 MAIN = (
-    "generator", "flow", "canvas-gan", "arcface-cgan-repaired", "consistency-cgan-repaired", "selfattn-cgan-as-built",
-    "selfattn-cgan-predecessor", "tinyvit-gan-repaired", "dino-diffusion-scripts-repaired",
-    "dino-diffusion-notebook-repaired")
+    "generator",
+    "flow",
+    "canvas-gan",
+    "arcface-cgan-repaired",
+    "consistency-cgan-repaired",
+    "selfattn-cgan-as-built",
+    "selfattn-cgan-predecessor",
+    "tinyvit-gan-repaired",
+    "dino-diffusion-scripts-repaired",
+    "dino-diffusion-notebook-repaired",
+)
 
 
 class Call(nn.Module):
@@ -47,6 +56,7 @@ class Call(nn.Module):
 @dataclass
 class Case:
     "Something to be compared: a network or a function, and what it is given."
+
     net: nn.Module
     inputs: "tuple[Tensor, ...]"
     backward: bool = True
@@ -57,6 +67,7 @@ class Case:
 @dataclass
 class Result:
     "What a case gave: outputs, and gradients by name."
+
     outputs: "list[Tensor]"
     gradients: "dict[str, Tensor]" = field(default_factory=dict)
 
@@ -140,6 +151,7 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
             x_t = path.mix(x, z, t)
             out += [denoising_loss(x + 0.1 * z, x, z, x_t, t, path, "x", "v"), *estimates(x, x_t, t, path, "v")]
         return out
+
     given = (images(), noise(BATCH, 3, 128, 128, seed=7), u)
     yield "denoising loss, flow and DDPM", Case(Call(denoise), given, half=False)
 
@@ -156,6 +168,7 @@ def feature_critic() -> Case:
     def judge(encoder: nn.Module, critic: nn.Module, x: Tensor, e: Tensor) -> Tensor:
         critic.features = encoder.features
         return critic(x, e)
+
     return Case(Call(judge, encoder, critic), (images(), units()))
 
 
@@ -163,6 +176,7 @@ def encoder_cases(only: str) -> "Iterator[tuple[str, Case]]":
     "Recognisers with the gradient for their images, with random weights where their own are not at hand."
     import timm
     from facenet_pytorch import InceptionResnetV1
+
     from facegen_nb.encoders import ENCODERS, RENDERED, Encoder, load_encoder
 
     def vit() -> nn.Module:
@@ -253,8 +267,10 @@ def spoil(net: nn.Module, inputs: "list[Tensor]", fault: str) -> None:
         for p in weights[:1] or [x for x in inputs if x.requires_grad][:1]:
             p.register_hook(lambda g: 3 * g)
     elif fault == "output":
+
         def louder(module: nn.Module, given: tuple, out: "Tensor | list[Tensor]") -> "Tensor | list[Tensor]":
             return 1.01 * out if isinstance(out, Tensor) else [1.01 * o for o in out]
+
         net.register_forward_hook(louder)
     elif fault == "copy":  # as a copy that reads what was freed
         with torch.no_grad():
@@ -291,7 +307,8 @@ def probe(shape: torch.Size, seed: int) -> Tensor:
 
 
 def errors(found: Result, right: Result) -> "tuple[float, float, float, str]":
-    "Relative errors of outputs, of all gradients together, and of the worst gradient beside a thousandth of all; its name."
+    "Relative errors of outputs, of all gradients, and of the worst gradient beside a thousandth of all; its name."
+
     def relative(pairs: "list[tuple[Tensor, Tensor]]", least: float = 0.0) -> float:
         wrong = sum(float((a - b).square().sum()) for a, b in pairs) ** 0.5
         error = wrong / (sum(float(b.square().sum()) for _, b in pairs) ** 0.5 + least + 1e-12)
@@ -327,13 +344,22 @@ def check(name: str, case: Case, device: torch.device, asked: argparse.Namespace
             try:
                 *found, where = errors(compute(case, device, form, kind, asked.inject), right)
                 fine = all(e <= limit for e, limit in zip(found, LIMITS[kind]))
-                text = f"outputs {found[0]:.1e}" + (f", gradients {found[1]:.1e}, worst {found[2]:.1e}" if case.backward else "")
-                text += "" if fine else f" of {where or 'outputs'}; at most {', '.join(map(str, LIMITS[kind]))} were expected"
+                text = f"outputs {found[0]:.1e}" + (
+                    f", gradients {found[1]:.1e}, worst {found[2]:.1e}" if case.backward else ""
+                )
+                text += (
+                    ""
+                    if fine
+                    else f" of {where or 'outputs'}; at most {', '.join(map(str, LIMITS[kind]))} were expected"
+                )
             except Exception as ex:
                 fine, text = False, f"{type(ex).__name__}: {(str(ex).strip() or 'no message').splitlines()[0][:160]}"
             unused = device.type == "mps" and form != layout(device)  # the library takes the other one there
             mark = "ok  " if fine else "FAIL"
-            print(f"{'note' if unused else mark}  {name}, {label}, {kind}: {text} ({time.monotonic() - start:.1f} s)", flush=True)
+            print(
+                f"{'note' if unused else mark}  {name}, {label}, {kind}: {text} ({time.monotonic() - start:.1f} s)",
+                flush=True,
+            )
             if not unused:
                 yield fine
 
@@ -353,11 +379,15 @@ def main() -> int:
         import importlib
 
         from facegen_nb.methods import recipe_names
+
         modules = [importlib.import_module(f"facegen_nb.recipes.{m}") for m in recipe_names()]
         names = tuple(r.name for m in modules for r in getattr(m, "recipes", [m.recipe]))
     try:
         device = pick_device(asked.device)
-        print(f"{device} against the CPU, torch {torch.__version__}, {', '.join(number_types(device, asked.precision))}", flush=True)
+        print(
+            f"{device} against the CPU, torch {torch.__version__}, {', '.join(number_types(device, asked.precision))}",
+            flush=True,
+        )
         wanted = ((name, case) for name, case in cases(names, asked.only) if asked.only in name)
         done = [fine for name, case in wanted for fine in check(name, case, device, asked)]
     except FacegenError as ex:

@@ -4,6 +4,7 @@ Markdown cells are kept, with links and pictures made relative to the top folder
 hold `#| hide`, `#| include: false` or `#| echo: false`. Text outputs are fenced; picture outputs go to index_files/.
 Only the standard library is used, so the README can be checked before anything is installed.
 """
+
 import base64
 import json
 import re
@@ -35,7 +36,9 @@ def from_top(target: str) -> str:
     "A link of the notebook, as seen from the top folder."
     if re.match(r"[a-z][a-z0-9+.-]*:|[#/]", target, re.IGNORECASE):
         return target
-    return (NOTEBOOK.parent / target).resolve().relative_to(TOP).as_posix() if target.startswith("..") else f"nbs/{target}"
+    return (
+        (NOTEBOOK.parent / target).resolve().relative_to(TOP).as_posix() if target.startswith("..") else f"nbs/{target}"
+    )
 
 
 def markdown(source: str) -> str:
@@ -79,7 +82,9 @@ def code(cell: dict, number: int, files: "dict[str, bytes]") -> "list[str]":
             blocks.append(shown)
         elif "text/markdown" in data:
             blocks.append(markdown(joined(data["text/markdown"])))
-        elif text := joined(output.get("text", "") if output.get("name") != "stderr" else "") or joined(data.get("text/plain", "")):
+        elif text := joined(output.get("text", "") if output.get("name") != "stderr" else "") or joined(
+            data.get("text/plain", "")
+        ):
             blocks.append("```\n" + text.strip("\n") + "\n```")
     return blocks
 
@@ -108,7 +113,9 @@ def main() -> None:
     changed = sorted(n for n, data in files.items() if n not in old or old[n].read_bytes() != data)
     if "--check" in sys.argv[1:]:
         if stale or changed:
-            raise SystemExit(f"Not as nbs/index.ipynb says: {', '.join(changed + stale)}. Run `python tools/readme.py`.")
+            raise SystemExit(
+                f"Not as nbs/index.ipynb says: {', '.join(changed + stale)}. Run `python tools/readme.py`."
+            )
         print(f"README.md and {len(files) - 1} pictures are as nbs/index.ipynb says.")
         return
     for name in stale:

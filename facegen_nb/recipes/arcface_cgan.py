@@ -4,9 +4,12 @@
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0006
 from __future__ import annotations
+
 from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
 from ..core import layout
 from ..methods import METHODS, Design, DesignRecipe
 from ..models import FaceModel
@@ -17,43 +20,59 @@ __all__ = ['recipe', 'recipes', 'ArcFaceGenerator', 'ArcFaceDiscriminator', 'Arc
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0010
 class ArcFaceGenerator(FaceModel):
     "Unit embeddings (B,embed_dim) and noise (B,noise_dim) to faces (B,3,128,128) in [-1, 1]; 7,163,747 parameters."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 noise_dim: int = 100, # size of the noise
-                 norm: float = 24., # length that embeddings are given
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        noise_dim: int = 100,  # size of the noise
+        norm: float = 24.0,  # length that embeddings are given
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.norm, self.fingerprint = embed_dim, (noise_dim,), norm, fingerprint
         c = (512, 256, 128, 64, 32, 32)
         self.embedding, self.noise = nn.Linear(embed_dim, 256), nn.Linear(noise_dim, 256)
         self.join = nn.Sequential(nn.Linear(512, c[0] * 16), nn.Unflatten(1, (c[0], 4, 4)), nn.ReLU())
-        self.up = nn.Sequential(*(nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.ReLU()) for a, b in zip(c, c[1:])))
+        self.up = nn.Sequential(
+            *(nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.ReLU()) for a, b in zip(c, c[1:]))
+        )
         self.out = nn.Sequential(nn.Conv2d(c[-1], 3, 3, 1, 1), nn.Tanh())
 
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor # (B,noise_dim)
-                ) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def forward(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,noise_dim)
+    ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
         x = self.join(torch.cat([self.embedding(embeddings * self.norm), self.noise(noise)], 1))
         return self.out(self.up(x.contiguous(memory_format=layout(x.device)))).float()
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0012
 class ArcFaceDiscriminator(nn.Module):
-    "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), or with `sigmoid` to numbers in (0, 1) that are taken for logits; 7,779,681 parameters."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 norm: float = 24., # length that embeddings are given
-                 sigmoid: bool = False # as built: a sigmoid before a loss that has one
-                 ):
+    """Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), or with `sigmoid` to numbers in (0, 1) that
+    are taken for logits; 7,779,681 parameters.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        norm: float = 24.0,  # length that embeddings are given
+        sigmoid: bool = False,  # as built: a sigmoid before a loss that has one
+    ):
         super().__init__()
         self.norm, self.sigmoid, c = norm, sigmoid, (32, 64, 128, 256, 512)
-        self.see = nn.Sequential(nn.Sequential(nn.Conv2d(3, c[0], 4, 2, 1), nn.LeakyReLU(.2)),
-                                 *(nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.LeakyReLU(.2)) for a, b in zip(c, c[1:])))
-        self.condition = nn.Sequential(nn.Linear(embed_dim, 512), nn.LeakyReLU(.2))
-        self.head = nn.Sequential(nn.Conv2d(c[-1] + 512, 512, 3, 1, 1), nn.LeakyReLU(.2), nn.Conv2d(512, 1, 4, 1, 0))
+        self.see = nn.Sequential(
+            nn.Sequential(nn.Conv2d(3, c[0], 4, 2, 1), nn.LeakyReLU(0.2)),
+            *(nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)) for a, b in zip(c, c[1:])),
+        )
+        self.condition = nn.Sequential(nn.Linear(embed_dim, 512), nn.LeakyReLU(0.2))
+        self.head = nn.Sequential(nn.Conv2d(c[-1] + 512, 512, 3, 1, 1), nn.LeakyReLU(0.2), nn.Conv2d(512, 1, 4, 1, 0))
 
-    def forward(self, images: Tensor, # (B,3,128,128) in [-1, 1]
-                embeddings: Tensor # (B,embed_dim), unit norm
-                ) -> Tensor: # (B,)
+    def forward(
+        self,
+        images: Tensor,  # (B,3,128,128) in [-1, 1]
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+    ) -> Tensor:  # (B,)
         "How real each face is, as one of this embedding."
         h, c = self.see(images), self.condition(embeddings * self.norm)
         said = self.head(torch.cat([h, c[:, :, None, None].expand(-1, -1, 4, 4)], 1)).flatten().float()
@@ -62,26 +81,41 @@ class ArcFaceDiscriminator(nn.Module):
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0025
 class ArcFaceCGAN(Design):
     "The design's networks, and the half before its discriminator's loss."
-    def networks(self, dim: int, # of the embeddings
-                 fingerprint: dict # of them, for the generator
-                 ) -> tuple[FaceModel, nn.Module]: # draws; judges
+
+    def networks(
+        self,
+        dim: int,  # of the embeddings
+        fingerprint: dict,  # of them, for the generator
+    ) -> tuple[FaceModel, nn.Module]:  # draws; judges
         "Generator and discriminator, both told the length of embeddings."
         r = self.recipe
-        return ArcFaceGenerator(dim, norm=r.norm, fingerprint=fingerprint, **r.generator), ArcFaceDiscriminator(dim, norm=r.norm, **r.discriminator)
+        return ArcFaceGenerator(dim, norm=r.norm, fingerprint=fingerprint, **r.generator), ArcFaceDiscriminator(
+            dim, norm=r.norm, **r.discriminator
+        )
 
-    def learn(self, name: str, # which network
-              lr: float, # its learning rate now
-              n: int, # faces in the batch
-              loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]] # rows -> loss to go down on, values to report
-              ) -> dict[str, Tensor]: # mean values, and the gradient's length
+    def learn(
+        self,
+        name: str,  # which network
+        lr: float,  # its learning rate now
+        n: int,  # faces in the batch
+        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # rows -> loss to go down on, values to report
+    ) -> dict[str, Tensor]:  # mean values, and the gradient's length
         "One optimiser step; the discriminator goes down on half of its loss, and half is reported."
+
         def half(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             loss, values = loss_of(rows)
             return loss / 2, {**values, 'd': values['d'] / 2}
+
         return super().learn(name, lr, n, half if name == 'd' else loss_of)
+
 
 METHODS['arcface_cgan'] = (DesignRecipe, ArcFaceCGAN)
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0026
-recipe = DesignRecipe(name='arcface-cgan-repaired', method='arcface_cgan', norm=24., l1=100.)
-recipes = [DesignRecipe(name='arcface-cgan-as-built', method='arcface_cgan', norm=24., l1=100., discriminator=dict(sigmoid=True)), recipe]
+recipe = DesignRecipe(name='arcface-cgan-repaired', method='arcface_cgan', norm=24.0, l1=100.0)
+recipes = [
+    DesignRecipe(
+        name='arcface-cgan-as-built', method='arcface_cgan', norm=24.0, l1=100.0, discriminator=dict(sigmoid=True)
+    ),
+    recipe,
+]

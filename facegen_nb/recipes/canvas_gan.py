@@ -4,11 +4,14 @@
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0004
 from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
 from ..batches import Batch
 from ..core import FacegenError, layout
 from ..encoders import load_encoder
@@ -25,121 +28,221 @@ __all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'CanvasRecipe', '
 @dataclass(frozen=True)
 class CanvasRecipe(AdversarialRecipe):
     "Settings of a generator that paints on a linear canvas and meets an adversary."
+
     name: str = 'canvas-gan'
     method: str = 'canvas_gan'
-    generator: dict = field(default_factory=lambda: dict(canvas=True, noise_dim=48)) # arguments of `Generator`
-    coarse: float = .8
+    generator: dict = field(default_factory=lambda: dict(canvas=True, noise_dim=48))  # arguments of `Generator`
+    coarse: float = 0.8
     identity: float = 2.1
-    adversary_from: float = .3
-    told: float = .5 # share of the faces that are told the noise of their picture; the others get any
-    drift: float = 0. # length of the random vector added to the embeddings asked for, before they are made unit again
-    swap: float = 0. # share of the faces that are asked for by the embedding of another picture of the person
-    blends: float = 0. # share of the faces with any noise that are asked for the mean of two people's embeddings
-    faces: int = 0 # learn from so many faces only, of whole people; 0 for all
-    each: int = 4 # so many faces of one person an epoch, others of theirs in the next one; 0 for all
-    grey: bool = False # learn from grey pictures (their embeddings stay those of the coloured ones)
-    second: str = '' # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
-    critics: str = 'squeeze' # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
+    adversary_from: float = 0.3
+    told: float = 0.5  # share of the faces that are told the noise of their picture; the others get any
+    drift: float = 0.0  # length of the random vector added to the embeddings asked for, before they are made unit again
+    swap: float = 0.0  # share of the faces that are asked for by the embedding of another picture of the person
+    blends: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
+    faces: int = 0  # learn from so many faces only, of whole people; 0 for all
+    each: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
+    grey: bool = False  # learn from grey pictures (their embeddings stay those of the coloured ones)
+    second: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
+    critics: str = 'squeeze'  # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
     ranges = dict(told=SHARE, drift=WEIGHT, swap=SHARE, blends=SHARE, faces=Between(0), each=Between(0))
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0013
 class Panel(nn.Module):
     "Several discriminators side by side: logits (B,K)."
-    def __init__(self, members: list[nn.Module] # each maps faces and embeddings to logits (B,) or (B,k)
-                 ):
-        super().__init__(); self.members = nn.ModuleList(members)
+
+    def __init__(
+        self,
+        members: list[nn.Module],  # each maps faces and embeddings to logits (B,) or (B,k)
+    ):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         return torch.cat([m(images, embeddings).reshape(len(images), -1) for m in self.members], 1)
 
-def panel_of(r: CanvasRecipe, # says who sits on it
-             dim: int, # of the embeddings
-             encoder: Any, # whose layers the critic 'encoder' sees
-             lpips: LPIPS | None, # where its network is the squeeze network, the critic 'squeeze' sees through it
-             device: torch.device # where these two are
-             ) -> Panel:
+
+def panel_of(
+    r: CanvasRecipe,  # says who sits on it
+    dim: int,  # of the embeddings
+    encoder: Any,  # whose layers the critic 'encoder' sees
+    lpips: LPIPS | None,  # where its network is the squeeze network, the critic 'squeeze' sees through it
+    device: torch.device,  # where these two are
+) -> Panel:
     "The critics that a recipe names; raises `FacegenError` for an unknown one."
-    seeing = lambda: lpips if lpips and r.lpips_net == 'squeeze' else LPIPS('squeeze').to(device, memory_format=layout(device))
-    make = dict(pixels=lambda: Discriminator(dim, **r.discriminator), encoder=lambda: FeatureDiscriminator(encoder.features, dim, device=device), squeeze=lambda: FeatureDiscriminator(seeing().features, dim, device=device))
+
+    def seeing():
+        return (
+            lpips if lpips and r.lpips_net == 'squeeze' else LPIPS('squeeze').to(device, memory_format=layout(device))
+        )
+
+    make = dict(
+        pixels=lambda: Discriminator(dim, **r.discriminator),
+        encoder=lambda: FeatureDiscriminator(encoder.features, dim, device=device),
+        squeeze=lambda: FeatureDiscriminator(seeing().features, dim, device=device),
+    )
     names = r.critics.split('+')
-    if (bad := [n for n in names if n not in make]): raise FacegenError(f"Unknown critic '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
+    if bad := [n for n in names if n not in make]:
+        raise FacegenError(f"Unknown critic '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
     return Panel([make[n]() for n in names])
 
-def grey(x: Tensor # (B,3,H,W)
-         ) -> Tensor: # the same, in the memory format of the device
+
+def grey(
+    x: Tensor,  # (B,3,H,W)
+) -> Tensor:  # the same, in the memory format of the device
     "Pictures without colour, as bright as the eye finds them."
-    return (x * x.new_tensor([.299, .587, .114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=layout(x.device))
+    return (
+        (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
+        .sum(1, keepdim=True)
+        .expand_as(x)
+        .contiguous(memory_format=layout(x.device))
+    )
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0014
 class OnCanvas(Adversarial):
     "A generator on a canvas, its critics and recognisers, and the faces that it is asked for."
+
     def build(self, fingerprint: dict) -> FaceModel:
-        with torch.random.fork_rng(devices=[]): self.second = load_encoder(self.recipe.second, device=self.device) if self.recipe.second else None       # the generator begins with the same weights all the same
+        with torch.random.fork_rng(devices=[]):
+            self.second = (
+                load_encoder(self.recipe.second, device=self.device) if self.recipe.second else None
+            )  # the generator begins with the same weights all the same
         if self.second:
-            if not self.second.differentiable: raise FacegenError(f"The second recogniser '{self.second.name}' gives no gradient, so it cannot serve the identity loss; choose another one.")
-            asked = {k: self.second.fingerprint[k] for k in ('encoder', 'weights')}; known = taught_by(fingerprint)
-            fingerprint = fingerprint | dict(taught_by=known + [asked] * (asked not in known))              # so that it is never taken for an independent judge
+            if not self.second.differentiable:
+                raise FacegenError(
+                    f"The second recogniser '{self.second.name}' gives no gradient, so it cannot serve the identity"
+                    " loss; choose another one."
+                )
+            asked = {k: self.second.fingerprint[k] for k in ('encoder', 'weights')}
+            known = taught_by(fingerprint)
+            fingerprint = fingerprint | dict(
+                taught_by=known + [asked] * (asked not in known)
+            )  # so that it is never taken for an independent judge
         model = super().build(fingerprint)
-        if not model.canvas.linear: raise FacegenError('The recipe canvas-gan needs a generator with a linear canvas; leave generator.canvas true, or take the recipe generator.')
+        if not model.canvas.linear:
+            raise FacegenError(
+                'The recipe canvas-gan needs a generator with a linear canvas; leave generator.canvas true, or take the'
+                ' recipe generator.'
+            )
         return model
-    def critic(self, dim: int) -> nn.Module: return panel_of(self.recipe, dim, self.encoder, self.lpips, self.device)
+
+    def critic(self, dim: int) -> nn.Module:
+        return panel_of(self.recipe, dim, self.encoder, self.lpips, self.device)
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
         r = self.recipe
         batch.images = grey(batch.images) if r.grey else batch.images
-        if r.swap: batch.embeddings = torch.where((batch.uniform() < r.swap)[:, None], batch.others, batch.embeddings)
-        if r.drift: batch.embeddings = F.normalize(batch.embeddings + r.drift * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1)
+        if r.swap:
+            batch.embeddings = torch.where((batch.uniform() < r.swap)[:, None], batch.others, batch.embeddings)
+        if r.drift:
+            batch.embeddings = F.normalize(
+                batch.embeddings + r.drift * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1
+            )
         return super().step(batch, at)
 
-    def told(self, n: int) -> int: "How many of n faces are told their noise."; return max(1, round(n * self.recipe.told))
+    def told(self, n: int) -> int:
+        "How many of n faces are told their noise."
+        return max(1, round(n * self.recipe.told))
 
     def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        "The first faces from the noise of their pictures, the others from any noise, perhaps for a blend of two people."
-        n = self.told(len(x)); z = torch.cat([self.model.canvas.noise_of(x[:n], e[:n]), z[n:]])
+        """The first faces from the noise of their pictures, the others from any noise, perhaps for a blend of two
+        people.
+        """
+        n = self.told(len(x))
+        z = torch.cat([self.model.canvas.noise_of(x[:n], e[:n]), z[n:]])
         return super().fakes(x, self.blended(e), z, side)
 
     def blended(self, e: Tensor) -> Tensor:
         "Embeddings (B,D) of pictures, the last of them replaced by blends with the first."
-        k = round((len(e) - self.told(len(e))) * self.recipe.blends); return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
+        k = round((len(e) - self.told(len(e))) * self.recipe.blends)
+        return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0043
 class CanvasGAN(OnCanvas):
     "A generator that learns from pictures with their own noise, and from recognisers and an adversary with any noise."
-    def learn_g(self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool) -> dict[str, Tensor]:
-        "The generator learns to be like the pictures whose noise it was told, to be taken for the person, and to pass for real."
-        r = self.recipe; self.nets['d'].requires_grad_(False)
+
+    def learn_g(
+        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool
+    ) -> dict[str, Tensor]:
+        """The generator learns to be like the pictures whose noise it was told, to be taken for the person, and to pass
+        for real.
+        """
+        r = self.recipe
+        self.nets['d'].requires_grad_(False)
+
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            a, views = x[rows], seen[rows]; fake, asked = self.kept if self.kept and self.parts == 1 else self.fakes(a, e[rows], z[rows], side); n = self.told(len(a))
+            a, views = x[rows], seen[rows]
+            fake, asked = self.kept if self.kept and self.parts == 1 else self.fakes(a, e[rows], z[rows], side)
+            n = self.told(len(a))
             values = {k: v.mean() for k, v in self.likeness(fake[:n], a[:n], asked[:n], identity=False).items()}
             loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values)
             if r.identity:
-                distance = identity_loss(self.encoder(glimpse(fake, self.encoder.input_size, views)), asked)     # of all faces in one pass
-                values['identity'] = taken = torch.stack([part.mean() for part in (distance[:n], distance[n:]) if len(part)]).mean()
+                distance = identity_loss(
+                    self.encoder(glimpse(fake, self.encoder.input_size, views)), asked
+                )  # of all faces in one pass
+                values['identity'] = taken = torch.stack(
+                    [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
+                ).mean()
                 if self.second:
-                    with torch.no_grad(): wanted = self.blended(self.second(a))
-                    values['second'] = identity_loss(self.second(glimpse(fake, self.second.input_size, views)), wanted).mean(); taken = (taken + values['second']) / 2
+                    with torch.no_grad():
+                        wanted = self.blended(self.second(a))
+                    values['second'] = identity_loss(
+                        self.second(glimpse(fake, self.second.input_size, views)), wanted
+                    ).mean()
+                    taken = (taken + values['second']) / 2
                 loss = loss + r.identity * taken
             if adversarial:
-                with torch.no_grad(): real = self.judged(a, e[rows], u[rows]) if r.adversary == 'relativistic' else None
-                values['g'] = g_loss(self.judged(fake, asked, u[rows]), r.adversary, real, r.labels[2]); loss = loss + r.adversarial * values['g']
+                with torch.no_grad():
+                    real = self.judged(a, e[rows], u[rows]) if r.adversary == 'relativistic' else None
+                values['g'] = g_loss(self.judged(fake, asked, u[rows]), r.adversary, real, r.labels[2])
+                loss = loss + r.adversarial * values['g']
             values['spread'] = spread(fake.detach()) / spread(a).clamp(min=1e-6)
             return loss, values
+
         return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
 
     @torch.no_grad()
     def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         "Faces with any noise, and their identity; distances to the pictures with the noise of these pictures."
-        x = grey(x) if self.recipe.grey else x; fakes, valid = super().look(x, e, noise); told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
+        x = grey(x) if self.recipe.grey else x
+        fakes, valid = super().look(x, e, noise)
+        told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
         return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0015
 METHODS['canvas_gan'] = (CanvasRecipe, CanvasGAN)
 recipe = CanvasRecipe()
 
-tune = recipe.replace(dict(name='canvas-gan-tune', adversary_from=0., coarse=0., lr_g=3e-4, lr_g_adversarial=3e-4, lr_d=2.5e-4, warm_up=.05, cool_down=.95, ema=.999))   # for `--init`, a model that has learnt already
-finish = tune.replace(dict(name='canvas-gan-finish', second='edgeface_xxs', identity=3., blends=.3))   # the end of a long run, with `--init`: full size, and two recognisers to please
+tune = recipe.replace(
+    dict(
+        name='canvas-gan-tune',
+        adversary_from=0.0,
+        coarse=0.0,
+        lr_g=3e-4,
+        lr_g_adversarial=3e-4,
+        lr_d=2.5e-4,
+        warm_up=0.05,
+        cool_down=0.95,
+        ema=0.999,
+    )
+)  # for `--init`, a model that has learnt already
+finish = tune.replace(
+    dict(name='canvas-gan-finish', second='edgeface_xxs', identity=3.0, blends=0.3)
+)  # the end of a long run, with `--init`: full size, and two recognisers to please
 recipes = [recipe, tune, finish]
-ablations = [recipe.replace(dict(name=f'canvas-gan-{name}') | changes) for name, changes in {   # one change each; `facegen train canvas-gan-grey` trains one
-    'faces-1000': dict(faces=1000), 'faces-3000': dict(faces=3000), 'grey': dict(grey=True), 'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.)),
-    'identity-0': dict(identity=0.), 'identity-.7': dict(identity=.7), 'identity-6.3': dict(identity=6.3), 'decoder': dict(adversarial=0.),
-    'noise-1': dict(generator=dict(canvas=True, noise_dim=1)), 'noise-192': dict(generator=dict(canvas=True, noise_dim=192)),
-    'narrow': dict(generator=dict(canvas=True, noise_dim=48, channels=(256, 192, 128, 64, 32))), 'wide': dict(generator=dict(canvas=True, noise_dim=48, channels=(448, 352, 272, 136, 64)))}.items()]
+ablations = [
+    recipe.replace(dict(name=f'canvas-gan-{name}') | changes)
+    for name, changes in {  # one change each; `facegen train canvas-gan-grey` trains one
+        'faces-1000': dict(faces=1000),
+        'faces-3000': dict(faces=3000),
+        'grey': dict(grey=True),
+        'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.0)),
+        'identity-0': dict(identity=0.0),
+        'identity-.7': dict(identity=0.7),
+        'identity-6.3': dict(identity=6.3),
+        'decoder': dict(adversarial=0.0),
+        'noise-1': dict(generator=dict(canvas=True, noise_dim=1)),
+        'noise-192': dict(generator=dict(canvas=True, noise_dim=192)),
+        'narrow': dict(generator=dict(canvas=True, noise_dim=48, channels=(256, 192, 128, 64, 32))),
+        'wide': dict(generator=dict(canvas=True, noise_dim=48, channels=(448, 352, 272, 136, 64))),
+    }.items()
+]

@@ -4,11 +4,14 @@
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0006
 from __future__ import annotations
+
 import math
 from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
 from ..methods import METHODS, Design, DesignRecipe
 from ..models import FaceModel, dcgan_init
 
@@ -18,61 +21,104 @@ __all__ = ['as_built', 'recipe', 'recipes', 'Condition', 'ConsistencyGenerator',
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0010
 class Condition(nn.Module):
-    "What both networks hear of unit embeddings (B,D): the embedding, or a fixed random projection of it brought to unit length; times `norm`."
-    def __init__(self, dim: int, # D
-                 norm: float = 1., # length of what they hear
-                 projection: int | None = None # seed of the random layer; None for none
-                 ):
+    """What both networks hear of unit embeddings (B,D): the embedding, or a fixed random projection of it brought to
+    unit length; times `norm`.
+    """
+
+    def __init__(
+        self,
+        dim: int,  # D
+        norm: float = 1.0,  # length of what they hear
+        projection: int | None = None,  # seed of the random layer; None for none
+    ):
         super().__init__()
-        self.norm, self.projected, bound = norm, projection is not None, 1 / math.sqrt(dim)     # torch's default for a linear layer
+        self.norm, self.projected, bound = (
+            norm,
+            projection is not None,
+            1 / math.sqrt(dim),
+        )  # torch's default for a linear layer
         if self.projected:
-            rng = torch.Generator().manual_seed(projection)                                     # its own: the trained weights do not depend on it
-            for name, shape in dict(weight=(dim, dim), bias=(dim,)).items(): self.register_buffer(name, (torch.rand(shape, generator=rng) * 2 - 1) * bound)
+            rng = torch.Generator().manual_seed(projection)  # its own: the trained weights do not depend on it
+            for name, shape in dict(weight=(dim, dim), bias=(dim,)).items():
+                self.register_buffer(name, (torch.rand(shape, generator=rng) * 2 - 1) * bound)
+
     def forward(self, embeddings: Tensor) -> Tensor:
         e = F.normalize(F.linear(embeddings, self.weight, self.bias), dim=1) if self.projected else embeddings
         return e * self.norm
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0013
 class ConsistencyGenerator(FaceModel):
-    "Unit embeddings (B,embed_dim) and noise (B,noise_dim) to faces (B,3,128,128) in [-1, 1]; 11,757,504 trained weights by default."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 noise_dim: int = 100, # size of the noise
-                 width: int = 512, # of the layers of embedding and noise
-                 channels: tuple[int, ...] = (512, 256, 128, 64, 32), # at sides 4, 8, 16, 32, 64
-                 norm: float = 1., # length of the embedding that is heard
-                 projection: int | None = None, # seed of the random projection of the embedding (as built); None for none (repaired)
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+    """Unit embeddings (B,embed_dim) and noise (B,noise_dim) to faces (B,3,128,128) in [-1, 1]; 11,757,504 trained
+    weights by default.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        noise_dim: int = 100,  # size of the noise
+        width: int = 512,  # of the layers of embedding and noise
+        channels: tuple[int, ...] = (512, 256, 128, 64, 32),  # at sides 4, 8, 16, 32, 64
+        norm: float = 1.0,  # length of the embedding that is heard
+        projection: int | None = None,  # seed of the random projection (as built); None for none (repaired)
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        line = lambda a, b: nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU(.2))
-        up = lambda a, b, *how: nn.Sequential(nn.ConvTranspose2d(a, b, 4, *how, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+
+        def line(a, b):
+            return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU(0.2))
+
+        def up(a, b, *how):
+            return nn.Sequential(nn.ConvTranspose2d(a, b, 4, *how, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+
         self.condition, c = Condition(embed_dim, norm, projection), list(channels)
         self.embed, self.noise = nn.Sequential(line(embed_dim, width), line(width, width)), line(noise_dim, width)
-        self.paint = nn.Sequential(up(2 * width, c[0], 1, 0), *(up(a, b, 2, 1) for a, b in zip(c, c[1:])), nn.Sequential(nn.ConvTranspose2d(c[-1], 3, 4, 2, 1, bias=False), nn.Tanh()))
+        self.paint = nn.Sequential(
+            up(2 * width, c[0], 1, 0),
+            *(up(a, b, 2, 1) for a, b in zip(c, c[1:])),
+            nn.Sequential(nn.ConvTranspose2d(c[-1], 3, 4, 2, 1, bias=False), nn.Tanh()),
+        )
         dcgan_init(self)
 
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor # (B,noise_dim)
-                ) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def forward(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,noise_dim)
+    ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
-        return self.paint(torch.cat([self.embed(self.condition(embeddings)), self.noise(noise)], 1)[:, :, None, None]).float()
+        return self.paint(
+            torch.cat([self.embed(self.condition(embeddings)), self.noise(noise)], 1)[:, :, None, None]
+        ).float()
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0015
 class ConsistencyDiscriminator(nn.Module):
-    "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), before the sigmoid; 28,499,712 trained weights by default."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 hidden: int = 1024, # of the embedding's layers
-                 channels: tuple[int, ...] = (64, 128, 256, 512, 1024), # at sides 64, 32, 16, 8, 4
-                 norm: float = 1., # length of the embedding that is heard
-                 projection: int | None = None, # seed of the random projection, that of the generator; None for none
-                 interaction: bool = True # add the inner product of the two maps (repaired); False for a mere sum (as built)
-                 ):
+    """Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), before the sigmoid; 28,499,712 trained
+    weights by default.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        hidden: int = 1024,  # of the embedding's layers
+        channels: tuple[int, ...] = (64, 128, 256, 512, 1024),  # at sides 64, 32, 16, 8, 4
+        norm: float = 1.0,  # length of the embedding that is heard
+        projection: int | None = None,  # seed of the random projection, that of the generator; None for none
+        interaction: bool = True,  # add the inner product of the two maps (repaired); False for a mere sum (as built)
+    ):
         super().__init__()
-        down, c = lambda a, b: nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(.2)), list(channels)
+        down, c = (
+            lambda a, b: nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)),
+            list(channels),
+        )
         self.condition, self.interaction = Condition(embed_dim, norm, projection), interaction
-        self.face = nn.Sequential(nn.Sequential(nn.Conv2d(3, c[0], 4, 2, 1, bias=False), nn.LeakyReLU(.2)), *(down(a, b) for a, b in zip(c, c[1:])))
-        self.embed = nn.Sequential(nn.Sequential(nn.Linear(embed_dim, hidden), nn.LeakyReLU(.2)), nn.Sequential(nn.Linear(hidden, c[-1] * 16), nn.Unflatten(1, (c[-1], 4, 4))))
+        self.face = nn.Sequential(
+            nn.Sequential(nn.Conv2d(3, c[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2)),
+            *(down(a, b) for a, b in zip(c, c[1:])),
+        )
+        self.embed = nn.Sequential(
+            nn.Sequential(nn.Linear(embed_dim, hidden), nn.LeakyReLU(0.2)),
+            nn.Sequential(nn.Linear(hidden, c[-1] * 16), nn.Unflatten(1, (c[-1], 4, 4))),
+        )
         self.head = nn.Conv2d(2 * c[-1], 1, 4, bias=False)
         dcgan_init(self)
 
@@ -84,20 +130,33 @@ class ConsistencyDiscriminator(nn.Module):
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0037
 class ConsistencyCGAN(Design):
     "The two networks of consistency-cgan; the discriminator hears the embedding as the generator does."
+
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
-        r = self.recipe; hears: dict[str, Any] = dict(embed_dim=dim, norm=r.norm, projection=r.generator.get('projection'))
-        return ConsistencyGenerator(**{**r.generator, **hears}, fingerprint=fingerprint), ConsistencyDiscriminator(**{**r.discriminator, **hears})
+        r = self.recipe
+        hears: dict[str, Any] = dict(embed_dim=dim, norm=r.norm, projection=r.generator.get('projection'))
+        return ConsistencyGenerator(**{**r.generator, **hears}, fingerprint=fingerprint), ConsistencyDiscriminator(
+            **{**r.discriminator, **hears}
+        )
+
 
 METHODS['consistency_cgan'] = (DesignRecipe, ConsistencyCGAN)
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0038
-as_built = DesignRecipe(name='consistency-cgan-as-built', method='consistency_cgan', mse=10., generator=dict(projection=0), discriminator=dict(interaction=False))
-recipe = DesignRecipe(name='consistency-cgan-repaired', method='consistency_cgan', mse=10.)
+as_built = DesignRecipe(
+    name='consistency-cgan-as-built',
+    method='consistency_cgan',
+    mse=10.0,
+    generator=dict(projection=0),
+    discriminator=dict(interaction=False),
+)
+recipe = DesignRecipe(name='consistency-cgan-repaired', method='consistency_cgan', mse=10.0)
 recipes = [as_built, recipe]
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0046
-def original_encoder(recipe: DesignRecipe # of this design
-                     ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+def original_encoder(
+    recipe: DesignRecipe,  # of this design
+) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."
     from facenet_pytorch import InceptionResnetV1
+
     return 'FaceNet at 160 px', nn.Sequential(nn.Upsample(size=160, mode='bilinear'), InceptionResnetV1())

@@ -9,4 +9,4 @@ __all__ = ['recipe']
 from ..methods import AdversarialRecipe
 
 # %% ../../nbs/recipes/decoder.ipynb #de0006
-recipe = AdversarialRecipe(name='decoder', adversarial=0.)
+recipe = AdversarialRecipe(name='decoder', adversarial=0.0)

@@ -4,12 +4,16 @@
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0006
 from __future__ import annotations
-import dataclasses, math
+
+import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
 from ..batches import Batch
 from ..diffusion import DDPM_STEPS, Path
 from ..methods import METHODS, WEIGHT, Between, Flow, FlowRecipe, Moment
@@ -20,206 +24,323 @@ __all__ = ['recipe', 'recipes', 'waves', 'two_layers', 'Denoiser', 'Double', 'At
            'NotebookDenoiser', 'DinoRecipe', 'DinoDiffusion', 'original_encoder']
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0010
-def waves(steps: Tensor, # (B,1), numbers of diffusion steps
-          dim: int = 256 # sines and cosines, half each
-          ) -> Tensor: # (B,dim)
+def waves(
+    steps: Tensor,  # (B,1), numbers of diffusion steps
+    dim: int = 256,  # sines and cosines, half each
+) -> Tensor:  # (B,dim)
     "Sines, then cosines, of the step's number at falling frequencies (base 10,000)."
     a = steps.repeat(1, dim // 2) * 10000 ** -(torch.arange(0, dim, 2, device=steps.device).float() / dim)
     return torch.cat([a.sin(), a.cos()], 1)
 
-def two_layers(dim: int # of the input
-               ) -> nn.Sequential: # (B,dim) to (B,256)
+
+def two_layers(
+    dim: int,  # of the input
+) -> nn.Sequential:  # (B,dim) to (B,256)
     "Linear, SiLU, linear, of width 256."
     return nn.Sequential(nn.Linear(dim, 256), nn.SiLU(), nn.Linear(256, 256))
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0015
 class Denoiser(FlowModel):
     "A DDPM of noise prediction that hears step and embedding through two small networks; a subclass has `forward`."
-    def __init__(self, embed_dim: int, # of the embeddings
-                 noise_shape: tuple[int, ...], # of what is drawn
-                 norm: float, # of the embeddings that the network sees
-                 guidance: float, # unless another is asked for
-                 steps: int, # of the sampler, unless another number is asked for
-                 sampler: str, # of `facegen_nb.diffusion.SAMPLERS`
-                 fingerprint: dict | None # of the encoder
-                 ):
-        super(FlowModel, self).__init__()                                   # past FlowModel's, which would build its own U-Net
+
+    def __init__(
+        self,
+        embed_dim: int,  # of the embeddings
+        noise_shape: tuple[int, ...],  # of what is drawn
+        norm: float,  # of the embeddings that the network sees
+        guidance: float,  # unless another is asked for
+        steps: int,  # of the sampler, unless another number is asked for
+        sampler: str,  # of `facegen_nb.diffusion.SAMPLERS`
+        fingerprint: dict | None,  # of the encoder
+    ):
+        super(FlowModel, self).__init__()  # past FlowModel's, which would build its own U-Net
         self.embed_dim, self.noise_shape, self.fingerprint, self.norm = embed_dim, tuple(noise_shape), fingerprint, norm
-        self.prediction, self.path, self.guidance, self.steps, self.sampler = 'noise', Path('ddpm'), guidance, steps, sampler
+        self.prediction, self.path, self.guidance, self.steps, self.sampler = (
+            'noise',
+            Path('ddpm'),
+            guidance,
+            steps,
+            sampler,
+        )
         self.time, self.cond = two_layers(256), two_layers(embed_dim)
 
-    def told(self, t: Tensor, # (B,) in [0, 1], DDPM's step divided by 999
-             embeddings: Tensor, # (B,embed_dim), unit norm
-             known: Tensor | None # (B,) bool: whose embedding is told; everybody's when absent
-             ) -> Tensor: # (B,256)
+    def told(
+        self,
+        t: Tensor,  # (B,) in [0, 1], DDPM's step divided by 999
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        known: Tensor | None,  # (B,) bool: whose embedding is told; everybody's when absent
+    ) -> Tensor:  # (B,256)
         "SiLU of step and embedding, which every block should hear."
         e = embeddings * self.norm if known is None else embeddings * (self.norm * known[:, None])
         return F.silu(self.time(waves((t * (DDPM_STEPS - 1)).round()[:, None])) + self.cond(e))
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None, steps: int | None = None, sampler: str | None = None) -> Tensor:
+    def draw(
+        self,
+        embeddings: Tensor,
+        noise: Tensor,
+        guidance: float | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+    ) -> Tensor:
         "Faces by `steps` steps of a sampler; guidance as designed unless another is asked for."
         return super().draw(embeddings, noise, self.guidance if guidance is None else guidance, steps, sampler)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0017
 class Double(nn.Module):
-    "Two 3x3 convolutions, each with group normalisation, GELU between: (B,cin,H,W) to (B,cout,H,W); `residual` adds the input and ends with GELU."
-    def __init__(self, cin: int, # input channels
-                 cout: int, # output channels
-                 between: int | None = None, # channels between the two; cout when absent
-                 residual: bool = False # cin must be cout
-                 ):
-        super().__init__(); m, self.residual = between or cout, residual
-        self.body = nn.Sequential(nn.Conv2d(cin, m, 3, padding=1, bias=False), nn.GroupNorm(1, m), nn.GELU(), nn.Conv2d(m, cout, 3, padding=1, bias=False), nn.GroupNorm(1, cout))
-    def forward(self, x: Tensor) -> Tensor: return F.gelu(x + self.body(x)) if self.residual else self.body(x)
+    """Two 3x3 convolutions, each with group normalisation, GELU between: (B,cin,H,W) to (B,cout,H,W).
+
+    `residual` adds the input and ends with GELU.
+    """
+
+    def __init__(
+        self,
+        cin: int,  # input channels
+        cout: int,  # output channels
+        between: int | None = None,  # channels between the two; cout when absent
+        residual: bool = False,  # cin must be cout
+    ):
+        super().__init__()
+        m, self.residual = between or cout, residual
+        self.body = nn.Sequential(
+            nn.Conv2d(cin, m, 3, padding=1, bias=False),
+            nn.GroupNorm(1, m),
+            nn.GELU(),
+            nn.Conv2d(m, cout, 3, padding=1, bias=False),
+            nn.GroupNorm(1, cout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(x + self.body(x)) if self.residual else self.body(x)
+
 
 class Attend(nn.Module):
-    "Four heads of self-attention, then two linear layers, each after layer normalisation and added: (B,C,H,W) to the same. Fused: no table of weights."
-    def __init__(self, channels: int # C
-                 ):
+    """Four heads of self-attention, then two linear layers, each after layer normalisation and added: (B,C,H,W) to the
+    same. Fused: no table of weights.
+    """
+
+    def __init__(
+        self,
+        channels: int,  # C
+    ):
         super().__init__()
         self.norm, self.attention = nn.LayerNorm(channels), nn.MultiheadAttention(channels, 4, batch_first=True)
-        self.more = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, channels))
+        self.more = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, channels)
+        )
+
     def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape; a, y = self.attention, x.flatten(2).transpose(1, 2)
-        q, k, v = F.linear(self.norm(y), a.in_proj_weight, a.in_proj_bias).view(b, h * w, 3, 4, c // 4).permute(2, 0, 3, 1, 4)
+        b, c, h, w = x.shape
+        a, y = self.attention, x.flatten(2).transpose(1, 2)
+        q, k, v = (
+            F.linear(self.norm(y), a.in_proj_weight, a.in_proj_bias).view(b, h * w, 3, 4, c // 4).permute(2, 0, 3, 1, 4)
+        )
         y = y + a.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h * w, c))
         return (y + self.more(y)).transpose(1, 2).reshape(b, c, h, w)
 
+
 class Change(nn.Module):
     "A change of size: two double convolutions at cin, what is told added at cout channels, attention."
-    def __init__(self, cin: int, # input channels
-                 cout: int, # output channels
-                 between: int | None = None, # of the second double convolution
-                 attend: bool = True # with attention
-                 ):
+
+    def __init__(
+        self,
+        cin: int,  # input channels
+        cout: int,  # output channels
+        between: int | None = None,  # of the second double convolution
+        attend: bool = True,  # with attention
+    ):
         super().__init__()
-        self.convs, self.hear, self.attend = nn.Sequential(Double(cin, cin, residual=True), Double(cin, cout, between)), nn.Linear(256, cout), Attend(cout) if attend else nn.Identity()
-    def forward(self, x: Tensor, told: Tensor) -> Tensor: return self.attend(self.convs(x) + self.hear(told)[:, :, None, None])
+        self.convs, self.hear, self.attend = (
+            nn.Sequential(Double(cin, cin, residual=True), Double(cin, cout, between)),
+            nn.Linear(256, cout),
+            Attend(cout) if attend else nn.Identity(),
+        )
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        return self.attend(self.convs(x) + self.hear(told)[:, :, None, None])
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0019
 class ScriptsDenoiser(Denoiser):
     "The scripts' U-Net over pixels or latents; 10,905,219 parameters for 512-d embeddings."
-    def __init__(self, embed_dim: int = 512, # of the embeddings
-                 noise_shape: tuple[int, ...] = (3, 128, 128), # (32, 16, 16) for latents of the tiny autoencoder
-                 width: int = 32, # channels at full size
-                 up: tuple[int, ...] = (12, 6, 3), # channels that enter the Up blocks, in widths; (16, 8, 4) as built, which cannot run
-                 last_attention: bool = True, # attention at full size too
-                 norm: float = 384 ** .5, # of the embeddings that the network sees
-                 guidance: float = 3., # unless another is asked for
-                 steps: int = 20, # of the sampler; 1000 as designed
-                 sampler: str = 'ddim', # 'ancestral' as designed
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
-        super().__init__(embed_dim, noise_shape, norm, guidance, steps, sampler, fingerprint); n = width
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # of the embeddings
+        noise_shape: tuple[int, ...] = (3, 128, 128),  # (32, 16, 16) for latents of the tiny autoencoder
+        width: int = 32,  # channels at full size
+        up: tuple[int, ...] = (12, 6, 3),  # channels of the Up blocks, in widths; (16, 8, 4) as built cannot run
+        last_attention: bool = True,  # attention at full size too
+        norm: float = 384**0.5,  # of the embeddings that the network sees
+        guidance: float = 3.0,  # unless another is asked for
+        steps: int = 20,  # of the sampler; 1000 as designed
+        sampler: str = 'ddim',  # 'ancestral' as designed
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
+        super().__init__(embed_dim, noise_shape, norm, guidance, steps, sampler, fingerprint)
+        n = width
         self.first, self.pool = Double(noise_shape[0], n), nn.MaxPool2d(2)
         self.down = nn.ModuleList(Change(k * n, 2 * k * n) for k in (1, 2, 4))
         self.middle = nn.Sequential(*[Double(8 * n, 8 * n) for _ in range(3)])
-        self.up = nn.ModuleList(Change(k * n, out * n, k * n // 2, last_attention or out > 1) for k, out in zip(up, (4, 2, 1)))
+        self.up = nn.ModuleList(
+            Change(k * n, out * n, k * n // 2, last_attention or out > 1) for k, out in zip(up, (4, 2, 1))
+        )
         self.last = nn.Conv2d(n, noise_shape[0], 1)
 
-    def forward(self, x: Tensor, # (B,*noise_shape), picture and noise mixed
-                t: Tensor, # (B,) in [0, 1], 1 is all noise
-                embeddings: Tensor, # (B,embed_dim), unit norm
-                known: Tensor | None = None # (B,) bool: whose embedding is told
-                ) -> Tensor: # (B,*noise_shape), the noise
+    def forward(
+        self,
+        x: Tensor,  # (B,*noise_shape), picture and noise mixed
+        t: Tensor,  # (B,) in [0, 1], 1 is all noise
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        known: Tensor | None = None,  # (B,) bool: whose embedding is told
+    ) -> Tensor:  # (B,*noise_shape), the noise
         "What noise the network sees."
-        told = self.told(t, embeddings, known); kept = [self.first(x)]
-        for change in self.down: kept.append(change(self.pool(kept[-1]), told))
+        told = self.told(t, embeddings, known)
+        kept = [self.first(x)]
+        for change in self.down:
+            kept.append(change(self.pool(kept[-1]), told))
         x = self.middle(kept.pop())
-        for change in self.up: x = change(torch.cat([kept.pop(), F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)], 1), told)
+        for change in self.up:
+            x = change(
+                torch.cat([kept.pop(), F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)], 1), told
+            )
         return self.last(x).float()
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0034
 class NotebookDenoiser(Denoiser):
     "The notebook's U-Net: 8,891,075 parameters for 768-d embeddings as built, 9,269,379 repaired."
-    def __init__(self, embed_dim: int = 512, # of the embeddings
-                 width: int = 64, # channels at half size
-                 hears: bool = True, # whether step and embedding reach the blocks; not so as built
-                 norm: float = 768 ** .5, # of the embeddings that the network sees
-                 guidance: float = 1., # none, as designed
-                 steps: int = 20, # of the sampler; 1000 as designed
-                 sampler: str = 'ddim', # 'ancestral' as designed
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
-        super().__init__(embed_dim, (3, 128, 128), norm, guidance, steps, sampler, fingerprint); c = [3, *(k * width for k in (1, 2, 4, 8))]
-        conv = lambda a, b, stride=1: (nn.Conv2d(a, b, 3, stride, 1), nn.BatchNorm2d(b), nn.GELU())
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # of the embeddings
+        width: int = 64,  # channels at half size
+        hears: bool = True,  # whether step and embedding reach the blocks; not so as built
+        norm: float = 768**0.5,  # of the embeddings that the network sees
+        guidance: float = 1.0,  # none, as designed
+        steps: int = 20,  # of the sampler; 1000 as designed
+        sampler: str = 'ddim',  # 'ancestral' as designed
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
+        super().__init__(embed_dim, (3, 128, 128), norm, guidance, steps, sampler, fingerprint)
+        c = [3, *(k * width for k in (1, 2, 4, 8))]
+
+        def conv(a, b, stride=1):
+            return (nn.Conv2d(a, b, 3, stride, 1), nn.BatchNorm2d(b), nn.GELU())
+
         self.down = nn.ModuleList(nn.Sequential(*conv(a, b, 2)) for a, b in zip(c, c[1:]))
-        self.middle = nn.Sequential(*conv(c[-1], c[-1]), *conv(c[-1], c[-1])); outs = (c[3], c[2], c[1], c[1])
-        self.up = nn.ModuleList(nn.Sequential(nn.ConvTranspose2d(2 * a, b, 2, 2), *conv(b, b)) for a, b in zip(c[:0:-1], outs))
+        self.middle = nn.Sequential(*conv(c[-1], c[-1]), *conv(c[-1], c[-1]))
+        outs = (c[3], c[2], c[1], c[1])
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.ConvTranspose2d(2 * a, b, 2, 2), *conv(b, b)) for a, b in zip(c[:0:-1], outs)
+        )
         self.last = nn.Conv2d(width, 3, 1)
         self.hear = nn.ModuleList(nn.Linear(256, b) for b in (*c[1:], *outs)) if hears else None
 
-    def forward(self, x: Tensor, # (B,3,128,128), picture and noise mixed; other sides that 16 divides are possible
-                t: Tensor, # (B,) in [0, 1], 1 is all noise
-                embeddings: Tensor, # (B,embed_dim), unit norm
-                known: Tensor | None = None # (B,) bool: whose embedding is told
-                ) -> Tensor: # like x, the noise
+    def forward(
+        self,
+        x: Tensor,  # (B,3,128,128), picture and noise mixed; other sides that 16 divides are possible
+        t: Tensor,  # (B,) in [0, 1], 1 is all noise
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        known: Tensor | None = None,  # (B,) bool: whose embedding is told
+    ) -> Tensor:  # like x, the noise
         "What noise the network sees."
-        told = self.told(t, embeddings, known)                                # as built this is computed, and that is all
-        word = lambda k: self.hear[k](told)[:, :, None, None] if self.hear else 0.
+        told = self.told(t, embeddings, known)  # as built this is computed, and that is all
+
+        def word(k):
+            return self.hear[k](told)[:, :, None, None] if self.hear else 0.0
+
         kept: list[Tensor] = []
-        for k, block in enumerate(self.down): x = block(x) + word(k); kept.append(x)
+        for k, block in enumerate(self.down):
+            x = block(x) + word(k)
+            kept.append(x)
         x = self.middle(x)
-        for k, block in enumerate(self.up): x = block(torch.cat([x, kept.pop()], 1)) + word(4 + k)
+        for k, block in enumerate(self.up):
+            x = block(torch.cat([x, kept.pop()], 1)) + word(4 + k)
         return self.last(x).float()
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0039
 @dataclass(frozen=True)
 class DinoRecipe(FlowRecipe):
     "Settings of the design; as the scripts have them."
+
     name: str = 'dino-diffusion-scripts-repaired'
     method: str = 'dino_diffusion'
-    denoiser: str = 'scripts' # 'scripts' or 'notebook'
-    model: dict = field(default_factory=dict) # arguments of `ScriptsDenoiser` or `NotebookDenoiser`
-    first: int = 1 # first step of the diffusion that training visits
-    cosine: bool = True # the learning rate falls to zero along a cosine; else it is constant
-    weight_decay: float = .01 # AdamW's
+    denoiser: str = 'scripts'  # 'scripts' or 'notebook'
+    model: dict = field(default_factory=dict)  # arguments of `ScriptsDenoiser` or `NotebookDenoiser`
+    first: int = 1  # first step of the diffusion that training visits
+    cosine: bool = True  # the learning rate falls to zero along a cosine; else it is constant
+    weight_decay: float = 0.01  # AdamW's
     batch_size: int = 16
     space: str = 'noise'
     time: str = 'uniform'
     optimiser: str = 'adam'
     lr: float = 1e-4
-    betas: tuple = (.9, .999)
-    warm_up: float = 0.
-    cool_down: float = 0.
-    ema: float = 0.
-    guidance: float = 3.
+    betas: tuple = (0.9, 0.999)
+    warm_up: float = 0.0
+    cool_down: float = 0.0
+    ema: float = 0.0
+    guidance: float = 3.0
     ranges = dict(first=Between(0, DDPM_STEPS), weight_decay=WEIGHT)
     choices = dict(denoiser=('scripts', 'notebook'))
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0040
 class DinoDiffusion(Flow):
     "DDPM in pixels or latents, as designed."
-    look_at: int = 8                                                          # faces take long
-    def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe; self.tiny = autoencoder_for(self.device) if r.latents else None
-        kind, shape = dict(scripts=ScriptsDenoiser, notebook=NotebookDenoiser)[r.denoiser], dict(noise_shape=(32, 16, 16)) if r.latents else {}
-        return self.add('model', kind(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **shape, **r.model), r.optimiser, r.lr, r.betas, r.weight_decay)
 
-    def error(self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    look_at: int = 8  # faces take long
+
+    def build(self, fingerprint: dict) -> FaceModel:
+        r = self.recipe
+        self.tiny = autoencoder_for(self.device) if r.latents else None
+        kind, shape = (
+            dict(scripts=ScriptsDenoiser, notebook=NotebookDenoiser)[r.denoiser],
+            (dict(noise_shape=(32, 16, 16)) if r.latents else {}),
+        )
+        return self.add(
+            'model',
+            kind(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **shape, **r.model),
+            r.optimiser,
+            r.lr,
+            r.betas,
+            r.weight_decay,
+        )
+
+    def error(
+        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         "Squared error (B,) at whole steps, from even times in (0, 1)."
-        first = self.recipe.first; k = first + (t * (DDPM_STEPS - first)).floor()
+        first = self.recipe.first
+        k = first + (t * (DDPM_STEPS - first)).floor()
         return super().error(net, x, k / (DDPM_STEPS - 1), noise, e, known)
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
-        fall = .5 * (1 + math.cos(math.pi * at.share)) if self.recipe.cosine else 1.
+        fall = 0.5 * (1 + math.cos(math.pi * at.share)) if self.recipe.cosine else 1.0
         return super().step(batch, dataclasses.replace(at, factor=at.factor * fall))
+
 
 METHODS['dino_diffusion'] = (DinoRecipe, DinoDiffusion)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0041
-_notebook = dict(denoiser='notebook', first=0, cosine=False, batch_size=32, lr=2e-4, drop=0., guidance=1.)
+_notebook = dict(denoiser='notebook', first=0, cosine=False, batch_size=32, lr=2e-4, drop=0.0, guidance=1.0)
 recipe = DinoRecipe(model=dict(last_attention=False))
-recipes = [recipe,
-           DinoRecipe(name='dino-diffusion-scripts-attention'),
-           DinoRecipe(name='dino-diffusion-scripts-latent', latents=True),
-           DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False), **_notebook),
-           DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True), **_notebook)]
+recipes = [
+    recipe,
+    DinoRecipe(name='dino-diffusion-scripts-attention'),
+    DinoRecipe(name='dino-diffusion-scripts-latent', latents=True),
+    DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False), **_notebook),
+    DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True), **_notebook),
+]
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0057
-def original_encoder(recipe: DinoRecipe # of this design
-                     ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,D)
+def original_encoder(
+    recipe: DinoRecipe,  # of this design
+) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,D)
     "The design's own recogniser, with random weights: they do not change the time that it takes."
     import timm
-    label, kind = ('DINOv2 ViT-S/14 at 224 px', 'vit_small_patch14_dinov2') if recipe.denoiser == 'scripts' else ('ViT-B/16 at 224 px', 'vit_base_patch16_224')
-    return label, nn.Sequential(nn.Upsample(size=224, mode='bilinear'), timm.create_model(kind, img_size=224, num_classes=0))
+
+    label, kind = (
+        ('DINOv2 ViT-S/14 at 224 px', 'vit_small_patch14_dinov2')
+        if recipe.denoiser == 'scripts'
+        else ('ViT-B/16 at 224 px', 'vit_base_patch16_224')
+    )
+    return label, nn.Sequential(
+        nn.Upsample(size=224, mode='bilinear'), timm.create_model(kind, img_size=224, num_classes=0)
+    )

@@ -9,4 +9,6 @@ __all__ = ['recipe']
 from ..methods import FlowRecipe
 
 # %% ../../nbs/recipes/flow.ipynb #fl0007
-recipe = FlowRecipe(name='flow', model=dict(channels=(96, 192, 256), depth=1, cond_dim=384, steps=10), time_mean=.4, warm_up=.02)
+recipe = FlowRecipe(
+    name='flow', model=dict(channels=(96, 192, 256), depth=1, cond_dim=384, steps=10), time_mean=0.4, warm_up=0.02
+)

@@ -4,11 +4,14 @@
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0006
 from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
 from ..batches import Batch
 from ..methods import METHODS, SHARE, Design, DesignRecipe, Moment
 from ..models import FaceModel, dcgan_init
@@ -19,122 +22,194 @@ __all__ = ['as_built', 'recipe', 'predecessor', 'recipes', 'Attention', 'SelfAtt
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0010
 class Attention(nn.Module):
-    "Every position of (B,C,H,W) looks at every other, one head, products unscaled; added with a learnt weight that starts at 0 (SAGAN)."
-    def __init__(self, channels: int # C, a multiple of 8
-                 ):
+    """Every position of (B,C,H,W) looks at every other, one head, products unscaled.
+
+    Added with a learnt weight that starts at 0 (SAGAN).
+    """
+
+    def __init__(
+        self,
+        channels: int,  # C, a multiple of 8
+    ):
         super().__init__()
         self.q, self.k, self.v = (nn.Conv2d(channels, c, 1) for c in (channels // 8, channels // 8, channels))
         self.gamma = nn.Parameter(torch.zeros(1))
+
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (f(x).flatten(2).transpose(1, 2)[:, None] for f in (self.q, self.k, self.v))      # (B,1,HW,channels)
-        y = F.scaled_dot_product_attention(q, k, v, scale=1.)[:, 0]                                 # torch's fused kernel; its default would scale
+        q, k, v = (f(x).flatten(2).transpose(1, 2)[:, None] for f in (self.q, self.k, self.v))  # (B,1,HW,channels)
+        y = F.scaled_dot_product_attention(q, k, v, scale=1.0)[:, 0]  # torch's fused kernel; its default would scale
         return x + self.gamma * y.transpose(1, 2).reshape(x.shape)
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0014
 class SelfAttnGenerator(FaceModel):
-    "128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 16.3 M parameters as published, 21.2 M as the predecessor."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 noise_dim: int = 100, # size of the noise
-                 channels: tuple[int, ...] = (1024, 512, 256, 128, 64), # at sides 4, 8, 16, 32, 64
-                 norm: float = 1., # length that the embedding is given
-                 attention: bool = True, # at side 32
-                 upsample: bool = True, # nearest neighbour and a 3x3 convolution; otherwise a transposed convolution 4/2/1
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+    """128x128 RGB faces from unit embeddings (B,embed_dim) and noise; 16.3 M parameters as published, 21.2 M as the
+    predecessor.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        noise_dim: int = 100,  # size of the noise
+        channels: tuple[int, ...] = (1024, 512, 256, 128, 64),  # at sides 4, 8, 16, 32, 64
+        norm: float = 1.0,  # length that the embedding is given
+        attention: bool = True,  # at side 32
+        upsample: bool = True,  # nearest neighbour and a 3x3 convolution; otherwise a transposed convolution 4/2/1
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.norm, self.fingerprint = embed_dim, (noise_dim,), norm, fingerprint
-        double = lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1, bias=False)] if upsample else [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False)]
-        tail = lambda c: (nn.BatchNorm2d(c), nn.ReLU(inplace=True))
-        stages = {'0': nn.Sequential(nn.ConvTranspose2d(noise_dim + embed_dim, channels[0], 4, 1, 0, bias=False), *tail(channels[0]))}
+
+        def double(a, b):
+            return (
+                [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1, bias=False)]
+                if upsample
+                else [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False)]
+            )
+
+        def tail(c):
+            return (nn.BatchNorm2d(c), nn.ReLU(inplace=True))
+
+        stages = {
+            '0': nn.Sequential(
+                nn.ConvTranspose2d(noise_dim + embed_dim, channels[0], 4, 1, 0, bias=False), *tail(channels[0])
+            )
+        }
         for i, (a, b) in enumerate(zip(channels, channels[1:]), 1):
             stages[f'{i}'] = nn.Sequential(*double(a, b), *tail(b))
-            if attention and i == 3: stages['attention'] = Attention(b)
+            if attention and i == 3:
+                stages['attention'] = Attention(b)
         stages['out'] = nn.Sequential(*double(channels[-1], 3), nn.Tanh())
-        self.stages = nn.ModuleDict(stages); dcgan_init(self)
+        self.stages = nn.ModuleDict(stages)
+        dcgan_init(self)
 
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor # (B,noise_dim)
-                ) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def forward(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,noise_dim)
+    ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
         x = torch.cat([noise, embeddings * self.norm], 1)[:, :, None, None]
-        for stage in self.stages.values(): x = stage(x)
+        for stage in self.stages.values():
+            x = stage(x)
         return x.float()
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0016
 class SelfAttnDiscriminator(nn.Module):
     "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,); 19.6 M parameters."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 channels: tuple[int, ...] = (64, 128, 256, 512, 1024), # at sides 64, 32, 16, 8, 4
-                 norm: float = 1., # length that the embedding is given
-                 attention: bool = True, # at side 16
-                 dropout: float = .25 # after each of the first three stages
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        channels: tuple[int, ...] = (64, 128, 256, 512, 1024),  # at sides 64, 32, 16, 8, 4
+        norm: float = 1.0,  # length that the embedding is given
+        attention: bool = True,  # at side 16
+        dropout: float = 0.25,  # after each of the first three stages
+    ):
         super().__init__()
         c, self.norm = channels, norm
-        halve = lambda a, b, bn=True: [nn.Conv2d(a, b, 4, 2, 1, bias=False), *([nn.BatchNorm2d(b)] if bn else []), nn.LeakyReLU(.2, inplace=True)]
-        drop = lambda: [nn.Dropout(dropout)] if dropout else []
-        face = {'1': nn.Sequential(*halve(3, c[0], bn=False), *drop()), '2': nn.Sequential(*halve(c[0], c[1]), *drop()), '3': nn.Sequential(*halve(c[1], c[2]), *drop())}
-        if attention: face['attention'] = Attention(c[2])
+
+        def halve(a, b, bn=True):
+            return [
+                nn.Conv2d(a, b, 4, 2, 1, bias=False),
+                *([nn.BatchNorm2d(b)] if bn else []),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+
+        def drop():
+            return [nn.Dropout(dropout)] if dropout else []
+
+        face = {
+            '1': nn.Sequential(*halve(3, c[0], bn=False), *drop()),
+            '2': nn.Sequential(*halve(c[0], c[1]), *drop()),
+            '3': nn.Sequential(*halve(c[1], c[2]), *drop()),
+        }
+        if attention:
+            face['attention'] = Attention(c[2])
         self.face = nn.ModuleDict({**face, '4': nn.Sequential(*halve(c[2], c[3]))})
-        self.pair = nn.ModuleDict({'5': nn.Sequential(*halve(c[3] + embed_dim, c[4])), 'head': nn.Conv2d(c[4], 1, 4, 1, 0, bias=False)})
-        self.register_buffer('lives', torch.ones((), dtype=torch.long))                   # how often it was begun, see the predecessor
+        self.pair = nn.ModuleDict(
+            {'5': nn.Sequential(*halve(c[3] + embed_dim, c[4])), 'head': nn.Conv2d(c[4], 1, 4, 1, 0, bias=False)}
+        )
+        self.register_buffer('lives', torch.ones((), dtype=torch.long))  # how often it was begun, see the predecessor
         dcgan_init(self)
 
     def joined(self, images: Tensor, embeddings: Tensor) -> Tensor:
         "What stage 5 sees: maps of the faces and, as constant planes, the embeddings, (B,C+embed_dim,8,8)."
         x = images
-        for stage in self.face.values(): x = stage(x)
+        for stage in self.face.values():
+            x = stage(x)
         return torch.cat([x, (embeddings * self.norm).to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
 
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         x = self.joined(images, embeddings)
-        for stage in self.pair.values(): x = stage(x)
+        for stage in self.pair.values():
+            x = stage(x)
         return x.flatten().float()
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0023
 @dataclass(frozen=True)
 class SelfAttnRecipe(DesignRecipe):
     "Settings of selfattn-cgan and its predecessor."
+
     name: str = 'selfattn-cgan'
     method: str = 'selfattn_cgan'
     lr_d: float = 1e-4
-    labels: tuple = (.9, 0., .9) # of real faces, of generated ones, and what the generator wants
-    restart: float = 0. # share of the budget at which the discriminator and both optimisers begin anew; 0 for never
+    labels: tuple = (0.9, 0.0, 0.9)  # of real faces, of generated ones, and what the generator wants
+    restart: float = 0.0  # share of the budget at which the discriminator and both optimisers begin anew; 0 for never
     ranges = dict(restart=SHARE)
+
 
 class SelfAttn(Design):
     "DCGAN with self-attention, and its predecessor."
+
     def discriminator(self, dim: int) -> nn.Module:
         "A discriminator for embeddings of a size."
         return SelfAttnDiscriminator(embed_dim=dim, norm=self.recipe.norm, **self.recipe.discriminator)
 
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
         "Generator and discriminator."
-        return SelfAttnGenerator(embed_dim=dim, norm=self.recipe.norm, fingerprint=fingerprint, **self.recipe.generator), self.discriminator(dim)
+        return SelfAttnGenerator(
+            embed_dim=dim, norm=self.recipe.norm, fingerprint=fingerprint, **self.recipe.generator
+        ), self.discriminator(dim)
 
     def begin_anew(self) -> None:
         "A new discriminator, the same in every process, and optimisers that remember nothing."
-        d = self.nets['d']; lives = int(d.lives)
+        d = self.nets['d']
+        lives = int(d.lives)
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.recipe.seed + lives); fresh = self.discriminator(self.model.embed_dim)
-        d.load_state_dict(fresh.state_dict()); d.lives.fill_(lives + 1)                    # a buffer: who resumes after it does not do it again
-        for o in self.opts.values(): o.state.clear()
+            torch.default_generator.manual_seed(self.recipe.seed + lives)
+            fresh = self.discriminator(self.model.embed_dim)
+        d.load_state_dict(fresh.state_dict())
+        d.lives.fill_(lives + 1)  # a buffer: who resumes after it does not do it again
+        for o in self.opts.values():
+            o.state.clear()
 
     def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
-        if self.recipe.restart and at.share >= self.recipe.restart and int(self.nets['d'].lives) == 1: self.begin_anew()
+        if self.recipe.restart and at.share >= self.recipe.restart and int(self.nets['d'].lives) == 1:
+            self.begin_anew()
         return super().step(batch, at)
+
 
 METHODS['selfattn_cgan'] = (SelfAttnRecipe, SelfAttn)
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0025
 as_built = SelfAttnRecipe(name='selfattn-cgan-as-built')
-recipe = as_built.replace(dict(name='selfattn-cgan-repaired', norm=math.sqrt(512), labels=(.9, 0., 1.)))
-predecessor = as_built.replace(dict(name='selfattn-cgan-predecessor', lr_d=2e-4, generator=dict(attention=False, upsample=False), discriminator=dict(attention=False, dropout=0.), restart=.5))
+recipe = as_built.replace(dict(name='selfattn-cgan-repaired', norm=math.sqrt(512), labels=(0.9, 0.0, 1.0)))
+predecessor = as_built.replace(
+    dict(
+        name='selfattn-cgan-predecessor',
+        lr_d=2e-4,
+        generator=dict(attention=False, upsample=False),
+        discriminator=dict(attention=False, dropout=0.0),
+        restart=0.5,
+    )
+)
 recipes = [as_built, recipe, predecessor]
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0057
-def original_encoder(recipe: SelfAttnRecipe # of this design
-                     ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+def original_encoder(
+    recipe: SelfAttnRecipe,  # of this design
+) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."
     from facenet_pytorch import InceptionResnetV1
+
     return 'FaceNet at 128 px', InceptionResnetV1()

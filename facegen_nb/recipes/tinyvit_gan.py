@@ -4,13 +4,16 @@
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0006
 from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
 from ..core import layout
 from ..diffusion import DDPM_STEPS, Path
 from ..methods import METHODS, Design, DesignRecipe, Flow, FlowRecipe
@@ -24,32 +27,55 @@ __all__ = ['recipe', 'recipes', 'TinyViTGenerator', 'TinyViTDiscriminator', 'Tin
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0010
 class TinyViTGenerator(FaceModel):
     "Unit embeddings (B,embed_dim) and noise of the same shape to faces (B,3,128,128) in [-1, 1]; 6,979,923 parameters."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 width: int = 512, # channels at 4x4, halved at each doubling: 512 or 1024
-                 planes: int = 3, # 3 for colour, 1 for grey (shown three times)
-                 norm: float = 512**.5, # length that embeddings are given: 1 as built, the root of 512 repaired
-                 noise: float = .1, # how loud the noise is on top of it
-                 unconditional: bool = False, # draw from noise alone
-                 fingerprint: dict | None = None # of the encoder whose embeddings the model was trained on
-                 ):
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        width: int = 512,  # channels at 4x4, halved at each doubling: 512 or 1024
+        planes: int = 3,  # 3 for colour, 1 for grey (shown three times)
+        norm: float = 512**0.5,  # length that embeddings are given: 1 as built, the root of 512 repaired
+        noise: float = 0.1,  # how loud the noise is on top of it
+        unconditional: bool = False,  # draw from noise alone
+        fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
+    ):
         super().__init__()
-        self.embed_dim, self.noise_shape, self.fingerprint, self.norm, self.noise, self.unconditional = embed_dim, (embed_dim,), fingerprint, norm, noise, unconditional
-        c = [width // 2**k for k in range(6)]; bend = lambda n: (nn.BatchNorm2d(n), nn.LeakyReLU(.2))
+        self.embed_dim, self.noise_shape, self.fingerprint, self.norm, self.noise, self.unconditional = (
+            embed_dim,
+            (embed_dim,),
+            fingerprint,
+            norm,
+            noise,
+            unconditional,
+        )
+        c = [width // 2**k for k in range(6)]
+
+        def bend(n):
+            return (nn.BatchNorm2d(n), nn.LeakyReLU(0.2))
+
         self.start = nn.Sequential(loud(nn.Linear(embed_dim, 16 * width)), nn.Unflatten(1, (width, 4, 4)))
-        self.up = nn.Sequential(*(nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), *bend(b)) for a, b in zip(c[:3], c[1:4])),
-                                *(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1, bias=False), *bend(b)) for a, b in zip(c[3:5], c[4:])))
+        self.up = nn.Sequential(
+            *(nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), *bend(b)) for a, b in zip(c[:3], c[1:4])),
+            *(
+                nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1, bias=False), *bend(b))
+                for a, b in zip(c[3:5], c[4:])
+            ),
+        )
         self.out = nn.Sequential(nn.Conv2d(c[-1], planes, 3, 1, 1), nn.Tanh())
         for m in self.modules():
-            if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, std=1 / math.sqrt(m.in_channels))
+            if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.normal_(m.weight, std=1 / math.sqrt(m.in_channels))
 
     def code(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         "What the network is given: the embedding with noise on it (B,embed_dim), or noise alone."
-        if self.unconditional: return math.sqrt(1 + self.noise**2) * noise
+        if self.unconditional:
+            return math.sqrt(1 + self.noise**2) * noise
         return self.norm * embeddings + self.noise * noise
 
-    def forward(self, embeddings: Tensor, # (B,embed_dim), unit norm
-                noise: Tensor # (B,embed_dim), standard normal
-                ) -> Tensor: # (B,3,128,128) in [-1, 1]
+    def forward(
+        self,
+        embeddings: Tensor,  # (B,embed_dim), unit norm
+        noise: Tensor,  # (B,embed_dim), standard normal
+    ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, unchecked: what training calls."
         x = self.start(self.code(embeddings, noise))
         x = x.contiguous(memory_format=layout(x.device))
@@ -57,25 +83,38 @@ class TinyViTGenerator(FaceModel):
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0012
 class TinyViTDiscriminator(nn.Module):
-    "Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,); 3,052,129 parameters, and 262,144 of the projection."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings
-                 channels: tuple[int, ...] = (32, 64, 128, 128, 256, 512), # at sides 64, 32, 16, 8, 4, 2
-                 planes: int = 3, # 3 for colour, 1 for grey: then colours are weighed as the eye does
-                 projection: bool = True, # repaired: judge the pair of face and embedding; as built the face alone
-                 norm: float = 1. # length that the projection's embeddings are given
-                 ):
+    """Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,); 3,052,129 parameters, and 262,144 of the
+    projection.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings
+        channels: tuple[int, ...] = (32, 64, 128, 128, 256, 512),  # at sides 64, 32, 16, 8, 4, 2
+        planes: int = 3,  # 3 for colour, 1 for grey: then colours are weighed as the eye does
+        projection: bool = True,  # repaired: judge the pair of face and embedding; as built the face alone
+        norm: float = 1.0,  # length that the projection's embeddings are given
+    ):
         super().__init__()
-        c = [planes, *channels]; self.norm = norm
-        self.see = nn.Sequential(*(nn.Sequential(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(.2)) for a, b in zip(c, c[1:])))
+        c = [planes, *channels]
+        self.norm = norm
+        self.see = nn.Sequential(
+            *(nn.Sequential(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)) for a, b in zip(c, c[1:]))
+        )
         self.head = nn.Conv2d(c[-1], 1, 2, 1, 0)
         self.project = spectral_norm(nn.Linear(embed_dim, c[-1], bias=False)) if projection else None
-        self.register_buffer('grey', torch.tensor([.299, .587, .114]).view(1, 3, 1, 1) if planes == 1 else None, persistent=False)
+        self.register_buffer(
+            'grey', torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1) if planes == 1 else None, persistent=False
+        )
 
     def parts(self, images: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor | float]:
         "What is said of the face (B,), and of the pair (B,)."
-        if self.grey is not None: images = (images * self.grey).sum(1, keepdim=True)
+        if self.grey is not None:
+            images = (images * self.grey).sum(1, keepdim=True)
         h = self.see(images)
-        return self.head(h).flatten().float(), 0. if self.project is None else (h.sum((2, 3)) * self.project(self.norm * embeddings)).sum(1).float()
+        return self.head(h).flatten().float(), (
+            0.0 if self.project is None else (h.sum((2, 3)) * self.project(self.norm * embeddings)).sum(1).float()
+        )
 
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         face, pair = self.parts(images, embeddings)
@@ -85,10 +124,11 @@ class TinyViTDiscriminator(nn.Module):
 @dataclass(frozen=True)
 class TinyViTRecipe(DesignRecipe):
     "Settings of the design, repaired; as built with stale gradients and a norm of 1."
+
     name: str = 'tinyvit-gan-repaired'
     method: str = 'tinyvit_gan'
-    stale: bool = False # as built: the discriminator's step also goes down on what the generator's steps left in its gradients
-    norm: float = 512**.5
+    stale: bool = False  # as built: the discriminator's step also uses gradients that the generator's left
+    norm: float = 512**0.5
     batch_size: int = 128
     adversary: str = 'softplus'
     lr_d: float = 3e-4
@@ -99,77 +139,159 @@ class TinyViTRecipe(DesignRecipe):
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0023
 class TinyViTGAN(Design):
     "The design's networks, and its stale gradients where the recipe wants them."
-    left: list[Tensor] | None = None # what the generator's steps since the discriminator's last one left in its gradients
+
+    left: list[Tensor] | None = (
+        None  # what the generator's steps since the discriminator's last one left in its gradients
+    )
+
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
         r = self.recipe
-        return TinyViTGenerator(dim, norm=r.norm, fingerprint=fingerprint, **r.generator), TinyViTDiscriminator(dim, **r.discriminator)
+        return TinyViTGenerator(dim, norm=r.norm, fingerprint=fingerprint, **r.generator), TinyViTDiscriminator(
+            dim, **r.discriminator
+        )
 
-    def learn(self, name: str, lr: float, n: int, loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Tensor]:
-        if not self.recipe.stale: return super().learn(name, lr, n, loss_of)
-        d = self.nets['d']; weights = list(d.parameters())
-        def not_cleared(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:         # the discriminator's loss, and a linear term whose gradient is what was left
+    def learn(
+        self, name: str, lr: float, n: int, loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
+    ) -> dict[str, Tensor]:
+        if not self.recipe.stale:
+            return super().learn(name, lr, n, loss_of)
+        d = self.nets['d']
+        weights = list(d.parameters())
+
+        def not_cleared(
+            rows: slice,
+        ) -> tuple[Tensor, dict[str, Tensor]]:  # the discriminator's loss, and a term with the gradient that was left
             loss, values = loss_of(rows)
             return loss + sum((p * old).sum() for p, old in zip(weights, self.left or [])), values
-        def leaving(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:             # the generator's loss, which now reaches the discriminator's weights
-            if rows.start == 0: d.zero_grad(set_to_none=True)                     # the first part, perhaps of a second try with more parts
+
+        def leaving(
+            rows: slice,
+        ) -> tuple[Tensor, dict[str, Tensor]]:  # the generator's loss, which now reaches the discriminator's weights
+            if rows.start == 0:
+                d.zero_grad(set_to_none=True)  # the first part, perhaps of a second try with more parts
             return loss_of(rows)
-        if name == 'd': values = super().learn(name, lr, n, not_cleared); self.left = None
+
+        if name == 'd':
+            values = super().learn(name, lr, n, not_cleared)
+            self.left = None
         else:
-            d.requires_grad_(True); scale = self.scaler.get_scale(); values = super().learn(name, lr, n, leaving); d.requires_grad_(False)
-            self.left = [p.grad / scale + old for p, old in zip(weights, self.left or [0.] * len(weights))]
+            d.requires_grad_(True)
+            scale = self.scaler.get_scale()
+            values = super().learn(name, lr, n, leaving)
+            d.requires_grad_(False)
+            self.left = [p.grad / scale + old for p, old in zip(weights, self.left or [0.0] * len(weights))]
         d.zero_grad(set_to_none=True)
         return values
 
-    def state(self) -> dict[str, Any]: return dict(super().state(), left=self.left)
+    def state(self) -> dict[str, Any]:
+        return dict(super().state(), left=self.left)
+
     def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
-        super().restore(state, mean); self.left = state['left'] and [t.to(self.device) for t in state['left']]
+        super().restore(state, mean)
+        self.left = state['left'] and [t.to(self.device) for t in state['left']]
+
 
 METHODS['tinyvit_gan'] = (TinyViTRecipe, TinyViTGAN)
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0028
 _wide = (64, 128, 256, 256, 512, 1024)
 recipe = TinyViTRecipe()
-recipes = [TinyViTRecipe(name='tinyvit-gan-as-built', norm=1., discriminator=dict(projection=False), stale=True), recipe,
-           TinyViTRecipe(name='tinyvit-gan-wide', generator=dict(width=1024), discriminator=dict(channels=_wide)),
-           TinyViTRecipe(name='tinyvit-gan-grey', generator=dict(planes=1), discriminator=dict(planes=1), batch_size=64, lr_d=8e-4, lr_g=6e-4, lr_g_adversarial=6e-4, d_every=1, warm_up=.1),
-           TinyViTRecipe(name='tinyvit-gan-unconditional', generator=dict(unconditional=True), discriminator=dict(projection=False))]
+recipes = [
+    TinyViTRecipe(name='tinyvit-gan-as-built', norm=1.0, discriminator=dict(projection=False), stale=True),
+    recipe,
+    TinyViTRecipe(name='tinyvit-gan-wide', generator=dict(width=1024), discriminator=dict(channels=_wide)),
+    TinyViTRecipe(
+        name='tinyvit-gan-grey',
+        generator=dict(planes=1),
+        discriminator=dict(planes=1),
+        batch_size=64,
+        lr_d=8e-4,
+        lr_g=6e-4,
+        lr_g_adversarial=6e-4,
+        d_every=1,
+        warm_up=0.1,
+    ),
+    TinyViTRecipe(
+        name='tinyvit-gan-unconditional', generator=dict(unconditional=True), discriminator=dict(projection=False)
+    ),
+]
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0030
 class TinyViTUNet(FlowModel):
-    "Unconditional DDPM of 128x128 RGB faces by diffusers' `UNet2DModel`: takes unit embeddings (B,embed_dim) and ignores them; 274,056,163 parameters."
-    def __init__(self, embed_dim: int = 512, # size of the embeddings, which are ignored
-                 channels: tuple[int, ...] = (224, 448, 672, 896), # at sides 128, 64, 32, 16; multiples of 32
-                 depth: int = 2, # blocks a level
-                 steps: int = DDPM_STEPS, # of the sampler, unless another number is asked for
-                 sampler: str = 'ancestral', # of `facegen_nb.diffusion.SAMPLERS`
-                 fingerprint: dict | None = None # of the encoder whose embeddings stood beside the pictures
-                 ):
+    """Unconditional DDPM of 128x128 RGB faces by diffusers' `UNet2DModel`: takes unit embeddings (B,embed_dim) and
+    ignores them; 274,056,163 parameters.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 512,  # size of the embeddings, which are ignored
+        channels: tuple[int, ...] = (224, 448, 672, 896),  # at sides 128, 64, 32, 16; multiples of 32
+        depth: int = 2,  # blocks a level
+        steps: int = DDPM_STEPS,  # of the sampler, unless another number is asked for
+        sampler: str = 'ancestral',  # of `facegen_nb.diffusion.SAMPLERS`
+        fingerprint: dict | None = None,  # of the encoder whose embeddings stood beside the pictures
+    ):
         FaceModel.__init__(self)
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (3, 128, 128), fingerprint
         self.prediction, self.path, self.steps, self.sampler = 'noise', Path('ddpm'), steps, sampler
-        self.unet = need('diffusers', 'bench').UNet2DModel(sample_size=128, block_out_channels=tuple(channels), layers_per_block=depth)
+        self.unet = need('diffusers', 'bench').UNet2DModel(
+            sample_size=128, block_out_channels=tuple(channels), layers_per_block=depth
+        )
 
-    def forward(self, x: Tensor, # (B,3,128,128), picture and noise mixed
-                t: Tensor, # (B,) in [0, 1], 1 is all noise
-                embeddings: Tensor | None = None, # ignored
-                known: Tensor | None = None # ignored
-                ) -> Tensor: # (B,3,128,128), the noise
+    def forward(
+        self,
+        x: Tensor,  # (B,3,128,128), picture and noise mixed
+        t: Tensor,  # (B,) in [0, 1], 1 is all noise
+        embeddings: Tensor | None = None,  # ignored
+        known: Tensor | None = None,  # ignored
+    ) -> Tensor:  # (B,3,128,128), the noise
         "The noise that the network sees in mixed pictures."
         return self.unet(x, (t * (DDPM_STEPS - 1)).round()).sample.float()
 
+
 class TinyViTDiffusion(Flow):
     "Noise-MSE for the unconditional U-Net, with AdamW."
+
     def build(self, fingerprint: dict) -> FaceModel:
         r, self.tiny = self.recipe, None
-        return self.add('model', TinyViTUNet(fingerprint['dim'], fingerprint=fingerprint, **r.model), r.optimiser, r.lr, r.betas, decay=.01)
+        return self.add(
+            'model',
+            TinyViTUNet(fingerprint['dim'], fingerprint=fingerprint, **r.model),
+            r.optimiser,
+            r.lr,
+            r.betas,
+            decay=0.01,
+        )
+
 
 METHODS['tinyvit_gan_diffusion'] = (FlowRecipe, TinyViTDiffusion)
-recipes.append(FlowRecipe(name='tinyvit-gan-diffusion', method='tinyvit_gan_diffusion', model=dict(steps=50, sampler='ddim'), space='noise', time='uniform', drop=0.,
-                          optimiser='adam', lr=5e-4, betas=(.9, .999), batch_size=64, clip=1., warm_up=500/2575, cool_down=1 - 500/2575, ema=0.))
+recipes.append(
+    FlowRecipe(
+        name='tinyvit-gan-diffusion',
+        method='tinyvit_gan_diffusion',
+        model=dict(steps=50, sampler='ddim'),
+        space='noise',
+        time='uniform',
+        drop=0.0,
+        optimiser='adam',
+        lr=5e-4,
+        betas=(0.9, 0.999),
+        batch_size=64,
+        clip=1.0,
+        warm_up=500 / 2575,
+        cool_down=1 - 500 / 2575,
+        ema=0.0,
+    )
+)
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0045
-def original_encoder(recipe: TinyViTRecipe # of this design
-                     ) -> tuple[str, nn.Module]: # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+def original_encoder(
+    recipe: TinyViTRecipe,  # of this design
+) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser, with random weights: they do not change the time that it takes."
     import timm
-    return 'ViT-Tiny/8 at 112 px', nn.Sequential(nn.Upsample(size=112, mode='bicubic'), timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512))
+
+    return 'ViT-Tiny/8 at 112 px', nn.Sequential(
+        nn.Upsample(size=112, mode='bicubic'),
+        timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512),
+    )
