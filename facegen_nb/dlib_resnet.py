@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,6 +157,12 @@ def dlib_files(
     return found[0], found[1]
 
 
+@lru_cache(maxsize=2)
+def _shape_predictor(landmarks: str) -> Any:
+    "dlib's landmarks of a file; raises `FacegenError` without dlib."
+    return need('dlib', 'judges').shape_predictor(landmarks)
+
+
 class DlibFace(nn.Module):
     """Landmarks, chip and network: crops (B,3,H,W) with values 0 to 255 to embeddings (B,128), on the device of the
     weights; no gradient.
@@ -167,20 +175,20 @@ class DlibFace(nn.Module):
     ):
         super().__init__()
         self.net = read_dlib_weights(network)
-        self.landmarks, self.dlib = str(landmarks), need('dlib', 'judges')
-        self.predictor = self.dlib.shape_predictor(self.landmarks)
+        self.landmarks = str(landmarks)
+        _shape_predictor(
+            self.landmarks
+        )  # a missing package is an error here; nothing of dlib is kept, so copies can be made
 
     def chips(
         self,
         images: np.ndarray,  # (n,H,W,3) uint8
     ) -> np.ndarray:  # (n,150,150,3) uint8
         "Faces aligned by dlib's five landmarks; the rectangle in which they are looked for is the whole picture."
+        dlib, predictor = need('dlib', 'judges'), _shape_predictor(self.landmarks)
         height, width = images.shape[1:3]
-        whole = self.dlib.rectangle(0, 0, width - 1, height - 1)
-        aligned = [
-            self.dlib.get_face_chip(im, self.predictor(im, whole), size=CHIP)
-            for im in map(np.ascontiguousarray, images)
-        ]
+        whole = dlib.rectangle(0, 0, width - 1, height - 1)
+        aligned = [dlib.get_face_chip(im, predictor(im, whole), size=CHIP) for im in map(np.ascontiguousarray, images)]
         return np.stack(aligned) if aligned else np.zeros((0, CHIP, CHIP, 3), np.uint8)
 
     def forward(self, images: Tensor) -> Tensor:
