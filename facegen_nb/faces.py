@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['IDENTITY_FACTORS', 'NUISANCE_FACTORS', 'SKIN_TONES', 'HAIR_COLOURS', 'EYE_COLOURS', 'ZOOM', 'DROP', 'NECK',
-           'HAIR_CUTS', 'POSE', 'BALL', 'Factor', 'sample_identities', 'sample_nuisances', 'describe', 'render',
-           'rendered_faces', 'straighten']
+           'HAIR_CUTS', 'POSE', 'BALL', 'Factor', 'sample_identities', 'sample_nuisances', 'even_identities',
+           'describe', 'render', 'rendered_faces', 'straighten']
 
 # %% ../nbs/01_faces.ipynb #010003
 import math
@@ -167,6 +167,18 @@ def sample_nuisances(
 ) -> Tensor:  # float32 `(n, len(NUISANCE_FACTORS))` in [0, 1], on the CPU
     "Draw pose, expression, light, background and framing for `n` pictures."
     return _sample(NUISANCE_FACTORS, n, seed, 23)
+
+# %% ../nbs/01_faces.ipynb #0100c1
+def even_identities(
+    n: int,  # people
+    seed: int,  # the same seed gives the same people
+) -> Tensor:  # (n,F) in [0, 1]
+    "People of whom each has every choice of a discrete factor with the same probability."
+    values, rng = sample_identities(n, seed), torch.Generator().manual_seed(seed)
+    for j, f in enumerate(IDENTITY_FACTORS):
+        if f.choices:
+            values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + 0.5) / len(f.choices)
+    return values
 
 # %% ../nbs/01_faces.ipynb #010022
 def _check(values: Tensor, factors: tuple[Factor, ...], what: str) -> None:

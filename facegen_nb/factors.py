@@ -38,6 +38,7 @@ from facegen_nb.faces import (
     NUISANCE_FACTORS,
     POSE,
     Factor,
+    even_identities,
     render,
     sample_identities,
     sample_nuisances,
@@ -47,8 +48,8 @@ from .metrics import Bootstrap, derangement, entry, interval, missing
 
 # %% auto #0
 __all__ = ['OUTPUTS', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading',
-           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'even_identities', 'reading_loss', 'train_reader',
-           'reader_file', 'reader', 'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of',
+           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'reading_loss', 'train_reader', 'reader_file',
+           'reader', 'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of',
            'embedding_factors', 'factor_pairs', 'factor_figure']
 
 # %% ../nbs/07d_factors.ipynb #070008
@@ -211,18 +212,6 @@ class ReaderSettings:
     batch: int = 64  # pictures a step
     seed: int = 3_000_003  # of people, weights and order; far from the seeds of stores and encoders
     version: int = 1  # raised when the training or the renderer changes
-
-
-def even_identities(
-    n: int,  # people
-    seed: int,  # the same seed gives the same people
-) -> Tensor:  # (n,F) in [0, 1]
-    "People of whom each has every choice of a discrete factor with the same probability."
-    values, rng = sample_identities(n, seed), torch.Generator().manual_seed(seed)
-    for j, f in enumerate(IDENTITY_FACTORS):
-        if f.choices:
-            values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + 0.5) / len(f.choices)
-    return values
 
 
 def reading_loss(

@@ -14,7 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import FacegenError, autocast, exact_dtype, layout, progress, to_float, to_uint8
-from .faces import IDENTITY_FACTORS, POSE, render, sample_identities, sample_nuisances, straighten
+from facegen_nb.faces import (
+    IDENTITY_FACTORS,
+    POSE,
+    even_identities,
+    render,
+    sample_identities,
+    sample_nuisances,
+    straighten,
+)
 
 # %% auto #0
 __all__ = ['FACTOR_GROUPS', 'sample_siblings', 'sample_families', 'SiblingEncoder', 'sibling_loss', 'factor_loss',
@@ -53,28 +61,17 @@ def sample_siblings(
     return out
 
 # %% ../nbs/02k_siblings.ipynb #02k012
-def _even_identities(n: int, seed: int) -> Tensor:
-    """People of whom each has every choice of a discrete factor with the same probability: rare choices must be learnt
-    too.
-    """
-    values, rng = sample_identities(n, seed), torch.Generator().manual_seed(seed)
-    for j, f in enumerate(IDENTITY_FACTORS):
-        if f.choices:
-            values[:, j] = (torch.randint(len(f.choices), (n,), generator=rng) + 0.5) / len(f.choices)
-    return values
-
-
 def sample_families(
     n: int,  # families
     seed: int,  # the same seed gives the same families
     siblings: int = 2,  # of each person
 ) -> Tensor:  # (n,1+siblings,F) in [0, 1]; the first of a family is the person
     "People with siblings, who differ from them in one group of factors or in a single factor."
-    rng, person = torch.Generator().manual_seed(seed), _even_identities(n, seed)
+    rng, person = torch.Generator().manual_seed(seed), even_identities(n, seed)
     groups = [[_NAMES.index(name) for name in names] for names in FACTOR_GROUPS.values()]
     family = [person]
     for k in range(1, siblings + 1):
-        other, out = _even_identities(n, seed + k), person.clone()
+        other, out = even_identities(n, seed + k), person.clone()
         for i, g in enumerate(torch.randint(len(groups), (n,), generator=rng).tolist()):
             columns = groups[g]
             if torch.rand((), generator=rng) < 0.5:

@@ -368,6 +368,8 @@ def draw_faces(
     warning = crop_difference(getattr(embeddings, 'fingerprint', None), generator.fingerprint)
     if warning:
         logging.getLogger('facegen_nb').warning(warning)
+    if options.get('refine'):  # found once, and not for each block
+        options['refine_encoder'] = generator._can_refine(options['refine'], options.get('refine_encoder'))
     start = 0
     for noise in generator.noise_blocks(len(embeddings) * n, seed, block, state):
         if same:
