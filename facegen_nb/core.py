@@ -32,13 +32,13 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['OUTPUT_LIST', 'LITTER', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir', 'weights_dir',
-           'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault', 'missing_cuda',
-           'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half', 'pick_dtype',
-           'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget', 'keep_memory',
-           'peak_memory', 'atomic', 'write_json', 'FolderInUse', 'locked', 'check_writable', 'optional',
-           'earlier_output', 'output_folder', 'sha256', 'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress',
-           'as_program', 'environment']
+__all__ = ['OUTPUT_LIST', 'LITTER', 'RENAMED', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir',
+           'weights_dir', 'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault',
+           'missing_cuda', 'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half',
+           'pick_dtype', 'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget',
+           'keep_memory', 'peak_memory', 'atomic', 'write_json', 'FolderInUse', 'locked', 'check_writable', 'optional',
+           'earlier_output', 'output_folder', 'sha256', 'renamed', 'first_name', 'renamed_keys', 'to_float', 'to_uint8',
+           'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class Later:
@@ -887,6 +887,67 @@ def sha256(
             while block := f.read(1 << 20):
                 h.update(block)
     return h.hexdigest()[:n]
+
+# %% ../nbs/00_core.ipynb #000621
+# kind: {old name: new name}
+RENAMED: dict[str, dict[str, str]] = {
+    'setting': dict(  # of recipes
+        adversary='gan_loss',
+        adversary_from='adversarial_from',
+        blends='mixup',
+        coarse='low_res_frac',
+        critics='discriminators',
+        drift='embed_noise',
+        drop='cond_drop',
+        each='max_per_identity',
+        faces='max_faces',
+        grey='grayscale',
+        late='aux_loss_max_t',
+        second='aux_encoder',
+        swap='positive_swap',
+        told='inverted_noise_frac',
+    ),
+    'argument': {},  # of networks: in config.json, and in the settings of a recipe that hold such arguments
+    'method': dict(canvas_gan='pca_gan'),
+    'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # and what begins so, up to a dash
+    'column': dict(second='aux_identity', spread='batch_std'),  # of log.csv
+    'state': dict(  # of about.json
+        accidents='rollbacks',
+        closing='closing_minutes',
+        factor='lr_factor',
+        since='validations_since_best',
+    ),
+}
+
+
+def renamed(
+    kind: str,  # of `RENAMED`
+    name: str,  # perhaps an old one
+) -> str:
+    "What a thing is called today."
+    return RENAMED[kind].get(name, name)
+
+
+def first_name(
+    kind: str,  # of `RENAMED`
+    name: str,  # of today
+) -> str:
+    "What a thing was called before all renaming: what hashes are made of, so that they stay valid."
+    return next((old for old, new in RENAMED[kind].items() if new == name), name)
+
+
+def renamed_keys(
+    kind: str,  # of `RENAMED`
+    values: dict[str, Any],  # read from a file
+) -> dict[str, Any]:
+    "The same with the names of today; raises `FacegenError` where a thing is there under both names."
+    out: dict[str, Any] = {}
+    for old, value in values.items():
+        name = renamed(kind, old) if isinstance(old, str) else old
+        if name in out:
+            raise FacegenError(f"'{name}' is given twice, also under its earlier name; leave one of them out.")
+        out[name] = value
+    return out
 
 # %% ../nbs/00_core.ipynb #000047
 def to_float(
