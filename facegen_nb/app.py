@@ -24,7 +24,7 @@ from .robustness import slerp
 from .sources import Entry, Rejected
 from .studio import Studio as ImageStudio
 from .studio import check_number, crop_faces, decode_image, encoder_for, model_of
-from .workers import need
+from .workers import require
 
 # %% auto #0
 __all__ = ['GUIDANCE', 'MOST_REFINE', 'ABOUT', 'crop_face', 'Studio', 'open_studio', 'build_app', 'start_app']
@@ -154,7 +154,7 @@ def build_app(
 ) -> Any:  # a gradio Blocks; `launch` starts it
     "The page of a studio; raises `FacegenError` without gradio."
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-    gr = need('gradio', 'app')
+    gr = require('gradio', 'app')
 
     def safely(work: Any) -> Any:
         @wraps(work)
@@ -296,7 +296,7 @@ def start_app(
 
     Raises `FacegenError` where the port is taken.
     """
-    gr = need('gradio', 'app')
+    gr = require('gradio', 'app')
     page = build_app(studio)
     try:
         _, address, _ = page.launch(

@@ -23,7 +23,7 @@ from .identity import taught_by
 from .models import checkpoint_of, load_generator
 from .reports import about, check_result, curve_table, label, load_result, number, pick_metrics, result_table
 from .tracking import has_key
-from .workers import need
+from .workers import require
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
@@ -715,7 +715,7 @@ def wandb_report(
 
     Raises `FacegenError` without the extra.
     """
-    wr = need('wandb_workspaces.reports.v2', 'reports')
+    wr = require('wandb_workspaces.reports.v2', 'reports')
     if not results:
         raise FacegenError('No result was given for a report; evaluate a run first.')
     files = [read_run(p) for p in runs]
@@ -780,8 +780,8 @@ def report_spec(
     Raises `FacegenError` where that fails.
     """
     internal, wr = (
-        need('wandb_workspaces.reports.v2.internal', 'reports'),
-        need('wandb_workspaces.reports.v2', 'reports'),
+        require('wandb_workspaces.reports.v2.internal', 'reports'),
+        require('wandb_workspaces.reports.v2', 'reports'),
     )
 
     def plain(model: Any) -> Any:
@@ -835,7 +835,7 @@ def send_report(
         )
     try:
         if not report.entity:
-            report.entity = need('wandb', 'reports').Api().default_entity or ''
+            report.entity = require('wandb', 'reports').Api().default_entity or ''
         report.save()
     except Exception as ex:
         raise FacegenError(

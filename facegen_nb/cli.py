@@ -8,7 +8,7 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'describe_store', 'pick_encoder', 'pick_embeddings', 'embed', 'audit_split', 'split', 'export_faces',
            'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'embeddings_for', 'say_origin',
            'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'write_table', 'write_shards', 'generate',
-           'evaluate', 'factor_picture', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app',
+           'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app',
            'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
@@ -31,7 +31,7 @@ from PIL import Image
 from . import __version__
 from facegen_nb.core import (
     FacegenError,
-    Later,
+    LazyImport,
     as_program,
     atomic,
     earlier_output,
@@ -143,7 +143,7 @@ else:
         studio,
         training,
     ) = map(
-        Later,
+        LazyImport,
         (
             'torch',
             *(
@@ -1359,7 +1359,7 @@ def evaluate(
     return results
 
 # %% ../nbs/10_cli.ipynb #100032
-def factor_picture(
+def factor_image(
     run: Path,  # a run folder: `factors.png` is written there
     result: dict[str, Any],  # its evaluation
 ) -> list[tuple[str, Path]]:  # caption and file, where factors were measured
@@ -1388,7 +1388,7 @@ def evaluation_page(
     "The page of an evaluation: a sheet of faces, factors, the table."
     figures = [('Generated faces of evaluated people.', run / 'sheet.png')] if (run / 'sheet.png').is_file() else []
     with optional('The figure of factors'):
-        figures += factor_picture(run, result)
+        figures += factor_image(run, result)
     html_report(run / 'evaluation.html', f'{name}: the protocol', {name: result}, figures)
 
 # %% ../nbs/10_cli.ipynb #100034
@@ -1607,7 +1607,7 @@ DEMO = dict(
     coarse=0.6,
     cool_down=0.3,
     batch_size=16,
-    generator=dict(channels=(192, 160, 128, 64, 32), style_dim=256),
+    generator=dict(channels=(192, 160, 128, 64, 32), w_dim=256),
 )
 
 

@@ -13,6 +13,7 @@ import glob
 import hashlib
 import importlib.util
 import json
+import logging
 import multiprocessing
 import os
 import platform
@@ -32,16 +33,16 @@ import numpy as np
 from PIL import Image
 
 # %% auto #0
-__all__ = ['OUTPUT_LIST', 'LITTER', 'RENAMED', 'Later', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir',
-           'weights_dir', 'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home', 'device_fault',
-           'missing_cuda', 'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate', 'no_half',
-           'pick_dtype', 'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget',
+__all__ = ['logger', 'OUTPUT_LIST', 'LITTER', 'RENAMED', 'LazyImport', 'share_cores', 'FacegenError', 'user_path', 'home_dir',
+           'data_dir', 'weights_dir', 'cache_dir', 'weight_file', 'misfit', 'own_file', 'use_torch_home',
+           'device_fault', 'missing_cuda', 'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate',
+           'no_half', 'pick_dtype', 'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget',
            'keep_memory', 'peak_memory', 'atomic', 'write_json', 'FolderInUse', 'locked', 'check_writable', 'optional',
            'earlier_output', 'output_folder', 'sha256', 'renamed', 'first_name', 'renamed_keys', 'to_float', 'to_uint8',
            'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
-class Later:
+class LazyImport:
     "A module that is imported when something in it is used for the first time."
 
     def __init__(
@@ -59,7 +60,7 @@ class Later:
 if TYPE_CHECKING:
     import torch
 else:
-    torch = Later('torch')
+    torch = LazyImport('torch')
 
 # %% ../nbs/00_core.ipynb #000008b
 def share_cores() -> None:
@@ -79,6 +80,22 @@ share_cores()
 # %% ../nbs/00_core.ipynb #000010
 class FacegenError(Exception):
     "An error that the user can mend: one sentence with what was found, what was expected and what to do."
+
+# %% ../nbs/00_core.ipynb #000010b
+class _PlainHandler(logging.Handler):
+    "Prints plain lines while `logging` is not configured, to `sys.stdout` as it is then; warnings to `sys.stderr`."
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+            print(record.getMessage(), file=stream)  # an error goes to the caller, as that of `print` does
+
+
+logger = logging.getLogger('facegen_nb')
+if not logger.handlers:  # a program that configured this logger keeps what it chose
+    logger.addHandler(_PlainHandler())
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
 
 # %% ../nbs/00_core.ipynb #000150
 def user_path(
@@ -332,7 +349,7 @@ def layout(
     """The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last
     gives wrong gradients.
     """
-    import torch  # not through `Later`, which torch.compile cannot see through
+    import torch  # not through `LazyImport`, which torch.compile cannot see through
 
     kind = device.split(':')[0] if isinstance(device, str) else device.type
     return torch.contiguous_format if kind == 'mps' else torch.channels_last

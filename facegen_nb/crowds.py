@@ -20,9 +20,9 @@ from .pictures import Perceptual
 # %% auto #0
 __all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'squeezenet_features', 'inception_file', 'inception_missing',
            'inception', 'inception_features', 'frechet_distance', 'frechet_by_svd', 'kernel_distance', 'kernel_means',
-           'half_of_people', 'halves_of_people', 'crowd_names', 'crowd_missing', 'check_features', 'crowd_distances',
-           'ball_radii', 'crowd_shape', 'reference_faces', 'crowd_metrics', 'split_scores', 'inception_score',
-           'score_metric', 'nearest_faces', 'memorisation']
+           'half_of_people', 'halves_of_people', 'distribution_names', 'distribution_missing', 'check_features',
+           'distribution_distances', 'ball_radii', 'prdc_metrics', 'reference_faces', 'distribution_metrics',
+           'split_scores', 'inception_score', 'score_metric', 'nearest_faces', 'memorisation']
 
 # %% ../nbs/07c_crowds.ipynb #070010
 @torch.inference_mode()
@@ -254,7 +254,7 @@ def halves_of_people(
     return out
 
 
-def crowd_names(
+def distribution_names(
     space: str,  # the feature space's name
 ) -> dict[str, str]:  # metric name -> which way is good
     """The metrics of one feature space: kernel and Fréchet distance (`kid` and `fid` in Inception's), precision,
@@ -264,12 +264,12 @@ def crowd_names(
     return {kd: 'low', fd: 'low'} | {f'{k}_{space}': 'high' for k in ('precision', 'recall', 'density', 'coverage')}
 
 
-def crowd_missing(
+def distribution_missing(
     space: str,  # the feature space's name
     reason: str,  # one sentence
 ) -> dict[str, dict]:  # entries without a value
     "All metrics of a space that cannot be had, Inception's score among them where it is Inception's."
-    return {k: missing(reason, better) for k, better in crowd_names(space).items()} | (
+    return {k: missing(reason, better) for k, better in distribution_names(space).items()} | (
         {'inception_score': missing(reason)} if space == 'inception' else {}
     )
 
@@ -329,7 +329,7 @@ def _entries(
     return out
 
 
-def crowd_distances(
+def distribution_distances(
     generated: np.ndarray,  # (n,D) features of generated faces
     real: np.ndarray,  # (n,D) features of the real pictures they were made from
     reference: np.ndarray,  # (m,D) features of real pictures of other people
@@ -341,7 +341,7 @@ def crowd_distances(
 ) -> dict[str, dict]:  # `kd_<space>` and `fd_<space>`, each as `entry` makes it
     "Kernel and Fréchet distance of generated faces to real ones, with real against real beside them."
     check_features(generated=generated, real=real, reference=reference)
-    (n, dim), m, (kd, fd) = generated.shape, len(reference), list(crowd_names(space))[:2]
+    (n, dim), m, (kd, fd) = generated.shape, len(reference), list(distribution_names(space))[:2]
     why = _check_people(generated, identities, 'generated') or _check_people(reference, reference_people, 'reference')
     if min(n, m) < 4:
         why = f'{min(n, m)} faces were evaluated; a distance between crowds needs at least 4.'
@@ -404,7 +404,7 @@ def ball_radii(
     return out
 
 
-def crowd_shape(
+def prdc_metrics(
     generated: np.ndarray,  # (n,D) features of one crowd
     reference: np.ndarray,  # (m,D) features of the real one
     in_generated: np.ndarray,  # (S,n) which faces each of S subsets holds
@@ -454,7 +454,7 @@ def reference_faces(
     return np.sort(rng(seed).permutation(len(rows))[:n]), np.sort(others[:n])
 
 # %% ../nbs/07c_crowds.ipynb #070059
-def crowd_metrics(
+def distribution_metrics(
     generated: np.ndarray,  # (n,D) features of generated faces
     real: np.ndarray,  # (n,D) features of the real pictures they were made from
     reference: np.ndarray,  # (m,D) features of real pictures of other people
@@ -485,7 +485,7 @@ def crowd_metrics(
         reference[j],
         reference_people[j],
     )
-    out = crowd_distances(generated, real, reference, identities, reference_people, space, seed, halves)
+    out = distribution_distances(generated, real, reference, identities, reference_people, space, seed, halves)
     if not why and n <= k:
         why = f'{n} faces were evaluated; balls that reach to the {k}th nearest face need at least {k + 1}.'
     if why:
@@ -494,7 +494,7 @@ def crowd_metrics(
     everyone = np.ones((1, n), bool)
     mine, other = (np.concatenate([everyone, halves_of_people(p, rng, halves)]) for p in (identities, reference_people))
     radii = ball_radii(reference, other, k)
-    v, c = (crowd_shape(x, reference, mine, other, radii, k) for x in (generated, real))
+    v, c = (prdc_metrics(x, reference, mine, other, radii, k) for x in (generated, real))
     return out | _entries(
         {f'{m}_{space}': (v[m][0], c[m][0], np.stack([v[m][1:], c[m][1:]], 1), 'high') for m in v},
         n,

@@ -30,7 +30,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from .core import FacegenError, Later, atomic, locked, progress, user_path, write_json
+from .core import FacegenError, LazyImport, atomic, locked, progress, user_path, write_json
 from .datasheets import write_datasheet
 from facegen_nb.people import (
     FileNames,
@@ -67,20 +67,20 @@ from .workers import in_order, on_ray, watched_share
 
 # %% auto #0
 __all__ = ['SIDE', 'SMALLEST_CROP', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH',
-           'FAR_BATCH', 'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text',
+           'RAY_BATCH', 'Work', 'COMMIT', 'UNREAD', 'crop_square', 'Face', 'cut_fixed', 'cut_box', 'box_text',
            'cut_around', 'cut_aligned', 'small_reason', 'size_objection', 'cut_marked', 'check_fractions', 'person_key',
-           'split_keys', 'split_people', 'Growing', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line', 'plain_name',
-           'path_names', 'StoreWriter', 'making', 'hash_rows', 'table_hash', 'counted', 'SourceNames', 'People',
-           'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop', 'decode_entry', 'gathered',
-           'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered', 'check_request', 'identify', 'name_entry',
-           'refuse_damage', 'curate_source', 'count_files', 'found_text', 'curate', 'source_people', 'nothing_text',
-           'output_errors', 'known_people', 'plot_funnel']
+           'split_keys', 'split_people', 'AppendOnlyFile', 'Cropped', 'npy_header', 'StoreFiles', 'csv_line',
+           'plain_name', 'path_names', 'StoreWriter', 'open_store_writer', 'hash_rows', 'table_hash', 'counted',
+           'SourceNames', 'People', 'table', 'finish_store', 'StoreFolder', 'FaceStore', 'crop_fixed', 'Crop',
+           'decode_entry', 'gathered', 'cut_found', 'crop_detected', 'refuse', 'worker', 'add_rendered',
+           'check_request', 'identify', 'name_entry', 'refuse_damage', 'curate_source', 'count_files', 'found_text',
+           'curate', 'source_people', 'nothing_text', 'output_errors', 'known_people', 'plot_funnel']
 
 # %% ../nbs/02_curation.ipynb #020008
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = Later('pandas')
+    pd = LazyImport('pandas')
 
 # %% ../nbs/02_curation.ipynb #020016
 SIDE = 128  # pixels: side of a face in a store
@@ -158,8 +158,8 @@ MARGIN = 1.13  # side of the crop over the longer side of a face's box
 LIFT = 0.05  # how far the crop's centre lies above the box's, over the same side
 WORK_SIDE = 4096  # pixels: a picture with a longer side is made smaller before detection
 detection, depictions = (
-    Later('facegen_nb.detection'),
-    Later('facegen_nb.depictions'),
+    LazyImport('facegen_nb.detection'),
+    LazyImport('facegen_nb.depictions'),
 )  # these load torch, which a fixed box does not need
 
 
@@ -325,7 +325,7 @@ def split_people(
     ]
 
 # %% ../nbs/02_curation.ipynb #020040
-class Growing:
+class AppendOnlyFile:
     "A file that only grows, and knows how much it holds and the hash of it."
 
     def __init__(
@@ -419,7 +419,9 @@ class StoreFiles:
     def _starts(self, request: str) -> None:
         for f in self.folder.iterdir():
             f.unlink()
-        self.images, self.rows, self.list, self.journal = (Growing(self.folder / f, head=h) for f, h in self._files())
+        self.images, self.rows, self.list, self.journal = (
+            AppendOnlyFile(self.folder / f, head=h) for f, h in self._files()
+        )
         (self.folder / 'request.json').write_text(request, encoding='utf-8')
 
     @staticmethod
@@ -432,7 +434,7 @@ class StoreFiles:
         )
 
     def _goes_on(self, request: str) -> bool:
-        opened: list[Growing] = []
+        opened: list[AppendOnlyFile] = []
         try:
             if (self.folder / 'request.json').read_text(encoding='utf-8') != request:
                 return False
@@ -442,7 +444,7 @@ class StoreFiles:
             for (f, head), mark in zip(
                 self._files(), [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]
             ):
-                opened.append(Growing(self.folder / f, mark, head))
+                opened.append(AppendOnlyFile(self.folder / f, mark, head))
         except (OSError, ValueError, KeyError, IndexError):
             for g in opened:
                 g.file.close()
@@ -576,7 +578,7 @@ class StoreWriter(StoreFiles):
 
 # %% ../nbs/02_curation.ipynb #020050
 @contextlib.contextmanager
-def making(
+def open_store_writer(
     out: Path,  # the store's folder
     request: Any,  # everything that decides what it will hold
     overwrite: bool = True,  # whether a store may be there when the lock is given
@@ -1186,7 +1188,7 @@ def refuse(
 
 # %% ../nbs/02_curation.ipynb #020070
 BATCH = 32  # entries that a thread takes at once
-FAR_BATCH = 256  # entries that the detector, or a worker on another machine, takes at once
+RAY_BATCH = 256  # entries that the detector, or a worker on another machine, takes at once
 Work = Callable[[Sequence[Entry]], 'list[Cropped]']  # from a batch to what became of each entry, in order
 
 
@@ -1493,7 +1495,7 @@ def curate(
         request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
     with (
         output_errors(out),
-        making(out, request, overwrite) as w,
+        open_store_writer(out, request, overwrite) as w,
         ThreadPoolExecutor(workers) as pool,
         warnings.catch_warnings(),
     ):
@@ -1511,7 +1513,7 @@ def curate(
 
             def run(s):
                 return on_ray(
-                    batches(s, FAR_BATCH),
+                    batches(s, RAY_BATCH),
                     make,
                     asked,
                     per_gpu=4 if crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda') else 0,
@@ -1519,7 +1521,7 @@ def curate(
         elif detector == 'mtcnn':
 
             def run(s):
-                return map(work, batches(s, FAR_BATCH))
+                return map(work, batches(s, RAY_BATCH))
         else:
 
             def run(s):

@@ -20,10 +20,10 @@ from .core import FacegenError, full_precision, layout, pick_device
 from .sources import Rejected, decode
 
 # %% auto #0
-__all__ = ['SMALLEST', 'LOOK', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'nobody', 'main_face', 'mtcnn_nets',
-           'search_sizes', 'Work', 'shrunk', 'work_batches', 'octaves_of', 'levels_of', 'to_net', 'squares', 'propose',
-           'look', 'in_chunks', 'refined', 'distinct', 'FaceDetector', 'draw_found', 'turned_reason', 'similarity',
-           'frames', 'warp', 'align']
+__all__ = ['SMALLEST', 'ONET_SIDE', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'no_faces', 'main_face',
+           'mtcnn_nets', 'search_sizes', 'Work', 'shrunk', 'work_batches', 'octaves_of', 'levels_of', 'to_net',
+           'squares', 'propose', 'look', 'in_chunks', 'refined', 'distinct', 'FaceDetector', 'draw_boxes',
+           'turned_reason', 'similarity', 'frames', 'warp', 'align']
 
 # %% ../nbs/02a_detection.ipynb #020012
 def picture(
@@ -65,7 +65,7 @@ class Found:
         return np.minimum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
 
-def nobody() -> Found:
+def no_faces() -> Found:
     "A picture without a face."
     return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
@@ -104,7 +104,7 @@ def mtcnn_nets(
 
 # %% ../nbs/02a_detection.ipynb #020021
 SMALLEST = 20  # pixels: MTCNN sees little in smaller faces
-LOOK = 48  # pixels: the most that MTCNN sees of a face
+ONET_SIDE = 48  # pixels: the most that MTCNN sees of a face
 
 
 def search_sizes(
@@ -134,7 +134,7 @@ def shrunk(
     least: float,  # smallest face that matters, in its pixels
 ) -> np.ndarray:  # uint8, so small that this face has 48 pixels; never larger than before
     "Make a picture as small as the search allows, by averaging."
-    k = LOOK / least
+    k = ONET_SIDE / least
     if k >= 1:
         return x
     size = max(12, round(x.shape[1] * k)), max(12, round(x.shape[0] * k))
@@ -160,7 +160,7 @@ def work_batches(
 
     for i, face in least.items():
         p = shrunk(pictures[i], face)
-        key = (-(-p.shape[0] // 8) * 8, -(-p.shape[1] // 8) * 8, min(float(face), float(LOOK)))
+        key = (-(-p.shape[0] // 8) * 8, -(-p.shape[1] // 8) * 8, min(float(face), float(ONET_SIDE)))
         waiting.setdefault(key, []).append((i, p))
         if len(waiting[key]) >= most or len(waiting[key]) * key[0] * key[1] >= pixels:
             yield batch(key)
@@ -355,7 +355,7 @@ class FaceDetector:
     ) -> list[Found]:  # one for each picture, in their order
         "Find the faces; pictures in which none was found are searched again for smaller ones."
         images = [picture(x) for x in images]
-        out = [nobody() for _ in images]
+        out = [no_faces() for _ in images]
         plans = [search_sizes(*x.shape[:2], self.min_face) for x in images]
         for turn in range(max(map(len, plans), default=0)):
             todo = {i: p[turn] for i, p in enumerate(plans) if turn < len(p) and not len(out[i])}
@@ -365,7 +365,7 @@ class FaceDetector:
         return out
 
 # %% ../nbs/02a_detection.ipynb #020040
-def draw_found(
+def draw_boxes(
     image: np.ndarray,  # uint8 (H,W,3)
     found: Found,  # its faces
 ) -> Image.Image:

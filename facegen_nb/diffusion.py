@@ -16,7 +16,7 @@ from torch import Tensor
 from .core import FacegenError
 
 # %% auto #0
-__all__ = ['DDPM_STEPS', 'SAMPLERS', 'Path', 'draw_time', 'estimates', 'denoising_loss', 'guide', 'evaluations', 'sample']
+__all__ = ['DDPM_STEPS', 'SAMPLERS', 'Path', 'sample_time', 'estimates', 'denoising_loss', 'guide', 'evaluations', 'sample']
 
 # %% ../nbs/03b_diffusion.ipynb #030007
 DDPM_STEPS = 1000
@@ -65,7 +65,7 @@ class Path:
         return _like(a, x) * x + _like(s, x) * noise
 
 # %% ../nbs/03b_diffusion.ipynb #030011
-def draw_time(
+def sample_time(
     u: Tensor,  # (B,) uniform numbers in (0, 1)
     kind: str = 'logit_normal',  # or 'uniform'
     mean: float = 0.0,  # of logit(t): above 0 means more noise

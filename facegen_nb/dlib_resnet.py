@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import FacegenError, user_path, weights_dir
-from .workers import need
+from .workers import require
 
 # %% auto #0
 __all__ = ['DLIB_FILES', 'CHIP', 'ResidualBlock', 'DlibResNet', 'read_dlib_weights', 'dlib_files', 'DlibFace']
@@ -160,7 +160,7 @@ def dlib_files(
 @lru_cache(maxsize=2)
 def _shape_predictor(landmarks: str) -> Any:
     "dlib's landmarks of a file; raises `FacegenError` without dlib."
-    return need('dlib', 'judges').shape_predictor(landmarks)
+    return require('dlib', 'judges').shape_predictor(landmarks)
 
 
 class DlibFace(nn.Module):
@@ -185,7 +185,7 @@ class DlibFace(nn.Module):
         images: np.ndarray,  # (n,H,W,3) uint8
     ) -> np.ndarray:  # (n,150,150,3) uint8
         "Faces aligned by dlib's five landmarks; the rectangle in which they are looked for is the whole picture."
-        dlib, predictor = need('dlib', 'judges'), _shape_predictor(self.landmarks)
+        dlib, predictor = require('dlib', 'judges'), _shape_predictor(self.landmarks)
         height, width = images.shape[1:3]
         whole = dlib.rectangle(0, 0, width - 1, height - 1)
         aligned = [dlib.get_face_chip(im, predictor(im, whole), size=CHIP) for im in map(np.ascontiguousarray, images)]

@@ -65,7 +65,7 @@ __all__ = ['ENCODERS', 'WEIGHT_FILES', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'R
            'Encoder', 'register', 'plugins', 'encoder_names', 'base_name', 'load_encoder', 'find_weights',
            'read_weights', 'edgeface', 'tinyvit', 'facenet', 'OnnxNet', 'arcface', 'buffalo', 'dinov2', 'dinov2_tuned',
            'dlib_resnet', 'SmallEncoder', 'RenderedSettings', 'train_small_encoder', 'rendered', 'encoder_of_file',
-           'embed_images', 'verification', 'compare_encoders', 'at_hand', 'is_rendered', 'require_rendered',
+           'embed_images', 'verification', 'compare_encoders', 'available_encoders', 'is_rendered', 'require_rendered',
            'default_encoder', 'embedding_folders', 'cached_names', 'load_embeddings', 'Part', 'BlockEmbedder',
            'embed_store', 'encoder_of', 'nt_xent', 'partners', 'random_views', 'TuneSettings', 'tune_last_block']
 
@@ -1000,7 +1000,7 @@ def compare_encoders(
     return pd.DataFrame(rows).rename(columns=dict(tar='TAR@1e-3', auc='AUC')).set_index('encoder').round(4)
 
 # %% ../nbs/03_encoders.ipynb #030048
-def at_hand(
+def available_encoders(
     weights: dict[str, str | Path] | None = None,  # weight files by encoder, for `arcface` and the like
     device: torch.device | str | None = None,  # where to put them; None for the fastest device
 ) -> list[Encoder]:  # in the order of ENCODERS

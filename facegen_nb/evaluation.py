@@ -26,6 +26,7 @@ from facegen_nb.core import (
     optional,
     pick_device,
     progress,
+    renamed_keys,
     sha256,
     sheet,
     user_path,
@@ -33,9 +34,9 @@ from facegen_nb.core import (
     write_json,
 )
 from facegen_nb.crowds import (
-    crowd_metrics,
-    crowd_missing,
-    crowd_names,
+    distribution_metrics,
+    distribution_missing,
+    distribution_names,
     inception,
     inception_features,
     memorisation,
@@ -69,16 +70,16 @@ from facegen_nb.identity import (
 )
 from .losses import lpips_missing
 from .methods import find_recipe
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
+from .metrics import Bootstrap, derangement, entry, interval, missing, other_images
 from .models import autoencoder_for, checkpoint_of, load_generator
 from facegen_nb.pictures import (
     LPIPS_KINDS,
+    available_networks,
     cycle_order,
     diversity_scores,
     generate_faces,
-    networks_at_hand,
-    picture_metrics,
-    picture_scores,
+    image_metrics,
+    image_scores,
 )
 from facegen_nb.realism import (
     AUTOENCODER_DIM,
@@ -95,12 +96,12 @@ from .robustness import robustness, spread
 from .workers import Blocks
 
 # %% auto #0
-__all__ = ['STEP', 'NOBODY_ELSE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured', 'looked_at',
-           'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'spaces_at_hand', 'rows_of_space',
-           'missing_space', 'crowd_part', 'spectrum_part', 'memory_part', 'factor_part', 'robustness_part',
-           'rendered_people', 'regression_rows', 'regression_part', 'model_hash', 'pick_parts', 'metric_names',
-           'without_folders', 'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model', 'check_run',
-           'judge_run']
+__all__ = ['STEP', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured',
+           'features_where', 'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'available_spaces',
+           'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_part', 'factor_part',
+           'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'model_hash', 'pick_parts',
+           'metric_names', 'without_folders', 'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model',
+           'check_run', 'judge_run']
 
 # %% ../nbs/08_evaluation.ipynb #080011
 def pick_faces(
@@ -187,7 +188,7 @@ def recognisers(
 
 # %% ../nbs/08_evaluation.ipynb #080019
 STEP = 256  # faces measured at once
-NOBODY_ELSE = (
+NO_OTHER_PEOPLE = (
     'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use'
     ' --limit.'
 )
@@ -213,7 +214,7 @@ def measured(
     return blocks.arrays
 
 # %% ../nbs/08_evaluation.ipynb #080023
-def looked_at(
+def features_where(
     images: np.ndarray,  # (k,H,W,3) uint8
     wanted: np.ndarray,  # (k,) bool
     dim: int,  # numbers a picture
@@ -258,12 +259,12 @@ def face_pass(
         out = dict(judge=s.judged(faces)) | (
             dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {}
         )
-        out |= picture_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
+        out |= image_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
         out |= {f'judge_{j}': embed_images(e, faces, s.batch_size, bar=False) for j, (e, _) in enumerate(s.also, 1)}
         for name, (dim, f) in looks.items():
             wanted = (only or {}).get(name, np.ones(len(rows), bool))[at]
             for key, seen in ((name, faces), (f'source_{name}', pictures[mine])):
-                out[key] = looked_at(seen, wanted, dim, f)
+                out[key] = features_where(seen, wanted, dim, f)
         return out
 
     return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
@@ -342,7 +343,7 @@ def diversity_part(
         )
 
     a = measured(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
-    other = other_pictures(s.people[s.rows], s.seed)
+    other = other_images(s.people[s.rows], s.seed)
     pairs = np.flatnonzero(other >= 0)[:people]
     boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed)
     out = {}
@@ -383,7 +384,7 @@ class Space:
     standard: bool = False  # features are standardised by those of the reference faces
 
 
-def spaces_at_hand(
+def available_spaces(
     s: Subject,  # what is measured
     networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
 ) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]:  # spaces, looks, and why a space is missing
@@ -446,10 +447,12 @@ def missing_space(
     reason: str,  # one sentence
 ) -> dict[str, dict]:  # entries without a value
     "All metrics of a space that cannot be had."
-    return crowd_missing(name, reason) | {k: missing(reason, better) for k, better in realism_names(name).items()}
+    return distribution_missing(name, reason) | {
+        k: missing(reason, better) for k, better in realism_names(name).items()
+    }
 
 
-def crowd_part(
+def distribution_part(
     s: Subject,  # what is measured
     arrays: dict[str, np.ndarray],  # as `face_pass` left them
     back: np.ndarray,  # where each row stands in them
@@ -459,7 +462,7 @@ def crowd_part(
     "Distribution metrics and realism in each space, against as many training faces of other people."
     reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)[1]
     if len(reference) == 0:
-        why = why | {x.name: NOBODY_ELSE for x in spaces} | {s.judge.name: NOBODY_ELSE}
+        why = why | {x.name: NO_OTHER_PEOPLE for x in spaces} | {s.judge.name: NO_OTHER_PEOPLE}
     out = {k: d for name, reason in why.items() for k, d in missing_space(name, reason).items()}
     if len(reference) == 0:
         return out
@@ -470,7 +473,7 @@ def crowd_part(
     def look(i: int, k: int) -> dict[str, np.ndarray]:
         rows = reference[i : i + k]
         images = s.store.images[rows]
-        return {x.name: looked_at(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
+        return {x.name: features_where(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
 
     there = measured(s, 'reference', len(reference), {x.name: (x.dim,) for x in spaces}, look) if spaces else {}
     for x in (own, *spaces):
@@ -485,7 +488,7 @@ def crowd_part(
             a, b, c = ((v - c.mean(0)) / np.maximum(c.std(0), 1e-6) for v in (a, b, c))
         a, b, c = (v * np.float32(x.scale) for v in (a, b, c))
         people = s.people[sources], s.people[rows]
-        out |= crowd_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(
+        out |= distribution_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(
             a, b, c, *people, x.name, s.seed, s.n_boot
         )
         if x.classes is not None:
@@ -501,7 +504,7 @@ def spectrum_part(
     "Power of generated faces by frequency."
     mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)
     if len(mine) == 0:
-        return spectrum_missing(NOBODY_ELSE), {}
+        return spectrum_missing(NO_OTHER_PEOPLE), {}
     bands = arrays['spectrum'].shape[1]
     look = measured(
         s,
@@ -523,8 +526,8 @@ def memory_part(
     train = train[~np.isin(s.people[train], s.people[s.rows])]
     if len(train) == 0:
         return {
-            f'nearest_ratio_{s.judge.name}': missing(NOBODY_ELSE),
-            f'copies_{s.judge.name}': missing(NOBODY_ELSE, 'low'),
+            f'nearest_ratio_{s.judge.name}': missing(NO_OTHER_PEOPLE),
+            f'copies_{s.judge.name}': missing(NO_OTHER_PEOPLE, 'low'),
         }
 
     def values(r):
@@ -569,7 +572,7 @@ def robustness_part(
 ) -> dict[str, dict]:  # curves
     "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
     file = s.folder / 'curves.json'
-    done = json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
+    done = renamed_keys('curve', json.loads(file.read_text(encoding='utf-8'))) if file.is_file() else {}
     if done:
         s.tell(f'robustness: {len(done)} curves were measured before; going on.')
 
@@ -709,7 +712,7 @@ def metric_names(
     spaces = [
         name
         for space in (judge, 'squeezenet', 'inception', 'autoencoder')
-        for name in (*crowd_names(space), *realism_names(space))
+        for name in (*distribution_names(space), *realism_names(space))
     ]
     names = dict(
         pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
@@ -891,10 +894,10 @@ def every_part(
     sheet_path: str | Path | None,  # where to save a sheet
 ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
     "Draw, look, and compute what was asked for."
-    networks, why = networks_at_hand(
+    networks, why = available_networks(
         perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device
     )
-    spaces, looks, no_space = spaces_at_hand(s, networks) if 'crowds' in parts else ([], {}, {})
+    spaces, looks, no_space = available_spaces(s, networks) if 'crowds' in parts else ([], {}, {})
     rendered = rendered_people(s) if 'factors' in parts else 0
     if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
         r = reader(device=s.device, tell=s.tell)
@@ -920,7 +923,7 @@ def every_part(
     if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
         metrics |= seen_part(s, judged, limit)
     if 'pictures' in parts:
-        metrics |= picture_metrics(
+        metrics |= image_metrics(
             {k: v[back] for k, v in arrays.items() if v.ndim == 1},
             Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed),
             s.people[s.rows],
@@ -929,7 +932,7 @@ def every_part(
     if 'diversity' in parts:
         metrics |= diversity_part(s, networks, why)
     if 'crowds' in parts:
-        metrics |= crowd_part(s, arrays, back, spaces, no_space)
+        metrics |= distribution_part(s, arrays, back, spaces, no_space)
         found, curve = spectrum_part(s, arrays, back)
         metrics |= found
         if curve:

@@ -18,7 +18,7 @@ from facegen_nb.metrics import (
     entry,
     interval,
     missing,
-    other_pictures,
+    other_images,
     weighted_mean,
     weighted_quantile,
 )
@@ -204,7 +204,7 @@ def identity_metrics(
     "Identity to the source and to another picture, with floor, ceiling and interval."
     boot = Bootstrap(identities, impostors.people, n=n_boot, seed=seed)
     limits, out = resampled_thresholds(impostors, boot), {}
-    shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_pictures(identities, seed)
+    shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_images(identities, seed)
     for which, target, rows in (
         ('source', np.arange(len(source)), np.arange(len(source))),
         ('other', other, np.flatnonzero(other >= 0)),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .core import FacegenError
-from .models import evaluating
+from .models import eval_mode
 
 # %% auto #0
 __all__ = ['SHORT', 'num_parameters', 'layer_text', 'blocks', 'stages', 'stage_text', 'interaction']
@@ -82,7 +82,7 @@ def stages(
 
     hooks = [m.register_forward_hook(seen(name)) for name, m in blocks(net)]
     try:
-        with evaluating(net):
+        with eval_mode(net):
             net(*inputs)
     finally:
         for h in hooks:

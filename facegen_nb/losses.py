@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from .core import FacegenError, layout, use_torch_home
 
 # %% auto #0
-__all__ = ['LPIPS_FILES', 'ADVERSARIES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
-           'check_adversary', 'd_loss', 'g_loss', 'gradient_penalty', 'augment', 'glimpse', 'centre_weight']
+__all__ = ['LPIPS_FILES', 'GAN_LOSSES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
+           'check_gan_loss', 'd_loss', 'g_loss', 'gradient_penalty', 'augment', 'augmented_view', 'centre_weight']
 
 # %% ../nbs/05_losses.ipynb #050008
 LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
@@ -109,25 +109,25 @@ def feature_distance(
     return sum((unit(x) - unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b))
 
 # %% ../nbs/05_losses.ipynb #050020
-ADVERSARIES = ('softplus', 'bce', 'hinge', 'relativistic')  # kinds of adversarial loss
+GAN_LOSSES = ('softplus', 'bce', 'hinge', 'relativistic')  # kinds of adversarial loss
 
 
-def check_adversary(
-    kind: str,  # one of `ADVERSARIES`
+def check_gan_loss(
+    kind: str,  # one of `GAN_LOSSES`
 ) -> None:
     "Raise `FacegenError` for an unknown kind of adversarial loss."
-    if kind not in ADVERSARIES:
-        raise FacegenError(f"Unknown adversarial loss '{kind}'; use one of {', '.join(ADVERSARIES)}.")
+    if kind not in GAN_LOSSES:
+        raise FacegenError(f"Unknown adversarial loss '{kind}'; use one of {', '.join(GAN_LOSSES)}.")
 
 
 def d_loss(
     real: Tensor,  # logits of real faces
     fake: Tensor,  # logits of generated faces
-    kind: str = 'softplus',  # one of `ADVERSARIES`
+    kind: str = 'softplus',  # one of `GAN_LOSSES`
     labels: tuple[float, float] = (1.0, 0.0),  # for 'bce': what real and generated faces shall be called
 ) -> Tensor:  # scalar
     "Discriminator's loss on logits; softplus(-real) + softplus(fake) by default, means."
-    check_adversary(kind)
+    check_gan_loss(kind)
     if kind == 'softplus':
         return F.softplus(-real).mean() + F.softplus(fake).mean()
     if kind == 'hinge':
@@ -139,12 +139,12 @@ def d_loss(
 
 def g_loss(
     fake: Tensor,  # logits of generated faces
-    kind: str = 'softplus',  # one of `ADVERSARIES`
+    kind: str = 'softplus',  # one of `GAN_LOSSES`
     real: Tensor | None = None,  # logits of the real faces beside them; 'relativistic' compares with these
     label: float = 1.0,  # for 'bce': what the generator wants its faces to be called
 ) -> Tensor:  # scalar
     "Generator's loss on logits; the non-saturating softplus(-fake) by default, mean."
-    check_adversary(kind)
+    check_gan_loss(kind)
     if kind == 'relativistic' and real is None:
         raise FacegenError(
             "The loss 'relativistic' was asked for without logits of real faces, which it compares with; give them as"
@@ -195,7 +195,7 @@ def augment(
     return out.permute(0, 3, 1, 2)
 
 # %% ../nbs/05_losses.ipynb #050035
-def glimpse(
+def augmented_view(
     images: Tensor,  # (B,3,H,W) in [-1, 1]
     size: int,  # side that the encoder expects
     u: Tensor | None = None,  # (B,14) uniform numbers: the same numbers, the same views; drawn when absent

@@ -13,7 +13,7 @@ import numpy as np
 from .core import FacegenError
 
 # %% auto #0
-__all__ = ['derangement', 'other_pictures', 'Bootstrap', 'interval', 'weighted_mean', 'weighted_quantile', 'entry', 'missing']
+__all__ = ['derangement', 'other_images', 'Bootstrap', 'interval', 'weighted_mean', 'weighted_quantile', 'entry', 'missing']
 
 # %% ../nbs/07_metrics.ipynb #070010
 def derangement(
@@ -37,7 +37,7 @@ def derangement(
     return result
 
 # %% ../nbs/07_metrics.ipynb #070013
-def other_pictures(
+def other_images(
     identities: np.ndarray,  # (n,) the person of each face
     seed: int = 0,  # the same seed gives the same choice
 ) -> np.ndarray:  # (n,) int64: another face of the same person, or -1 where there is none

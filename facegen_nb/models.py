@@ -43,6 +43,9 @@ from facegen_nb.core import (
     pick_device,
     pick_dtype,
     randn,
+    renamed,
+    renamed_keys,
+    renamed_weight,
     sha256,
     user_path,
     weight_file,
@@ -55,15 +58,15 @@ if TYPE_CHECKING:
     from facegen_nb.encoders import Encoder
 
 # %% auto #0
-__all__ = ['RELEASED', 'RELEASED_URL', 'loud', 'dcgan_init', 'Style', 'modulated_group_norm', 'AdaGN', 'check_embeddings',
-           'drawing_dtype', 'evaluating', 'find_model', 'hub_unreachable', 'model_file', 'fill_network',
-           'released_model', 'StrictHub', 'FaceModel', 'Painter', 'Canvas', 'Generator', 'with_spread', 'pair_logits',
-           'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock', 'SelfAttention', 'UNet', 'FlowModel',
-           'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for', 'model_class', 'checkpoint_of',
-           'load_generator']
+__all__ = ['RELEASED', 'RELEASED_URL', 'scaled_init', 'dcgan_init', 'MappingNetwork', 'modulated_group_norm', 'AdaGN',
+           'check_embeddings', 'generation_dtype', 'eval_mode', 'find_model', 'hub_unreachable', 'model_file',
+           'fill_network', 'released_model', 'StrictHub', 'FaceModel', 'SynthesisNetwork', 'LinearPrior', 'Generator',
+           'append_batch_std', 'pair_logits', 'Discriminator', 'Head', 'FeatureDiscriminator', 'ResBlock',
+           'SelfAttention', 'UNet', 'FlowModel', 'TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for',
+           'model_class', 'checkpoint_of', 'load_generator']
 
 # %% ../nbs/04_models.ipynb #040008
-def loud(
+def scaled_init(
     layer: nn.Linear,  # a layer whose input has components of size about 1
 ) -> nn.Linear:  # the same layer
     "Give a linear layer weights that keep the size of its input (He et al. 2015, gain 1) and a bias of zero."
@@ -88,25 +91,25 @@ def dcgan_init(
             nn.init.zeros_(m.bias)
 
 # %% ../nbs/04_models.ipynb #040014
-class Style(nn.Module):
-    "Unit embedding (B,E) and normal noise (B,Z) to a style (B,S) that every block reads."
+class MappingNetwork(nn.Module):
+    "Unit embedding (B,E) and normal noise (B,Z) to w (B,W), which every block of the synthesis network reads."
 
     def __init__(
         self,
         embed_dim: int,  # E
         noise_dim: int,  # Z
-        dim: int,  # S
-        loudness: float = 0.1,  # of the noise at the start, beside an embedding of loudness 1
+        dim: int,  # W
+        noise_scale: float = 0.1,  # size of what noise adds at the start; that of the embedding is 1
         length: float | None = None,  # of embeddings before the first layer; None for √E: components of about 1
     ):
         super().__init__()
         self.gain = math.sqrt(embed_dim) if length is None else length
         self.embed, self.noise, self.out = (
-            loud(nn.Linear(embed_dim, dim)),
+            scaled_init(nn.Linear(embed_dim, dim)),
             nn.Linear(noise_dim, dim, bias=False),
-            loud(nn.Linear(dim, dim)),
+            scaled_init(nn.Linear(dim, dim)),
         )
-        nn.init.normal_(self.noise.weight, std=loudness / math.sqrt(noise_dim))  # quiet: noise must earn its place
+        nn.init.normal_(self.noise.weight, std=noise_scale / math.sqrt(noise_dim))
 
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         h = self.embed(embeddings * self.gain) + self.noise(noise)
@@ -179,25 +182,25 @@ def modulated_group_norm(
 
 
 class AdaGN(nn.Module):
-    "3x3 convolution, group normalisation, scale and shift by the style: (B,cin,H,W) and style (B,S) to (B,cout,H,W)."
+    "3x3 convolution, group normalisation, scale and shift from w: (B,cin,H,W) and w (B,W) to (B,cout,H,W)."
 
     def __init__(
         self,
         cin: int,  # input channels
         cout: int,  # output channels
-        style_dim: int,  # S
+        w_dim: int,  # W
         groups: int = 8,  # at most so many; the channels of a group share one mean and one variance
     ):
         super().__init__()
         self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(self.conv.weight, a=0.2)
         self.norm = nn.GroupNorm(math.gcd(groups, cout), cout, affine=False)
-        self.style = loud(nn.Linear(style_dim, 2 * cout))
-        self.style.weight.data.mul_(0.3)
-        self.style.bias.data[:cout] = 1  # scales start around one, shifts around nought
+        self.affine = scaled_init(nn.Linear(w_dim, 2 * cout))
+        self.affine.weight.data.mul_(0.3)
+        self.affine.bias.data[:cout] = 1  # scales start around 1, shifts around 0
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        scale, shift = self.style(style).chunk(2, 1)
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        scale, shift = self.affine(w).chunk(2, 1)
         return modulated_group_norm(self.conv(x), scale, shift, self.norm.num_groups, self.norm.eps)
 
 # %% ../nbs/04_models.ipynb #040021
@@ -244,7 +247,7 @@ def check_embeddings(
     return e
 
 # %% ../nbs/04_models.ipynb #040022b
-def drawing_dtype(
+def generation_dtype(
     device: torch.device,  # where the model is
     precision: str = 'auto',  # 'auto', 'fp32', 'bf16' or 'fp16'
 ) -> torch.dtype:  # for `autocast`; float32 means none
@@ -257,7 +260,7 @@ def drawing_dtype(
 
 
 @contextlib.contextmanager
-def evaluating(
+def eval_mode(
     net: nn.Module,  # any
 ) -> Iterator[nn.Module]:  # the same
     "A network in evaluation mode; afterwards each part is in its own mode again, also after an error."
@@ -353,9 +356,9 @@ def fill_network(
             f"The file '{file}' could not be read as safetensors ({type(ex).__name__}); {what} was expected: get it"
             " anew."
         ) from ex
-    fault = misfit(
-        {k: tuple(v.shape) for k, v in found.items()}, {k: tuple(v.shape) for k, v in net.state_dict().items()}
-    )
+    kinds = net.state_dict()
+    found = {k if k in kinds else renamed_weight(k): v for k, v in found.items()}
+    fault = misfit({k: tuple(v.shape) for k, v in found.items()}, {k: tuple(v.shape) for k, v in kinds.items()})
     if fault:
         raise FacegenError(f"The file '{file}' {fault}; {what} was expected: get it anew, or name another one.")
     broken = next((k for k, v in found.items() if v.is_floating_point() and not v.isfinite().all()), None)
@@ -363,7 +366,6 @@ def fill_network(
         raise FacegenError(
             f"The file '{file}' holds NaN or infinite numbers ('{broken}'); {what} was expected: get it anew."
         )
-    kinds = net.state_dict()
     whole = next((k for k, v in found.items() if kinds[k].is_floating_point() and not v.is_floating_point()), None)
     if whole:
         raise FacegenError(
@@ -466,14 +468,16 @@ class StrictHub(PyTorchModelHubMixin):
             raise FacegenError('strict=False would leave a part of the network untrained; leave it out.')
         hub = {k: how[k] for k in ('revision', 'cache_dir', 'force_download', 'token', 'local_files_only') if k in how}
         try:
-            config = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
+            written = json.loads(model_file(source, 'config.json', **hub).read_text(encoding='utf-8'))
         except ValueError as ex:
             raise FacegenError(
                 f"No model could be loaded from '{source}': its config.json is damaged ({ex}); get it anew."
             ) from ex
+        config = renamed_keys('argument', written) if isinstance(written, dict) else written
         found = _class_to_load(cls, config, source)
         if found is not cls:
             return found.from_pretrained(source, **how)
+        how = {k: v for k, v in config.items() if k not in written} | how  # renamed since then
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 return super().from_pretrained(str(source), **how)  # the mixin prints
@@ -523,7 +527,7 @@ def _class_to_load(asked: type, config: Any, source: Path | str) -> type:
     "The class of a saved model, if it is the one that was asked for or one derived from it."
     if not isinstance(config, dict):
         raise FacegenError(f"No model could be loaded from '{source}': its config.json holds no settings; get it anew.")
-    named = config.get('model')
+    named = renamed('class', config['model']) if 'model' in config else None
     short = str(named).rpartition('.')[2]
     in_script = short == asked.__name__ and '__main__' in (
         str(named).split('.')[0],
@@ -566,6 +570,15 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
     def encoder(self) -> str | None:
         "Name of the encoder whose embeddings the model was trained on."
         return (self.fingerprint or {}).get('encoder')
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *how: Any) -> None:
+        "Called by `load_state_dict`: weights of an earlier version get the names of now."
+        known = {prefix + k for k in self.state_dict()}
+        for old in [k for k in state_dict if k.startswith(prefix) and k not in known]:
+            new = prefix + renamed_weight(old.removeprefix(prefix))
+            if new in known:
+                state_dict[new] = state_dict.pop(old)
+        super()._load_from_state_dict(state_dict, prefix, *how)
 
     def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
         """Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in
@@ -686,10 +699,10 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         if noise.shape != (want := (len(e), *self.noise_shape)):
             raise FacegenError(f'Noise of shape {tuple(noise.shape)} was given; {want} was expected.')
         kind = (
-            torch.float32 if p.dtype.itemsize == 2 else drawing_dtype(p.device, precision)
+            torch.float32 if p.dtype.itemsize == 2 else generation_dtype(p.device, precision)
         )  # weights in half precision are used as they are
         e, noise = e.to(p.dtype), noise.to(p.device, p.dtype)
-        with evaluating(self):
+        with eval_mode(self):
             if refine:
                 from facegen_nb.refinement import refine_faces
 
@@ -715,60 +728,63 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         return refining_encoder(self, encoder)
 
 # %% ../nbs/04_models.ipynb #040025
-class Painter(nn.Module):
-    """Style (B,S) and a canvas (B,3,32,32) to a face (B,3,128,128), coarse to fine, the style at every scale.
+class SynthesisNetwork(nn.Module):
+    """Vector w (B,W) and the linear prior's face (B,3,32,32) to a face (B,3,128,128), coarse to fine, w at every scale.
 
     `side` 32 or 64 stops at that size.
     """
 
     def __init__(
         self,
-        style_dim: int,  # S
+        w_dim: int,  # W
         channels: tuple[int, ...],  # at sides 4, 8, 16, 32, 64; half of the last at 128
-        looks: bool = False,  # at the canvas, before it paints on it
+        see_prior: bool = False,  # convolutions read the face of the prior too
     ):
         super().__init__()
         c = list(channels)
-        self.start, self.move = nn.Parameter(torch.randn(1, c[0], 4, 4)), loud(nn.Linear(style_dim, c[0] * 16))
-        self.first = AdaGN(c[0], c[0], style_dim)
-        self.narrow = nn.ModuleList(AdaGN(a, b, style_dim) for a, b in zip(c, c[1:]))
-        self.convs = nn.ModuleList(AdaGN(b, b, style_dim) for b in c[1:])
-        self.rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
+        self.const, self.const_affine = (
+            nn.Parameter(torch.randn(1, c[0], 4, 4)),
+            scaled_init(nn.Linear(w_dim, c[0] * 16)),
+        )
+        self.first = AdaGN(c[0], c[0], w_dim)
+        self.narrow = nn.ModuleList(AdaGN(a, b, w_dim) for a, b in zip(c, c[1:]))
+        self.convs = nn.ModuleList(AdaGN(b, b, w_dim) for b in c[1:])
+        self.to_rgbs = nn.ModuleList(nn.Conv2d(b, 3, 1) for b in c[1:])
         self.shrink, self.fine, self.last = (
-            AdaGN(c[-1], c[-1] // 2, style_dim),
+            AdaGN(c[-1], c[-1] // 2, w_dim),
             nn.Conv2d(c[-1] // 2, 16, 3, padding=1),
             nn.Conv2d(16, 3, 3, padding=1),
         )
-        for m in (*self.rgbs, self.last):
+        for m in (*self.to_rgbs, self.last):
             nn.init.zeros_(m.bias)
             m.weight.data.mul_(0.2)
-        self.looks = nn.ModuleList(
-            nn.Conv2d(3, b, 3, padding=1, bias=False) for b in c[1:4] if looks
+        self.prior_convs = nn.ModuleList(
+            nn.Conv2d(3, b, 3, padding=1, bias=False) for b in c[1:4] if see_prior
         )  # at sides 8, 16 and 32
 
-    def forward(self, s: Tensor, canvas: Tensor, side: int = 128) -> Tensor:
+    def forward(self, w: Tensor, prior: Tensor, side: int = 128) -> Tensor:
         act, double = (
             lambda x: F.leaky_relu(x, 0.2, inplace=True),
             lambda x: F.interpolate(x, scale_factor=2, mode='bilinear'),
         )
-        x = self.start + self.move(s).view(len(s), -1, 4, 4)
-        x = act(self.first(x.contiguous(memory_format=layout(x.device)), s))
+        x = self.const + self.const_affine(w).view(len(w), -1, 4, 4)
+        x = act(self.first(x.contiguous(memory_format=layout(x.device)), w))
         rgb = None
-        for narrow, conv, to_rgb, look in zip_longest(self.narrow, self.convs, self.rgbs, self.looks):
-            x = double(act(narrow(x, s)))
-            if look:
-                x = x + look(F.adaptive_avg_pool2d(canvas, x.shape[-1]))
-            x = act(conv(x, s))
+        for narrow, conv, to_rgb, prior_conv in zip_longest(self.narrow, self.convs, self.to_rgbs, self.prior_convs):
+            x = double(act(narrow(x, w)))
+            if prior_conv:
+                x = x + prior_conv(F.adaptive_avg_pool2d(prior, x.shape[-1]))
+            x = act(conv(x, w))
             rgb = to_rgb(x) if rgb is None else to_rgb(x) + double(rgb)
             if rgb.shape[-1] == 32:
-                rgb = rgb + canvas
+                rgb = rgb + prior
             if rgb.shape[-1] == side:
                 return rgb.float()
-        x = self.last(act(self.fine(double(act(self.shrink(x, s))))))
+        x = self.last(act(self.fine(double(act(self.shrink(x, w))))))
         return (x + double(rgb)).float()
 
 # %% ../nbs/04_models.ipynb #040063
-class Canvas(nn.Module):
+class LinearPrior(nn.Module):
     """What a linear model makes of unit embeddings (B,E) and normal noise (B,Z): blurred faces (B,3,32,32).
 
     Fitted, not trained.
@@ -778,17 +794,17 @@ class Canvas(nn.Module):
         self,
         embed_dim: int,  # E
         noise_dim: int,  # Z
-        linear: bool = True,  # False: only the mean face, whatever is asked for
+        linear: bool = True,  # False: only the mean face, whatever the embedding is
     ):
         super().__init__()
         self.linear = linear
         self.register_buffer('mean', torch.zeros(3 * 32 * 32))
         if linear:
-            self.register_buffer('centre', torch.zeros(embed_dim))  # the mean embedding
+            self.register_buffer('embed_mean', torch.zeros(embed_dim))  # the mean embedding
             self.register_buffer(
-                'asked', torch.zeros(embed_dim, 3 * 32 * 32)
-            )  # what each of its components does to the face
-            self.register_buffer('noise', torch.zeros(noise_dim, 3 * 32 * 32))  # and each number of the noise
+                'coef', torch.zeros(embed_dim, 3 * 32 * 32)
+            )  # what each component of the embedding does to the face
+            self.register_buffer('components', torch.zeros(noise_dim, 3 * 32 * 32))  # and each number of the noise
 
     @torch.no_grad()
     def fit(
@@ -805,31 +821,31 @@ class Canvas(nn.Module):
         x, centre = x - x.mean(0), embeddings.mean(0)
         e = (embeddings - centre).cpu()
         square = e.T @ e
-        asked = torch.linalg.solve(square + ridge * square.diagonal().mean() * torch.eye(len(square)), e.T @ x)
-        rest = x - e @ asked
+        coef = torch.linalg.solve(square + ridge * square.diagonal().mean() * torch.eye(len(square)), e.T @ x)
+        rest = x - e @ coef
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            _, size, ways = torch.svd_lowrank(rest, min(len(self.noise) + 16, *rest.shape), niter=4)
-        ways = (size / math.sqrt(len(x)) * ways).T[: len(self.noise)]
-        for buffer, value in ((self.centre, centre), (self.asked, asked), (self.noise[: len(ways)], ways)):
+            _, size, ways = torch.svd_lowrank(rest, min(len(self.components) + 16, *rest.shape), niter=4)
+        ways = (size / math.sqrt(len(x)) * ways).T[: len(self.components)]
+        for buffer, value in ((self.embed_mean, centre), (self.coef, coef), (self.components[: len(ways)], ways)):
             buffer.copy_(value)
 
     def forward(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         flat = self.mean.expand(len(embeddings), -1)
         if self.linear:
-            flat = flat + (embeddings - self.centre) @ self.asked + noise @ self.noise
+            flat = flat + (embeddings - self.embed_mean) @ self.coef + noise @ self.components
         return flat.view(-1, 3, 32, 32).contiguous(memory_format=layout(flat.device))
 
-    def noise_of(
+    def invert(
         self,
         faces: Tensor,  # (B,3,S,S), S a multiple of 32
         embeddings: Tensor,  # (B,E)
     ) -> Tensor:  # (B,Z)
-        "The noise that brings the canvas nearest to faces."
+        "The noise for which the prior comes nearest to faces."
         rest = F.adaptive_avg_pool2d(faces, 32).flatten(1) - self(
-            embeddings, faces.new_zeros(len(faces), len(self.noise))
+            embeddings, faces.new_zeros(len(faces), len(self.components))
         ).flatten(1)
-        return rest @ self.noise.T / self.noise.square().sum(1).clamp(min=1e-12)
+        return rest @ self.components.T / self.components.square().sum(1).clamp(min=1e-12)
 
 # %% ../nbs/04_models.ipynb #040027
 class Generator(FaceModel):
@@ -839,19 +855,19 @@ class Generator(FaceModel):
         self,
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 64,  # size of the noise
-        style_dim: int = 384,  # size of the style that every block reads
+        w_dim: int = 384,  # size of w, which every block reads
         channels: tuple[int, ...] = (320, 256, 192, 96, 48),  # at sides 4, 8, 16, 32, 64; half of the last at 128
-        canvas: bool = False,  # paint on a linear model of a face, and not on the mean face
+        linear_prior: bool = False,  # add to a linear (PCA) model of the face, and not to the mean face
         length: float | None = None,  # that embeddings are given inside; None for √embed_dim
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
         super().__init__()
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (noise_dim,), fingerprint
-        self.style, self.paint = (
-            Style(embed_dim, noise_dim, style_dim, 0.5 if canvas else 0.1, length),
-            Painter(style_dim, channels, canvas),
+        self.mapping, self.synthesis = (
+            MappingNetwork(embed_dim, noise_dim, w_dim, 0.5 if linear_prior else 0.1, length),
+            SynthesisNetwork(w_dim, channels, linear_prior),
         )
-        self.canvas = Canvas(embed_dim, noise_dim, canvas)
+        self.prior = LinearPrior(embed_dim, noise_dim, linear_prior)
 
     def forward(
         self,
@@ -860,47 +876,47 @@ class Generator(FaceModel):
         side: int = 128,  # 64 or 32 for the coarser face on the way
     ) -> Tensor:  # (B,3,side,side), roughly in [-1, 1]; not clipped, so that gradients live
         "Faces for embeddings, unchecked and unclipped: what training calls."
-        return self.paint(self.style(embeddings, noise), self.canvas(embeddings, noise), side)
+        return self.synthesis(self.mapping(embeddings, noise), self.prior(embeddings, noise), side)
 
     def latent(
         self,
         embeddings: Tensor,  # (B,embed_dim), unit norm
         noise: Tensor,  # (B,noise_dim)
-    ) -> Tensor:  # (B,style_dim): w
+    ) -> Tensor:  # (B,w_dim): w
         "The vector w, which the mapping network makes of embedding and noise."
-        return self.style(embeddings, noise)
+        return self.mapping(embeddings, noise)
 
     def from_latent(
         self,
-        latent: Tensor,  # (B,style_dim): w
+        latent: Tensor,  # (B,w_dim): w
         embeddings: Tensor,  # (B,embed_dim)
         noise: Tensor,  # (B,noise_dim)
     ) -> Tensor:  # (B,3,128,128), not clipped
         "The faces that the synthesis network draws from w; embedding and noise give the linear prior below them."
-        return self.paint(latent, self.canvas(embeddings, noise))
+        return self.synthesis(latent, self.prior(embeddings, noise))
 
     def start_from(
         self,
         faces: Tensor,  # (N,3,32,32) in [-1, 1]
         embeddings: Tensor,  # (N,embed_dim), unit norm: of these faces
     ) -> None:
-        "Fit the canvas, which the painter then need not learn."
-        self.canvas.fit(faces, embeddings)
+        "Fit the linear prior, which the synthesis network then need not learn."
+        self.prior.fit(faces, embeddings)
 
     @torch.no_grad()
-    def noise_of(
+    def invert(
         self,
         faces: Tensor,  # (B,3,128,128) in [-1, 1]
         embeddings: Tensor,  # (B,embed_dim), unit norm: of these faces
     ) -> Tensor:  # (B,noise_dim): what `generate` takes as noise
-        """The noise that would draw these faces from their embeddings: what the embedding does not say of them.
+        """The noise that gives back these faces with their embeddings: what the embedding does not say of them.
 
-        `FacegenError` for a model that paints on the mean face, or another shape or range.
+        `FacegenError` for a model without a linear prior, or another shape or range.
         """
-        if not self.canvas.linear:
+        if not self.prior.linear:
             raise FacegenError(
-                'This model paints on the mean face, so it cannot tell the noise of a face; train one with'
-                ' Generator(canvas=True), as the recipe canvas-gan does.'
+                'This model has no linear prior, so the noise of a face cannot be found; train one with'
+                ' Generator(linear_prior=True), as the recipe canvas-gan does.'
             )
         if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128):
             raise FacegenError(
@@ -916,10 +932,10 @@ class Generator(FaceModel):
             raise FacegenError(
                 f'{len(faces)} faces and {len(e)} embeddings were given; one embedding for each face was expected.'
             )
-        return self.canvas.noise_of(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
+        return self.prior.invert(faces.to(p.device, p.dtype), e.to(p.device, p.dtype)).float()
 
 # %% ../nbs/04_models.ipynb #040030
-def with_spread(
+def append_batch_std(
     x: Tensor,  # (B,C,H,W) maps of a batch
 ) -> Tensor:  # (B,C+1,H,W)
     """Add a map that says how much groups of four faces differ (of three or two, where four do not divide the batch;
@@ -938,10 +954,10 @@ def with_spread(
 def pair_logits(
     h: Tensor,  # (B,C) features of faces
     score: nn.Module,  # features to realism (B,1)
-    asked: Tensor,  # (B,C) projected embeddings
+    projected: Tensor,  # (B,C) projected embeddings
 ) -> Tensor:  # (B,) float32
     "How real a face is, plus how well it goes with the embedding (projection; Miyato and Koyama 2018)."
-    return (score(h).squeeze(1) + (h * asked).sum(1) / math.sqrt(h.shape[1])).float()
+    return (score(h).squeeze(1) + (h * projected).sum(1) / math.sqrt(h.shape[1])).float()
 
 
 class Discriminator(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-generation'], license='apache-2.0'):
@@ -954,7 +970,7 @@ class Discriminator(nn.Module, StrictHub, library_name='facegen_nb', tags=['face
     ):
         super().__init__()
         c = [3, *channels]
-        self.loud = math.sqrt(embed_dim)
+        self.embed_scale = math.sqrt(embed_dim)
         self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c, c[1:]))
         self.final = spectral_norm(nn.Conv2d(c[-1] + 1, c[-1], 3, padding=1))
         self.score, self.project = (
@@ -967,10 +983,10 @@ class Discriminator(nn.Module, StrictHub, library_name='facegen_nb', tags=['face
         x = images
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.2, inplace=True)
-        return F.leaky_relu(self.final(with_spread(x)), 0.2).sum((2, 3))
+        return F.leaky_relu(self.final(append_batch_std(x)), 0.2).sum((2, 3))
 
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
-        return pair_logits(self.features(images), self.score, self.project(embeddings * self.loud))
+        return pair_logits(self.features(images), self.score, self.project(embeddings * self.embed_scale))
 
 # %% ../nbs/04_models.ipynb #040067
 class Head(nn.Module):
@@ -991,7 +1007,7 @@ class Head(nn.Module):
         self.register_buffer('mixture', torch.randn(c[0], maps, 1, 1) / math.sqrt(maps))
         self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c, c[1:]))
         self.final = spectral_norm(nn.Conv2d(c[-1] + 1, width, 3, padding=1))
-        self.score, self.project, self.loud = (
+        self.score, self.project, self.embed_scale = (
             spectral_norm(nn.Linear(width, 1)),
             spectral_norm(nn.Linear(embed_dim, width, bias=False)),
             math.sqrt(embed_dim),
@@ -1002,9 +1018,9 @@ class Head(nn.Module):
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.2)
         return pair_logits(
-            16 * F.leaky_relu(self.final(with_spread(x)), 0.2).mean((2, 3)),
+            16 * F.leaky_relu(self.final(append_batch_std(x)), 0.2).mean((2, 3)),
             self.score,
-            self.project(embeddings * self.loud),
+            self.project(embeddings * self.embed_scale),
         )
 
 
@@ -1170,7 +1186,7 @@ class FlowModel(FaceModel):
             sampler,
         )
         self.time = nn.Sequential(nn.Linear(256, cond_dim), nn.SiLU(), nn.Linear(cond_dim, cond_dim))
-        self.embed, self.nobody = loud(nn.Linear(embed_dim, cond_dim)), nn.Parameter(torch.zeros(cond_dim))
+        self.embed, self.null_embed = scaled_init(nn.Linear(embed_dim, cond_dim)), nn.Parameter(torch.zeros(cond_dim))
         self.register_buffer('waves', torch.exp(torch.linspace(0, math.log(1000), 128)), persistent=False)
         self.unet = UNet(
             noise_shape[0] * patch**2, noise_shape[1] // patch, tuple(channels), depth, tuple(attention), cond_dim
@@ -1181,13 +1197,13 @@ class FlowModel(FaceModel):
         x: Tensor,  # (B,*noise_shape), picture and noise mixed
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor,  # (B,embed_dim), unit norm
-        known: Tensor | None = None,  # (B,) bool: whose embedding is told; everybody's when absent
+        known: Tensor | None = None,  # (B,) bool: whose embedding is used; of all when absent
     ) -> Tensor:  # (B,*noise_shape), what `prediction` names
         "What the network says of mixed pictures: what training calls."
         a = t[:, None] * self.waves
         who = self.embed(embeddings * math.sqrt(self.embed_dim))
         if known is not None:
-            who = torch.where(known[:, None], who, self.nobody.to(who.dtype))
+            who = torch.where(known[:, None], who, self.null_embed.to(who.dtype))
         cond = F.silu(self.time(torch.cat([a.sin(), a.cos()], 1)) + who)
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=layout(x.device))
         return F.pixel_shuffle(self.unet(x, cond), self.patch).float()
@@ -1364,7 +1380,7 @@ def model_class(
     config: dict[str, Any],  # what config.json says
 ) -> type[FaceModel]:  # Generator where nothing is said
     "The class that a configuration names; raises `FacegenError` for one outside of this library's models and recipes."
-    name = str(config.get('model', 'facegen_nb.models.Generator')).replace(
+    name = renamed('class', str(config.get('model', 'facegen_nb.models.Generator'))).replace(
         '__main__.', 'facegen_nb.models.'
     )  # a class defined in this notebook
     module, _, cls = name.rpartition('.')

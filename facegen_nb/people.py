@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from .core import FacegenError, sha256, user_path
-from .sources import ARCHIVES, is_picture_name, known_person, person_name
+from .sources import ARCHIVES, is_image_name, known_person, person_name
 
 # %% auto #0
 __all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'is_collection', 'is_session', 'Folder', 'called_after',
@@ -289,7 +289,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
     path, person = (next((head.index(w) for w in words if w in head), None) for words in (PATHS, PERSONS))
     if path is not None and person is not None and path != person:
         return path, person, 1
-    return (0, 1, 0) if len(head) >= 2 and is_picture_name(rows[0][0].strip()) else None
+    return (0, 1, 0) if len(head) >= 2 and is_image_name(rows[0][0].strip()) else None
 
 
 def read_people(

@@ -17,14 +17,14 @@ from .losses import LPIPS, lpips_missing
 from .metrics import Bootstrap, entry, interval, missing
 
 # %% auto #0
-__all__ = ['BLOCK', 'LPIPS_KINDS', 'noise_of', 'generate_faces', 'Perceptual', 'squared_distance', 'cycle_order', 'ssim',
-           'picture_scores', 'networks_at_hand', 'picture_metrics', 'diversity_scores']
+__all__ = ['BLOCK', 'LPIPS_KINDS', 'fixed_noise', 'generate_faces', 'Perceptual', 'squared_distance', 'cycle_order', 'ssim',
+           'image_scores', 'available_networks', 'image_metrics', 'diversity_scores']
 
 # %% ../nbs/07b_pictures.ipynb #070008
 BLOCK = 64  # faces whose noise is drawn together
 
 
-def noise_of(
+def fixed_noise(
     generator: Any,  # a model with `noise_shape`
     first: int,  # position of the first face in the stream
     n: int,  # faces
@@ -64,7 +64,7 @@ def generate_faces(
     for i in (progress if bar else iter)(range(0, len(embeddings), step)):
         e = torch.from_numpy(np.array(embeddings[i : i + step], np.float32))
         how = (
-            dict(noise=noise_of(generator, first + i, len(e), seed) * noise)
+            dict(noise=fixed_noise(generator, first + i, len(e), seed) * noise)
             if told
             else dict(seed=seed * 1_000_003 + (first + i) // BLOCK)
         )
@@ -147,7 +147,7 @@ def ssim(
 
 # %% ../nbs/07b_pictures.ipynb #070021
 @torch.inference_mode()
-def picture_scores(
+def image_scores(
     generated: np.ndarray,  # (n,H,W,3) uint8
     pictures: np.ndarray,  # (m,H,W,3) uint8, real ones
     source: np.ndarray,  # (n,) which of them each face was made from
@@ -193,7 +193,7 @@ def picture_scores(
 LPIPS_KINDS = ('squeeze', 'alex', 'vgg')  # the networks that LPIPS was published with
 
 
-def networks_at_hand(
+def available_networks(
     kinds: Sequence[str] = LPIPS_KINDS,  # which are wanted
     device: str | torch.device = 'cpu',  # where to compute
 ) -> tuple[list[Perceptual], dict[str, str]]:  # those whose weights are there, and why the others are missing
@@ -202,8 +202,8 @@ def networks_at_hand(
     return [Perceptual(k, device) for k in kinds if k not in why], why
 
 
-def picture_metrics(
-    scores: dict[str, np.ndarray],  # as `picture_scores` gave them
+def image_metrics(
+    scores: dict[str, np.ndarray],  # as `image_scores` gave them
     boot: Bootstrap,  # resamples of people
     identities: np.ndarray,  # (n,) the people
     why: dict[str, str] = {},  # LPIPS network: why it is missing

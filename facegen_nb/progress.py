@@ -32,14 +32,14 @@ from facegen_nb.core import (
     sha256,
     write_json,
 )
-from .crowds import crowd_metrics, reference_faces, squeezenet_features
+from .crowds import distribution_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
 from .encoders import Embeddings, Encoder, embed_images, load_embeddings
 from .evaluation import pick_faces
 from .fingerprints import require_encoder, require_store
 from .identity import check_judge, cosines, taught_by
 from .losses import lpips_missing
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
+from .metrics import Bootstrap, derangement, entry, interval, missing, other_images
 from .models import load_generator
 from .pictures import generate_faces
 
@@ -544,7 +544,7 @@ class Yardstick:
         self.boot, self.shuffles, self.other = (
             Bootstrap(self.people, n=n_boot, seed=seed),
             [derangement(self.people, seed + i) for i in range(5)],
-            other_pictures(self.people, seed),
+            other_images(self.people, seed),
         )
         self.mine, reference = reference_faces(store.indices('train'), self.rows, everyone, seed)
         self.reference_people, self.no_squeeze = everyone[reference], lpips_missing('squeeze')
@@ -625,7 +625,7 @@ class Yardstick:
                 out |= {m: missing(why, 'low' if m.startswith('kd') else 'high') for m in names}
                 continue
             real, reference = self.real[space]
-            crowd = crowd_metrics(
+            crowd = distribution_metrics(
                 drawn[space][self.mine],
                 real[self.mine],
                 reference,

@@ -18,7 +18,7 @@ from .core import FacegenError
 # %% auto #0
 __all__ = ['SIDE', 'LUMA', 'FACE', 'HEAD', 'MEASURES', 'PRESETS', 'WORDS', 'captioned', 'at_scale', 'luma', 'sharpness',
            'colour_spread', 'colour_and_light', 'pose', 'box_sizes', 'degraded', 'unrecognisable_centre',
-           'recognisability', 'measure', 'Filters', 'read_filters', 'told', 'objections', 'reasons', 'funnel',
+           'recognisability', 'measure', 'Filters', 'read_filters', 'value_text', 'objections', 'reasons', 'funnel',
            'plot_counts', 'plot_filters', 'plot_measures', 'reject_sheet']
 
 # %% ../nbs/02b_quality.ipynb #020011
@@ -395,7 +395,7 @@ WORDS: dict[str, tuple[str, str]] = dict(  # how a filter says that it objects, 
 )
 
 
-def told(
+def value_text(
     value: float,  # what was measured
     threshold: float,  # what was asked; another number
 ) -> str:  # the value with just enough digits
@@ -437,7 +437,7 @@ def reasons(
         (word, unit), t = WORDS[k], getattr(filters, k)
         for i in np.flatnonzero(bad & (out == '')):
             out[i] = (
-                f"{word} {told(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at"
+                f"{word} {value_text(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at"
                 f" {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
             )
     return out.tolist()

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from .core import FacegenError, autocast, pick_dtype
 from .encoders import Encoder, OnnxNet, encoder_of
 from .fingerprints import require_encoder
-from .losses import glimpse
-from .workers import need
+from .losses import augmented_view
+from .workers import require
 
 # %% auto #0
 __all__ = ['SAME_EMBEDDING', 'MOST_STEPS', 'RATE', 'BETAS', 'AVERAGE', 'BLOCK', 'with_gradient', 'refining_encoder',
@@ -30,7 +30,7 @@ SAME_EMBEDDING = 0.9999  # least cosine of the embeddings of a PyTorch copy and 
 @lru_cache(maxsize=2)
 def _onnx_to_torch(file: Path, modified: int) -> nn.Module:
     "The network of an ONNX file as a PyTorch module."
-    onnx, onnx2torch = need('onnx', 'onnx'), need('onnx2torch', 'onnx')
+    onnx, onnx2torch = require('onnx', 'onnx'), require('onnx2torch', 'onnx')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try:
@@ -128,7 +128,7 @@ def _refine_block(
         for view in views:
             with autocast(device=embeddings.device, dtype=dtype):
                 faces = model.from_latent(latent, embeddings, noise)
-                seen = glimpse(faces, encoder.input_size, view.expand(len(faces), -1))
+                seen = augmented_view(faces, encoder.input_size, view.expand(len(faces), -1))
                 cosine = (encoder(seen) * embeddings).sum(1)
             (latent.grad,) = torch.autograd.grad((1 - cosine).sum(), latent)
             optimizer.step()

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from .core import FacegenError, atomic, sha256, user_path, write_json
+from .core import FacegenError, atomic, renamed_keys, sha256, user_path, write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS',
@@ -31,7 +31,7 @@ __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS',
            'unlike', 'same_encoder', 'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells',
            'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table', 'markdown', 'result_table',
            'judge_matrix', 'judge_text', 'tex', 'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame',
-           'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_picture', 'picture_data',
+           'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows', 'curve_table', 'curve_image', 'image_data_url',
            'plain_table', 'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text']
 
 # %% ../nbs/09_reports.ipynb #090009
@@ -196,7 +196,11 @@ def load_result(
         result = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as e:
         raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
-    return check_result(result, f"'{path}'")
+    check_result(result, f"'{path}'")
+    result['metrics'] = renamed_keys('metric', result['metrics'])
+    if 'curves' in result:
+        result['curves'] = renamed_keys('curve', result['curves'])
+    return result
 
 
 def effort(
@@ -1108,7 +1112,7 @@ def curve_table(
     )
 
 
-def curve_picture(
+def curve_image(
     curve: dict[str, Any],  # of a result; one without a reason
 ) -> Image.Image:  # RGB
     "A curve as a picture."
@@ -1140,7 +1144,7 @@ details{margin:1rem 0}summary{cursor:pointer;color:var(--key)}td sup{margin-left
 '''  # noqa: E501
 
 
-def picture_data(
+def image_data_url(
     picture: Image.Image | str | Path,  # a picture or its file
     limit: int = 400_000,  # above this many bytes a PNG gives way to a JPEG
 ) -> tuple[str, int, int]:  # a data URL, width, height
@@ -1230,7 +1234,7 @@ def html_curves(
         if c.get('reason'):
             parts.append(f"<p>{esc(title)}: {esc(c['reason'])}</p>")
             continue
-        url, w, h = picture_data(curve_picture(c))
+        url, w, h = image_data_url(curve_image(c))
         head, rows = curve_rows(c)
         numbers = plain_table(title, head, rows, name=title)
         parts.append(
@@ -1254,7 +1258,7 @@ def html_page(
     if figures:
         parts.append('<h2>Pictures</h2>')
     for caption, picture in figures:
-        url, w, h = picture_data(picture)
+        url, w, h = image_data_url(picture)
         parts.append(
             f'<figure><img src="{url}" width="{w}" height="{h}"'
             f' alt="{esc(caption)}"><figcaption>{esc(caption)}</figcaption></figure>'

@@ -20,15 +20,22 @@ from .core import FacegenError, atomic, progress, say_once, to_float
 from .encoders import cached_names, embed_images, embed_store, load_embeddings
 from .fingerprints import Embeddings, require_encoder, require_store
 from .identity import cosines, same_recogniser
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_pictures
+from .metrics import Bootstrap, derangement, entry, interval, missing, other_images
 from .models import FlowModel
-from .pictures import BLOCK, Perceptual, diversity_scores, generate_faces, networks_at_hand, squared_distance
+from facegen_nb.pictures import (
+    BLOCK,
+    Perceptual,
+    available_networks,
+    diversity_scores,
+    generate_faces,
+    squared_distance,
+)
 
 # %% auto #0
 __all__ = ['SOURCE', 'ANOTHER', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'Probe', 'measure', 'to_real', 'rotated', 'curve',
-           'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'picture_sets',
-           'mean_of_pictures', 'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'spread', 'has_noise', 'sweep',
-           'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
+           'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'image_sets', 'mean_of_images',
+           'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'spread', 'has_noise', 'sweep', 'curve_figure',
+           'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
 
 # %% ../nbs/07e_robustness.ipynb #070013
 SOURCE, ANOTHER = 'judge cosine to the source', 'judge cosine to another picture'  # labels of lines
@@ -36,7 +43,7 @@ TITLES = dict(
     embedding_noise='Noise on the embedding',
     interpolation='Between two people',
     interpolation_steps='Steps between two people',
-    mean_of_pictures='Mean of several pictures',
+    mean_of_images='Mean of several pictures',
     adapter='Another encoder, through a linear adapter',
     sweep_noise='Identity against diversity, factor on the noise',
     sweep_guidance='Identity against diversity, guidance',
@@ -345,7 +352,7 @@ def interpolation(
     )
 
 # %% ../nbs/07e_robustness.ipynb #070043
-def picture_sets(
+def image_sets(
     people: np.ndarray,  # (N,) whose; each person's pictures are drawn from here
     counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
     faces: int = 128,  # sets at most; a person serves up to four times, each time with another picture held out
@@ -370,14 +377,14 @@ def picture_sets(
     return fits, np.stack(rows)
 
 
-def mean_of_pictures(
+def mean_of_images(
     probe: Probe,  # holds every picture of its people
     counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
     faces: int = 128,  # sets at most
     least: int = 5,  # people that must have enough pictures
 ) -> dict[str, Any]:  # a curve
     "Identity to a held-out picture, of faces drawn from the mean of several pictures' embeddings."
-    fits, sets = picture_sets(probe.people, counts, faces, least, probe.seed)
+    fits, sets = image_sets(probe.people, counts, faces, least, probe.seed)
     held, out = sets[:, 0], []
 
     def mean(v, c):
@@ -397,7 +404,7 @@ def mean_of_pictures(
                 )
             }
         )
-    return curve(TITLES['mean_of_pictures'], 'pictures in the mean', fits, out)
+    return curve(TITLES['mean_of_images'], 'pictures in the mean', fits, out)
 
 # %% ../nbs/07e_robustness.ipynb #070049
 @dataclass
@@ -810,7 +817,7 @@ def questions(
     codes, rows = store.identity_codes, np.random.default_rng(seed).permutation(np.asarray(rows, np.int64))
     people = np.where(codes >= 0, codes, -2 - np.arange(len(codes)))  # an unknown face is a person of its own
     mate = np.full(len(codes), -1)
-    o = other_pictures(people[rows], seed)
+    o = other_images(people[rows], seed)
     mate[rows[o >= 0]] = rows[o[o >= 0]]
 
     def probe(r):
@@ -828,7 +835,7 @@ def questions(
                 ' store with identities.'
             )
         who, n = np.unique(people[known], return_counts=True)
-        return mean_of_pictures(
+        return mean_of_images(
             probe(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces
         )
 
@@ -860,7 +867,7 @@ def questions(
     return {
         ('embedding_noise',): lambda: noise_curve(whole),
         ('interpolation', 'interpolation_steps'): lambda: interpolation(half),
-        ('mean_of_pictures',): several,
+        ('mean_of_images',): several,
         ('adapter',): adapter,
         ('sweep_noise',): lambda: sweep(half, samples=samples),
         ('sweep_guidance',): guidance,
@@ -901,7 +908,7 @@ def robustness(
     rows = np.asarray(rows)
     if len(rows) == 0 or faces < 2:
         raise FacegenError(f'{min(len(rows), faces)} faces were given; robustness needs faces of at least two people.')
-    nets, reasons = networks_at_hand([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
+    nets, reasons = available_networks([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
     lpips, why = next(iter(nets), None), reasons.get(perceptual, 'LPIPS was switched off.')
     real = embed_store(store, judge).values if real is None else real
     asked, out = (

@@ -50,7 +50,7 @@ from facegen_nb.fingerprints import (
     read_embeddings,
     require_encoder,
 )
-from .models import FaceModel, check_embeddings, drawing_dtype
+from .models import FaceModel, check_embeddings, generation_dtype
 from .studio import check_number, draw_faces
 from .workers import in_order, on_ray
 
@@ -300,7 +300,7 @@ def number_types(
     device = next(generator.parameters()).device
     types = {}
     if options.get('precision', 'auto') == 'auto':
-        types['precision'] = _TYPES[drawing_dtype(device)]
+        types['precision'] = _TYPES[generation_dtype(device)]
     if options.get('refine') and options.get('refine_precision', 'auto') == 'auto':
         types['refine_precision'] = _TYPES[pick_dtype(device)]
     return types

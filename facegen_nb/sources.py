@@ -37,13 +37,13 @@ import yaml
 from PIL import Image, ImageOps
 
 from .core import FacegenError, atomic, sha256, user_path
-from .workers import need, portions
+from .workers import portions, require
 
 # %% auto #0
 __all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'UNNAMED', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT',
            'JPEG_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN',
            'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member', 'Mark', 'Entry', 'is_service',
-           'passed_over', 'is_picture_name', 'clean_name', 'inside_name', 'person_name', 'known_person', 'short_text',
+           'passed_over', 'is_image_name', 'clean_name', 'inside_name', 'person_name', 'known_person', 'short_text',
            'size_reason', 'Source', 'shuffle_key', 'FolderSource', 'unsafe_reason', 'Metered', 'Header',
            'unpacked_limit', 'tar_entry', 'TarSource', 'ZipSource', 'open_files', 'Depth', 'declared_depth',
            'to_8_bits', 'to_rgb', 'decode', 'broken_reason', 'licence_beside', 'licence_text', 'Labelled', 'Joined',
@@ -190,7 +190,7 @@ def passed_over(
     return None if ending in PICTURES else clean_name(ending)[:12] or 'no ending'
 
 
-def is_picture_name(
+def is_image_name(
     name: str,  # a file name or a path
 ) -> bool:  # True when the ending promises an image
     "Whether a file is a candidate at all; hidden files and the shadows that macOS leaves in archives are not."
@@ -1184,7 +1184,7 @@ def read_table(
     with open(file, encoding='utf-8', errors='replace') as f:
         for line in f:
             first, *rest = re.split(r'[\s,]+', line.strip())
-            if rest and is_picture_name(first):
+            if rest and is_image_name(first):
                 out[first] = rest
     return out
 
@@ -1384,7 +1384,7 @@ def hub_data(
             if here and not packed:
                 data = where / last
             else:
-                with need('fsspec', 'hf').open(f'{packed}::{where / last}' if here else path, 'rb') as f:
+                with require('fsspec', 'hf').open(f'{packed}::{where / last}' if here else path, 'rb') as f:
                     data = f.read(FILE_LIMIT + 1)
         reason = size_reason(data.stat().st_size if isinstance(data, Path) else len(data))
         return (None if reason else data), reason
@@ -1399,7 +1399,7 @@ def hub_licence(
 ) -> str | None:  # the licence
     "The licence on a data set's card on the hub; None where there is none, or no way to the hub."
     try:
-        return licence_text(need('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
+        return licence_text(require('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
     except Exception:
         return None
 
@@ -1419,7 +1419,7 @@ class HubSource(Source):
         super().__init__(where, name)
         self.people = f'hf:{where}'
         self.label = re.sub(r'#\d+$', '', name)  # the same for two splits of one data set
-        hub = need('datasets', 'hf')
+        hub = require('datasets', 'hf')
         try:
             self.splits = dict(hub.load_dataset(str(where), streaming=True))
         except Exception as e:

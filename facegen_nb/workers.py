@@ -25,7 +25,7 @@ import numpy as np
 from .core import FacegenError, progress, sha256
 
 # %% auto #0
-__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'need', 'Far', 'start_ray', 'gpu_shares', 'on_ray']
+__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'require', 'RayWorker', 'start_ray', 'gpu_shares', 'on_ray']
 
 # %% ../nbs/00a_workers.ipynb #000008
 def in_order(
@@ -147,7 +147,7 @@ class Blocks:
         }
 
 # %% ../nbs/00a_workers.ipynb #000020
-def need(
+def require(
     module: str,  # what to import
     extra: str,  # the extra that brings it
 ) -> Any:  # the module
@@ -163,7 +163,7 @@ def need(
         ) from None
 
 # %% ../nbs/00a_workers.ipynb #000023
-class Far:
+class RayWorker:
     "A worker as Ray Data wants it: a row of bytes in, a row of bytes out."
 
     def __init__(
@@ -190,7 +190,7 @@ def start_ray() -> None:
     Raises `FacegenError` without ray, or when there is no way.
     """
     logging.getLogger('ray.widgets').setLevel('ERROR')  # it asks for widgets when it is imported
-    ray, data = need('ray', 'ray'), need('ray.data', 'ray')
+    ray, data = require('ray', 'ray'), require('ray.data', 'ray')
     data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger('ray.data').setLevel('ERROR')
     if ray.is_initialized():
@@ -245,14 +245,14 @@ def on_ray(
     Raises `FacegenError` without ray.
     """
     start_ray()
-    ray, data = need('ray', 'ray'), need('ray.data', 'ray')
+    ray, data = require('ray', 'ray'), require('ray.data', 'ray')
     workers, share = gpu_shares(ray.cluster_resources(), workers, per_gpu)
     for some in portions(map(pickle.dumps, items), window, len, room):
         rows = data.from_items([dict(item=x) for x in some], override_num_blocks=len(some))
         rows.context.execution_options.preserve_order = True
         # `compute`, not `concurrency`: Ray 2.51 deprecated the latter; the former works in all versions since 2.40
         mapped = rows.map(
-            Far, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))), **share
+            RayWorker, fn_constructor_args=[make], compute=data.ActorPoolStrategy(size=min(workers, len(some))), **share
         )
         for row in mapped.iter_rows():
             done = pickle.loads(row['done'])

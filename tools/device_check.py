@@ -127,17 +127,17 @@ def recipe_networks(name: str) -> "Iterator[tuple[str, Case]]":
 def loss_cases() -> "Iterator[tuple[str, Case]]":
     "Losses and augmentations; a gradient of a gradient among them."
     from facegen_nb import losses
-    from facegen_nb.diffusion import Path, denoising_loss, draw_time, estimates
+    from facegen_nb.diffusion import Path, denoising_loss, estimates, sample_time
     from facegen_nb.methods import spread
     from facegen_nb.models import Discriminator
 
     u = torch.rand(BATCH, 14, generator=torch.Generator().manual_seed(4))
     logits = noise(2, 16, seed=5)
-    for kind in losses.ADVERSARIES:
+    for kind in losses.GAN_LOSSES:
         both = Call(lambda x, kind=kind: [losses.d_loss(x[0], x[1], kind), losses.g_loss(x[1], kind, x[0])])
         yield f"adversarial loss: {kind}", Case(both, (logits,))
     yield "augment", Case(Call(lambda x, u: losses.augment(x, u)), (images(), u))
-    yield "augmented view (glimpse)", Case(Call(lambda x, u: losses.glimpse(x, 64, u)), (images(), u))
+    yield "augmented view (glimpse)", Case(Call(lambda x, u: losses.augmented_view(x, 64, u)), (images(), u))
     yield "feature distance", Case(Call(lambda x, y: losses.feature_distance([x], [y])), (images(), images(seed=6)))
     yield "standard deviation over the batch", Case(Call(spread), (images(),))
     d = without_zeros(Discriminator(128, channels=(16, 32, 64, 64, 64)))
@@ -145,7 +145,7 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
     yield "gradient penalty", Case(slope, (images(), units()), half=False)
 
     def denoise(x: Tensor, z: Tensor, u: Tensor) -> "list[Tensor]":
-        t = draw_time(u[:, 0])
+        t = sample_time(u[:, 0])
         out = [t]
         for path in (Path("flow"), Path("ddpm")):
             x_t = path.mix(x, z, t)

@@ -16,7 +16,7 @@ from ..batches import Batch
 from ..core import FacegenError, layout
 from ..encoders import load_encoder
 from ..identity import taught_by
-from ..losses import LPIPS, g_loss, glimpse, identity_loss
+from ..losses import LPIPS, augmented_view, g_loss, identity_loss
 from ..methods import METHODS, SHARE, WEIGHT, Adversarial, AdversarialRecipe, Between, Moment, spread
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
@@ -31,7 +31,7 @@ class CanvasRecipe(AdversarialRecipe):
 
     name: str = 'canvas-gan'
     method: str = 'canvas_gan'
-    generator: dict = field(default_factory=lambda: dict(canvas=True, noise_dim=48))  # arguments of `Generator`
+    generator: dict = field(default_factory=lambda: dict(linear_prior=True, noise_dim=48))  # arguments of `Generator`
     coarse: float = 0.8
     identity: float = 2.1
     adversary_from: float = 0.3
@@ -118,9 +118,9 @@ class OnCanvas(Adversarial):
                 taught_by=known + [asked] * (asked not in known)
             )  # so that it is never taken for an independent judge
         model = super().build(fingerprint)
-        if not model.canvas.linear:
+        if not model.prior.linear:
             raise FacegenError(
-                'The recipe canvas-gan needs a generator with a linear canvas; leave generator.canvas true, or take the'
+                'The recipe canvas-gan needs a generator with a linear prior; leave generator.linear_prior true, or take the'
                 ' recipe generator.'
             )
         return model
@@ -148,7 +148,7 @@ class OnCanvas(Adversarial):
         people.
         """
         n = self.told(len(x))
-        z = torch.cat([self.model.canvas.noise_of(x[:n], e[:n]), z[n:]])
+        z = torch.cat([self.model.prior.invert(x[:n], e[:n]), z[n:]])
         return super().fakes(x, self.blended(e), z, side)
 
     def blended(self, e: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class CanvasGAN(OnCanvas):
             loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values)
             if r.identity:
                 distance = identity_loss(
-                    self.encoder(glimpse(fake, self.encoder.input_size, views)), asked
+                    self.encoder(augmented_view(fake, self.encoder.input_size, views)), asked
                 )  # of all faces in one pass
                 values['identity'] = taken = torch.stack(
                     [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
@@ -186,7 +186,7 @@ class CanvasGAN(OnCanvas):
                     with torch.no_grad():
                         wanted = self.blended(self.second(a))
                     values['second'] = identity_loss(
-                        self.second(glimpse(fake, self.second.input_size, views)), wanted
+                        self.second(augmented_view(fake, self.second.input_size, views)), wanted
                     ).mean()
                     taken = (taken + values['second']) / 2
                 loss = loss + r.identity * taken
@@ -205,7 +205,7 @@ class CanvasGAN(OnCanvas):
         "Faces with any noise, and their identity; distances to the pictures with the noise of these pictures."
         x = grey(x) if self.recipe.grey else x
         fakes, valid = super().look(x, e, noise)
-        told = super().look(x, e, self.ema.module.noise_of(x, e))[1]
+        told = super().look(x, e, self.ema.module.invert(x, e))[1]
         return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0015
@@ -235,14 +235,14 @@ ablations = [
         'faces-1000': dict(faces=1000),
         'faces-3000': dict(faces=3000),
         'grey': dict(grey=True),
-        'unit-length': dict(generator=dict(canvas=True, noise_dim=48, length=1.0)),
+        'unit-length': dict(generator=dict(linear_prior=True, noise_dim=48, length=1.0)),
         'identity-0': dict(identity=0.0),
         'identity-.7': dict(identity=0.7),
         'identity-6.3': dict(identity=6.3),
         'decoder': dict(adversarial=0.0),
-        'noise-1': dict(generator=dict(canvas=True, noise_dim=1)),
-        'noise-192': dict(generator=dict(canvas=True, noise_dim=192)),
-        'narrow': dict(generator=dict(canvas=True, noise_dim=48, channels=(256, 192, 128, 64, 32))),
-        'wide': dict(generator=dict(canvas=True, noise_dim=48, channels=(448, 352, 272, 136, 64))),
+        'noise-1': dict(generator=dict(linear_prior=True, noise_dim=1)),
+        'noise-192': dict(generator=dict(linear_prior=True, noise_dim=192)),
+        'narrow': dict(generator=dict(linear_prior=True, noise_dim=48, channels=(256, 192, 128, 64, 32))),
+        'wide': dict(generator=dict(linear_prior=True, noise_dim=48, channels=(448, 352, 272, 136, 64))),
     }.items()
 ]

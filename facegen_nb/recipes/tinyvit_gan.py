@@ -17,8 +17,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..core import layout
 from ..diffusion import DDPM_STEPS, Path
 from ..methods import METHODS, Design, DesignRecipe, Flow, FlowRecipe
-from ..models import FaceModel, FlowModel, loud
-from ..workers import need
+from ..models import FaceModel, FlowModel, scaled_init
+from ..workers import require
 
 # %% auto #0
 __all__ = ['recipe', 'recipes', 'TinyViTGenerator', 'TinyViTDiscriminator', 'TinyViTRecipe', 'TinyViTGAN', 'TinyViTUNet',
@@ -52,7 +52,7 @@ class TinyViTGenerator(FaceModel):
         def bend(n):
             return (nn.BatchNorm2d(n), nn.LeakyReLU(0.2))
 
-        self.start = nn.Sequential(loud(nn.Linear(embed_dim, 16 * width)), nn.Unflatten(1, (width, 4, 4)))
+        self.start = nn.Sequential(scaled_init(nn.Linear(embed_dim, 16 * width)), nn.Unflatten(1, (width, 4, 4)))
         self.up = nn.Sequential(
             *(nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), *bend(b)) for a, b in zip(c[:3], c[1:4])),
             *(
@@ -234,7 +234,7 @@ class TinyViTUNet(FlowModel):
         FaceModel.__init__(self)
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (3, 128, 128), fingerprint
         self.prediction, self.path, self.steps, self.sampler = 'noise', Path('ddpm'), steps, sampler
-        self.unet = need('diffusers', 'bench').UNet2DModel(
+        self.unet = require('diffusers', 'bench').UNet2DModel(
             sample_size=128, block_out_channels=tuple(channels), layers_per_block=depth
         )
 
