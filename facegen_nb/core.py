@@ -38,8 +38,8 @@ __all__ = ['logger', 'OUTPUT_LIST', 'LITTER', 'RENAMED', 'LazyImport', 'share_co
            'device_fault', 'missing_cuda', 'say_once', 'pick_device', 'layout', 'waiter', 'rate_of', 'conv_rate',
            'no_half', 'pick_dtype', 'exact_dtype', 'autocast', 'full_precision', 'seed_everything', 'randn', 'Budget',
            'keep_memory', 'peak_memory', 'atomic', 'write_json', 'FolderInUse', 'locked', 'check_writable', 'optional',
-           'earlier_output', 'output_folder', 'sha256', 'renamed', 'first_name', 'renamed_keys', 'to_float', 'to_uint8',
-           'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
+           'earlier_output', 'output_folder', 'sha256', 'renamed', 'first_name', 'renamed_weight', 'renamed_keys',
+           'to_float', 'to_uint8', 'sheet', 'show', 'watched', 'progress', 'as_program', 'environment']
 
 # %% ../nbs/00_core.ipynb #000007
 class LazyImport:
@@ -924,7 +924,27 @@ RENAMED: dict[str, dict[str, str]] = {
         swap='positive_swap',
         told='inverted_noise_frac',
     ),
-    'argument': {},  # of networks: in config.json, and in the settings of a recipe that hold such arguments
+    'argument': dict(  # of networks: in config.json, and in the settings of a recipe that hold such arguments
+        canvas='linear_prior',
+        style_dim='w_dim',
+    ),
+    'class': {},  # `model` in config.json
+    'weights': {  # of networks: patterns of `re.sub`, applied in this order to a name that a network lacks
+        r'^canvas\.asked$': 'prior.coef',
+        r'^canvas\.centre$': 'prior.embed_mean',
+        r'^canvas\.noise$': 'prior.components',
+        r'^canvas\.': 'prior.',
+        r'^style\.': 'mapping.',
+        r'^paint\.start$': 'synthesis.const',
+        r'^paint\.move\.': 'synthesis.const_affine.',
+        r'^paint\.looks\.': 'synthesis.prior_convs.',
+        r'^paint\.rgbs\.': 'synthesis.to_rgbs.',
+        r'^paint\.': 'synthesis.',
+        r'^(synthesis\..*)\.style\.': r'\1.affine.',
+        r'^nobody$': 'null_embed',
+    },
+    'metric': {},  # of result files
+    'curve': {'mean_of_pictures': 'mean_of_images'},  # of result files
     'method': dict(canvas_gan='pca_gan'),
     'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # and what begins so, up to a dash
     'column': dict(second='aux_identity', spread='batch_std'),  # of log.csv
@@ -951,6 +971,15 @@ def first_name(
 ) -> str:
     "What a thing was called before all renaming: what hashes are made of, so that they stay valid."
     return next((old for old, new in RENAMED[kind].items() if new == name), name)
+
+
+def renamed_weight(
+    name: str,  # of a tensor, perhaps an old one
+) -> str:
+    "What a tensor of a network is called today."
+    for old, new in RENAMED['weights'].items():
+        name = re.sub(old, new, name)
+    return name
 
 
 def renamed_keys(

@@ -25,22 +25,22 @@ from torch.optim.swa_utils import AveragedModel
 
 from .batches import Batch, Team
 from .core import FacegenError, autocast, full_precision, layout, pick_dtype, sha256
-from .diffusion import DDPM_STEPS, denoising_loss, draw_time, estimates, evaluations
+from .diffusion import DDPM_STEPS, denoising_loss, estimates, evaluations, sample_time
 from .encoders import Encoder
 from facegen_nb.losses import (
-    ADVERSARIES,
+    GAN_LOSSES,
     LPIPS,
     LPIPS_FILES,
     augment,
+    augmented_view,
     centre_weight,
     d_loss,
     feature_distance,
     g_loss,
-    glimpse,
     gradient_penalty,
     identity_loss,
 )
-from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_for, evaluating
+from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_for, eval_mode
 from .optim import Muon
 
 # %% auto #0
@@ -229,7 +229,7 @@ class AdversarialRecipe(Recipe):
     identity: float = 0.7  # weight of one minus the encoder's cosine
     adversarial: float = 0.12  # weight of the adversary's opinion; 0 for a plain decoder
     adversary_from: float = 0.7  # share of the budget at which the adversary joins
-    adversary: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.losses.ADVERSARIES`
+    adversary: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.losses.GAN_LOSSES`
     labels: tuple = (1.0, 0.0, 1.0)  # for 'bce': of real faces, of generated ones, and what the generator wants
     r1: float = 0.0  # weight of the discriminator's slope at real faces
     r2: float = 0.0  # and at generated ones
@@ -262,7 +262,7 @@ class AdversarialRecipe(Recipe):
         lr_d=WEIGHT,
         betas=Between(0, 1),
     )
-    choices = dict(lpips_net=tuple(LPIPS_FILES), adversary=ADVERSARIES, optimiser=('muon', 'adam'))
+    choices = dict(lpips_net=tuple(LPIPS_FILES), adversary=GAN_LOSSES, optimiser=('muon', 'adam'))
 
 # %% ../nbs/05c_methods.ipynb #050009
 @dataclass(frozen=True)
@@ -777,7 +777,7 @@ class Method(Learner):
         try:
             with contextlib.ExitStack() as stack:
                 for net in self.nets.values():
-                    stack.enter_context(evaluating(net))
+                    stack.enter_context(eval_mode(net))
                 stack.enter_context(torch.random.fork_rng(devices=[]))
                 stack.enter_context(self.fitting('do not fit'))
                 with autocast(self.device, self.dtype):
@@ -816,7 +816,7 @@ class Method(Learner):
             parts['features'] = feature_distance(self.encoder.features(near), wanted)
         if identity and on('identity'):
             parts['identity'] = identity_loss(
-                self.encoder(fake if u is None else glimpse(fake, self.encoder.input_size, u)), e
+                self.encoder(fake if u is None else augmented_view(fake, self.encoder.input_size, u)), e
             )
         return parts
 
@@ -1110,7 +1110,7 @@ class Flow(Method):
         r, pictures, e = self.recipe, batch.images, batch.embeddings
         x = self.code(pictures)
         t, known, u = (
-            draw_time(batch.uniform(), r.time, r.time_mean, r.time_std),
+            sample_time(batch.uniform(), r.time, r.time_mean, r.time_std),
             batch.uniform() >= r.drop,
             batch.uniform(14),
         )

@@ -527,7 +527,8 @@ def _class_to_load(asked: type, config: Any, source: Path | str) -> type:
     "The class of a saved model, if it is the one that was asked for or one derived from it."
     if not isinstance(config, dict):
         raise FacegenError(f"No model could be loaded from '{source}': its config.json holds no settings; get it anew.")
-    named = renamed('class', config['model']) if 'model' in config else None
+    named = config.get('model')
+    named = renamed('class', named) if isinstance(named, str) else named
     short = str(named).rpartition('.')[2]
     in_script = short == asked.__name__ and '__main__' in (
         str(named).split('.')[0],

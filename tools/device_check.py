@@ -137,7 +137,7 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
         both = Call(lambda x, kind=kind: [losses.d_loss(x[0], x[1], kind), losses.g_loss(x[1], kind, x[0])])
         yield f"adversarial loss: {kind}", Case(both, (logits,))
     yield "augment", Case(Call(lambda x, u: losses.augment(x, u)), (images(), u))
-    yield "augmented view (glimpse)", Case(Call(lambda x, u: losses.augmented_view(x, 64, u)), (images(), u))
+    yield "augmented view", Case(Call(lambda x, u: losses.augmented_view(x, 64, u)), (images(), u))
     yield "feature distance", Case(Call(lambda x, y: losses.feature_distance([x], [y])), (images(), images(seed=6)))
     yield "standard deviation over the batch", Case(Call(spread), (images(),))
     d = without_zeros(Discriminator(128, channels=(16, 32, 64, 64, 64)))

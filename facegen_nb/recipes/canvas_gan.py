@@ -120,8 +120,8 @@ class OnCanvas(Adversarial):
         model = super().build(fingerprint)
         if not model.prior.linear:
             raise FacegenError(
-                'The recipe canvas-gan needs a generator with a linear prior; leave generator.linear_prior true, or take the'
-                ' recipe generator.'
+                'The recipe canvas-gan needs a generator with a linear prior; leave generator.linear_prior true, or'
+                ' take the recipe generator.'
             )
         return model
 
