@@ -61,7 +61,7 @@ class Studio(ImageStudio):
         *,
         frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
     ):
-        super().__init__(generator, encoder, frame=frame, tell=lambda text: None)  # the page shows it
+        super().__init__(generator, encoder, frame=frame, log=lambda text: None)  # the page shows it
         if judge and same_recogniser(judge.fingerprint, encoder.fingerprint):
             raise FacegenError(
                 f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give"

@@ -363,7 +363,7 @@ def curate(
         same_people=same_people,
         allow_damaged=allow_damaged,
         engine=engine,
-        tell=note,
+        log=note,
     )
     describe_store(store)
     return store_numbers(store)
@@ -1015,7 +1015,7 @@ def embed_folder(
     device: str | None,  # where to embed
 ) -> tuple[np.ndarray, list[str]]:  # (N,dim), and the image of each
     "Embed the largest face of each image with the encoder that a generator was trained with, cropped as in training."
-    room = studio.Studio(g, studio.encoder_for(g, weights, device), tell=print)
+    room = studio.Studio(g, studio.encoder_for(g, weights, device), log=print)
     crops = crop_images(folder, room)
     return room.embed(crops), crops.sources
 
@@ -1082,7 +1082,7 @@ def write_shards(
         known = require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{source}'")
         if found.values.shape[1:] == (g.embed_dim,):
             say_origin(g, source, found, known)
-    done = shards.generate_shards(g, source, out, tell=print, **how)
+    done = shards.generate_shards(g, source, out, log=print, **how)
     if crops is not None:
         write_table(out / 'pictures.csv', crops.table())
     speed = (
@@ -1226,7 +1226,7 @@ def generate(
     if refine:
         options['refine_encoder'] = refinement.refining_encoder(g, encoder)
     if images is not None:
-        room = studio.Studio(g, encoder, frame=frame, tell=print)
+        room = studio.Studio(g, encoder, frame=frame, log=print)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     if format != 'folder':
@@ -1430,7 +1430,7 @@ def show_progress(
 
     with output_folder(out, 'progress', resumed='progress.json') as folder:
         made = story.progress_report(
-            run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force, device=device, tell=said
+            run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force, device=device, log=said
         )
         pictures = [
             ('The same people and the same noise after each kept epoch.', made['small']),

@@ -83,10 +83,11 @@ class FacegenError(Exception):
 
 # %% ../nbs/00_core.ipynb #000010b
 class _PlainHandler(logging.Handler):
-    "Prints plain lines while `logging` is not configured, to `sys.stdout` as it is then; warnings to `sys.stderr`."
+    "Prints plain lines where nobody else handles them: to `sys.stdout` as it is then, warnings to `sys.stderr`."
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not logging.getLogger().handlers:
+        others = [h for h in (*logger.handlers, *logging.getLogger().handlers) if h is not self]
+        if not others:
             stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
             print(record.getMessage(), file=stream)  # an error goes to the caller, as that of `print` does
 

@@ -1456,7 +1456,7 @@ def curate(
     device: str | None = None,  # where the detector computes
     workers: int | None = None,  # threads, or workers of the cluster; None: one a core
     engine: str = 'local',  # 'local': threads of this process; 'ray': a Ray cluster
-    tell: Callable[[str], None] | None = None,  # is given sentences for the user; without it, warnings are Python's
+    log: Callable[[str], None] | None = None,  # is given sentences for the user; without it, warnings are Python's
 ) -> FaceStore:  # the store, opened
     """Make a `FaceStore` of images.
 
@@ -1505,8 +1505,8 @@ def curate(
         w.met = {
             n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())
         }  # places, not names: what is written names nobody
-        if tell and (len(w) or w.at['entries']):
-            tell(f'An interrupted run is resumed: {len(w):,} faces are there already.')
+        if log and (len(w) or w.at['entries']):
+            log(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         make = partial(worker, crop, device, workers)
         work = make() if engine == 'local' and any(src is not None for src in opened) else None
         if engine == 'ray':
@@ -1564,7 +1564,7 @@ def curate(
         )
         write_datasheet(w.folder)
     for text in people.warnings:
-        tell(text) if tell else warnings.warn(text, stacklevel=2)
+        log(text) if log else warnings.warn(text, stacklevel=2)
     return FaceStore(out)
 
 

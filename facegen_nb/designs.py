@@ -28,6 +28,7 @@ from facegen_nb.core import (
     environment,
     layout,
     locked,
+    logger,
     optional,
     pick_device,
     seed_everything,
@@ -166,7 +167,7 @@ def bench_designs(
     parts: Sequence[str] | None = None,  # what is measured, of `evaluation.PARTS`; None: all but robustness
     judge_minutes: float = 10.0,  # that drawing the faces of one design may take
     device: str | None = None,  # None for the fastest
-    tell: Callable[[str], None] = print,  # told what is going on
+    log: Callable[[str], None] = logger.info,  # gets a line on what is being done
     **changes: Any,  # to every recipe, such as precision or max_steps
 ) -> dict[str, dict[str, Any]]:  # run: result, of all that are finished
     """Train and judge published designs alike.
@@ -191,10 +192,10 @@ def bench_designs(
         try:
             with locked(run, 'The run folder'):
                 if not trained(run, recipe):
-                    tell(f'{key}: training')
-                    Run(recipe, store, encoder, run, device=device, tell=tell).train()
+                    log(f'{key}: training')
+                    Run(recipe, store, encoder, run, device=device, tell=log).train()
                 if not trained(run, recipe):
-                    tell(f'{key} was stopped; the same command goes on with it')
+                    log(f'{key} was stopped; the same command goes on with it')
                     break
                 if (result := judged(run, store, judge, split, wanted)) is None:
                     how = judging(
@@ -206,7 +207,7 @@ def bench_designs(
                         judge_minutes,
                         parts,
                     )
-                    tell(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else ''))
+                    log(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else ''))
                     result = judge_run(
                         run,
                         store,
@@ -215,7 +216,7 @@ def bench_designs(
                         device=device,
                         sheet_path=run / 'sheet.png',
                         folder=run / 'evaluation',
-                        tell=tell,
+                        log=log,
                         **how,
                     )
                     result['about']['parts'] = wanted  # asked for, though a slow sampler is judged by fewer
@@ -225,7 +226,7 @@ def bench_designs(
                     with optional(f"The copy of {key} in '{keep}'"):
                         keep_result(run, Path(keep) / key)
         except FolderInUse:
-            tell(f'{key} is being worked on by another process')
+            log(f'{key} is being worked on by another process')
     return results
 
 
@@ -244,7 +245,7 @@ def bench_speed(
     designs: Sequence[str] | None = None,  # as for `pick_designs`; None: the repaired ones
     device: str | None = None,  # None for the fastest
     seconds: float = 10.0,  # for each measurement, at least two steps
-    tell: Callable[[str], None] = print,  # told what was measured
+    log: Callable[[str], None] = logger.info,  # gets a line on what was measured
     **changes: Any,  # to every recipe, such as precision or batch_size
 ) -> dict[str, Any]:  # `rows` of plain values and `environment`
     """Time of one training step of each design as it would be benched, with stored embeddings and with its own
@@ -297,7 +298,7 @@ def bench_speed(
                 in_loop_images_per_s=recipe.batch_size / slow if slow else None,
             )
         )
-        tell(
+        log(
             f"{name}: {rows[-1]['images_per_s']:.1f} pictures/s"
             + (f", {rows[-1]['in_loop_images_per_s']:.1f} with {rows[-1]['encoder']} in the loop" if slow else '')
         )

@@ -39,6 +39,7 @@ from facegen_nb.core import (
     keep_memory,
     layout,
     locked,
+    logger,
     misfit,
     own_file,
     pick_device,
@@ -771,7 +772,7 @@ RENDERED: dict[str, RenderedSettings | SiblingSettings] = dict(
 def train_small_encoder(
     settings: RenderedSettings,  # how
     device: torch.device | str = 'cpu',  # where
-    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+    log: Callable[[str], None] = logger.debug,  # gets one line an epoch
 ) -> SmallEncoder:  # trained, in eval mode
     "Train an identity encoder on rendered people with a cosine softmax (CosFace, margin 0.2, scale 24)."
     s = settings
@@ -808,7 +809,7 @@ def train_small_encoder(
             scaler.update()
             sched.step()
             total += loss.item()
-        tell(f'epoch {epoch + 1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
+        log(f'epoch {epoch + 1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
     return net.eval()
 
 # %% ../nbs/03_encoders.ipynb #030038
@@ -816,10 +817,10 @@ def _untrained(s: RenderedSettings | SiblingSettings) -> SmallEncoder | SiblingE
     return SiblingEncoder(s.dim, s.width, s.hidden) if isinstance(s, SiblingSettings) else SmallEncoder(s.dim, s.width)
 
 
-def _train_rendered(name: str, s: RenderedSettings | SiblingSettings, tell: Callable[[str], None]) -> nn.Module:
+def _train_rendered(name: str, s: RenderedSettings | SiblingSettings, log: Callable[[str], None]) -> nn.Module:
     siblings = isinstance(s, SiblingSettings)
     people = s.families * (1 + s.siblings) if siblings else s.people
-    tell(
+    log(
         f"Training the encoder '{name}' on {people} rendered people; this happens once, "
         f"{'up to eight' if siblings else 'one to two'} minutes on two cores."
     )
@@ -829,7 +830,7 @@ def _train_rendered(name: str, s: RenderedSettings | SiblingSettings, tell: Call
 def rendered(
     name: str = 'rendered',  # one of `RENDERED`
     settings: RenderedSettings | SiblingSettings | None = None,  # another encoder than the default one
-    tell: Callable[[str], None] = print,  # gets a line when it must be trained first
+    log: Callable[[str], None] = logger.info,  # gets a line when it must be trained first
     weights: str | Path | None = None,  # the file that another machine made; default: the cache
 ) -> Encoder:  # 128-d
     """The encoder for rendered faces, from the package, from the cache, or trained first.
@@ -844,7 +845,7 @@ def rendered(
     if not file.is_file():
         with locked(file, 'The encoder', wait=True):
             if not file.is_file():  # another process may have trained it while this one waited
-                state = _train_rendered(name, s, tell).state_dict()
+                state = _train_rendered(name, s, log).state_dict()
                 with atomic(file) as tmp:
                     save_file({k: v.contiguous().cpu() for k, v in state.items()}, tmp)
     side = 128 if isinstance(s, SiblingSettings) else 64
@@ -1110,7 +1111,7 @@ def _files(
     return d / f'{name}.npy', d / f'{name}.mirrored.npy', d / f'{name}.json'
 
 
-def _writable_files(store: FaceStore, name: str, tell: Callable[[str], None]) -> tuple[Path, Path, Path]:
+def _writable_files(store: FaceStore, name: str, log: Callable[[str], None]) -> tuple[Path, Path, Path]:
     "Where new embeddings of a store go: into the store, or into the cache folder where the store cannot be written."
     own = Path(store.path) / 'embeddings'
     probe = own / f'.{os.getpid()}.probe'
@@ -1124,7 +1125,7 @@ def _writable_files(store: FaceStore, name: str, tell: Callable[[str], None]) ->
             raise
     there = cache_dir() / 'embeddings' / store.hash
     there.mkdir(parents=True, exist_ok=True)
-    tell(
+    log(
         f"The store '{store.path}' cannot be written, so its embeddings are kept in '{there}', where they are found"
         " again."
     )
@@ -1288,7 +1289,7 @@ def embed_store(
     engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
     workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
     force: bool = False,  # take an encoder for rendered faces on others too, as an experiment
-    tell: Callable[[str], None] = lambda s: print(s, file=sys.stderr),  # gets a line where the store cannot be written
+    log: Callable[[str], None] = logger.warning,  # gets a line where the store cannot be written
 ) -> Embeddings:  # as cached
     """Embed a store and its mirror images, or load what the cache has.
 
@@ -1301,7 +1302,7 @@ def embed_store(
     with locked(store.path, 'The store', wait=True):  # a second process waits, and finds the cache
         _bring_home(store, encoder.name)
         if not _files(store, encoder.name)[2].is_file():
-            _make_cache(store, encoder, batch_size, block, engine, workers, force, tell)
+            _make_cache(store, encoder, batch_size, block, engine, workers, force, log)
     return load_embeddings(store, encoder.name, encoder)
 
 
@@ -1313,9 +1314,9 @@ def _make_cache(
     engine: str,
     workers: int | None,
     force: bool,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
-    values, mirrored, card = _writable_files(store, encoder.name, tell)
+    values, mirrored, card = _writable_files(store, encoder.name, log)
     keep_memory()
     device, batch_size = _where(encoder, None, batch_size)
     block = max(1, block // batch_size) * batch_size
@@ -1499,7 +1500,7 @@ def tune_last_block(
     store: FaceStore,  # its training faces are learnt from, its validation faces decide when to stop
     file: str | Path,  # where the tuned weights go, a .safetensors file
     settings: TuneSettings = TuneSettings(),  # how
-    tell: Callable[[str], None] = print,  # gets one line an epoch
+    log: Callable[[str], None] = logger.info,  # gets one line an epoch
 ) -> tuple[Encoder, list[dict[str, float]]]:  # `dinov2_tuned`, and loss, validation loss and minutes by epoch
     """Tune the last block by contrast within a time budget, keep the best epoch, save it.
 
@@ -1550,7 +1551,7 @@ def tune_last_block(
                     minutes=budget.elapsed,
                 )
             )
-            tell(f'epoch {epoch:2}  loss {np.mean(losses):.3f}  validation {now:.3f}  {budget.elapsed:.1f} minutes')
+            log(f'epoch {epoch:2}  loss {np.mean(losses):.3f}  validation {now:.3f}  {budget.elapsed:.1f} minutes')
             if now < best:
                 best, stale, state = now, 0, copy.deepcopy(block.state_dict())
             else:

@@ -23,6 +23,7 @@ from facegen_nb.core import (
     environment,
     home_dir,
     locked,
+    logger,
     optional,
     pick_device,
     progress,
@@ -145,7 +146,7 @@ class Subject:
     batch_size: int = 64  # faces at a time; changes the speed only
     guidance: float | None = None  # passed to the generator
     n_boot: int = 1000  # resamples
-    tell: Callable[[str], None] = print  # told what is going on
+    log: Callable[[str], None] = logger.info  # gets a line on what is being done
     also: Sequence[tuple[Any, np.ndarray]] = ()  # further judges: (Encoder, its embeddings of the store)
 
     def draw(
@@ -208,7 +209,7 @@ def measured(
     blocks = Blocks(s.folder / f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes)
     whole = blocks.finished()
     if whole:
-        s.tell(f'{name}: {min(n, len(whole) * STEP):,} of {n:,} were measured before; going on.')
+        s.log(f'{name}: {min(n, len(whole) * STEP):,} of {n:,} were measured before; going on.')
     for i in progress([i for i in range(0, n, STEP) if i not in whole]):
         blocks.add(i, **work(i, min(STEP, n - i)))
     return blocks.arrays
@@ -574,7 +575,7 @@ def robustness_part(
     file = s.folder / 'curves.json'
     done = renamed_keys('curve', json.loads(file.read_text(encoding='utf-8'))) if file.is_file() else {}
     if done:
-        s.tell(f'robustness: {len(done)} curves were measured before; going on.')
+        s.log(f'robustness: {len(done)} curves were measured before; going on.')
 
     def keep(name, curve):
         done[name] = curve
@@ -792,7 +793,7 @@ def evaluate(
     sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
     folder: str | Path | None = None,  # where unfinished work is kept and resumed; None: it is lost
     n_boot: int = 1000,  # resamples for intervals
-    tell: Callable[[str], None] = print,  # told what is going on
+    log: Callable[[str], None] = logger.info,  # gets a line on what is being done
 ) -> dict[str, Any]:  # a result: plain values, as `reports.save_result` writes it
     """Measure a generator by the whole protocol.
 
@@ -854,7 +855,7 @@ def evaluate(
             batch_size,
             guidance,
             n_boot,
-            tell,
+            log,
             [(e, embed_store(store, e).values) for e in also],
         )
         metrics, curves, settings = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
@@ -900,10 +901,10 @@ def every_part(
     spaces, looks, no_space = available_spaces(s, networks) if 'crowds' in parts else ([], {}, {})
     rendered = rendered_people(s) if 'factors' in parts else 0
     if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
-        r = reader(device=s.device, tell=s.tell)
+        r = reader(device=s.device, log=s.log)
         looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
     elif rendered:
-        s.tell(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
+        s.log(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
     if 'crowds' in parts:
         looks['spectrum'] = s.store.images.shape[1] // 2, radial_power
     only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}

@@ -24,6 +24,7 @@ from facegen_nb.core import (
     exact_dtype,
     layout,
     locked,
+    logger,
     own_file,
     pick_device,
     progress,
@@ -238,7 +239,7 @@ def _learn(
     rng: torch.Generator,
     device: torch.device,
     name: str,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     batch = min(s.batch, s.faces)
     steps = max(1, s.faces // batch)
@@ -257,13 +258,13 @@ def _learn(
             scaler.update()
             plan.step()
             total += value.item()
-        tell(f'{name}, epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
+        log(f'{name}, epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
 
 
 def train_reader(
     settings: ReaderSettings,  # how
     device: torch.device | str = 'cpu',  # where
-    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+    log: Callable[[str], None] = logger.debug,  # gets one line an epoch
 ) -> Reader:  # trained, in eval mode
     "Draw people, find their pose, straighten them, and learn to read."
     s, device = settings, torch.device(device)
@@ -289,7 +290,7 @@ def train_reader(
                 p = net.find_pose(to_float(images[i]))  # noqa: F821, deleted once the pose is learnt
             return 12 * F.mse_loss(p.float(), target[i])
 
-        _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', tell)
+        _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', log)
         net.pose.eval()
         with torch.no_grad():
             pose = torch.cat([net.find_pose(to_float(images[i : i + 128])) for i in range(0, s.faces, 128)])
@@ -317,7 +318,7 @@ def train_reader(
             rng,
             device,
             'factors',
-            tell,
+            log,
         )
     return net.eval().requires_grad_(False)
 
@@ -332,7 +333,7 @@ def reader_file(
 def reader(
     settings: ReaderSettings | None = None,  # another reader than the default one
     device: torch.device | str | None = None,  # where to put it; None for the fastest device
-    tell: Callable[[str], None] = print,  # gets lines when it must be trained first
+    log: Callable[[str], None] = logger.info,  # gets lines when it must be trained first
 ) -> Reader:  # frozen
     """The reader of identity factors: from the package or the cache where it lies there, else trained first (a few
     minutes on two cores).
@@ -344,11 +345,11 @@ def reader(
     if not file.is_file():
         with locked(file, 'The reader of factors', wait=True):
             if not file.is_file():  # another process may have trained it while this one waited
-                tell(
+                log(
                     f'Training the reader of factors on {s.faces} rendered people; this happens once, a few minutes on'
                     ' two cores.'
                 )
-                net = train_reader(s, device, tell)
+                net = train_reader(s, device, log)
                 with atomic(file) as tmp:
                     save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, tmp)
     net = Reader(s.width, s.hidden)

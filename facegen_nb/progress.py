@@ -26,6 +26,7 @@ from facegen_nb.core import (
     atomic,
     check_writable,
     locked,
+    logger,
     optional,
     pick_device,
     progress,
@@ -106,7 +107,7 @@ def read_kept(
 
 def named_checkpoints(
     run: str | Path,  # a run folder
-    tell: Callable[[str], None] = print,  # told what is left out
+    log: Callable[[str], None] = logger.info,  # gets a line on what is left out
 ) -> list[Kept]:  # in the order of their steps
     "The models that a run kept; raises `FacegenError` when there is none, or none is whole."
     folder = Path(run) / 'checkpoints'
@@ -121,7 +122,7 @@ def named_checkpoints(
         try:
             k = read_kept(f)
         except FacegenError as ex:
-            tell(f'{ex} It is left out.')
+            log(f'{ex} It is left out.')
             continue
         out[k.weights] = out[k.weights]._replace(name=f'{out[k.weights].name}, {k.name}') if k.weights in out else k
     if not out:
@@ -155,7 +156,7 @@ def check_run(
     kept: list[Kept],  # of a run
     store: FaceStore,  # on which it is to be looked at
     embeddings: Embeddings,  # of that store
-    tell: Callable[[str], None] = print,  # told when it is another store than it was trained on
+    log: Callable[[str], None] = logger.info,  # gets a line when it is another store than it was trained on
 ) -> None:
     "Refuse embeddings of another recogniser than the run's."
     about = json.loads((kept[-1].folder / 'about.json').read_text(encoding='utf-8'))
@@ -164,7 +165,7 @@ def check_run(
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, mine, "The store's embeddings", 'the run was trained on embeddings of')
     if about.get('store') and about['store'] != store.hash:
-        tell(
+        log(
             f"The run was trained on another store ({about['store']}) than this one ({store.hash}): its people may have"
             " been seen in training under other names."
         )
@@ -189,18 +190,18 @@ def progress_faces(
     seed: int = 0,  # of the noise
     device: str | torch.device | None = None,  # where to draw; None: the fastest
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
-    tell: Callable[[str], None] = print,  # told what is left out
+    log: Callable[[str], None] = logger.info,  # gets a line on what is left out
 ) -> list[Drawn]:  # in the order of training
     "The same people from the same noise by each kept model; from the sample sheets where there is no checkpoint."
     try:
-        kept = named_checkpoints(run, tell)
+        kept = named_checkpoints(run, log)
     except FacegenError as ex:
         if not (sheets := sample_faces(run, len(rows))):
             raise
-        tell(f'{ex} So the faces are those of its sample sheets, other people than asked for.')
+        log(f'{ex} So the faces are those of its sample sheets, other people than asked for.')
         return sheets
     out, device = [], pick_device(device)
-    check_run(kept, store, embeddings, tell)
+    check_run(kept, store, embeddings, log)
     for k in progress(kept):
         try:
             out.append(
@@ -212,7 +213,7 @@ def progress_faces(
                 )
             )
         except FacegenError as ex:
-            tell(f'{ex} The model of {k.title()} is left out.')
+            log(f'{ex} The model of {k.title()} is left out.')
     if not out:
         raise FacegenError(
             f"None of the {len(kept)} kept models of the run '{run}' could draw; train it anew, or name another run"
@@ -484,7 +485,7 @@ def progress_film(
     drawn: list[Drawn],  # as `progress_faces` gave it
     path: str | Path,  # a .gif or .mp4 file
     most: int = 2_000_000,  # bytes of a GIF
-    tell: Callable[[str], None] = print,  # told when there is no ffmpeg
+    log: Callable[[str], None] = logger.info,  # gets a line when there is no ffmpeg
 ) -> Path:  # the file that was written: a GIF beside it where an MP4 was wanted and could not be made
     "Write the film of a run; in a GIF the faces are made smaller until it fits."
     path = Path(path)
@@ -500,7 +501,7 @@ def progress_film(
             except FacegenError as ex:
                 why = str(ex).rstrip('.')
         path = path.with_suffix('.gif')
-        tell(f"{why}: the film is the GIF '{path}'.")
+        log(f"{why}: the film is the GIF '{path}'.")
     for side in (128, 96, 72, 56, 40):
         write_gif(film_frames(drawn, side), path)
         if path.stat().st_size <= most:
@@ -652,12 +653,12 @@ def progress_metrics(
     batch_size: int = 64,  # faces at a time; changes the speed only
     n_boot: int = 1000,  # resamples of people
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
-    tell: Callable[[str], None] = print,  # gets a line a model
+    log: Callable[[str], None] = logger.info,  # gets a line a model
 ) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
     "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
-    kept, device = named_checkpoints(run, tell), pick_device(device)
+    kept, device = named_checkpoints(run, log), pick_device(device)
     independent = check_run_judge(kept, embeddings, judge, force)
-    check_run(kept, store, embeddings, tell)
+    check_run(kept, store, embeddings, log)
     file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
     stick = None
     key = dict(
@@ -672,7 +673,7 @@ def progress_metrics(
         encoder=[embeddings.fingerprint.get(k) for k in ('encoder', 'weights')],
         squeezenet=not lpips_missing('squeeze'),
     )
-    known = read_measured(file, key, tell)
+    known = read_measured(file, key, log)
 
     def result() -> dict[str, Any]:
         have = [k for k in kept if k.weights in known]
@@ -708,11 +709,11 @@ def progress_metrics(
                 )
             )
         except FacegenError as ex:
-            tell(f'{ex} The model of {k.title()} is left out.')
+            log(f'{ex} The model of {k.title()} is left out.')
             continue
         known[k.weights] = measured
         write_json(file, result())
-        tell(
+        log(
             f'{k.title()}: '
             + ', '.join(f"{m} {v['value']:.3f}" for m, v in measured.items() if v['value'] is not None)
             + f' ({time.monotonic() - start:.0f} s)'
@@ -730,7 +731,7 @@ def progress_metrics(
 def read_measured(
     file: Path,  # written by `progress_metrics`, perhaps half done
     key: dict[str, Any],  # the protocol
-    tell: Callable[[str], None] = print,  # told when it cannot be resumed
+    log: Callable[[str], None] = logger.info,  # gets a line when it cannot be resumed
 ) -> dict[str, dict[str, dict]]:  # weights: metric: entry
     "What was measured before by the same protocol."
     if not file.is_file():
@@ -738,7 +739,7 @@ def read_measured(
     try:
         old = json.loads(file.read_text(encoding='utf-8'))
         if old['protocol'] != json.loads(json.dumps(key)):
-            tell(
+            log(
                 f"'{file}' was measured otherwise ("
                 + ', '.join(k for k in key if old['protocol'].get(k) != json.loads(json.dumps(key[k])))
                 + '): it is written anew.'
@@ -746,7 +747,7 @@ def read_measured(
             return {}
         return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
     except (ValueError, KeyError, TypeError, IndexError):
-        tell(f"'{file}' could not be read: it is written anew.")
+        log(f"'{file}' could not be read: it is written anew.")
         return {}
 
 # %% ../nbs/08a_progress.ipynb #080068
@@ -945,12 +946,12 @@ def write_progress(
     seed: int,  # of the noise and of every other random choice
     force: bool,  # accept the conditioning encoder as the judge
     device: str | torch.device | None,  # where to draw; None: the fastest
-    tell: Callable[[str], None],  # gets words
+    log: Callable[[str], None],  # gets messages
 ) -> dict[str, Any]:  # as `progress_report`
     "Write everything that `progress_report` makes; films and figures that fail cost nothing else."
     out.mkdir(parents=True, exist_ok=True)
     made = dict.fromkeys(('small', 'film', 'video', 'figure', 'metrics', 'losses'))
-    drawn = progress_faces(run, store, embeddings, rows, seed, device, tell=tell)
+    drawn = progress_faces(run, store, embeddings, rows, seed, device, log=log)
     im = progress_sheet(drawn, store, rows)
     with atomic(out / 'sheet.png') as t:
         im.save(t, 'PNG')
@@ -962,19 +963,19 @@ def write_progress(
         progress_frames(drawn, out / 'epochs')
     if find_ffmpeg():
         with optional('The film as MP4'):
-            made['video'] = progress_film(drawn, out / 'film.mp4', tell=tell)
+            made['video'] = progress_film(drawn, out / 'film.mp4', log=log)
     if made['video'] is None:
-        tell(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
+        log(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
     if made['video'] == made['film']:
         made['video'] = None
     if kept:
         made['metrics'] = progress_metrics(
-            run, store, embeddings, judge, split, faces, seed, out / 'progress.json', force, device, tell=tell
+            run, store, embeddings, judge, split, faces, seed, out / 'progress.json', force, device, log=log
         )
     try:
         made['losses'] = loss_curves(run)
     except FacegenError as ex:
-        tell(f'{ex} The figure is without losses.')
+        log(f'{ex} The figure is without losses.')
     if made['metrics'] or made['losses'] is not None:
         lines = made['metrics'] or dict(
             lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn]
@@ -997,7 +998,7 @@ def progress_report(
     embeddings: Embeddings | None = None,  # of the store; None: those in it, by the run's encoder
     force: bool = False,  # accept the conditioning encoder as the judge, and mark it
     device: str | torch.device | None = None,  # where to draw; None: the fastest
-    tell: Callable[[str], None] = print,  # gets words
+    log: Callable[[str], None] = logger.info,  # gets messages
 ) -> dict[str, Any]:  # sheet, small, film: paths; video, figure: paths or None; metrics, losses or None
     "Sheet, film, its pictures, figure and numbers of a run's way."
     out, rows, kept = Path(out) if out else Path(run) / 'progress', progress_rows(store, people, split, seed), None
@@ -1010,4 +1011,4 @@ def progress_report(
             raise  # sample sheets make a sheet and a film
     check_writable(out)
     with locked(out, 'The folder'):
-        return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, tell)
+        return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, log)

@@ -31,6 +31,7 @@ from facegen_nb.core import (
     atomic,
     keep_memory,
     locked,
+    logger,
     pick_device,
     pick_dtype,
     progress,
@@ -447,7 +448,7 @@ def generate_shards(
     batch_size: int = 32,  # faces computed together, a multiple of 32; more are faster on a GPU
     engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
     workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
-    tell: Callable[[str], None] = lambda text: None,  # gets a line about shards that are there already
+    log: Callable[[str], None] = logger.debug,  # gets a line about shards that are there already
     **options: Any,  # of `draw_faces` and the model, such as `truncation`, `steps`, `refine` and `refine_encoder`
 ) -> dict[str, Any]:  # what was written, as plain values
     """Draw faces into shards in constant memory.
@@ -493,7 +494,7 @@ def generate_shards(
         for left in (*out.glob('.*.part-*'), *out.glob('data/.*.part-*')):  # of a process that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         plan = list(spans(0, len(rows) * n, shard_faces, int(np.prod(generator.noise_shape))))
-        drawn, kept = _draw_shards(generator, rows, out, request, plan, options, engine, workers, tell)
+        drawn, kept = _draw_shards(generator, rows, out, request, plan, options, engine, workers, log)
     seconds = time.monotonic() - start
     return dict(
         out=str(out),
@@ -516,7 +517,7 @@ def _draw_shards(
     options: dict[str, Any],
     engine: str,
     workers: int | None,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> tuple[int, int]:
     "Draw the shards that are not finished: faces drawn, shards that were there."
     n, seed, batch_size = request['per_embedding'], request['seed'], request['batch_size']
@@ -525,7 +526,7 @@ def _draw_shards(
     finished = finished_shards(out)
     todo = [(name, span) for name, span in zip(names, plan) if name not in finished]
     if len(todo) < len(plan):
-        tell(f'{len(plan) - len(todo):,} of {len(plan):,} shards are there already and are kept')
+        log(f'{len(plan) - len(todo):,} of {len(plan):,} shards are there already and are kept')
     total = sum(last - first for _, (first, last) in todo)
     work = portions(rows, [span for _, span in todo], generator.noise_shape, n, seed, max(PORTION, batch_size))
     files = iter(

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import FacegenError, autocast, exact_dtype, layout, progress, to_float, to_uint8
+from .core import FacegenError, autocast, exact_dtype, layout, logger, progress, to_float, to_uint8
 from facegen_nb.faces import (
     IDENTITY_FACTORS,
     POSE,
@@ -225,7 +225,7 @@ def _learn(
     batches: Callable[[], Tensor],
     epochs: int,
     device: torch.device,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     "AdamW with one cycle of the rate; `batches()` gives (steps, rows) for an epoch, `loss` takes rows."
     steps = len(batches())
@@ -243,7 +243,7 @@ def _learn(
             scaler.update()
             plan.step()
             total += value.item()
-        tell(f'epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
+        log(f'epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
 
 
 def _batches(n: int, size: int, rng: torch.Generator) -> Callable[[], Tensor]:
@@ -262,7 +262,7 @@ def _learn_pose(
     identities: Tensor,
     nuisances: Tensor,
     rng: torch.Generator,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     device = next(net.parameters()).device
     small = torch.cat([to_uint8(F.avg_pool2d(x, 2)) for x in _pictures(identities, nuisances, device)])
@@ -282,7 +282,7 @@ def _learn_pose(
         _batches(len(small), 64, rng),
         s.pose_epochs,
         device,
-        lambda t: tell(f'pose, {t}'),
+        lambda t: log(f'pose, {t}'),
     )
     net.pose.eval()
 
@@ -308,7 +308,7 @@ def _learn_people(
     identities: Tensor,
     nuisances: Tensor,
     rng: torch.Generator,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     device, family = next(net.parameters()).device, 2 * (1 + s.siblings)
     faces, heads, poses = _straightened(net, identities, nuisances)
@@ -331,13 +331,13 @@ def _learn_people(
         return value + s.factors * factor_loss(probe(unit * s.dim**0.5), people) if s.factors else value
 
     learnt = [p for part in (net.face, net.head, net.out, probe) for p in part.parameters()]
-    _learn(learnt, loss, _batches(s.families, s.batch, rng), s.epochs, device, tell)
+    _learn(learnt, loss, _batches(s.families, s.batch, rng), s.epochs, device, log)
 
 # %% ../nbs/02k_siblings.ipynb #02k023
 def train_sibling_encoder(
     settings: SiblingSettings,  # how
     device: torch.device | str = 'cpu',  # where
-    tell: Callable[[str], None] = lambda s: None,  # gets one line an epoch
+    log: Callable[[str], None] = logger.debug,  # gets one line an epoch
 ) -> SiblingEncoder:  # trained, in eval mode
     """Draw families, learn the pose, straighten, and learn to tell siblings apart.
 
@@ -355,8 +355,8 @@ def train_sibling_encoder(
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         net = SiblingEncoder(s.dim, s.width, s.hidden).to(device, memory_format=layout(device))
-        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng, tell)
-        _learn_people(net, s, identities, nuisances, rng, tell)
+        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng, log)
+        _learn_people(net, s, identities, nuisances, rng, log)
     return net.eval()
 
 # %% ../nbs/02k_siblings.ipynb #02k026

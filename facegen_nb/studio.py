@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import glob
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from .core import FacegenError, pick_device, to_float, to_uint8, user_path
+from .core import FacegenError, logger, pick_device, to_float, to_uint8, user_path
 from .curation import SMALLEST_CROP, cut_aligned, cut_box, decode_entry
 from .detection import FRAMES, FaceDetector, Found, turned_reason
 from .encoders import RENDERED, Encoder, embed_images, encoder_of
@@ -144,7 +143,7 @@ def _say_passed(path: Path, passed: Counter) -> None:
     passed = Counter(dict(passed, **{HIDDEN: 0}))
     if passed.total():
         kinds = ', '.join(f'{n:,} {ending}' for ending, n in passed.most_common(6) if n)
-        logging.getLogger('facegen_nb').warning(
+        logger.warning(
             f"Files in '{path}' that were not read, since their names do not end as those of images: {kinds}."
         )
 
@@ -367,7 +366,7 @@ def draw_faces(
             raise FacegenError(f'{name}={value} was given; a number of 0 or more was expected.')
     warning = crop_difference(getattr(embeddings, 'fingerprint', None), generator.fingerprint)
     if warning:
-        logging.getLogger('facegen_nb').warning(warning)
+        logger.warning(warning)
     if options.get('refine'):  # found once, and not for each block
         options['refine_encoder'] = generator._can_refine(options['refine'], options.get('refine_encoder'))
     start = 0
@@ -395,7 +394,7 @@ class Studio:
         encoder: Encoder,  # the one it was trained with
         *,
         frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
-        tell: Callable[[str], None] | None = None,  # gets what is assumed of training, once; None: the log
+        log: Callable[[str], None] = logger.warning,  # gets what is assumed of training, once
     ):
         if generator.encoder != encoder.name:
             raise FacegenError(
@@ -406,7 +405,7 @@ class Studio:
         self.generator, self.encoder = generator, encoder
         self.crop_of_training = training_crop(generator.fingerprint, frame)
         self._detectors: dict[str, FaceDetector] = {}
-        self._tell = tell or logging.getLogger('facegen_nb').warning
+        self._log = log
 
     @classmethod
     def load(
@@ -443,10 +442,10 @@ class Studio:
         return self._detectors[faces]
 
     def _say_assumed(self) -> None:
-        "Tell what is assumed of the training crop, once."
+        "Log what is assumed of the training crop, once."
         if self.crop_of_training.assumed:
-            self._tell(self.crop_of_training.assumed)
-        self._tell = lambda text: None
+            self._log(self.crop_of_training.assumed)
+        self._log = logger.debug
 
     def crop(
         self,
