@@ -23,56 +23,56 @@ from .encoders import Embeddings
 from .fingerprints import require_store
 
 # %% auto #0
-__all__ = ['BLOCK', 'Team', 'generator_seed', 'Batch', 'free_memory', 'fill', 'to_device', 'some_people', 'Another', 'Batches',
-           'thumbnails']
+__all__ = ['BLOCK', 'Distributed', 'generator_seed', 'Batch', 'free_memory', 'fill', 'to_device', 'subset_identities',
+           'PositiveSampler', 'Batches', 'thumbnails']
 
 # %% ../nbs/05b_batches.ipynb #050007
-class Team:
+class Distributed:
     "The processes that train one model together; alone unless started by `accelerate launch`."
 
     def __init__(
         self,
         device: str | torch.device | None = None,  # cuda, mps, cpu or None for the fastest
     ):
-        self.rank, self.world = 0, int(os.environ.get('WORLD_SIZE', 1))
-        if self.world == 1:
+        self.rank, self.world_size = 0, int(os.environ.get('WORLD_SIZE', 1))
+        if self.world_size == 1:
             self.device = pick_device(device)
             return
         import torch.distributed as dist
         from accelerate import PartialState
 
         state = PartialState(cpu=str(device) == 'cpu')
-        self.rank, self.world, self.device = state.process_index, state.num_processes, state.device
-        self.words = dist.new_group(backend='gloo')
+        self.rank, self.world_size, self.device = state.process_index, state.num_processes, state.device
+        self.cpu_group = dist.new_group(backend='gloo')
         atexit.register(
             lambda: dist.is_initialized() and dist.destroy_process_group()
         )  # else its threads may outlive the interpreter, and end a finished process with SIGABRT
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         "True in the process that writes files and talks."
         return self.rank == 0
 
-    def agree(
+    def broadcast_numbers(
         self,
         *numbers: float,  # as this process sees them
     ) -> tuple[float, ...]:  # as the first process sees them
         "Everybody takes the first process's numbers."
-        if self.world == 1:
+        if self.world_size == 1:
             return numbers
         t = torch.tensor(numbers, dtype=torch.float64)
-        torch.distributed.broadcast(t, 0, group=self.words)
+        torch.distributed.broadcast(t, 0, group=self.cpu_group)
         return tuple(t.tolist())
 
-    def share(
+    def broadcast(
         self,
         obj: object,  # in the first process: what to give
     ) -> object:  # in every process: the same
         "Give an object of the first process to all."
-        if self.world == 1:
+        if self.world_size == 1:
             return obj
         box = [obj]
-        torch.distributed.broadcast_object_list(box, 0, group=self.words)
+        torch.distributed.broadcast_object_list(box, 0, group=self.cpu_group)
         return box[0]
 
     def all_true(
@@ -80,22 +80,22 @@ class Team:
         value: bool,  # as this process sees it
     ) -> bool:  # whether it is so in every process
         "Whether something holds in every process; all of them must ask."
-        if self.world == 1:
+        if self.world_size == 1:
             return value
         answer = torch.tensor(float(value))
-        torch.distributed.all_reduce(answer, op=torch.distributed.ReduceOp.MIN, group=self.words)
+        torch.distributed.all_reduce(answer, op=torch.distributed.ReduceOp.MIN, group=self.cpu_group)
         return bool(answer)
 
-    def average(
+    def all_reduce_mean(
         self,
         tensors: list[Tensor],  # of the same shapes in every process; overwritten
     ) -> None:
         "Replace each tensor by its mean over the processes."
-        if self.world == 1 or not tensors:
+        if self.world_size == 1 or not tensors:
             return
         flat = torch.cat([t.flatten() for t in tensors])
         torch.distributed.all_reduce(flat)
-        flat /= self.world
+        flat /= self.world_size
         for t, mean in zip(tensors, flat.split([t.numel() for t in tensors])):
             t.copy_(mean.view_as(t))
 
@@ -118,27 +118,27 @@ class Batch:
     embeddings: Tensor  # (B,D), unit norm
     seed: int  # of the step
     rank: int = 0  # which share
-    world: int = 1  # of how many
-    drawn: int = field(default=0, repr=False)  # how often something was drawn
-    find_others: Callable[[], Tensor] | None = field(default=None, repr=False)  # what `others` asks, once
+    world_size: int = 1  # of how many
+    n_draws: int = field(default=0, repr=False)  # how often random numbers were drawn
+    find_positives: Callable[[], Tensor] | None = field(default=None, repr=False)  # what `positives` calls, once
 
     @cached_property
-    def others(self) -> Tensor:
+    def positives(self) -> Tensor:
         "Embeddings (B,D) of another picture of the same people, their own where there is none."
-        return self.find_others()
+        return self.find_positives()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def rng(self) -> torch.Generator:
         "A generator on the device; another one at each call, the same ones in the same step of any run."
-        self.drawn += 1
+        self.n_draws += 1
         device = self.images.device
-        return torch.Generator(device).manual_seed(generator_seed(self.seed * 64 + self.drawn, device))
+        return torch.Generator(device).manual_seed(generator_seed(self.seed * 64 + self.n_draws, device))
 
     def _share(self, draw: object, shape: tuple[int, ...]) -> Tensor:
-        return draw(len(self) * self.world, *shape, generator=self.rng(), device=self.images.device)[
-            self.rank :: self.world
+        return draw(len(self) * self.world_size, *shape, generator=self.rng(), device=self.images.device)[
+            self.rank :: self.world_size
         ]
 
     def uniform(self, *shape: int) -> Tensor:
@@ -184,9 +184,9 @@ def to_device(
     return x.pin_memory().to(device, non_blocking=True)
 
 
-def some_people(
+def subset_identities(
     codes: np.ndarray,  # (n,) the person of each face, below 0 where unknown
-    faces: int,  # at most so many
+    max_faces: int,  # at most so many
 ) -> np.ndarray:  # positions, in order
     """All faces of as many people as give so many faces.
 
@@ -195,11 +195,11 @@ def some_people(
     people, back, counts = np.unique(known_people(codes), return_inverse=True, return_counts=True)
     order = np.random.default_rng(0).permutation(len(people))
     inside = np.zeros(len(people), bool)
-    inside[order[np.cumsum(counts[order]) <= faces]] = True
+    inside[order[np.cumsum(counts[order]) <= max_faces]] = True
     return np.flatnonzero(inside[back])
 
 
-class Another:
+class PositiveSampler:
     "Another picture of the same person, chosen evenly among them."
 
     def __init__(
@@ -211,29 +211,29 @@ class Another:
         self.order = torch.from_numpy(np.argsort(who, kind='stable'))
         self.place = torch.empty(len(codes), dtype=torch.long)
         self.place[self.order] = torch.arange(len(codes))
-        self.many, self.first = torch.from_numpy(counts[back]), torch.from_numpy((np.cumsum(counts) - counts)[back])
+        self.counts, self.starts = torch.from_numpy(counts[back]), torch.from_numpy((np.cumsum(counts) - counts)[back])
 
     def __call__(
         self,
         i: Tensor,  # (B,) faces
         u: Tensor,  # (B,) in [0, 1)
     ) -> Tensor:  # (B,) faces; the same where there is no other
-        n, first = self.many[i], self.first[i]
+        n, first = self.counts[i], self.starts[i]
         far = 1 + (u * (n - 1).clamp(min=1)).long()
         return torch.where(n > 1, self.order[first + (self.place[i] - first + far) % n], i)
 
-    def at_most(
+    def cap_per_identity(
         self,
-        each: int,  # faces of one person
+        max_per_identity: int,  # faces of one person
         order: Tensor,  # (n,) faces, all of them
     ) -> Tensor:  # (m,) faces
         "The first faces of everybody, in the same order."
-        who = self.first[order]
+        who = self.starts[order]
         by_person = torch.argsort(who, stable=True)
         starts = torch.searchsorted(who[by_person], who)
         rank = torch.empty_like(order)
         rank[by_person] = torch.arange(len(order))
-        return order[rank - starts < each]  # a face's rank among those of its person
+        return order[rank - starts < max_per_identity]  # a face's rank among those of its person
 
 # %% ../nbs/05b_batches.ipynb #050113
 class Batches:
@@ -246,36 +246,36 @@ class Batches:
         split: str = 'train',  # which faces
         batch_size: int = 32,  # faces a batch, of all processes together
         seed: int = 0,  # of order, mirroring and all that is drawn in a step
-        team: Team | None = None,  # the processes that share a batch, and their device
+        dist: Distributed | None = None,  # the processes that share a batch, and their device
         limit: int | None = None,  # bytes that the pictures may take on the device; None for half of what is free
-        faces: int = 0,  # learn from so many faces only, of whole people; 0 for all
-        each: int = 0,  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
+        max_faces: int = 0,  # learn from so many faces only, of whole people; 0 for all
+        max_per_identity: int = 0,  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
     ):
         require_store(embeddings, store)
-        self.team = team or Team('cpu')
+        self.dist = dist or Distributed('cpu')
         i = store.indices(split)
-        if faces and not len(i := i[some_people(store.identity_codes[i], faces)]):
+        if max_faces and not len(i := i[subset_identities(store.identity_codes[i], max_faces)]):
             raise FacegenError(
-                f'faces={faces} was asked for, and that is less than the pictures of one person; ask for more.'
+                f'max_faces={max_faces} was asked for, and that is less than the pictures of one person; ask for more.'
             )
         if not len(i):
             raise FacegenError(
                 f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a"
                 " share."
             )
-        self.n, self.seed, self.device, self.another, self.each = (
+        self.n, self.seed, self.device, self.positive_sampler, self.max_per_identity = (
             len(i),
             seed,
-            self.team.device,
-            Another(store.identity_codes[i]),
-            each or len(i),
+            self.dist.device,
+            PositiveSampler(store.identity_codes[i]),
+            max_per_identity or len(i),
         )
-        self.size = len(self.another.at_most(self.each, torch.arange(self.n)))
+        self.size = len(self.positive_sampler.cap_per_identity(self.max_per_identity, torch.arange(self.n)))
         self.batch_size = min(batch_size, self.size)  # faces an epoch, and a batch
-        if self.batch_size % self.team.world:
+        if self.batch_size % self.dist.world_size:
             raise FacegenError(
-                f'A batch of {self.batch_size} faces cannot be shared by {self.team.world} processes; choose a batch'
-                ' size that they divide.'
+                f'A batch of {self.batch_size} faces cannot be shared by {self.dist.world_size} processes; choose a'
+                ' batch size that they divide.'
             )
         bytes_ = len(i) * int(np.prod(store.images.shape[1:]))
         self.rows = i
@@ -305,12 +305,12 @@ class Batches:
             return self.images[i.to(self.device)]
         return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
 
-    def others(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
+    def positives(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
         "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
         u = torch.rand(
             self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu'))
-        )[self.team.rank :: self.team.world]
-        both = self.embeddings[:, self.another(i, u).to(self.device)]
+        )[self.dist.rank :: self.dist.world_size]
+        both = self.embeddings[:, self.positive_sampler(i, u).to(self.device)]
         return torch.where(flip[:, None], both[1], both[0])
 
     def __call__(
@@ -322,19 +322,20 @@ class Batches:
         if self.order[0] != epoch:
             self.order = (
                 epoch,
-                self.another.at_most(
-                    self.each, torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
+                self.positive_sampler.cap_per_identity(
+                    self.max_per_identity,
+                    torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed * 7919 + epoch)),
                 ),
             )
-        i = self.order[1][k * self.batch_size : (k + 1) * self.batch_size][self.team.rank :: self.team.world]
+        i = self.order[1][k * self.batch_size : (k + 1) * self.batch_size][self.dist.rank :: self.dist.world_size]
         both = self.embeddings[:, i.to(self.device)]  # of the faces and of their mirror images
-        batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.team.rank, self.team.world)
+        batch = Batch(to_float(self.pick(i)), both[0], (self.seed << 40) + step, self.dist.rank, self.dist.world_size)
         flip = batch.uniform() < 0.5
         batch.images = torch.where(flip.view(-1, 1, 1, 1), batch.images.flip(3), batch.images).contiguous(
             memory_format=layout(self.device)
         )
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
-        batch.find_others = lambda: self.others(i, flip, step)
+        batch.find_positives = lambda: self.positives(i, flip, step)
         return batch
 
 # %% ../nbs/05b_batches.ipynb #050123

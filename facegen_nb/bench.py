@@ -439,7 +439,7 @@ def bench_train(
     seconds: float = 10.0,  # time each for so long, after the warm-up
     device: torch.device | str | None = None,  # None: the fastest there is
     out: str | Path | None = None,  # a JSON file for the result
-    tell: Callable[[str], Any] = print,  # gets a line for each row
+    log: Callable[[str], Any] = print,  # gets a line for each row
     modes: Sequence[str] | None = None,  # names in `MODES`, for every model; None: those of each entry
     batch: int | None = None,  # pictures a step, for every model; None: those of each entry
     timeout: float = 600.0,  # seconds that one measurement may take in all
@@ -469,7 +469,7 @@ def bench_train(
         if why and any(r['model'] == job['model'] for r in rows):
             continue  # once is enough
         rows.append(row := {**job, 'error': why} if why else measure(job, timeout))
-        tell(row_text(row))
+        log(row_text(row))
     after = measure(ask, timeout)
     peaks = {k: max(v, after.get(k, 0.0)) for k, v in before.items()}
     result = dict(

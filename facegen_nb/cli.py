@@ -742,7 +742,7 @@ def train(
 
     Example: `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
 
-    Your faces, and a model that knows faces in general: `facegen train canvas-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
+    Your faces, and a model that knows faces in general: `facegen train pca-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
 
     Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow --max-minutes 360`
     """  # noqa: E501
@@ -768,7 +768,7 @@ def train(
         init=init,
     )
     last = r.train()
-    r.tell(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
+    r.log(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
 # %% ../nbs/10_cli.ipynb #100023
 benches = typer.Typer(
@@ -1604,7 +1604,7 @@ DEMO = dict(
     identity=0.2,
     adversarial=0.0,
     lr_g=1.5e-3,
-    coarse=0.6,
+    low_res_frac=0.6,
     cool_down=0.3,
     batch_size=16,
     generator=dict(channels=(192, 160, 128, 64, 32), w_dim=256),

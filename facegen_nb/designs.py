@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from .batches import Batch, Team
+from .batches import Batch, Distributed
 from .bench import time_steps
 from facegen_nb.core import (
     FacegenError,
@@ -38,7 +38,7 @@ from .encoders import Encoder, SmallEncoder, load_embeddings
 from .evaluation import judge_run, pick_faces, pick_parts
 from .identity import check_judge, same_recogniser
 from .inspection import num_parameters
-from .methods import Moment, Recipe, find_recipe, method_of, recipe_module, recipe_names
+from .methods import Recipe, TrainState, find_recipe, method_of, recipe_module, recipe_names
 from .models import load_generator
 from .reports import load_result, load_runs, number, result_table, save_result
 from .training import Run
@@ -50,7 +50,7 @@ __all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'trained', '
 # %% ../nbs/09b_designs.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
     "Names of the published designs' recipes: as built, repaired, and their variants."
-    modules = [import_module(f'facegen_nb.recipes.{m}') for m in recipe_names()]
+    modules = [import_module(f'facegen_nb.recipes.{recipe_module(m)}') for m in recipe_names()]
     return [r.name for m in modules for r in getattr(m, 'recipes', [])]
 
 
@@ -193,7 +193,7 @@ def bench_designs(
             with locked(run, 'The run folder'):
                 if not trained(run, recipe):
                     log(f'{key}: training')
-                    Run(recipe, store, encoder, run, device=device, tell=log).train()
+                    Run(recipe, store, encoder, run, device=device, log=log).train()
                 if not trained(run, recipe):
                     log(f'{key} was stopped; the same command goes on with it')
                     break
@@ -259,7 +259,7 @@ def bench_speed(
             recipe,
             Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none'),
             dict(dim=512),
-            Team(where),
+            Distributed(where),
             lambda text: None,
         )
         make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None)
@@ -274,7 +274,7 @@ def bench_speed(
                 with torch.no_grad():
                     own(x)
             k = next(count)
-            method.step(Batch(x, e, seed=k), Moment(k, 0.5))
+            method.step(Batch(x, e, seed=k), TrainState(k, 0.5))
 
         every = getattr(recipe, 'd_every', 1)
 

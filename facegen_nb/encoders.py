@@ -229,7 +229,7 @@ class Encoder(nn.Module):
         if not (hasattr(net, 'stem') and hasattr(net, 'stages')):
             raise FacegenError(
                 f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its"
-                " features needs; set features=0, or critics=pixels, or take another encoder."
+                " features needs; set features=0, or discriminators=pixels, or take another encoder."
             )
         maps = [net.stem(x)]  # timm's networks of stages, such as EdgeNeXt
         for stage in net.stages:

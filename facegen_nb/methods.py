@@ -23,8 +23,19 @@ import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from .batches import Batch, Team
-from .core import FacegenError, autocast, full_precision, layout, pick_dtype, sha256
+from .batches import Batch, Distributed
+from facegen_nb.core import (
+    RENAMED,
+    FacegenError,
+    autocast,
+    first_name,
+    full_precision,
+    layout,
+    pick_dtype,
+    renamed,
+    renamed_keys,
+    sha256,
+)
 from .diffusion import DDPM_STEPS, denoising_loss, estimates, evaluations, sample_time
 from .encoders import Encoder
 from facegen_nb.losses import (
@@ -44,10 +55,10 @@ from .models import Discriminator, FaceModel, FlowModel, Generator, autoencoder_
 from .optim import Muon
 
 # %% auto #0
-__all__ = ['MANY', 'COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'Settings', 'Recipe', 'AdversarialRecipe', 'DesignRecipe',
-           'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names', 'recipe_module', 'find_recipe',
-           'MeanWeights', 'mean_weights', 'schedule', 'Moment', 'out_of_memory', 'Nets', 'local_statistics', 'Learner',
-           'Method', 'Judged', 'Adversarial', 'spread', 'Design', 'Flow']
+__all__ = ['MANY', 'COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'Settings', 'Recipe', 'AdversarialRecipe',
+           'DesignRecipe', 'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names', 'recipe_module',
+           'find_recipe', 'EMA', 'schedule', 'TrainState', 'out_of_memory', 'Nets', 'local_statistics', 'Learner',
+           'Method', 'Judged', 'Adversarial', 'batch_std', 'Design', 'Flow']
 
 # %% ../nbs/05c_methods.ipynb #050007
 MANY = 2**31
@@ -113,6 +124,46 @@ def _converted(
     return v, isinstance(v, type(old)) and _plain(v)
 
 
+def recipe_name(
+    name: str,  # perhaps an old one, such as 'canvas-gan-tune'
+    back: bool = False,  # give the old name for one of today
+) -> str:  # such as 'pca-gan-tune'
+    "What a recipe is called today; its variants are renamed with it."
+    names = {new: old for old, new in RENAMED['recipe'].items()} if back else RENAMED['recipe']
+    found = [k for k in names if name == k or name.startswith(f'{k}-')]
+    if not found:
+        return name
+    longest = max(found, key=len)
+    return names[longest] + name[len(longest) :]
+
+
+def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
+    "Settings as they were called before all renaming: what their hash is made of."
+    out = {}
+    for k, v in settings.items():
+        if isinstance(v, dict):
+            v = {first_name('argument', a): x for a, x in v.items()}
+        elif k == 'method':
+            v = first_name('method', v)
+        elif k == 'name':
+            v = recipe_name(v, back=True)
+        out[first_name('setting', k)] = v
+    return out
+
+
+def _names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+    "Settings as they are called now, whatever version they were written for."
+    out = renamed_keys('setting', settings)
+    for k, v in out.items():
+        if isinstance(v, dict):
+            out[k] = renamed_keys('argument', v)
+        elif k == 'method' and isinstance(v, str):
+            out[k] = renamed('method', v)
+        elif k == 'name' and isinstance(v, str):
+            out[k] = recipe_name(v)
+    return out
+
+
 @dataclass(frozen=True)
 class Settings:
     "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
@@ -122,8 +173,9 @@ class Settings:
 
     @property
     def hash(self) -> str:
-        "Eight hexadecimal digits of everything but the budget."
-        d = {k: v for k, v in dataclasses.asdict(self).items() if k not in ('max_minutes', 'max_steps')}
+        "Eight hexadecimal digits of everything but the budget; no renaming of settings changes them."
+        d = _first_names(dataclasses.asdict(self))
+        d = {k: v for k, v in d.items() if k not in ('max_minutes', 'max_steps')}
         return sha256(json.dumps(d, sort_keys=True, default=list).encode(), 8)
 
     def to_yaml(self) -> str:
@@ -141,8 +193,10 @@ class Settings:
     def replace(self, changes: dict[str, Any]) -> Settings:
         """The same with other values.
 
-        Raises `FacegenError` for an unknown setting, a value of another kind or out of its range.
+        Earlier names of settings are understood. Raises `FacegenError` for an unknown setting, a value of another kind
+        or out of its range.
         """
+        changes = _names_of_today(changes)
         kinds = {f.name: f for f in dataclasses.fields(self)}
         ranges, choices, new = self.limits('ranges'), self.limits('choices'), {}
         for k, v in changes.items():
@@ -220,7 +274,7 @@ class AdversarialRecipe(Recipe):
 
     generator: dict = field(default_factory=dict)  # arguments of `Generator`
     discriminator: dict = field(default_factory=dict)  # arguments of `Discriminator`
-    coarse: float = 0.15  # share of the budget spent on faces of side 64, for half the cost
+    low_res_frac: float = 0.15  # share of the budget spent on faces of side 64, for half the cost
     l1: float = 0.3  # weight of the L1 distance to the picture
     mse: float = 0.0  # weight of the squared distance to the picture
     lpips: float = 0.7  # weight of LPIPS to the picture
@@ -228,8 +282,8 @@ class AdversarialRecipe(Recipe):
     features: float = 0.0  # weight of the distance in the encoder's own layers (`rendered`, EdgeFace)
     identity: float = 0.7  # weight of one minus the encoder's cosine
     adversarial: float = 0.12  # weight of the adversary's opinion; 0 for a plain decoder
-    adversary_from: float = 0.7  # share of the budget at which the adversary joins
-    adversary: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.losses.GAN_LOSSES`
+    adversarial_from: float = 0.7  # share of the budget at which the adversary joins
+    gan_loss: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.losses.GAN_LOSSES`
     labels: tuple = (1.0, 0.0, 1.0)  # for 'bce': of real faces, of generated ones, and what the generator wants
     r1: float = 0.0  # weight of the discriminator's slope at real faces
     r2: float = 0.0  # and at generated ones
@@ -243,14 +297,14 @@ class AdversarialRecipe(Recipe):
     optimiser: str = 'muon'  # the generator's: 'muon' or 'adam'
     augment: bool = True  # the same random shift and colour for real and fake
     ranges = dict(
-        coarse=SHARE,
+        low_res_frac=SHARE,
         l1=WEIGHT,
         mse=WEIGHT,
         lpips=WEIGHT,
         features=WEIGHT,
         identity=WEIGHT,
         adversarial=WEIGHT,
-        adversary_from=SHARE,
+        adversarial_from=SHARE,
         labels=SHARE,
         r1=WEIGHT,
         r2=WEIGHT,
@@ -262,7 +316,7 @@ class AdversarialRecipe(Recipe):
         lr_d=WEIGHT,
         betas=Between(0, 1),
     )
-    choices = dict(lpips_net=tuple(LPIPS_FILES), adversary=GAN_LOSSES, optimiser=('muon', 'adam'))
+    choices = dict(lpips_net=tuple(LPIPS_FILES), gan_loss=GAN_LOSSES, optimiser=('muon', 'adam'))
 
 # %% ../nbs/05c_methods.ipynb #050009
 @dataclass(frozen=True)
@@ -272,13 +326,13 @@ class DesignRecipe(AdversarialRecipe):
     """
 
     norm: float = 1.0  # length of the embedding that the networks see
-    coarse: float = 0.0
+    low_res_frac: float = 0.0
     l1: float = 0.0
     lpips: float = 0.0
     identity: float = 0.0
     adversarial: float = 1.0
-    adversary_from: float = 0.0
-    adversary: str = 'bce'
+    adversarial_from: float = 0.0
+    gan_loss: str = 'bce'
     lr_g: float = 2e-4
     lr_g_adversarial: float = 2e-4
     lr_d: float = 2e-4
@@ -303,11 +357,11 @@ class FlowRecipe(Recipe):
     time: str = 'logit_normal'  # how times are drawn: 'logit_normal' or 'uniform'
     time_mean: float = 0.0  # of the logit; above 0 favours much noise
     time_std: float = 1.0  # of the logit
-    drop: float = 0.1  # share of faces that come without their embedding, for guidance
-    lpips: float = 0.0  # weight of LPIPS of the clean estimate to the picture, where noise is below `late`
+    cond_drop: float = 0.1  # share of faces that come without their embedding, for guidance
+    lpips: float = 0.0  # weight of LPIPS of the clean estimate to the picture, where noise is below `aux_loss_max_t`
     lpips_net: str = 'squeeze'  # network of LPIPS
     identity: float = 0.0  # weight of one minus the encoder's cosine of the clean estimate, there
-    late: float = 0.5  # time below which these two count
+    aux_loss_max_t: float = 0.5  # time below which these two count
     optimiser: str = 'muon'  # 'muon' or 'adam'
     lr: float = 1e-3  # learning rate
     betas: tuple = (0.9, 0.99)  # Adam's, and for what Muon leaves
@@ -316,10 +370,10 @@ class FlowRecipe(Recipe):
     ranges = dict(
         time_mean=Between(-100, 100),
         time_std=Between(0, 100),
-        drop=SHARE,
+        cond_drop=SHARE,
         lpips=WEIGHT,
         identity=WEIGHT,
-        late=SHARE,
+        aux_loss_max_t=SHARE,
         lr=WEIGHT,
         betas=Between(0, 1),
         guidance=Between(-1000, 1000),
@@ -359,6 +413,7 @@ def read_recipe(
         raise FacegenError('The recipe is empty; write one `key: value` a line.')
     if not isinstance(d, dict):
         raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
+    d = _names_of_today(d)
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 
 
@@ -382,6 +437,7 @@ def method_of(
     name: str,  # such as 'flow'; a design's own method is called like its recipe
 ) -> tuple[type[Recipe], type]:  # its settings and its class, a subclass of `Method`
     "What a method's name stands for; raises `FacegenError` for an unknown one."
+    name = renamed('method', name)
     if name not in METHODS and (module := recipe_module(name)):
         importlib.import_module(f'facegen_nb.recipes.{module}')
     if name not in METHODS:
@@ -395,15 +451,24 @@ def recipe_names() -> list[str]:
         package = importlib.import_module('facegen_nb.recipes')
     except ModuleNotFoundError:
         return []
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_'))
+    return sorted(renamed('method', m) for m in _recipe_modules(package))
+
+
+def _recipe_modules(package: Any) -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_')]
 
 
 def recipe_module(
     name: str,  # of a recipe or a method, such as 'arcface-cgan-as-built'
 ) -> str | None:  # such as 'arcface_cgan'
     "The module of `facegen_nb.recipes` that a name belongs to: the longest one that it begins with."
-    key = name.replace('-', '_')
-    return max((m for m in recipe_names() if key == m or key.startswith(f'{m}_')), key=len, default=None)
+    key = recipe_name(name.replace('_', '-')).replace('-', '_')
+    found = [m for m in recipe_names() if key == m or key.startswith(f'{m}_')]
+    if not found:
+        return None
+    longest = max(found, key=len)
+    modules = _recipe_modules(importlib.import_module('facegen_nb.recipes'))
+    return longest if longest in modules else first_name('method', longest)
 
 
 def find_recipe(
@@ -416,9 +481,10 @@ def find_recipe(
                 f"There is no recipe file '{name}'; give an existing YAML file or one of: {', '.join(recipe_names())}."
             )
         return recipe_file(Path(name))
-    key, names, module = str(name).replace('-', '_'), recipe_names(), recipe_module(str(name))
+    key = recipe_name(str(name).replace('_', '-')).replace('-', '_')
+    names, module = recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
-    if key == module:
+    if module and key == renamed('method', module):
         return found.recipe
     variants = {
         r.name: r for kind in ('recipes', 'ablations') for r in getattr(found, kind, [])
@@ -429,7 +495,7 @@ def find_recipe(
     raise FacegenError(f"Unknown recipe '{name}'; use one of {', '.join(variants or names)}, or a YAML file.")
 
 # %% ../nbs/05c_methods.ipynb #050016
-class MeanWeights(AveragedModel):
+class EMA(AveragedModel):
     """Exponential moving average of weights whose decay warms up as (1+n)/(10+n).
 
     N stays on the CPU, so that no step waits for the device.
@@ -456,14 +522,6 @@ class MeanWeights(AveragedModel):
         self.n_averaged += 1
 
 
-def mean_weights(
-    model: nn.Module,  # the model that is trained
-    decay: float,  # how much of the old mean a step keeps, once warm
-) -> MeanWeights:  # `update_parameters(model)` after each step
-    "The average of a model's weights that a run keeps."
-    return MeanWeights(model, decay)
-
-
 def schedule(
     share: float,  # share of the budget used, 0 to 1
     warm_up: float,  # share in which the rate rises
@@ -476,7 +534,7 @@ def schedule(
 
 # %% ../nbs/05c_methods.ipynb #050020
 @dataclass
-class Moment:
+class TrainState:
     "Where a run stands."
 
     step: int = 0  # steps done
@@ -503,12 +561,12 @@ class Nets:
         recipe: Recipe,  # settings
         encoder: Encoder,  # of the conditions; serves the identity loss too
         fingerprint: dict,  # of the embeddings, kept in the checkpoint
-        team: Team,  # processes and device
-        tell: Callable[[str], None] = print,  # gets what a user should know
+        dist: Distributed,  # processes and device
+        log: Callable[[str], None] = print,  # gets what a user should know
     ):
-        r, self.recipe, self.team, self.device, self.tell = recipe, recipe, team, team.device, tell
+        r, self.recipe, self.dist, self.device, self.log = recipe, recipe, dist, dist.device, log
         self.dtype, self.parts = (
-            team.share(pick_dtype(self.device, r.precision)),
+            dist.broadcast(pick_dtype(self.device, r.precision)),
             1,
         )  # measured on a CPU: one process's word counts
         if (r.identity or getattr(r, 'features', 0)) and not encoder.differentiable:
@@ -526,7 +584,7 @@ class Nets:
         self.rehearsed: set[tuple] = set()
         with self.fitting('could not be built'):
             self.model = self.build(fingerprint)
-            self.ema = mean_weights(self.model, r.ema)
+            self.ema = EMA(self.model, r.ema)
 
     @contextlib.contextmanager
     def fitting(
@@ -561,7 +619,7 @@ class Nets:
         decay: float = 0.0,  # of the weights, which makes Adam an AdamW; Muon has none
     ) -> nn.Module:  # the network, on the device
         "Take a network into training."
-        if self.team.world > 1 and self.device.type == 'cuda':
+        if self.dist.world_size > 1 and self.device.type == 'cuda':
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
         self.run[name] = torch.compile(net) if self.recipe.compile else net
@@ -644,7 +702,7 @@ class Learner(Nets):
             self.rehearse(name, n, loss_of, synchronised)
             self.rehearsed.add((name, n, *self.stage))
         values = self.gradients(name, n, loss_of, not synchronised)
-        self.team.average([p.grad for p in net.parameters() if p.grad is not None])
+        self.dist.all_reduce_mean([p.grad for p in net.parameters() if p.grad is not None])
         self.scaler.unscale_(opt)
         values[f'norm_{name}'] = nn.utils.clip_grad_norm_(net.parameters(), self.recipe.clip or math.inf)
         for group in opt.param_groups:
@@ -663,7 +721,7 @@ class Learner(Nets):
         "Gradients of a batch, in as many parts as the memory of every process wants."
         while True:
             values = self.attempt(name, n, loss_of, retry)
-            if not retry or self.team.all_true(values is not None):
+            if not retry or self.dist.all_true(values is not None):
                 return values
             self.forget()
             self.opts[name].zero_grad(set_to_none=True)
@@ -674,7 +732,7 @@ class Learner(Nets):
                     'Memory ran out in one of the processes with one face at a time; set a smaller network.'
                 )
             self.parts = min(2 * self.parts, n)
-            self.tell(
+            self.log(
                 f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays'
                 ' as it is'
             )
@@ -703,14 +761,14 @@ class Learner(Nets):
                     values[key] = values.get(key, 0.0) + v.detach() * weight
             return values
         except (RuntimeError, MemoryError) as ex:
-            if not out_of_memory(ex) or self.parts >= n and self.team.world == 1:
+            if not out_of_memory(ex) or self.parts >= n and self.dist.world_size == 1:
                 raise
             if retry:
                 return None
             raise FacegenError(
-                f'Memory ran out in process {self.team.rank} of {self.team.world} within a step whose batch statistics'
-                f' all of them share ({self.parts} parts); start the run again, which goes on from its last checkpoint,'
-                ' with a smaller batch_size or with nothing else on that GPU.'
+                f'Memory ran out in process {self.dist.rank} of {self.dist.world_size} within a step whose batch'
+                f' statistics all of them share ({self.parts} parts); start the run again, which goes on from its last'
+                ' checkpoint, with a smaller batch_size or with nothing else on that GPU.'
             ) from ex
 
     def rehearse(
@@ -745,9 +803,9 @@ class Learner(Nets):
 class Method(Learner):
     "What a run trains and how; a subclass has `build`, `step` and `score`."
 
-    look_at: int = 128  # validation faces drawn at a look
+    n_val: int = 128  # validation faces drawn at a look
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         "Learn from a batch; returns the losses, still on the device."
         raise NotImplementedError
 
@@ -762,7 +820,7 @@ class Method(Learner):
         """
 
     @torch.no_grad()
-    def try_networks(self) -> None:
+    def check_networks(self) -> None:
         """Use every network once on two random faces and leave everything as it was.
 
         Raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is
@@ -785,7 +843,7 @@ class Method(Learner):
         finally:
             self.run = run
 
-    def likeness(
+    def reconstruction_losses(
         self,
         fake: Tensor,  # (B,3,S,S) generated
         x: Tensor,  # (B,3,S,S) the pictures
@@ -829,7 +887,7 @@ class Method(Learner):
         return self.dtype if self.device.type == 'cuda' else torch.float32
 
     @torch.no_grad()
-    def look(
+    def validate(
         self,
         x: Tensor,  # (B,3,128,128) validation faces
         e: Tensor,  # (B,D) their embeddings
@@ -845,7 +903,7 @@ class Method(Learner):
                 )
             )
             with full_precision(self.device):
-                values = self.likeness(fakes[-1], a, b, all_of_it=True)
+                values = self.reconstruction_losses(fakes[-1], a, b, all_of_it=True)
             for k, v in values.items():
                 sums[k] = sums.get(k, 0.0) + float(v.sum()) / len(x)
         return torch.cat(fakes), sums
@@ -861,14 +919,14 @@ class Judged(Method):
     def forget(self) -> None:
         self.kept = None
 
-    def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
+    def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
         """Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for.
 
         The pictures x are for methods that look at them.
         """
         return self.run['g'](e, z, *([side] if side < 128 else [])), e
 
-    def judged(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
+    def discriminate(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
         "Logits (B,) of disturbed faces, or (B,K) of several critics."
         return self.run['d'](
             (augment(faces, u, colour=0.2) if self.recipe.augment else faces).contiguous(
@@ -878,7 +936,7 @@ class Judged(Method):
         )
 
     def learn_d(
-        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: Moment, side: int = 128
+        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: TrainState, side: int = 128
     ) -> dict[str, Tensor]:
         "The discriminator learns to tell real faces from generated ones."
         r, d = self.recipe, self.nets['d']
@@ -888,12 +946,12 @@ class Judged(Method):
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             with torch.set_grad_enabled(self.parts == 1):
-                fake, asked = self.fakes(
+                fake, asked = self.generate(
                     x[rows], e[rows], z[rows], side
                 )  # in one part: the generator will learn from the same fakes
             self.kept = (fake, asked) if self.parts == 1 else None
-            real, fakes = self.judged(x[rows], e[rows], u[rows]), self.judged(fake.detach(), asked, u[rows])
-            loss = d_loss(real, fakes, r.adversary, r.labels[:2])
+            real, fakes = self.discriminate(x[rows], e[rows], u[rows]), self.discriminate(fake.detach(), asked, u[rows])
+            loss = d_loss(real, fakes, r.gan_loss, r.labels[:2])
             values = dict(
                 d=loss,
                 d_real=real.mean(),
@@ -916,7 +974,7 @@ class Judged(Method):
                 if weight:
                     faces = faces.float().detach().requires_grad_()
                     total = total + weight * gradient_penalty(
-                        self.judged(faces, e, u).reshape(len(faces), -1).mean(1), faces
+                        self.discriminate(faces, e, u).reshape(len(faces), -1).mean(1), faces
                     )
         return total
 
@@ -941,7 +999,7 @@ class Adversarial(Judged):
     def check_weights(self) -> None:
         "Raise `FacegenError` where the generator would have nothing to learn from."
         r = self.recipe
-        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversary_from <= 0):
+        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversarial_from <= 0):
             raise FacegenError(
                 f"All losses of the recipe '{r.name}' ({', '.join(self.weights)}) have weight 0 before an adversary"
                 " joins, so its generator has nothing to learn from; give one of them a weight, or set"
@@ -964,24 +1022,26 @@ class Adversarial(Judged):
         )
         if r.features:
             self.encoder.features(faces)
-        for adversarial, side in {self.phase(Moment(share=s)) for s in (0.0, r.coarse, r.adversary_from, 1.0)}:
+        for adversarial, side in {
+            self.phase(TrainState(share=s)) for s in (0.0, r.low_res_frac, r.adversarial_from, 1.0)
+        }:
             x = F.avg_pool2d(faces, faces.shape[-1] // side)
-            fake, asked = self.fakes(x, embeddings, noise, side)
+            fake, asked = self.generate(x, embeddings, noise, side)
             if fake.shape != x.shape:
                 raise FacegenError(
                     f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and"
                     f" {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}."
                 )
             if adversarial:
-                d_loss(self.judged(x, embeddings, u), self.judged(fake, asked, u), r.adversary, r.labels[:2])
+                d_loss(self.discriminate(x, embeddings, u), self.discriminate(fake, asked, u), r.gan_loss, r.labels[:2])
 
-    def phase(self, at: Moment) -> tuple[bool, int]:
+    def phase(self, at: TrainState) -> tuple[bool, int]:
         "Whether the adversary takes part, and the side of the faces."
         r = self.recipe
-        adversarial = bool(r.adversarial) and at.share >= r.adversary_from
-        return adversarial, 64 if at.share < r.coarse else 128
+        adversarial = bool(r.adversarial) and at.share >= r.adversarial_from
+        return adversarial, 64 if at.share < r.low_res_frac else 128
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         r, (adversarial, side) = self.recipe, self.phase(at)
         rate = schedule(at.share, r.warm_up, r.cool_down) * at.factor
         self.kept, values = None, {}
@@ -1013,25 +1073,26 @@ class Adversarial(Judged):
         self.nets['d'].requires_grad_(False)
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            fake, _ = self.kept if self.kept and self.parts == 1 else self.fakes(x[rows], e[rows], z[rows], side)
+            fake, _ = self.kept if self.kept and self.parts == 1 else self.generate(x[rows], e[rows], z[rows], side)
             values = {
-                k: v.mean() for k, v in self.likeness(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()
+                k: v.mean()
+                for k, v in self.reconstruction_losses(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()
             }
             loss = sum(
                 (getattr(r, k) * values[k] for k in self.weights if k in values), torch.zeros((), device=x.device)
             )
             if adversarial:
                 with torch.no_grad():
-                    real = self.judged(x[rows], e[rows], u[rows]) if r.adversary == 'relativistic' else None
-                values['g'] = g_loss(self.judged(fake, e[rows], u[rows]), r.adversary, real, r.labels[2])
+                    real = self.discriminate(x[rows], e[rows], u[rows]) if r.gan_loss == 'relativistic' else None
+                values['g'] = g_loss(self.discriminate(fake, e[rows], u[rows]), r.gan_loss, real, r.labels[2])
                 loss = loss + r.adversarial * values['g']
-            values['spread'] = spread(fake.detach()) / spread(x[rows]).clamp(min=1e-6)
+            values['batch_std'] = batch_std(fake.detach()) / batch_std(x[rows]).clamp(min=1e-6)
             return loss, values
 
         return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
 
 # %% ../nbs/05c_methods.ipynb #050129
-def spread(
+def batch_std(
     faces: Tensor,  # (B,3,S,S)
 ) -> Tensor:  # scalar
     "How much faces differ from each other: standard deviation over the batch, on 8x8 thumbnails."
@@ -1059,15 +1120,15 @@ class Design(Adversarial):
         self.add('d', d, 'adam', r.lr_d, r.betas)
         return self.add('g', g, r.optimiser, r.lr_g, r.betas)
 
-    def likeness(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
+    def reconstruction_losses(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
         "As designed: the whole picture counts alike."
-        return super().likeness(*args, **kwargs)
+        return super().reconstruction_losses(*args, **kwargs)
 
 # %% ../nbs/05c_methods.ipynb #050033
 class Flow(Method):
     "A many-step model that learns to clean pictures (flow matching or DDPM)."
 
-    look_at: int = 16
+    n_val: int = 16
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
@@ -1106,12 +1167,12 @@ class Flow(Method):
             estimates(said, x_t, t, m.path, m.prediction)[0],
         )
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         r, pictures, e = self.recipe, batch.images, batch.embeddings
         x = self.code(pictures)
         t, known, u = (
             sample_time(batch.uniform(), r.time, r.time_mean, r.time_std),
-            batch.uniform() >= r.drop,
+            batch.uniform() >= r.cond_drop,
             batch.uniform(14),
         )
         noise = batch.normal(*x.shape[1:])
@@ -1121,10 +1182,10 @@ class Flow(Method):
             values = dict(denoise=error.mean())
             loss = values['denoise']
             if r.lpips or r.identity:
-                i = ((t[rows] < r.late) & known[rows]).nonzero()[:, 0]
+                i = ((t[rows] < r.aux_loss_max_t) & known[rows]).nonzero()[:, 0]
                 if len(i):
                     faces = self.tiny.decode(clean[i]) if self.tiny else clean[i]
-                    for k, v in self.likeness(faces, pictures[rows][i], e[rows][i], u[rows][i]).items():
+                    for k, v in self.reconstruction_losses(faces, pictures[rows][i], e[rows][i], u[rows][i]).items():
                         values[k] = v.mean()
                         loss = loss + getattr(r, k) * v.sum() / len(error)
             return loss, values
@@ -1152,13 +1213,13 @@ class Flow(Method):
         m.generate(embeddings, noise=noise, guidance=self.recipe.guidance, steps=min(2, m.steps))
 
     @torch.no_grad()
-    def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Draw validation people with the mean weights.
 
         Measure, with the error at times spread evenly and noise that is always the same.
         """
         self.ema.module.eval()  # with running statistics, where there are any, not with those of these few faces
-        fakes, sums = super().look(x, e, noise)
+        fakes, sums = super().validate(x, e, noise)
         rng = torch.Generator().manual_seed(0)
         t = ((torch.arange(len(x)) + 0.5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
         with autocast(self.device, self.validation_dtype):

@@ -917,7 +917,7 @@ class Generator(FaceModel):
         if not self.prior.linear:
             raise FacegenError(
                 'This model has no linear prior, so the noise of a face cannot be found; train one with'
-                ' Generator(linear_prior=True), as the recipe canvas-gan does.'
+                ' Generator(linear_prior=True), as the recipe pca-gan does.'
             )
         if faces.ndim != 4 or faces.shape[1:] != (3, 128, 128):
             raise FacegenError(

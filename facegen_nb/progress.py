@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
 
 from facegen_nb.core import (
+    RENAMED,
     FacegenError,
     atomic,
     check_writable,
@@ -277,7 +278,7 @@ def loss_curves(
             f"'{file}' is no log of a run: columns step, epoch, minutes, images were expected,"
             f" {', '.join(map(str, d.columns[:6]))} were found."
         )
-    d = d.apply(pd.to_numeric, errors='coerce').dropna(axis=1, how='all')
+    d = d.rename(columns=RENAMED['column']).apply(pd.to_numeric, errors='coerce').dropna(axis=1, how='all')
     return d[d['epoch'].notna()].sort_values('step', kind='stable').reset_index(drop=True)
 
 # %% ../nbs/08a_progress.ipynb #080031
@@ -762,7 +763,7 @@ NO_LOSS = (
     'images_per_s',
     'rate',
     'accuracy',
-    'spread',
+    'batch_std',
     'd_real',
     'd_fake',
     'score',

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from .core import atomic, home_dir, watched
+from .core import atomic, home_dir, renamed_keys, watched
 
 # %% auto #0
 __all__ = ['Table', 'end_wandb', 'Tracker', 'has_key', 'reachable', 'start_wandb', 'Bar', 'Live', 'Watch']
@@ -63,7 +63,8 @@ class Table:
         if not self.path.is_file():
             return []
         with open(self.path, newline='', encoding='utf-8', errors='replace') as f:
-            return list(csv.DictReader(line.replace('\0', '') for line in f))
+            found = csv.DictReader(line.replace('\0', '') for line in f)
+            return [renamed_keys('column', row) for row in found]
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         with atomic(self.path) as t, open(t, 'w', newline='', encoding='utf-8') as f:
@@ -331,7 +332,7 @@ class Watch:
         self,
         lasting: int = 10,  # reports in a row that make a case
     ):
-        self.lasting, self.seen, self.told = lasting, {}, set()
+        self.lasting, self.seen, self.reported = lasting, {}, set()
 
     def cases(self, v: dict[str, float], share: float) -> dict[str, bool]:
         "Which cases the numbers of a report speak for."
@@ -344,18 +345,18 @@ class Watch:
             ): d and v['accuracy'] > 0.999 and v['d'] < 0.02,
             (
                 'The discriminator has collapsed: it says the same of real and generated faces; try a lower lr_d, or'
-                ' more of it with a later adversary_from.'
+                ' more of it with a later adversarial_from.'
             ): d and v['accuracy'] < 0.55 and gap < 1e-3,
             (
-                f"The generator is dying: its faces differ from each other by {v.get('spread', 1):.0%} of what real"
+                f"The generator is dying: its faces differ from each other by {v.get('batch_std', 1):.0%} of what real"
                 ' faces do; try a lower learning rate, or a smaller weight of the adversary.'
-            ): share > 0.2 and v.get('spread', 1.0) < 0.05,
+            ): share > 0.2 and v.get('batch_std', 1.0) < 0.05,
             'The generator gets no gradient, so it no longer learns; look at the weights of its losses.': (
                 v.get('norm_g', v.get('norm_model', 1.0)) < 1e-9
             ),
         }
 
-    def look(
+    def check(
         self,
         values: dict[str, float],  # a report of a step
         share: float,  # of the budget
@@ -365,7 +366,7 @@ class Watch:
         for text, on in self.cases(values, share).items():
             case = text[:24]
             self.seen[case] = self.seen.get(case, 0) + 1 if on else 0
-            if self.seen[case] >= self.lasting and case not in self.told:
-                self.told.add(case)
+            if self.seen[case] >= self.lasting and case not in self.reported:
+                self.reported.add(case)
                 out.append(text)
         return out

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .batches import Batches, Team, generator_seed, thumbnails
+from .batches import Batches, Distributed, generator_seed, thumbnails
 from facegen_nb.core import (
     Budget,
     FacegenError,
@@ -44,15 +44,15 @@ from .curation import FaceStore
 from .encoders import Embeddings, Encoder, load_embeddings
 from .fingerprints import require_encoder
 from .identity import taught_by
-from .methods import Method, Moment, Recipe, method_of, recipe_file
+from .methods import Method, Recipe, TrainState, method_of, recipe_file
 from .models import FaceModel, checkpoint_of, find_model, load_generator
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
-__all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'beginning_of',
-           'refuse_foreign', 'Progress', 'fixed_people', 'trained_model', 'begin_with', 'never_failing', 'stamp_of',
-           'Run', 'check_room', 'open_folder', 'stand_at_start', 'take_up', 'healthy', 'save', 'look', 'wandb_image',
-           'report', 'roll_back', 'stopping', 'train_run']
+__all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'recorded_start',
+           'check_run_dir', 'Progress', 'fixed_people', 'trained_model', 'init_from', 'safe_log', 'checkpoint_stamp',
+           'Run', 'check_room', 'open_folder', 'start_run', 'load_state', 'all_finite', 'save', 'validate',
+           'wandb_image', 'report', 'rollback', 'stopping', 'train_run']
 
 # %% ../nbs/06_training.ipynb #060008
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500}  # epochs whose model is kept
@@ -101,7 +101,7 @@ def read_checkpoint(
 
 def load_checkpoint(
     run: Path,  # a run folder
-    tell: Callable[[str], None] = print,  # told when the last one is damaged
+    log: Callable[[str], None] = print,  # told when the last one is damaged
 ) -> tuple[dict, dict, dict[str, Tensor]] | None:  # about, state and mean weights; None where there is nothing yet
     "The last whole checkpoint of a run; raises `FacegenError` when there are some and none is whole."
     found = [f for f in (run / 'checkpoints' / 'last', run / 'checkpoints' / 'previous') if f.exists()]
@@ -114,13 +114,13 @@ def load_checkpoint(
                     f"{ex} There is no whole one before it: train into another --run folder, or use one of the named"
                     " epochs beside it."
                 ) from None
-            tell(f'{ex} Going on from the one before.')
+            log(f'{ex} Going on from the one before.')
             continue
         return saved
     return None
 
 # %% ../nbs/06_training.ipynb #060010
-def beginning_of(
+def recorded_start(
     folder: Path,  # of a run
 ) -> dict[str, Any]:  # hashes of recipe, store and encoder; empty where they were not kept
     "How a run began, as its environment.json says; raises `FacegenError` where that is damaged."
@@ -135,7 +135,7 @@ def beginning_of(
         ) from None
 
 
-def refuse_foreign(
+def check_run_dir(
     folder: Path,  # where a run wants to live
     recipe: Recipe,  # its recipe
     about: dict[str, Any],  # hashes of recipe, store and encoder
@@ -168,7 +168,7 @@ def refuse_foreign(
         raise FacegenError(
             f"The folder '{folder}' holds a run of another recipe ({diff}); choose another --run folder."
         )
-    env = beginning_of(folder)
+    env = recorded_start(folder)
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff:
         raise FacegenError(
@@ -236,7 +236,7 @@ def trained_model(
     return model, dict(start=sha256(folder / 'model.safetensors'), **known)
 
 
-def begin_with(
+def init_from(
     method: Method,  # about to begin
     model: FaceModel,  # a trained one
 ) -> None:
@@ -255,19 +255,19 @@ def begin_with(
         m.load_state_dict(model.state_dict())
 
 # %% ../nbs/06_training.ipynb #060014
-def never_failing(
-    tell: Callable[[str], None],  # gets what a user should know
+def safe_log(
+    log: Callable[[str], None],  # gets what a user should know
 ) -> Callable[[str], None]:  # the same, except that a closed terminal or a full disk is no error
     "What is said must not stop a run."
 
     def say(text: str) -> None:
         with contextlib.suppress(OSError, UnicodeError):
-            tell(text)
+            log(text)
 
     return say
 
 
-def stamp_of(
+def checkpoint_stamp(
     folder: Path,  # of a run
 ) -> tuple[int, int] | None:  # None before the first checkpoint
     "What tells the last checkpoint from every other one."
@@ -290,7 +290,7 @@ class Run:
         resume: str = 'auto',  # 'auto': go on when there is something to go on from; 'never': refuse such a folder
         device: str | torch.device | None = None,  # None for the fastest
         tracker: str = 'none',  # 'wandb' or 'none'
-        tell: Callable[[str], None] = print,  # gets a line an epoch
+        log: Callable[[str], None] = print,  # gets a line an epoch
         clock: Callable[[], float] = time.monotonic,  # seconds; another clock serves in tests
         save_every: float = 5.0,  # minutes between two checkpoints
         before: float = 0.0,  # minutes of the budget that were used before
@@ -301,9 +301,9 @@ class Run:
         if not (save_every > 0):
             raise FacegenError(f'save_every was given as {save_every:g}; minutes above 0 were expected.')
         self.recipe, self.store, self.folder, self.save_every = recipe, store, Path(folder), save_every
-        self.budget, self.team = Budget(recipe.max_minutes, spent=before, clock=clock), Team(device)
-        self.device = self.team.device
-        self.tell = never_failing(tell) if self.team.first else (lambda text: None)
+        self.budget, self.dist = Budget(recipe.max_minutes, spent=before, clock=clock), Distributed(device)
+        self.device = self.dist.device
+        self.log = safe_log(log) if self.dist.is_main else (lambda text: None)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
         self.about = dict(
             recipe=recipe.hash,
@@ -312,44 +312,44 @@ class Run:
         )
         model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch'))
         self.about |= beginning
-        if self.team.first:
-            refuse_foreign(self.folder, recipe, self.about, resume)
+        if self.dist.is_main:
+            check_run_dir(self.folder, recipe, self.about, resume)
         keep_memory()
         seed_everything(recipe.seed)
         earlier = (
             dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}
         )  # who taught the model that it begins with, taught this one
         self.method = method_of(recipe.method)[1](
-            recipe, encoder, self.embeddings.fingerprint | earlier, self.team, self.tell
+            recipe, encoder, self.embeddings.fingerprint | earlier, self.dist, self.log
         )
-        self.method.try_networks()
+        self.method.check_networks()
         self.batches = Batches(
             store,
             self.embeddings,
             'train',
             recipe.batch_size,
             recipe.seed,
-            self.team,
-            faces=getattr(recipe, 'faces', 0),
-            each=getattr(recipe, 'each', 0),
+            self.dist,
+            max_faces=getattr(recipe, 'max_faces', 0),
+            max_per_identity=getattr(recipe, 'max_per_identity', 0),
         )
         if self.batches.batch_size < recipe.batch_size:
-            self.tell(
+            self.log(
                 f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}:'
                 ' each step takes all of them.'
             )
         self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
         with self.alone():
-            if self.team.first:
-                refuse_foreign(self.folder, recipe, self.about, resume)  # somebody may have come in between
-            stand_at_start(self, model, init)
-            if self.team.first:
+            if self.dist.is_main:
+                check_run_dir(self.folder, recipe, self.about, resume)  # somebody may have come in between
+            start_run(self, model, init)
+            if self.dist.is_main:
                 open_folder(self, tracker)
-            self.stamp = stamp_of(self.folder)
+            self.stamp = checkpoint_stamp(self.folder)
 
     def alone(self) -> contextlib.AbstractContextManager:  # of the first process; the others write nothing
         "Within the block no other process works in the run's folder; raises `FacegenError` where one does."
-        return locked(self.folder, 'The run folder') if self.team.first else contextlib.nullcontext()
+        return locked(self.folder, 'The run folder') if self.dist.is_main else contextlib.nullcontext()
 
     @property
     def images(self) -> int:
@@ -369,14 +369,14 @@ class Run:
     def train(self) -> Path:
         "Train to the end of the budget; returns the folder of the last checkpoint."
         with self.alone():
-            if self.team.first and stamp_of(self.folder) != self.stamp:
+            if self.dist.is_main and checkpoint_stamp(self.folder) != self.stamp:
                 raise FacegenError(
                     f"The run in '{self.folder}' was continued elsewhere since it was opened here; open it again."
                 )
             try:
                 return train_run(self)
             finally:
-                self.stamp = stamp_of(self.folder)
+                self.stamp = checkpoint_stamp(self.folder)
 
 # %% ../nbs/06_training.ipynb #060015
 def check_room(
@@ -418,7 +418,7 @@ def open_folder(
         dict(
             environment(run.device),
             precision=str(run.method.dtype).split('.')[-1],
-            processes=run.team.world,
+            processes=run.dist.world_size,
             run=run.about,
         ),
     )
@@ -431,7 +431,7 @@ def open_folder(
     )
 
 
-def stand_at_start(
+def start_run(
     run: Run,  # just made
     model: FaceModel | None,  # a trained one to begin with
     init: str | Path | None,  # where that came from
@@ -440,23 +440,23 @@ def stand_at_start(
 
     And choose the people of the sheets.
     """
-    saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
+    saved = run.dist.broadcast(load_checkpoint(run.folder, run.log) if run.dist.is_main else None)
     if saved:
-        take_up(run, saved)
+        load_state(run, saved)
         run.budget.spent += run.at.minutes
-        run.tell(f'going on from step {run.at.step:,}, {run.at.minutes:.1f} minutes in')
+        run.log(f'going on from step {run.at.step:,}, {run.at.minutes:.1f} minutes in')
     elif (run.folder / 'recipe.yaml').is_file():
-        run.tell(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
+        run.log(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
     if model and not saved:
-        begin_with(run.method, model)
+        init_from(run.method, model)
         known = (
             f" ({run.about['start_minutes']:.0f} minutes, {run.about['start_images']:,} pictures)"
             if 'start_images' in run.about
             else ''
         )
-        run.tell(f"begins with the weights of '{init}'{known}")
+        run.log(f"begins with the weights of '{init}'{known}")
         if run.about.get('start_store', run.store.hash) != run.store.hash:
-            run.tell(
+            run.log(
                 f"That model was trained on another store ({run.about['start_store']}): people who are held out of this"
                 " one may have been shown to it, and are then not unseen."
             )
@@ -464,15 +464,15 @@ def stand_at_start(
         run.method.start_from(*thumbnails(run.batches))
     run.start_step = run.at.step
     if not len(run.store.indices('validation')):
-        run.tell(
+        run.log(
             'The store has nobody in its validation split: what a look draws and measures are training faces, so its'
             ' scores say nothing of people who were never seen.'
         )
-    x, e = fixed_people(run.store, run.embeddings, run.method.look_at, run.device)
+    x, e = fixed_people(run.store, run.embeddings, run.method.n_val, run.device)
     run.people = x, e, run.method.model.make_noise(len(e), seed=0).to(run.device)
 
 
-def take_up(
+def load_state(
     run: Run,  # of the same recipe
     saved: tuple[dict, dict, dict[str, Tensor]],  # what `load_checkpoint` gave
 ) -> None:
@@ -490,7 +490,7 @@ def take_up(
     run.at.factor, run.at.accidents = min(run.at.factor, was.factor), max(run.at.accidents, was.accidents)
 
 # %% ../nbs/06_training.ipynb #060017
-def healthy(run: Run) -> bool:
+def all_finite(run: Run) -> bool:
     "Whether all losses since the last check, and all weights now, are finite."
     norms = torch.stack([n for net in run.method.nets.values() for n in torch._foreach_norm(list(net.parameters()))])
     return bool(run.ok & norms.isfinite().all())
@@ -498,7 +498,7 @@ def healthy(run: Run) -> bool:
 
 def save(run: Run, name: str = 'last', resume: bool = True) -> bool:
     "Write a checkpoint of now; False, with a word, when the disk refuses."
-    if not run.team.first:
+    if not run.dist.is_main:
         return True
     run.at.minutes, run.at.images, run.at.epoch = run.budget.elapsed, run.images, run.epoch
     about = dict(run.about, **dataclasses.asdict(run.at), peak_memory=peak_memory(run.device))
@@ -512,25 +512,25 @@ def save(run: Run, name: str = 'last', resume: bool = True) -> bool:
         )
         return True
     except (OSError, RuntimeError, SafetensorError) as ex:
-        run.tell(
+        run.log(
             f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and the"
             f" one before is kept: free some space on the disk of '{run.folder}'."
         )
         return False
 
 
-def look(run: Run, epoch: int) -> dict[str, float]:
+def validate(run: Run, epoch: int) -> dict[str, float]:
     "Draw the sample sheet, measure likeness on validation people, keep the best; returns the measures."
-    if not run.team.first:
+    if not run.dist.is_main:
         return {}
-    fakes, valid = run.method.look(*run.people)
+    fakes, valid = run.method.validate(*run.people)
     im = sheet(fakes[:32], ncol=8)
     valid['score'] = run.method.score(valid)
     path = run.folder / 'samples' / f'epoch-{epoch:04d}.png'
     try:
         im.save(path)
     except OSError as ex:
-        run.tell(f"The sheet '{path}' could not be written ({ex.strerror}).")
+        run.log(f"The sheet '{path}' could not be written ({ex.strerror}).")
     better = run.at.best is None or valid['score'] < run.at.best
     if better:
         run.at.best, run.at.since = valid['score'], 0
@@ -542,7 +542,7 @@ def look(run: Run, epoch: int) -> dict[str, float]:
     run.live.sheet = im
     if run.tracker:
         run.tracker.send(lambda: dict(values, samples=wandb_image(im)), run.at.step)
-    run.tell(
+    run.log(
         f'epoch {run.epoch:6.2f}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  '
         + '  '.join(f'{k} {v:.3f}' for k, v in valid.items())
         + ('  (best)' if better else '')
@@ -562,7 +562,7 @@ def report(run: Run, values: dict[str, Tensor], speed: float, bar: Bar) -> None:
     numbers = dict(
         zip(values, torch.stack([v.detach().float().reshape(()) for v in values.values()]).tolist())
     )  # one wait for the device
-    if not run.team.first:
+    if not run.dist.is_main:
         return
     rates = {f'lr_{k}': o.param_groups[0]['lr'] for k, o in run.method.opts.items()}
     row = dict(
@@ -578,8 +578,8 @@ def report(run: Run, values: dict[str, Tensor], speed: float, bar: Bar) -> None:
     run.live.add(run.images, numbers)
     if run.tracker:
         run.tracker.send(lambda: row, run.at.step)
-    for text in run.watch.look(numbers, run.share):
-        run.tell(text)
+    for text in run.watch.check(numbers, run.share):
+        run.log(text)
         run.table.row(step=run.at.step, note=text)
     bar.show(
         run.share,
@@ -592,7 +592,7 @@ def report(run: Run, values: dict[str, Tensor], speed: float, bar: Bar) -> None:
 ACCIDENTS = 3  # so often a run is rolled back
 
 
-def roll_back(
+def rollback(
     run: Run,  # in which something became NaN or infinite
 ) -> None:
     """Return to the last checkpoint with half the learning rate.
@@ -606,21 +606,21 @@ def roll_back(
             f"After {ACCIDENTS} returns to a checkpoint, {where} again; the last checkpoint is whole: train anew with"
             " lower learning rates, or with precision=fp32."
         )
-    saved = run.team.share(load_checkpoint(run.folder, run.tell) if run.team.first else None)
+    saved = run.dist.broadcast(load_checkpoint(run.folder, run.log) if run.dist.is_main else None)
     if saved is None:
         raise FacegenError(
             f"There is no checkpoint to return to, and {where}; free some space on the disk of '{run.folder}' and train"
             " anew."
         )
     run.at.factor /= 2
-    take_up(run, saved)
+    load_state(run, saved)
     run.ok.fill_(True)
     text = (
         f'{where}: back to step {run.at.step:,} with learning rates times {run.at.factor:g} (accident'
         f' {run.at.accidents} of {ACCIDENTS})'
     )
-    run.tell(text)
-    if run.team.first:
+    run.log(text)
+    if run.dist.is_main:
         run.table.row(step=run.at.step, note=text)
 
 
@@ -633,7 +633,7 @@ class stopping:
     def __enter__(self) -> None:
         def ask(*_: Any) -> None:
             self.run.stop_asked = True
-            self.run.tell('stopping: saving a checkpoint first')
+            self.run.log('stopping: saving a checkpoint first')
 
         try:
             self.old = {s: signal.signal(s, ask) for s in (signal.SIGTERM, signal.SIGINT)}
@@ -655,7 +655,7 @@ def train_run(
     per_epoch, bar, budget = len(run.batches), Bar(), run.budget
     started, closed = budget.elapsed, run.at.step
     if run.at.step == 0 and run.share < 1:
-        look(run, 0)
+        validate(run, 0)
         save(run)
     run.at.closing = max(run.at.closing, budget.elapsed - started)
     saved = looked = budget.elapsed
@@ -665,7 +665,7 @@ def train_run(
         nonlocal saved, looked, closed
         t, closed = budget.elapsed, run.at.step
         number = math.ceil(run.epoch - 1e-9)
-        look(run, number)
+        validate(run, number)
         save(run)
         run.at.closing = max(run.at.closing, budget.elapsed - t)
         if number in NAMED_EPOCHS and run.epoch == number:
@@ -675,7 +675,7 @@ def train_run(
     with stopping(run):
         while True:
             patient = not run.recipe.patience or run.at.since < run.recipe.patience
-            share, stop, due = run.team.agree(
+            share, stop, due = run.dist.broadcast_numbers(
                 run.share,
                 float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest),
                 float(budget.elapsed - saved > run.save_every),
@@ -683,9 +683,9 @@ def train_run(
             if share >= 1 or stop:
                 break
             begun = budget.elapsed
-            dropout_seed = (run.recipe.seed << 32) + run.at.step * run.team.world + run.team.rank
-            torch.manual_seed(generator_seed(dropout_seed, run.team.device))
-            values = run.method.step(run.batches(run.at.step), Moment(run.at.step, share, run.at.factor))
+            dropout_seed = (run.recipe.seed << 32) + run.at.step * run.dist.world_size + run.dist.rank
+            torch.manual_seed(generator_seed(dropout_seed, run.dist.device))
+            values = run.method.step(run.batches(run.at.step), TrainState(run.at.step, share, run.at.factor))
             run.at.step += 1
             run.ok &= (
                 torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')])
@@ -694,8 +694,8 @@ def train_run(
             )  # fp16 skips steps of infinite gradient by itself
             longest = max(longest, budget.elapsed - begun)
             ends = run.at.step % per_epoch == 0
-            if (run.at.step % REPORT == 0 or ends or due) and not run.team.agree(float(healthy(run)))[0]:
-                roll_back(run)
+            if (run.at.step % REPORT == 0 or ends or due) and not run.dist.broadcast_numbers(float(all_finite(run)))[0]:
+                rollback(run)
                 continue
             if run.at.step % REPORT == 0 or run.at.step == run.start_step + 1:
                 now = time.perf_counter()
@@ -709,14 +709,14 @@ def train_run(
                 saved = budget.elapsed
         bar.close()
         if run.at.step > run.start_step:
-            if not run.team.agree(float(healthy(run)))[0]:
-                roll_back(run)
+            if not run.dist.broadcast_numbers(float(all_finite(run)))[0]:
+                rollback(run)
             if run.stop_asked:
                 save(run)  # who stops a run is in a hurry: no look
             elif run.at.step > closed:
                 close_epoch()
             if run.recipe.patience and run.at.since >= run.recipe.patience:
-                run.tell(
+                run.log(
                     f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is'
                     ' checkpoints/best'
                 )
@@ -726,10 +726,10 @@ def train_run(
                 ' before the first step; give more with --max-minutes.'
             )
         else:
-            run.tell(
+            run.log(
                 f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {run.at.step:,} steps);'
                 ' give more with --max-minutes or --max-steps.'
             )
-    if run.team.first and run.tracker:
+    if run.dist.is_main and run.tracker:
         run.tracker.close()
     return run.folder / 'checkpoints' / 'last'

@@ -31,7 +31,7 @@ FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 MAIN = (
     "generator",
     "flow",
-    "canvas-gan",
+    "pca-gan",
     "arcface-cgan-repaired",
     "consistency-cgan-repaired",
     "selfattn-cgan-as-built",
@@ -101,18 +101,18 @@ def without_zeros(net: nn.Module) -> nn.Module:
 
 def recipe_networks(name: str) -> "Iterator[tuple[str, Case]]":
     "The networks that a recipe trains, as its method builds them."
-    from facegen_nb.batches import Team
+    from facegen_nb.batches import Distributed
     from facegen_nb.encoders import load_encoder
     from facegen_nb.methods import find_recipe, method_of
 
     recipe = find_recipe(name)
-    changes = {"lpips": 0.0, "precision": "fp32", "critics": "pixels", "second": ""}
+    changes = {"lpips": 0.0, "precision": "fp32", "discriminators": "pixels", "aux_encoder": ""}
     recipe = recipe.replace({k: v for k, v in changes.items() if hasattr(recipe, k)})
     if not getattr(recipe, "latents", False) and hasattr(recipe, "identity") and recipe.method == "adversarial":
         recipe = recipe.replace({"identity": 1.0})
     torch.manual_seed(0)
     encoder = load_encoder("rendered", device="cpu")
-    method = method_of(recipe.method)[1](recipe, encoder, dict(encoder.fingerprint), Team("cpu"))
+    method = method_of(recipe.method)[1](recipe, encoder, dict(encoder.fingerprint), Distributed("cpu"))
     for key, net in method.nets.items():
         if key == "model":
             t, known = torch.tensor([0.2, 0.7]), torch.tensor([True, False])
@@ -128,7 +128,7 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
     "Losses and augmentations; a gradient of a gradient among them."
     from facegen_nb import losses
     from facegen_nb.diffusion import Path, denoising_loss, estimates, sample_time
-    from facegen_nb.methods import spread
+    from facegen_nb.methods import batch_std
     from facegen_nb.models import Discriminator
 
     u = torch.rand(BATCH, 14, generator=torch.Generator().manual_seed(4))
@@ -139,7 +139,7 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
     yield "augment", Case(Call(lambda x, u: losses.augment(x, u)), (images(), u))
     yield "augmented view", Case(Call(lambda x, u: losses.augmented_view(x, 64, u)), (images(), u))
     yield "feature distance", Case(Call(lambda x, y: losses.feature_distance([x], [y])), (images(), images(seed=6)))
-    yield "standard deviation over the batch", Case(Call(spread), (images(),))
+    yield "standard deviation over the batch", Case(Call(batch_std), (images(),))
     d = without_zeros(Discriminator(128, channels=(16, 32, 64, 64, 64)))
     slope = Call(lambda d, x, e: losses.gradient_penalty(d(x, e), x), d)
     yield "gradient penalty", Case(slope, (images(), units()), half=False)
@@ -378,9 +378,9 @@ def main() -> int:
     if asked.all:
         import importlib
 
-        from facegen_nb.methods import recipe_names
+        from facegen_nb.methods import recipe_module, recipe_names
 
-        modules = [importlib.import_module(f"facegen_nb.recipes.{m}") for m in recipe_names()]
+        modules = [importlib.import_module(f"facegen_nb.recipes.{recipe_module(m)}") for m in recipe_names()]
         names = tuple(r.name for m in modules for r in getattr(m, "recipes", [m.recipe]))
     try:
         device = pick_device(asked.device)

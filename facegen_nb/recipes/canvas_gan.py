@@ -17,37 +17,48 @@ from ..core import FacegenError, layout
 from ..encoders import load_encoder
 from ..identity import taught_by
 from ..losses import LPIPS, augmented_view, g_loss, identity_loss
-from ..methods import METHODS, SHARE, WEIGHT, Adversarial, AdversarialRecipe, Between, Moment, spread
+from ..methods import METHODS, SHARE, WEIGHT, Adversarial, AdversarialRecipe, Between, TrainState, batch_std
 from ..models import Discriminator, FaceModel, FeatureDiscriminator
 
 # %% auto #0
-__all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'CanvasRecipe', 'Panel', 'panel_of', 'grey', 'OnCanvas',
-           'CanvasGAN']
+__all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'PCAGANRecipe', 'MultiDiscriminator', 'make_discriminators',
+           'to_grayscale', 'OnCanvas', 'PCAGAN']
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0011
 @dataclass(frozen=True)
-class CanvasRecipe(AdversarialRecipe):
+class PCAGANRecipe(AdversarialRecipe):
     "Settings of a generator that paints on a linear canvas and meets an adversary."
 
-    name: str = 'canvas-gan'
-    method: str = 'canvas_gan'
+    name: str = 'pca-gan'
+    method: str = 'pca_gan'
     generator: dict = field(default_factory=lambda: dict(linear_prior=True, noise_dim=48))  # arguments of `Generator`
-    coarse: float = 0.8
+    low_res_frac: float = 0.8
     identity: float = 2.1
-    adversary_from: float = 0.3
-    told: float = 0.5  # share of the faces that are told the noise of their picture; the others get any
-    drift: float = 0.0  # length of the random vector added to the embeddings asked for, before they are made unit again
-    swap: float = 0.0  # share of the faces that are asked for by the embedding of another picture of the person
-    blends: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
-    faces: int = 0  # learn from so many faces only, of whole people; 0 for all
-    each: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
-    grey: bool = False  # learn from grey pictures (their embeddings stay those of the coloured ones)
-    second: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
-    critics: str = 'squeeze'  # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
-    ranges = dict(told=SHARE, drift=WEIGHT, swap=SHARE, blends=SHARE, faces=Between(0), each=Between(0))
+    adversarial_from: float = 0.3
+    inverted_noise_frac: float = 0.5  # share of the faces that are told the noise of their picture; the others get any
+    embed_noise: float = (
+        0.0  # length of the random vector added to the embeddings asked for, before they are made unit again
+    )
+    positive_swap: float = (
+        0.0  # share of the faces that are asked for by the embedding of another picture of the person
+    )
+    mixup: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
+    max_faces: int = 0  # learn from so many faces only, of whole people; 0 for all
+    max_per_identity: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
+    grayscale: bool = False  # learn from grey pictures (their embeddings stay those of the coloured ones)
+    aux_encoder: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
+    discriminators: str = 'squeeze'  # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
+    ranges = dict(
+        inverted_noise_frac=SHARE,
+        embed_noise=WEIGHT,
+        positive_swap=SHARE,
+        mixup=SHARE,
+        max_faces=Between(0),
+        max_per_identity=Between(0),
+    )
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0013
-class Panel(nn.Module):
+class MultiDiscriminator(nn.Module):
     "Several discriminators side by side: logits (B,K)."
 
     def __init__(
@@ -61,13 +72,13 @@ class Panel(nn.Module):
         return torch.cat([m(images, embeddings).reshape(len(images), -1) for m in self.members], 1)
 
 
-def panel_of(
-    r: CanvasRecipe,  # says who sits on it
+def make_discriminators(
+    r: PCAGANRecipe,  # says who sits on it
     dim: int,  # of the embeddings
     encoder: Any,  # whose layers the critic 'encoder' sees
     lpips: LPIPS | None,  # where its network is the squeeze network, the critic 'squeeze' sees through it
     device: torch.device,  # where these two are
-) -> Panel:
+) -> MultiDiscriminator:
     "The critics that a recipe names; raises `FacegenError` for an unknown one."
 
     def seeing():
@@ -80,13 +91,13 @@ def panel_of(
         encoder=lambda: FeatureDiscriminator(encoder.features, dim, device=device),
         squeeze=lambda: FeatureDiscriminator(seeing().features, dim, device=device),
     )
-    names = r.critics.split('+')
+    names = r.discriminators.split('+')
     if bad := [n for n in names if n not in make]:
-        raise FacegenError(f"Unknown critic '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
-    return Panel([make[n]() for n in names])
+        raise FacegenError(f"Unknown discriminator '{bad[0]}'; use one or several of {', '.join(make)}, joined by +.")
+    return MultiDiscriminator([make[n]() for n in names])
 
 
-def grey(
+def to_grayscale(
     x: Tensor,  # (B,3,H,W)
 ) -> Tensor:  # the same, in the memory format of the device
     "Pictures without colour, as bright as the eye finds them."
@@ -103,16 +114,16 @@ class OnCanvas(Adversarial):
 
     def build(self, fingerprint: dict) -> FaceModel:
         with torch.random.fork_rng(devices=[]):
-            self.second = (
-                load_encoder(self.recipe.second, device=self.device) if self.recipe.second else None
+            self.aux_encoder = (
+                load_encoder(self.recipe.aux_encoder, device=self.device) if self.recipe.aux_encoder else None
             )  # the generator begins with the same weights all the same
-        if self.second:
-            if not self.second.differentiable:
+        if self.aux_encoder:
+            if not self.aux_encoder.differentiable:
                 raise FacegenError(
-                    f"The second recogniser '{self.second.name}' gives no gradient, so it cannot serve the identity"
-                    " loss; choose another one."
+                    f"The second recogniser '{self.aux_encoder.name}' gives no gradient, so it cannot serve the"
+                    " identity loss; choose another one."
                 )
-            asked = {k: self.second.fingerprint[k] for k in ('encoder', 'weights')}
+            asked = {k: self.aux_encoder.fingerprint[k] for k in ('encoder', 'weights')}
             known = taught_by(fingerprint)
             fingerprint = fingerprint | dict(
                 taught_by=known + [asked] * (asked not in known)
@@ -120,44 +131,46 @@ class OnCanvas(Adversarial):
         model = super().build(fingerprint)
         if not model.prior.linear:
             raise FacegenError(
-                'The recipe canvas-gan needs a generator with a linear prior; leave generator.linear_prior true, or'
+                'The recipe pca-gan needs a generator with a linear prior; leave generator.linear_prior true, or'
                 ' take the recipe generator.'
             )
         return model
 
     def critic(self, dim: int) -> nn.Module:
-        return panel_of(self.recipe, dim, self.encoder, self.lpips, self.device)
+        return make_discriminators(self.recipe, dim, self.encoder, self.lpips, self.device)
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         r = self.recipe
-        batch.images = grey(batch.images) if r.grey else batch.images
-        if r.swap:
-            batch.embeddings = torch.where((batch.uniform() < r.swap)[:, None], batch.others, batch.embeddings)
-        if r.drift:
+        batch.images = to_grayscale(batch.images) if r.grayscale else batch.images
+        if r.positive_swap:
+            batch.embeddings = torch.where(
+                (batch.uniform() < r.positive_swap)[:, None], batch.positives, batch.embeddings
+            )
+        if r.embed_noise:
             batch.embeddings = F.normalize(
-                batch.embeddings + r.drift * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1
+                batch.embeddings + r.embed_noise * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1
             )
         return super().step(batch, at)
 
-    def told(self, n: int) -> int:
+    def n_inverted(self, n: int) -> int:
         "How many of n faces are told their noise."
-        return max(1, round(n * self.recipe.told))
+        return max(1, round(n * self.recipe.inverted_noise_frac))
 
-    def fakes(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
+    def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
         """The first faces from the noise of their pictures, the others from any noise, perhaps for a blend of two
         people.
         """
-        n = self.told(len(x))
+        n = self.n_inverted(len(x))
         z = torch.cat([self.model.prior.invert(x[:n], e[:n]), z[n:]])
-        return super().fakes(x, self.blended(e), z, side)
+        return super().generate(x, self.mix_embeddings(e), z, side)
 
-    def blended(self, e: Tensor) -> Tensor:
+    def mix_embeddings(self, e: Tensor) -> Tensor:
         "Embeddings (B,D) of pictures, the last of them replaced by blends with the first."
-        k = round((len(e) - self.told(len(e))) * self.recipe.blends)
+        k = round((len(e) - self.n_inverted(len(e))) * self.recipe.mixup)
         return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0043
-class CanvasGAN(OnCanvas):
+class PCAGAN(OnCanvas):
     "A generator that learns from pictures with their own noise, and from recognisers and an adversary with any noise."
 
     def learn_g(
@@ -171,9 +184,11 @@ class CanvasGAN(OnCanvas):
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             a, views = x[rows], seen[rows]
-            fake, asked = self.kept if self.kept and self.parts == 1 else self.fakes(a, e[rows], z[rows], side)
-            n = self.told(len(a))
-            values = {k: v.mean() for k, v in self.likeness(fake[:n], a[:n], asked[:n], identity=False).items()}
+            fake, asked = self.kept if self.kept and self.parts == 1 else self.generate(a, e[rows], z[rows], side)
+            n = self.n_inverted(len(a))
+            values = {
+                k: v.mean() for k, v in self.reconstruction_losses(fake[:n], a[:n], asked[:n], identity=False).items()
+            }
             loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values)
             if r.identity:
                 distance = identity_loss(
@@ -182,41 +197,41 @@ class CanvasGAN(OnCanvas):
                 values['identity'] = taken = torch.stack(
                     [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
                 ).mean()
-                if self.second:
+                if self.aux_encoder:
                     with torch.no_grad():
-                        wanted = self.blended(self.second(a))
-                    values['second'] = identity_loss(
-                        self.second(augmented_view(fake, self.second.input_size, views)), wanted
+                        wanted = self.mix_embeddings(self.aux_encoder(a))
+                    values['aux_identity'] = identity_loss(
+                        self.aux_encoder(augmented_view(fake, self.aux_encoder.input_size, views)), wanted
                     ).mean()
-                    taken = (taken + values['second']) / 2
+                    taken = (taken + values['aux_identity']) / 2
                 loss = loss + r.identity * taken
             if adversarial:
                 with torch.no_grad():
-                    real = self.judged(a, e[rows], u[rows]) if r.adversary == 'relativistic' else None
-                values['g'] = g_loss(self.judged(fake, asked, u[rows]), r.adversary, real, r.labels[2])
+                    real = self.discriminate(a, e[rows], u[rows]) if r.gan_loss == 'relativistic' else None
+                values['g'] = g_loss(self.discriminate(fake, asked, u[rows]), r.gan_loss, real, r.labels[2])
                 loss = loss + r.adversarial * values['g']
-            values['spread'] = spread(fake.detach()) / spread(a).clamp(min=1e-6)
+            values['batch_std'] = batch_std(fake.detach()) / batch_std(a).clamp(min=1e-6)
             return loss, values
 
         return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
 
     @torch.no_grad()
-    def look(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
         "Faces with any noise, and their identity; distances to the pictures with the noise of these pictures."
-        x = grey(x) if self.recipe.grey else x
-        fakes, valid = super().look(x, e, noise)
-        told = super().look(x, e, self.ema.module.invert(x, e))[1]
+        x = to_grayscale(x) if self.recipe.grayscale else x
+        fakes, valid = super().validate(x, e, noise)
+        told = super().validate(x, e, self.ema.module.invert(x, e))[1]
         return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
 
 # %% ../../nbs/recipes/canvas_gan.ipynb #ca0015
-METHODS['canvas_gan'] = (CanvasRecipe, CanvasGAN)
-recipe = CanvasRecipe()
+METHODS['pca_gan'] = (PCAGANRecipe, PCAGAN)
+recipe = PCAGANRecipe()
 
 tune = recipe.replace(
     dict(
-        name='canvas-gan-tune',
-        adversary_from=0.0,
-        coarse=0.0,
+        name='pca-gan-tune',
+        adversarial_from=0.0,
+        low_res_frac=0.0,
         lr_g=3e-4,
         lr_g_adversarial=3e-4,
         lr_d=2.5e-4,
@@ -226,15 +241,15 @@ tune = recipe.replace(
     )
 )  # for `--init`, a model that has learnt already
 finish = tune.replace(
-    dict(name='canvas-gan-finish', second='edgeface_xxs', identity=3.0, blends=0.3)
+    dict(name='pca-gan-finish', aux_encoder='edgeface_xxs', identity=3.0, mixup=0.3)
 )  # the end of a long run, with `--init`: full size, and two recognisers to please
 recipes = [recipe, tune, finish]
 ablations = [
-    recipe.replace(dict(name=f'canvas-gan-{name}') | changes)
-    for name, changes in {  # one change each; `facegen train canvas-gan-grey` trains one
-        'faces-1000': dict(faces=1000),
-        'faces-3000': dict(faces=3000),
-        'grey': dict(grey=True),
+    recipe.replace(dict(name=f'pca-gan-{name}') | changes)
+    for name, changes in {  # one change each; `facegen train pca-gan-grayscale` trains one
+        'faces-1000': dict(max_faces=1000),
+        'faces-3000': dict(max_faces=3000),
+        'grayscale': dict(grayscale=True),
         'unit-length': dict(generator=dict(linear_prior=True, noise_dim=48, length=1.0)),
         'identity-0': dict(identity=0.0),
         'identity-.7': dict(identity=0.7),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..batches import Batch
 from ..diffusion import DDPM_STEPS, Path
-from ..methods import METHODS, WEIGHT, Between, Flow, FlowRecipe, Moment
+from ..methods import METHODS, WEIGHT, Between, Flow, FlowRecipe, TrainState
 from ..models import FaceModel, FlowModel, autoencoder_for
 
 # %% auto #0
@@ -285,7 +285,7 @@ class DinoRecipe(FlowRecipe):
 class DinoDiffusion(Flow):
     "DDPM in pixels or latents, as designed."
 
-    look_at: int = 8  # faces take long
+    n_val: int = 8  # faces take long
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
@@ -311,7 +311,7 @@ class DinoDiffusion(Flow):
         k = first + (t * (DDPM_STEPS - first)).floor()
         return super().error(net, x, k / (DDPM_STEPS - 1), noise, e, known)
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         fall = 0.5 * (1 + math.cos(math.pi * at.share)) if self.recipe.cosine else 1.0
         return super().step(batch, dataclasses.replace(at, factor=at.factor * fall))
 
@@ -319,7 +319,7 @@ class DinoDiffusion(Flow):
 METHODS['dino_diffusion'] = (DinoRecipe, DinoDiffusion)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0041
-_notebook = dict(denoiser='notebook', first=0, cosine=False, batch_size=32, lr=2e-4, drop=0.0, guidance=1.0)
+_notebook = dict(denoiser='notebook', first=0, cosine=False, batch_size=32, lr=2e-4, cond_drop=0.0, guidance=1.0)
 recipe = DinoRecipe(model=dict(last_attention=False))
 recipes = [
     recipe,

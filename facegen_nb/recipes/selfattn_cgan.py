@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..batches import Batch
-from ..methods import METHODS, SHARE, Design, DesignRecipe, Moment
+from ..methods import METHODS, SHARE, Design, DesignRecipe, TrainState
 from ..models import FaceModel, dcgan_init
 
 # %% auto #0
@@ -183,7 +183,7 @@ class SelfAttn(Design):
         for o in self.opts.values():
             o.state.clear()
 
-    def step(self, batch: Batch, at: Moment) -> dict[str, Tensor]:
+    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
         if self.recipe.restart and at.share >= self.recipe.restart and int(self.nets['d'].lives) == 1:
             self.begin_anew()
         return super().step(batch, at)

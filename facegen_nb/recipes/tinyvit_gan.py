@@ -130,7 +130,7 @@ class TinyViTRecipe(DesignRecipe):
     stale: bool = False  # as built: the discriminator's step also uses gradients that the generator's left
     norm: float = 512**0.5
     batch_size: int = 128
-    adversary: str = 'softplus'
+    gan_loss: str = 'softplus'
     lr_d: float = 3e-4
     lr_g: float = 1e-4
     lr_g_adversarial: float = 1e-4
@@ -272,7 +272,7 @@ recipes.append(
         model=dict(steps=50, sampler='ddim'),
         space='noise',
         time='uniform',
-        drop=0.0,
+        cond_drop=0.0,
         optimiser='adam',
         lr=5e-4,
         betas=(0.9, 0.999),
