@@ -930,19 +930,19 @@ RENAMED: dict[str, dict[str, str]] = {
         style_dim='w_dim',
     ),
     'class': {},  # `model` in config.json
-    'weights': {  # of networks: patterns of `re.sub`, applied in this order to a name that a network lacks
-        r'^canvas\.asked$': 'prior.coef',
-        r'^canvas\.centre$': 'prior.embed_mean',
-        r'^canvas\.noise$': 'prior.components',
-        r'^canvas\.': 'prior.',
-        r'^style\.': 'mapping.',
-        r'^paint\.start$': 'synthesis.const',
-        r'^paint\.move\.': 'synthesis.const_affine.',
-        r'^paint\.looks\.': 'synthesis.prior_convs.',
-        r'^paint\.rgbs\.': 'synthesis.to_rgbs.',
-        r'^paint\.': 'synthesis.',
-        r'^(synthesis\..*)\.style\.': r'\1.affine.',
-        r'^nobody$': 'null_embed',
+    'weights': {  # of networks: how names begin, and parts in the midst of one; applied to a name that a network lacks
+        'canvas.asked': 'prior.coef',
+        'canvas.centre': 'prior.embed_mean',
+        'canvas.noise': 'prior.components',
+        'canvas.': 'prior.',
+        'style.': 'mapping.',
+        'paint.move.': 'synthesis.const_affine.',
+        'paint.start': 'synthesis.const',
+        'paint.looks.': 'synthesis.prior_convs.',
+        'paint.rgbs.': 'synthesis.to_rgbs.',
+        'paint.': 'synthesis.',
+        'nobody': 'null_embed',
+        '.style.': '.affine.',
     },
     'metric': {},  # of result files
     'curve': {'mean_of_pictures': 'mean_of_images'},  # of result files
@@ -976,10 +976,17 @@ def first_name(
 
 def renamed_weight(
     name: str,  # of a tensor, perhaps an old one
+    back: bool = False,  # what it was called before all renaming, for hashes
 ) -> str:
     "What a tensor of a network is called today."
-    for old, new in RENAMED['weights'].items():
-        name = re.sub(old, new, name)
+    pairs = [(new, old) if back else (old, new) for old, new in RENAMED['weights'].items()]
+    for a, b in pairs:
+        if not a.startswith('.') and name.startswith(a):
+            name = b + name.removeprefix(a)
+            break
+    for a, b in pairs:
+        if a.startswith('.'):
+            name = name.replace(a, b)
     return name
 
 

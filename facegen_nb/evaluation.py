@@ -78,7 +78,6 @@ from facegen_nb.pictures import (
     available_networks,
     cycle_order,
     diversity_scores,
-    generate_faces,
     image_metrics,
     image_scores,
 )
@@ -93,14 +92,15 @@ from facegen_nb.realism import (
 )
 from .refinement import Refined
 from .regression import regression_reference
-from .robustness import robustness, spread
+from .robustness import EvalContext, intra_identity_diversity, robustness
+from .shards import weights_hash
 from .workers import Blocks
 
 # %% auto #0
-__all__ = ['STEP', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'Subject', 'recognisers', 'measured',
-           'features_where', 'face_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'available_spaces',
-           'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_part', 'factor_part',
-           'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'model_hash', 'pick_parts',
+__all__ = ['STEP', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'StoreContext', 'recognisers', 'compute_blocks',
+           'features_where', 'generation_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space',
+           'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_part',
+           'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'pick_parts',
            'metric_names', 'without_folders', 'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model',
            'check_run', 'judge_run']
 
@@ -128,47 +128,29 @@ def pick_faces(
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../nbs/08_evaluation.ipynb #080015
-@dataclass
-class Subject:
-    "A model, the faces it is asked for, and what it is measured with."
+@dataclass(kw_only=True)
+class StoreContext(EvalContext):
+    "A model and the faces of a store that it is asked for, with all that they are measured with."
 
-    generator: Any  # anything with `generate(embeddings, *, noise, seed, guidance)`
     store: Any  # a FaceStore
     embeddings: Any  # the conditioning Embeddings of the store
-    judge: Any  # an Encoder that took no part
-    judge_values: np.ndarray  # (N,J) its embeddings of the store
+    judge_values: np.ndarray  # (N,J) the judge's embeddings of the store
     encoder: Any  # the conditioning Encoder; None where it cannot be had
     rows: np.ndarray  # (n,) the evaluated faces, positions in the store
-    people: np.ndarray  # (N,) who is on each picture of the store, as `known_people` says
+    store_people: np.ndarray  # (N,) who is on each image of the store, as `known_people` says
     folder: Path  # where unfinished work lies
     device: torch.device  # for LPIPS and features
-    seed: int = 0  # of every random choice
-    batch_size: int = 64  # faces at a time; changes the speed only
-    guidance: float | None = None  # passed to the generator
-    n_boot: int = 1000  # resamples
     log: Callable[[str], None] = logger.info  # gets a line on what is being done
     also: Sequence[tuple[Any, np.ndarray]] = ()  # further judges: (Encoder, its embeddings of the store)
 
-    def draw(
+    def generate_rows(
         self,
         rows: np.ndarray,  # whose embeddings
         first: int = 0,  # position in the stream, a multiple of 64
         stream: int = 0,  # each stream has its own noise
     ) -> np.ndarray:  # (n,H,W,3) uint8
         "Faces for the embeddings of these rows."
-        return generate_faces(
-            self.generator,
-            self.embeddings.values[rows],
-            self.seed + 1000 * stream,
-            self.batch_size,
-            self.guidance,
-            first=first,
-            bar=False,
-        )
-
-    def judged(self, faces: np.ndarray) -> np.ndarray:
-        "The judge's embeddings (n,J)."
-        return embed_images(self.judge, faces, self.batch_size, bar=False)
+        return self.generate(self.embeddings.values[rows], first, stream=1000 * stream)
 
 # %% ../nbs/08_evaluation.ipynb #080017
 def recognisers(
@@ -195,8 +177,8 @@ NO_OTHER_PEOPLE = (
 )
 
 
-def measured(
-    s: Subject,  # what is measured
+def compute_blocks(
+    s: StoreContext,  # what is measured
     name: str,  # of the pass, for its folder
     n: int,  # rows
     shapes: dict[str, tuple[int, ...]],  # what is kept of each row
@@ -230,13 +212,13 @@ def features_where(
     return out
 
 
-def face_pass(
-    s: Subject,  # what is measured
+def generation_pass(
+    s: StoreContext,  # what is measured
     partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
     networks: Sequence,  # for LPIPS
-    looks: dict[str, tuple[int, Callable]],  # name to (numbers, function of uint8 images), for faces and sources
+    extractors: dict[str, tuple[int, Callable]],  # name to (numbers, function of uint8 images), for faces and sources
     sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
-    only: dict[str, np.ndarray] | None = None,  # name of a look to the rows (n,) it is taken of; others are NaN
+    only: dict[str, np.ndarray] | None = None,  # name of an extractor to the rows (n,) it is applied to; others are NaN
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # arrays (n,...) on the disk, and where each of `rows` stands in them
     "Draw every face once and keep what everybody saw."
     rows, order = s.rows, cycle_order(partner)
@@ -246,39 +228,39 @@ def face_pass(
     shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | (
         {k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {}
     )
-    shapes |= {k: (dim,) for name, (dim, _) in looks.items() for k in (name, f'source_{name}')}
+    shapes |= {k: (dim,) for name, (dim, _) in extractors.items() for k in (name, f'source_{name}')}
 
     def work(i, k):
         at = order[i : i + k]
-        faces = s.draw(rows[at], i)
+        faces = s.generate_rows(rows[at], i)
         if i == 0 and sheet_path:
             with optional('The sheet of generated faces'):
                 sheet(faces[:40], ncol=10).save(sheet_path)
         wanted = np.unique(np.r_[at, partner[at]])
         pictures = s.store.images[rows[wanted]]
         mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
-        out = dict(judge=s.judged(faces)) | (
+        out = dict(judge=s.judge_embeddings(faces)) | (
             dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {}
         )
         out |= image_scores(faces, pictures, mine, other, networks, min(s.batch_size, 32))
         out |= {f'judge_{j}': embed_images(e, faces, s.batch_size, bar=False) for j, (e, _) in enumerate(s.also, 1)}
-        for name, (dim, f) in looks.items():
+        for name, (dim, f) in extractors.items():
             wanted = (only or {}).get(name, np.ones(len(rows), bool))[at]
             for key, seen in ((name, faces), (f'source_{name}', pictures[mine])):
                 out[key] = features_where(seen, wanted, dim, f)
         return out
 
-    return measured(s, 'faces', len(rows), shapes, work), np.argsort(order)
+    return compute_blocks(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
 # %% ../nbs/08_evaluation.ipynb #080025
 def identity_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     generated: np.ndarray,  # (n,D) the recogniser's embeddings of the generated faces
     values: np.ndarray,  # (N,D) of the whole store
     who: str,  # 'judge' or 'encoder'
 ) -> tuple[dict[str, dict], float | None]:  # metrics, and the threshold at FAR 1e-3
     "Identity by one recogniser."
-    rng, rows, people = np.random.default_rng(s.seed), s.rows, s.people
+    rng, rows, people = np.random.default_rng(s.seed), s.rows, s.store_people
     pool = np.r_[
         rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))
     ]  # evaluated faces first
@@ -300,7 +282,7 @@ def identity_part(
 
 # %% ../nbs/08_evaluation.ipynb #080027
 def seen_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     generated: np.ndarray,  # (n,J) the judge's embeddings of the faces of unseen people
     limit: float | None,  # threshold at FAR 1e-3
     most: int = 512,  # training faces at most
@@ -310,47 +292,47 @@ def seen_part(
         rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
     except FacegenError as ex:
         return {k: missing(str(ex)) for k in ('seen_source_mean', 'gap_source_mean')}
-    seen = measured(
+    seen = compute_blocks(
         s,
         'seen',
         len(rows),
         dict(judge=(s.judge.dim,)),
-        lambda i, k: dict(judge=s.judged(s.draw(rows[i : i + k], i, stream=1))),
+        lambda i, k: dict(judge=s.judge_embeddings(s.generate_rows(rows[i : i + k], i, stream=1))),
     )['judge']
 
     def to(faces, r):
         return cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
 
-    return seen_gap(to(generated, s.rows), s.people[s.rows], to(seen, rows), s.people[rows], limit, s.n_boot, s.seed)
+    return seen_gap(to(generated, s.rows), s.people, to(seen, rows), s.store_people[rows], limit, s.n_boot, s.seed)
 
 # %% ../nbs/08_evaluation.ipynb #080029
 def diversity_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     networks: Sequence,  # LPIPS; the squeeze network is used
     why: dict[str, str],  # why a network is missing
     people: int = 96,  # at most so many, one embedding of each
     draws: int = 4,  # of each embedding
 ) -> dict[str, dict]:  # metrics
     "How much draws of one embedding differ, in the picture and in who is seen."
-    who = s.people[s.rows]
+    who = s.people
     rows = s.rows[np.sort(np.unique(who, return_index=True)[1])][:people]
     n = len(rows)
     net = next((x for x in networks if x.kind == 'squeeze'), None)
 
     def work(i, k):
-        faces = s.draw(np.repeat(rows[i : i + k], draws), i * draws, stream=2)
-        return dict(judge=spread(s.judged(faces).reshape(k, draws, -1))) | (
+        faces = s.generate_rows(np.repeat(rows[i : i + k], draws), i * draws, stream=2)
+        return dict(judge=intra_identity_diversity(s.judge_embeddings(faces).reshape(k, draws, -1))) | (
             dict(lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {}
         )
 
-    a = measured(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
-    other = other_images(s.people[s.rows], s.seed)
+    a = compute_blocks(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
+    other = other_images(s.people, s.seed)
     pairs = np.flatnonzero(other >= 0)[:people]
-    boot = Bootstrap(s.people[rows], n=s.n_boot, seed=s.seed)
+    boot = Bootstrap(s.store_people[rows], n=s.n_boot, seed=s.seed)
     out = {}
 
     def put(name, values, real):
-        out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.people[rows])), 0.0, real, draws=draws)
+        out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.store_people[rows])), 0.0, real, draws=draws)
 
     two = [s.rows[r] for r in (pairs, other[pairs])]
     put(
@@ -375,7 +357,7 @@ class Space:
     "A feature space in which crowds are compared."
 
     name: str  # ends the metrics' names
-    mine: str  # which array of `face_pass` holds the generated faces' features,
+    mine: str  # which array of `generation_pass` holds the generated faces' features,
     real: str  # and which the sources'
     f: Callable  # uint8 pictures to features, for the reference
     dim: int  # of the features
@@ -386,42 +368,46 @@ class Space:
 
 
 def available_spaces(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
-) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]:  # spaces, looks, and why a space is missing
-    "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no look."
-    found, looks, why = [], {}, {}
+) -> tuple[
+    list[Space], dict[str, tuple[int, Callable]], dict[str, str]
+]:  # spaces, extractors, and why a space is missing
+    "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no extractor."
+    found, extractors, why = [], {}, {}
     net = next((x for x in networks if x.kind == 'squeeze'), None)
     if net:
         found.append(
             Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1 / 5)
         )
     elif not (m := lpips_missing('squeeze')):
-        looks['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
-        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', looks['squeezenet'][1], 512, 1 / 5))
+        extractors['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
+        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', extractors['squeezenet'][1], 512, 1 / 5))
     else:
         why['squeezenet'] = m
     try:
         deep = inception(s.device)
 
-        def look(x):
+        def extract(x):
             return inception_features(x, deep)[0]
 
-        looks['inception'] = 2048, look
+        extractors['inception'] = 2048, extract
         found.append(
-            Space('inception', 'inception', 'source_inception', look, 2048, 1.0, deep.fc.weight.detach().cpu().numpy())
+            Space(
+                'inception', 'inception', 'source_inception', extract, 2048, 1.0, deep.fc.weight.detach().cpu().numpy()
+            )
         )
     except FacegenError as ex:
         why['inception'] = str(ex)
     try:
         autoencoder_for(s.device)
-        looks['autoencoder'] = AUTOENCODER_DIM, lambda x: autoencoder_features(x, s.device)
+        extractors['autoencoder'] = AUTOENCODER_DIM, lambda x: autoencoder_features(x, s.device)
         found.append(
             Space(
                 'autoencoder',
                 'autoencoder',
                 'source_autoencoder',
-                looks['autoencoder'][1],
+                extractors['autoencoder'][1],
                 AUTOENCODER_DIM,
                 most=AUTOENCODER_FACES,
                 standard=True,
@@ -429,18 +415,18 @@ def available_spaces(
         )
     except FacegenError as ex:
         why['autoencoder'] = str(ex)
-    return found, looks, why
+    return found, extractors, why
 
 
 AUTOENCODER_FACES = 500  # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
 
 
 def rows_of_space(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     space: Space,  # with its limit
 ) -> tuple[np.ndarray, np.ndarray]:  # positions in `s.rows`, and rows of the reference; part of a larger limit's
     "Which faces are compared in a space."
-    return reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, space.most)
+    return reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, space.most)
 
 
 def missing_space(
@@ -454,14 +440,14 @@ def missing_space(
 
 
 def distribution_part(
-    s: Subject,  # what is measured
-    arrays: dict[str, np.ndarray],  # as `face_pass` left them
+    s: StoreContext,  # what is measured
+    arrays: dict[str, np.ndarray],  # as `generation_pass` left them
     back: np.ndarray,  # where each row stands in them
     spaces: list[Space],  # beside the judge's
     why: dict[str, str],  # space: why it is missing
 ) -> dict[str, dict]:  # metrics
     "Distribution metrics and realism in each space, against as many training faces of other people."
-    reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)[1]
+    reference = reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, 5000)[1]
     if len(reference) == 0:
         why = why | {x.name: NO_OTHER_PEOPLE for x in spaces} | {s.judge.name: NO_OTHER_PEOPLE}
     out = {k: d for name, reason in why.items() for k, d in missing_space(name, reason).items()}
@@ -471,12 +457,16 @@ def distribution_part(
     own = Space(s.judge.name, 'judge', '', lambda x: x, s.judge.dim, length)
     chosen = {x.name: rows_of_space(s, x) for x in (own, *spaces)}
 
-    def look(i: int, k: int) -> dict[str, np.ndarray]:
+    def reference_features(i: int, k: int) -> dict[str, np.ndarray]:
         rows = reference[i : i + k]
         images = s.store.images[rows]
         return {x.name: features_where(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
 
-    there = measured(s, 'reference', len(reference), {x.name: (x.dim,) for x in spaces}, look) if spaces else {}
+    there = (
+        compute_blocks(s, 'reference', len(reference), {x.name: (x.dim,) for x in spaces}, reference_features)
+        if spaces
+        else {}
+    )
     for x in (own, *spaces):
         mine, rows = chosen[x.name]
         sources, others = s.rows[mine], np.searchsorted(reference, rows)
@@ -488,7 +478,7 @@ def distribution_part(
         if x.standard:
             a, b, c = ((v - c.mean(0)) / np.maximum(c.std(0), 1e-6) for v in (a, b, c))
         a, b, c = (v * np.float32(x.scale) for v in (a, b, c))
-        people = s.people[sources], s.people[rows]
+        people = s.store_people[sources], s.store_people[rows]
         out |= distribution_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(
             a, b, c, *people, x.name, s.seed, s.n_boot
         )
@@ -498,16 +488,16 @@ def distribution_part(
 
 
 def spectrum_part(
-    s: Subject,  # what is measured
-    arrays: dict[str, np.ndarray],  # with the look `spectrum`
+    s: StoreContext,  # what is measured
+    arrays: dict[str, np.ndarray],  # with those of the extractor `spectrum`
     back: np.ndarray,  # where each row stands in them
 ) -> tuple[dict[str, dict], dict[str, Any]]:  # metrics, and the curve; an empty one where it is missing
     "Power of generated faces by frequency."
-    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.people, s.seed, 5000)
+    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, 5000)
     if len(mine) == 0:
         return spectrum_missing(NO_OTHER_PEOPLE), {}
     bands = arrays['spectrum'].shape[1]
-    look = measured(
+    found = compute_blocks(
         s,
         'reference-spectrum',
         len(reference),
@@ -515,16 +505,18 @@ def spectrum_part(
         lambda i, k: dict(spectrum=radial_power(s.store.images[reference[i : i + k]])),
     )
     a, b = (arrays[k][back[mine]] for k in ('spectrum', 'source_spectrum'))
-    return spectrum_metrics(a, b, look['spectrum'], s.people[s.rows[mine]], s.people[reference], s.n_boot, s.seed)
+    return spectrum_metrics(
+        a, b, found['spectrum'], s.store_people[s.rows[mine]], s.store_people[reference], s.n_boot, s.seed
+    )
 
 # %% ../nbs/08_evaluation.ipynb #080033
 def memory_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     generated: np.ndarray,  # (n,J) the judge's embeddings of the generated faces
 ) -> dict[str, dict]:  # metrics
     "Whether generated faces lie nearer to training faces than real unseen faces do."
     train = np.asarray(s.store.indices('train'))
-    train = train[~np.isin(s.people[train], s.people[s.rows])]
+    train = train[~np.isin(s.store_people[train], s.people)]
     if len(train) == 0:
         return {
             f'nearest_ratio_{s.judge.name}': missing(NO_OTHER_PEOPLE),
@@ -534,12 +526,12 @@ def memory_part(
     def values(r):
         return s.judge_values[r].astype(np.float32)
 
-    return memorisation(generated, values(s.rows), values(train), s.people[s.rows], s.judge.name, s.seed)[0]
+    return memorisation(generated, values(s.rows), values(train), s.people, s.judge.name, s.seed)[0]
 
 
 def factor_part(
-    s: Subject,  # what is measured
-    arrays: dict[str, np.ndarray],  # with the look `factors`
+    s: StoreContext,  # what is measured
+    arrays: dict[str, np.ndarray],  # with those of the extractor `factors`
     back: np.ndarray,  # where each row stands in them
 ) -> dict[str, dict]:  # metrics
     """How well each identity factor can be read off the generated faces.
@@ -560,7 +552,7 @@ def factor_part(
         arrays['factors'][back],
         arrays['source_factors'][back],
         factors_of(s.store, s.rows),
-        s.people[s.rows],
+        s.people,
         s.n_boot,
         s.seed,
         probe,
@@ -568,7 +560,7 @@ def factor_part(
 
 
 def robustness_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     networks: Sequence,  # LPIPS; the squeeze network is used
 ) -> dict[str, dict]:  # curves
     "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
@@ -603,26 +595,26 @@ def robustness_part(
 
 
 def rendered_people(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
 ) -> int:  # 0 where nothing was rendered
     "How many of the evaluated people were rendered, so that their factors are known."
     known = np.isfinite(factors_of(s.store, s.rows)).all(1)
-    return len(np.unique(s.people[s.rows[known]]))
+    return len(np.unique(s.store_people[s.rows[known]]))
 
 # %% ../nbs/08_evaluation.ipynb #080171
 def regression_rows(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     least: int = 50,  # faces that may choose
 ) -> tuple[np.ndarray, np.ndarray]:  # rows to fit, rows that choose the settings: three sets of people
     "Training people, and validation people or a tenth of the training people."
     rows = (np.asarray(s.store.indices(k), np.int64) for k in ('train', 'validation'))
-    fit, choose = (r[~np.isin(s.people[r], s.people[s.rows])] for r in rows)
-    choose = choose[~np.isin(s.people[choose], s.people[fit])]
+    fit, choose = (r[~np.isin(s.store_people[r], s.people)] for r in rows)
+    choose = choose[~np.isin(s.store_people[choose], s.store_people[fit])]
     if len(choose) >= least:
         return fit, choose
-    people = np.unique(s.people[fit])
+    people = np.unique(s.store_people[fit])
     tenth = np.random.default_rng(s.seed).permutation(people)[: len(people) // 10]
-    theirs = np.isin(s.people[fit], tenth)
+    theirs = np.isin(s.store_people[fit], tenth)
     return fit[~theirs], fit[theirs]
 
 
@@ -633,7 +625,7 @@ def _keep_regressed(metrics: dict[str, dict], values: dict[str, float | None]) -
 
 
 def regression_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     metrics: dict[str, dict],  # identity metrics of the judges: those get `regressed`
 ) -> tuple[dict[str, dict], dict[str, Any]]:  # metrics, and what was chosen for each judge
     "The regression reference for every judge."
@@ -671,24 +663,6 @@ PARTS = (
     'factors',
     'robustness',
 )  # beside identity
-
-
-def model_hash(
-    generator: Any,  # any
-) -> str:  # hash of its weights; of its type, where it has none
-    "Which model this is, so that an evaluation is resumed only where it is the same."
-    state = generator.state_dict() if hasattr(generator, 'state_dict') else {}
-    return sha256(
-        ''.join(
-            [
-                type(generator).__qualname__,
-                *(
-                    f'{k}{sha256(np.ascontiguousarray(v.detach().cpu().float().numpy().reshape(-1)))}'
-                    for k, v in state.items()
-                ),
-            ]
-        ).encode()
-    )
 
 
 def pick_parts(
@@ -818,7 +792,7 @@ def evaluate(
     values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
     if folder is not None:
         check_writable(folder)
-    hashed = model_hash(generator)
+    hashed = weights_hash(generator)
     if refine:
         generator = Refined(generator, refine, encoder)
     with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
@@ -840,23 +814,26 @@ def evaluate(
             *(e.fingerprint for e in also),
             AUTOENCODER_FACES,
         ]
-        s = Subject(
-            generator,
-            store,
-            embeddings,
-            judge,
-            values,
-            encoder,
-            rows,
-            people,
-            Path(folder or tmp) / f'part-{sha256(json.dumps(key, default=str).encode())}',
-            device,
-            seed,
-            batch_size,
-            guidance,
-            n_boot,
-            log,
-            [(e, embed_store(store, e).values) for e in also],
+        part = f'part-{sha256(json.dumps(key, default=str).encode())}'
+        s = StoreContext(
+            generator=generator,
+            store=store,
+            embeddings=embeddings,
+            judge=judge,
+            judge_values=values,
+            real=np.asarray(values[rows], np.float32),
+            encoder=encoder,
+            rows=rows,
+            people=people[rows],
+            store_people=people,
+            folder=Path(folder or tmp) / part,
+            device=device,
+            seed=seed,
+            batch_size=batch_size,
+            guidance=guidance,
+            n_boot=n_boot,
+            log=log,
+            also=[(e, embed_store(store, e).values) for e in also],
         )
         metrics, curves, settings = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
         shutil.rmtree(s.folder, ignore_errors=True)  # finished: the result holds what matters
@@ -887,28 +864,28 @@ def evaluate(
 
 # %% ../nbs/08_evaluation.ipynb #080043
 def every_part(
-    s: Subject,  # what is measured
+    s: StoreContext,  # what is measured
     parts: Sequence[str],  # some of `PARTS`
     partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
     perceptual: Sequence[str],  # LPIPS's networks
     no_encoder: str | None,  # why there is no conditioning encoder
     sheet_path: str | Path | None,  # where to save a sheet
 ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
-    "Draw, look, and compute what was asked for."
+    "Generate, extract features, and compute the parts."
     networks, why = available_networks(
         perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device
     )
-    spaces, looks, no_space = available_spaces(s, networks) if 'crowds' in parts else ([], {}, {})
+    spaces, extractors, no_space = available_spaces(s, networks) if 'crowds' in parts else ([], {}, {})
     rendered = rendered_people(s) if 'factors' in parts else 0
     if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
         r = reader(device=s.device, log=s.log)
-        looks['factors'] = OUTPUTS, lambda x: read_factors(r, x)
+        extractors['factors'] = OUTPUTS, lambda x: read_factors(r, x)
     elif rendered:
         s.log(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
     if 'crowds' in parts:
-        looks['spectrum'] = s.store.images.shape[1] // 2, radial_power
+        extractors['spectrum'] = s.store.images.shape[1] // 2, radial_power
     only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}
-    arrays, back = face_pass(s, partner, networks, looks, sheet_path, only)
+    arrays, back = generation_pass(s, partner, networks, extractors, sheet_path, only)
     judged, curves, settings = arrays['judge'][back], {}, {}
     metrics, limit = identity_part(s, judged, s.judge_values, 'judge')
     metrics |= (
@@ -926,8 +903,8 @@ def every_part(
     if 'pictures' in parts:
         metrics |= image_metrics(
             {k: v[back] for k, v in arrays.items() if v.ndim == 1},
-            Bootstrap(s.people[s.rows], n=s.n_boot, seed=s.seed),
-            s.people[s.rows],
+            s.boot,
+            s.people,
             why,
         )
     if 'diversity' in parts:
@@ -941,7 +918,7 @@ def every_part(
     if 'memorisation' in parts:
         metrics |= memory_part(s, judged)
     if rendered:
-        metrics |= factor_part(s, arrays, back) if 'factors' in looks else factors_missing(rendered)
+        metrics |= factor_part(s, arrays, back) if 'factors' in extractors else factors_missing(rendered)
     if 'robustness' in parts:
         curves |= robustness_part(s, networks)
     return *without_folders((metrics, curves)), settings

@@ -36,21 +36,23 @@ from facegen_nb.core import (
 )
 from .crowds import distribution_metrics, reference_faces, squeezenet_features
 from .curation import FaceStore, known_people
-from .encoders import Embeddings, Encoder, embed_images, load_embeddings
+from .encoders import Embeddings, Encoder, load_embeddings
 from .evaluation import pick_faces
 from .fingerprints import require_encoder, require_store
 from .identity import check_judge, cosines, taught_by
 from .losses import lpips_missing
-from .metrics import Bootstrap, derangement, entry, interval, missing, other_images
+from .metrics import derangement, missing, other_images
 from .models import load_generator
 from .pictures import generate_faces
+from .robustness import EvalContext
 
 # %% auto #0
-__all__ = ['CROWD', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints', 'Drawn', 'progress_rows', 'check_run',
+__all__ = ['SPACE_METRICS', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints', 'Drawn', 'progress_rows', 'check_run',
            'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized',
            'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film',
-           'progress_frames', 'Yardstick', 'progress_metrics', 'read_measured', 'loss_names', 'panels', 'draw_metric',
-           'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'write_progress', 'progress_report']
+           'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured', 'loss_names', 'panels',
+           'draw_metric', 'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'write_progress',
+           'progress_report']
 
 # %% ../nbs/08a_progress.ipynb #080012
 class Kept(NamedTuple):
@@ -523,10 +525,10 @@ def progress_frames(
     return [save_small(im, f, 100_000) for im, f in zip(film_frames(drawn), files)]
 
 # %% ../nbs/08a_progress.ipynb #080049
-CROWD = ('kd', 'precision', 'coverage')  # what is told of the crowd, in each space
+SPACE_METRICS = ('kd', 'precision', 'coverage')  # in each feature space
 
 
-class Yardstick:
+class ProgressContext(EvalContext):
     "What every kept model is measured against: held-out faces, training faces of other people, and their features."
 
     def __init__(
@@ -540,104 +542,90 @@ class Yardstick:
         batch_size: int = 64,  # faces at a time; changes the speed only
         n_boot: int = 1000,  # resamples of people
     ):
-        self.store, self.judge, self.seed, self.device, self.batch_size = store, judge, seed, device, batch_size
         self.rows, everyone = pick_faces(store, split, faces, seed), known_people(store.identity_codes)
-        self.people = everyone[self.rows]
-        self.boot, self.shuffles, self.other = (
-            Bootstrap(self.people, n=n_boot, seed=seed),
-            [derangement(self.people, seed + i) for i in range(5)],
-            other_images(self.people, seed),
+        super().__init__(
+            judge=judge, people=everyone[self.rows], real=None, seed=seed, batch_size=batch_size, n_boot=n_boot
         )
+        self.shuffles = [derangement(self.people, seed + i) for i in range(5)]
+        self.other = other_images(self.people, seed)
         self.mine, reference = reference_faces(store.indices('train'), self.rows, everyone, seed)
-        self.reference_people, self.no_squeeze = everyone[reference], lpips_missing('squeeze')
+        self.reference_people, self.device, self.no_squeeze = everyone[reference], device, lpips_missing('squeeze')
         try:
             known = load_embeddings(store, judge.name, judge).values  # where the store has been embedded by the judge
         except FacegenError:
             known = None
 
-        def judged(r):
-            return np.asarray(known[r], np.float32) if known is not None else self.embed(np.array(store.images[r]))
+        def embedded(r):
+            if known is None:
+                return self.judge_embeddings(np.array(store.images[r]))
+            return np.asarray(known[r], np.float32)
 
-        self.source = judged(self.rows)
-        self.real = {judge.name: (self.loud(self.source), self.loud(judged(reference)))}
+        self.real = embedded(self.rows)
+        self.features = {judge.name: (self.scaled(self.real), self.scaled(embedded(reference)))}  # real, reference
         if not self.no_squeeze:
-            self.real['squeezenet'] = tuple(self.squeeze(np.array(store.images[r])) for r in (self.rows, reference))
+            images = (np.array(store.images[r]) for r in (self.rows, reference))
+            self.features['squeezenet'] = tuple(self.squeezenet(x) for x in images)
 
-    def embed(self, faces: np.ndarray) -> np.ndarray:
-        "The judge's embeddings (n,D) of faces."
-        return (
-            embed_images(self.judge, faces, self.batch_size, bar=False)
-            if len(faces)
-            else np.zeros((0, self.judge.dim), np.float32)
-        )
-
-    def loud(self, e: np.ndarray) -> np.ndarray:
+    def scaled(self, e: np.ndarray) -> np.ndarray:
         "Unit embeddings, scaled so that a component is of size about 1."
         return e * np.float32(e.shape[1] ** 0.5)
 
-    def squeeze(self, faces: np.ndarray) -> np.ndarray:
+    def squeezenet(self, faces: np.ndarray) -> np.ndarray:
         "SqueezeNet's features (n,512), scaled the same."
-        return (
-            squeezenet_features(faces, self.device, self.batch_size) / 5
-            if len(faces)
-            else np.zeros((0, 512), np.float32)
-        )
+        if not len(faces):
+            return np.zeros((0, 512), np.float32)
+        return squeezenet_features(faces, self.device, self.batch_size) / 5
 
     def cosine(
         self,
-        e: np.ndarray,  # (n,D) the judge's embeddings of drawn faces
-        to: np.ndarray,  # (n,) which of the real pictures each is compared with; negative: none
+        e: np.ndarray,  # (n,D) the judge's embeddings of generated faces
+        to: np.ndarray,  # (n,) which of the real images each is compared with; negative: none
     ) -> dict[str, Any]:  # an entry
-        """Mean cosine with its interval over people; floor: somebody else's picture.
+        """Mean cosine with its interval over people; floor: an image of another person.
 
-        Ceiling: the real picture in the place of the drawn one.
+        Ceiling: the real image in the place of the generated one.
         """
         i = np.flatnonzero(to >= 0)
         if not len(i):
             return missing('No person among these faces has two pictures of known identity.')
 
-        def mean(a, t):
-            return cosines(a[i], self.source[t[i]])
+        def cosine(a, t):
+            return cosines(a[i], self.real[t[i]])
 
-        c = mean(e, to)
-        floor = np.mean([mean(e, s).mean() for s in self.shuffles])
-        return entry(
-            c.mean(), len(i), *interval(self.boot.mean(c, self.people[i])), floor, mean(self.source, to).mean()
-        )
+        floor = np.mean([cosine(e, s).mean() for s in self.shuffles])
+        return self.mean_entry(cosine(e, to), i, floor, cosine(self.real, to).mean())
 
     def measure(
         self,
-        faces: np.ndarray,  # (n,H,W,3) uint8, drawn from the embeddings of `rows`
+        faces: np.ndarray,  # (n,H,W,3) uint8, generated from the embeddings of `rows`
     ) -> dict[str, dict]:  # metric: entry
-        "Measure what a model drew."
-        e = self.embed(faces)
+        "Measure the faces of a model."
+        e = self.judge_embeddings(faces)
         out = dict(judge_source_mean=self.cosine(e, np.arange(len(e))), judge_other_mean=self.cosine(e, self.other))
-        drawn = {self.judge.name: self.loud(e)} | ({} if self.no_squeeze else dict(squeezenet=self.squeeze(faces)))
+        generated = {self.judge.name: self.scaled(e)}
+        if not self.no_squeeze:
+            generated['squeezenet'] = self.squeezenet(faces)
         for space in (self.judge.name, 'squeezenet'):
-            why = (
-                'The training split holds no face of other people, and a crowd is compared with those; use a larger'
-                ' store.'
-                if not len(self.mine)
-                else None
-                if space in drawn
-                else self.no_squeeze
-            )
-            names = [f'{m}_{space}' for m in CROWD]
-            if why:
+            names = [f'{m}_{space}' for m in SPACE_METRICS]
+            if why := self._missing(space, generated):
                 out |= {m: missing(why, 'low' if m.startswith('kd') else 'high') for m in names}
                 continue
-            real, reference = self.real[space]
-            crowd = distribution_metrics(
-                drawn[space][self.mine],
-                real[self.mine],
-                reference,
-                self.people[self.mine],
-                self.reference_people,
-                space,
-                self.seed,
+            real, reference = self.features[space]
+            people = self.people[self.mine], self.reference_people
+            found = distribution_metrics(
+                generated[space][self.mine], real[self.mine], reference, *people, space, self.seed
             )
-            out |= {m: crowd[m] for m in names}
+            out |= {m: found[m] for m in names}
         return out
+
+    def _missing(self, space: str, generated: dict[str, np.ndarray]) -> str | None:
+        "Why a space cannot be had."
+        if not len(self.mine):
+            return (
+                'The training split holds no face of other people, and a crowd is compared with those; use a larger'
+                ' store.'
+            )
+        return None if space in generated else self.no_squeeze
 
 # %% ../nbs/08a_progress.ipynb #080055
 def progress_metrics(
@@ -661,7 +649,7 @@ def progress_metrics(
     independent = check_run_judge(kept, embeddings, judge, force)
     check_run(kept, store, embeddings, log)
     file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
-    stick = None
+    context = None
     key = dict(
         format=1,
         store=store.hash,
@@ -702,9 +690,9 @@ def progress_metrics(
         if k.weights in known:
             continue
         start = time.monotonic()
-        stick = stick or Yardstick(store, judge, split, faces, seed, device, batch_size, n_boot)
+        context = context or ProgressContext(store, judge, split, faces, seed, device, batch_size, n_boot)
         try:
-            measured = stick.measure(
+            measured = context.measure(
                 generate_faces(
                     load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, batch_size, bar=False
                 )
@@ -795,7 +783,7 @@ def panels(
         out.setdefault(
             (
                 f'precision and coverage, {space}'
-                if kind in CROWD[1:]
+                if kind in SPACE_METRICS[1:]
                 else f'kernel distance, {space} (lower is better)'
                 if kind == 'kd'
                 else NAMES.get(m, m)

@@ -32,13 +32,13 @@ from facegen_nb.pictures import (
 )
 
 # %% auto #0
-__all__ = ['SOURCE', 'ANOTHER', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'Probe', 'measure', 'to_real', 'rotated', 'curve',
-           'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'image_sets', 'mean_of_images',
-           'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'spread', 'has_noise', 'sweep', 'curve_figure',
-           'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
+__all__ = ['SOURCE', 'OTHER_IMAGE', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'EvalContext', 'RobustnessContext', 'to_real',
+           'rotated', 'curve', 'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'image_sets',
+           'mean_of_images', 'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'intra_identity_diversity', 'has_noise',
+           'sweep', 'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
 
 # %% ../nbs/07e_robustness.ipynb #070013
-SOURCE, ANOTHER = 'judge cosine to the source', 'judge cosine to another picture'  # labels of lines
+SOURCE, OTHER_IMAGE = 'judge cosine to the source', 'judge cosine to another picture'  # labels of lines
 TITLES = dict(
     embedding_noise='Noise on the embedding',
     interpolation='Between two people',
@@ -75,121 +75,138 @@ def check_rows(
 
 
 def floor_of(
-    judged: np.ndarray,  # (n,J) the judge's embeddings of drawn faces
+    generated: np.ndarray,  # (n,J) the judge's embeddings of drawn faces
     real: np.ndarray,  # (n,J) the judge's embeddings of the pictures they should resemble
     people: np.ndarray,  # (n,) their people
     seed: int = 0,  # of the shuffles
 ) -> float:  # a cosine
     "Mean cosine of drawn faces to pictures of other people, over five shuffles."
-    return float(np.mean([cosines(judged, real[derangement(people, seed + i)]).mean() for i in range(5)]))
+    return float(np.mean([cosines(generated, real[derangement(people, seed + i)]).mean() for i in range(5)]))
 
 # %% ../nbs/07e_robustness.ipynb #070016
-@dataclass
-class Probe:
-    "What every question needs: who draws, who judges, and which faces; draws and judges block by block."
+@dataclass(kw_only=True)
+class EvalContext:
+    "Which faces are evaluated, who judges them, with which noise and resamples: what every evaluation has."
 
-    generator: Any  # anything with `generate(embeddings, *, noise, seed, guidance)`
     judge: Any  # an Encoder that took no part
-    embeddings: np.ndarray  # (n,D) conditioning embeddings of the evaluated faces, unit norm
-    real: np.ndarray  # (n,J) the judge's embeddings of the same real pictures, unit norm
-    people: np.ndarray  # (n,) whose they are, at least two people
-    another: np.ndarray | None = (
-        None  # (n,J) judge's embeddings of another image of the person; NaN where there is none
-    )
+    people: np.ndarray  # (n,) who is on each evaluated face
+    real: np.ndarray  # (n,J) the judge's embeddings of the real images, unit norm
+    generator: Any = None  # anything with `generate(embeddings, *, noise, seed, guidance)`; None: images are given
     seed: int = 0  # of noise, shuffles and resamples
     batch_size: int = BLOCK  # faces at a time; changes the speed only
+    guidance: float | None = None  # passed to the generator where guidance itself is not the question
+    n_boot: int = 1000  # resamples for intervals
+
+    @cached_property
+    def boot(self) -> Bootstrap:
+        "Resamples of the evaluated people."
+        return Bootstrap(self.people, n=self.n_boot, seed=self.seed)
+
+    def generate(
+        self,
+        embeddings: np.ndarray,  # (m,D) unit norm
+        first: int = 0,  # position in the stream of noise, a multiple of 64
+        *,
+        stream: int = 0,  # added to the seed: another number, other noise
+        noise: float = 1.0,  # factor on the noise
+        guidance: float | None = None,  # None: that of the context
+    ) -> np.ndarray:  # (m,H,W,3) uint8
+        "A face for each embedding."
+        guidance = self.guidance if guidance is None else guidance
+        return generate_faces(
+            self.generator, embeddings, self.seed + stream, self.batch_size, guidance, noise, first, bar=False
+        )
+
+    def judge_embeddings(
+        self,
+        images: np.ndarray,  # (m,H,W,3) uint8
+    ) -> np.ndarray:  # (m,J)
+        "The judge's embeddings of images."
+        if not len(images):
+            return np.zeros((0, self.judge.dim), np.float32)
+        return embed_images(self.judge, images, self.batch_size, bar=False)
+
+    def mean_entry(
+        self,
+        values: np.ndarray,  # (m,) one value a face
+        rows: np.ndarray | None = None,  # (m,) which of the evaluated faces they belong to; None: all
+        floor: float | None = None,  # as `entry` takes it
+        ceiling: float | None = None,  #
+        better: str = 'high',  # 'high' or 'low'
+    ) -> dict[str, Any]:  # as `entry` makes it
+        "The mean over faces with its interval over people."
+        who = self.people if rows is None else self.people[rows]
+        return entry(values.mean(), len(values), *interval(self.boot.mean(values, who)), floor, ceiling, better)
+
+
+@dataclass(kw_only=True)
+class RobustnessContext(EvalContext):
+    "What every question about robustness needs beside that; generates and judges block by block."
+
+    embeddings: np.ndarray  # (n,D) conditioning embeddings of the evaluated faces, unit norm
+    # (n,J) the judge's embeddings of another image of the person; NaN where there is none
+    other_image: np.ndarray | None = None
     perceptual: Perceptual | None = None  # LPIPS, where its weights are
     why: str = 'LPIPS was switched off.'  # why there is no LPIPS
-    n_boot: int = 1000  # resamples for intervals
-    guidance: float | None = None  # passed to the generator where guidance itself is not the question
 
     def __post_init__(self) -> None:
         self.people = np.asarray(self.people)
         self.embeddings = check_rows(self.embeddings, len(self.people), 'conditioning embeddings')
         self.real = check_rows(self.real, len(self.people), "judge's embeddings")
         derangement(self.people, self.seed)  # says so when there is one person only
-        self.boot = Bootstrap(self.people, n=self.n_boot, seed=self.seed)
 
     def blocks(
         self,
         conditions: np.ndarray,  # (m,D) unit norm
-        noise: float = 1.0,  # factor on the noise
-        guidance: float | None = None,  # None: the probe's own
-        draw: int = 0,  # another number, other noise
+        **how: Any,  # as `generate` takes it: noise, guidance, stream
     ) -> Iterator[tuple[int, np.ndarray]]:  # position of the first face, (k,H,W,3) uint8
-        "Draw the faces of the conditions, a block at a time."
-        step, g = BLOCK * max(1, self.batch_size // BLOCK), self.guidance if guidance is None else guidance
+        "Generate the faces of the conditions, a block at a time."
+        step = BLOCK * max(1, self.batch_size // BLOCK)
         for i in range(0, len(conditions), step):
-            yield (
-                i,
-                generate_faces(
-                    self.generator, conditions[i : i + step], self.seed + draw, self.batch_size, g, noise, i, bar=False
-                ),
-            )
+            yield i, self.generate(conditions[i : i + step], i, **how)
 
-    def look(
-        self,
-        faces: np.ndarray,  # (k,H,W,3) uint8
-    ) -> np.ndarray:  # (k,J)
-        "The judge's embeddings of drawn faces."
-        return embed_images(self.judge, faces, self.batch_size, bar=False)
-
-    def judged(
+    def judge_generated(
         self,
         conditions: np.ndarray,  # (m,D) unit norm
-        **how: Any,  # as `blocks` takes it
+        **how: Any,  # as `generate` takes it
     ) -> np.ndarray:  # (m,J)
-        "The judge's embeddings of the faces of the conditions."
-        return np.concatenate([self.look(faces) for _, faces in self.blocks(conditions, **how)])
+        "The judge's embeddings of the faces generated from the conditions."
+        return np.concatenate([self.judge_embeddings(faces) for _, faces in self.blocks(conditions, **how)])
 
     @cached_property
     def native(self) -> np.ndarray:  # (n,J)
-        "The judge's embeddings of the faces drawn from the plain embeddings."
-        return self.judged(self.embeddings)
+        "The judge's embeddings of the faces generated from the plain embeddings."
+        return self.judge_generated(self.embeddings)
 
 # %% ../nbs/07e_robustness.ipynb #070018
-def measure(
-    probe: Probe,  # whose people are resampled
-    values: np.ndarray,  # (m,) one value a face
-    rows: np.ndarray | None = None,  # (m,) positions of these faces in the probe; None: all
-    floor: float | None = None,  # as `entry` takes it
-    ceiling: float | None = None,  #
-    better: str = 'high',  # 'high' or 'low'
-) -> dict[str, Any]:  # as `entry` makes it
-    "The mean over faces with its interval over people."
-    who = probe.people if rows is None else probe.people[rows]
-    return entry(values.mean(), len(values), *interval(probe.boot.mean(values, who)), floor, ceiling, better)
-
-
 def to_real(
-    probe: Probe,  # holds the real pictures
-    judged: np.ndarray,  # (n,J) the judge's embeddings of drawn faces, one for each of the probe's
+    context: RobustnessContext,  # holds the real pictures
+    generated: np.ndarray,  # (n,J) the judge's embeddings of drawn faces, one for each of the probe's
 ) -> dict[str, dict]:  # label: entry
     "Cosine of drawn faces to their source, and to another picture of the person where there is one."
     out = {
-        SOURCE: measure(
-            probe, cosines(judged, probe.real), None, floor_of(judged, probe.real, probe.people, probe.seed), 1.0
+        SOURCE: context.mean_entry(
+            cosines(generated, context.real), None, floor_of(generated, context.real, context.people, context.seed), 1.0
         )
     }
-    if probe.another is None:
+    if context.other_image is None:
         return out
-    rows = np.flatnonzero(np.isfinite(probe.another).all(1))
-    who = probe.people[rows]
+    rows = np.flatnonzero(np.isfinite(context.other_image).all(1))
+    who = context.people[rows]
     if len(np.unique(who)) < 2:
         return out | {
-            ANOTHER: missing(
+            OTHER_IMAGE: missing(
                 'Fewer than two of the evaluated people have another picture; use a store with more pictures of each'
                 ' person.'
             )
         }
-    target = probe.another[rows].astype(np.float32)
+    target = context.other_image[rows].astype(np.float32)
     return out | {
-        ANOTHER: measure(
-            probe,
-            cosines(judged[rows], target),
+        OTHER_IMAGE: context.mean_entry(
+            cosines(generated[rows], target),
             rows,
-            floor_of(judged[rows], target, who, probe.seed),
-            cosines(probe.real[rows], target).mean(),
+            floor_of(generated[rows], target, who, context.seed),
+            cosines(context.real[rows], target).mean(),
         )
     }
 
@@ -221,14 +238,17 @@ def curve(
 
 
 def noise_curve(
-    probe: Probe,  # the question's subject
+    context: RobustnessContext,  # the question's subject
     x: Sequence[float] = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3, 0.0),  # cosines of the noisy embedding to the true one
 ) -> dict[str, Any]:  # a curve
     "Identity of faces drawn from embeddings that were turned away from the true one."
     if len(x) == 0:
         raise FacegenError('No cosine was given; give at least one between -1 and 1.')
     entries = [
-        to_real(probe, probe.native if c == 1 else probe.judged(rotated(probe.embeddings, c, probe.seed))) for c in x
+        to_real(
+            context, context.native if c == 1 else context.judge_generated(rotated(context.embeddings, c, context.seed))
+        )
+        for c in x
     ]
     return curve(TITLES['embedding_noise'], 'cosine of the noisy embedding to the true one', x, entries)
 
@@ -273,12 +293,12 @@ def path_distances(
 
 # %% ../nbs/07e_robustness.ipynb #070033
 def step_entries(
-    probe: Probe,  # whose people are resampled
+    context: RobustnessContext,  # whose people are resampled
     d: np.ndarray,  # (T,n) squared distances: the steps, then between the ends
     t: Sequence[float],  # (T,) where the pictures stand
 ) -> list[dict]:  # T-1 entries
     "Each step's length relative to the straight line between the ends."
-    ends, reps = d[-1].mean(), probe.boot.mean(d[-1], probe.people)
+    ends, reps = d[-1].mean(), context.boot.mean(d[-1], context.people)
     if not ends > 0:
         return [
             missing('The faces at both ends are the same picture, so the steps between them have no size.', 'low')
@@ -288,7 +308,7 @@ def step_entries(
             entry(
                 (v.mean() / ends) ** 0.5,
                 len(v),
-                *interval((probe.boot.mean(v, probe.people) / reps) ** 0.5),
+                *interval((context.boot.mean(v, context.people) / reps) ** 0.5),
                 1.0,
                 q - p,
                 'low',
@@ -298,7 +318,7 @@ def step_entries(
 
 
 def interpolation(
-    probe: Probe,  # the question's subject
+    context: RobustnessContext,  # the question's subject
     t: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),  # shares of the way, from 0 to 1
 ) -> tuple[dict[str, Any], dict[str, Any]]:  # two curves: identity along the way, and the size of the steps
     "Faces on the arcs between each evaluated face and one of another person."
@@ -307,39 +327,39 @@ def interpolation(
         raise FacegenError(
             f'The shares {t} were given; rising numbers from 0 to 1 with at least one between were expected.'
         )
-    b = derangement(probe.people, probe.seed)
-    arcs = [slerp(probe.embeddings, probe.embeddings[b], v) for v in t]
-    judged, sizes = [], []
-    for blocks in zip(*(probe.blocks(a) for a in arcs)):  # the same block of every arc
+    b = derangement(context.people, context.seed)
+    arcs = [slerp(context.embeddings, context.embeddings[b], v) for v in t]
+    generated, sizes = [], []
+    for blocks in zip(*(context.blocks(a) for a in arcs)):  # the same block of every arc
         frames = np.stack([faces for _, faces in blocks])
-        judged.append(np.stack([probe.look(f) for f in frames]))
-        sizes.append(path_distances(frames, probe.perceptual))
-    judged, sizes = np.concatenate(judged, 1), {k: np.concatenate([s[k] for s in sizes], 1) for k in sizes[0]}
+        generated.append(np.stack([context.judge_embeddings(f) for f in frames]))
+        sizes.append(path_distances(frames, context.perceptual))
+    generated, sizes = np.concatenate(generated, 1), {k: np.concatenate([s[k] for s in sizes], 1) for k in sizes[0]}
     ends = {'A': np.arange(len(b)), 'B': b}
-    angle = np.arccos(np.clip(cosines(probe.real, probe.real[b]), -1, 1))
+    angle = np.arccos(np.clip(cosines(context.real, context.real[b]), -1, 1))
     third = [
         c
-        for c in (derangement(probe.people, probe.seed + i) for i in range(1, 11))
-        if (probe.people[c] != probe.people[b]).any()
+        for c in (derangement(context.people, context.seed + i) for i in range(1, 11))
+        if (context.people[c] != context.people[b]).any()
     ]
 
     def others(j):  # cosine to people who are neither A nor B
-        v = [cosines(j, probe.real[c])[probe.people[c] != probe.people[b]] for c in third]
+        v = [cosines(j, context.real[c])[context.people[c] != context.people[b]] for c in third]
         return float(np.concatenate(v).mean()) if v else None
 
     entries = [
         {
-            f'judge cosine to {k}': measure(
-                probe, cosines(j, probe.real[r]), None, others(j), np.cos((v if k == 'A' else 1 - v) * angle).mean()
+            f'judge cosine to {k}': context.mean_entry(
+                cosines(j, context.real[r]), None, others(j), np.cos((v if k == 'A' else 1 - v) * angle).mean()
             )
             for k, r in ends.items()
         }
-        for v, j in zip(t, judged)
+        for v, j in zip(t, generated)
     ]
-    lines = {'MSE, root of the share': step_entries(probe, sizes['mse'], t)}
-    name = f"LPIPS-{probe.perceptual.kind if probe.perceptual else 'squeeze'}, root of the share"
+    lines = {'MSE, root of the share': step_entries(context, sizes['mse'], t)}
+    name = f"LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}, root of the share"
     lines[name] = (
-        step_entries(probe, sizes['lpips'], t) if probe.perceptual else [missing(probe.why, 'low')] * (len(t) - 1)
+        step_entries(context, sizes['lpips'], t) if context.perceptual else [missing(context.why, 'low')] * (len(t) - 1)
     )
     return (
         curve(TITLES['interpolation'], 'way from A to B', t, entries),
@@ -378,13 +398,13 @@ def image_sets(
 
 
 def mean_of_images(
-    probe: Probe,  # holds every picture of its people
+    context: RobustnessContext,  # holds every picture of its people
     counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
     faces: int = 128,  # sets at most
     least: int = 5,  # people that must have enough pictures
 ) -> dict[str, Any]:  # a curve
     "Identity to a held-out picture, of faces drawn from the mean of several pictures' embeddings."
-    fits, sets = image_sets(probe.people, counts, faces, least, probe.seed)
+    fits, sets = image_sets(context.people, counts, faces, least, context.seed)
     held, out = sets[:, 0], []
 
     def mean(v, c):
@@ -392,15 +412,14 @@ def mean_of_images(
         return (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
     for c in fits:
-        judged = probe.judged(mean(probe.embeddings, c))
+        generated = context.judge_generated(mean(context.embeddings, c))
         out.append(
             {
-                'judge cosine to a held-out picture': measure(
-                    probe,
-                    cosines(judged, probe.real[held]),
+                'judge cosine to a held-out picture': context.mean_entry(
+                    cosines(generated, context.real[held]),
                     held,
-                    floor_of(judged, probe.real[held], probe.people[held], probe.seed),
-                    cosines(mean(probe.real, c), probe.real[held]).mean(),
+                    floor_of(generated, context.real[held], context.people[held], context.seed),
+                    cosines(mean(context.real, c), context.real[held]).mean(),
                 )
             }
         )
@@ -576,7 +595,7 @@ def fit_adapter(
 
 # %% ../nbs/07e_robustness.ipynb #070057
 def adapter_curve(
-    probe: Probe,  # the question's subject
+    context: RobustnessContext,  # the question's subject
     others: dict[str, tuple[Adapter, np.ndarray]],  # name to adapter and that encoder's embeddings (n,D2)
     native: str = 'native',  # name of the generator's own encoder
 ) -> dict[str, Any]:  # a curve
@@ -584,10 +603,10 @@ def adapter_curve(
     if not others:
         raise FacegenError('No other encoder was given; embed the store with a second one.')
     near, out = 'cosine of the embedding to the native one', []
-    e, mean = probe.embeddings, probe.embeddings.mean(0)
+    e, mean = context.embeddings, context.embeddings.mean(0)
     out.append(
-        to_real(probe, probe.native)
-        | {near: measure(probe, np.ones(len(e)), None, floor_of(e, e, probe.people, probe.seed), 1.0)}
+        to_real(context, context.native)
+        | {near: context.mean_entry(np.ones(len(e)), None, floor_of(e, e, context.people, context.seed), 1.0)}
     )
     for name, (a, values) in others.items():
         values = check_rows(values, len(e), f"embeddings of '{name}'")
@@ -597,19 +616,19 @@ def adapter_curve(
                 f"The adapter of '{name}' gives embeddings of size {x.shape[1]}; the generator was made for size"
                 f" {e.shape[1]}: find an adapter to its own encoder."
             )
-        m = measure(probe, cosines(x, e), None, floor_of(x, e, probe.people, probe.seed), 1.0)
+        m = context.mean_entry(cosines(x, e), None, floor_of(x, e, context.people, context.seed), 1.0)
         m |= dict(
             r2=float(1 - np.square(a.raw(values) - e).sum() / max(np.square(e - mean).sum(), 1e-12)), training_faces=a.n
         )
-        out.append(to_real(probe, probe.judged(x)) | {near: m})
+        out.append(to_real(context, context.judge_generated(x)) | {near: m})
     return curve(TITLES['adapter'], 'whose embedding', [native, *others], out)
 
 # %% ../nbs/07e_robustness.ipynb #070061
-def spread(
-    judged: np.ndarray,  # (n,K,J) unit norm
+def intra_identity_diversity(
+    generated: np.ndarray,  # (n,K,J) unit norm
 ) -> np.ndarray:  # (n,), 0 to 2
     "Mean of 1 minus the cosine over all pairs among K draws of each face."
-    x = judged.astype(np.float64)  # half the mean squared distance, which is never below 0
+    x = generated.astype(np.float64)  # half the mean squared distance, which is never below 0
     return np.square(x - x.mean(1, keepdims=True)).sum((1, 2)) / (x.shape[1] - 1)
 
 
@@ -622,7 +641,7 @@ def has_noise(
 
 
 def sweep(
-    probe: Probe,  # the question's subject
+    context: RobustnessContext,  # the question's subject
     over: str = 'noise',  # 'noise' (factor on it) or 'guidance'
     x: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25),  # positions of the knob
     samples: int = 3,  # draws of each embedding
@@ -632,33 +651,33 @@ def sweep(
         raise FacegenError(f"Unknown knob '{over}'; use noise or guidance.")
     if samples < 2:
         raise FacegenError(f'{samples} draw of each embedding was asked for; diversity needs at least 2.')
-    if not has_noise(probe.generator):
+    if not has_noise(context.generator):
         raise FacegenError(
             'This generator takes no noise, so two draws of one embedding are the same face and there is nothing to'
             ' turn.'
         )
     natural, out = None, []
-    if probe.another is not None and (ok := np.isfinite(probe.another).all(1)).any():
-        natural = float(1 - cosines(probe.real[ok], probe.another[ok].astype(np.float32)).mean())
+    if context.other_image is not None and (ok := np.isfinite(context.other_image).all(1)).any():
+        natural = float(1 - cosines(context.real[ok], context.other_image[ok].astype(np.float32)).mean())
     for v in x:
-        judged, lpips = [], []
+        generated, lpips = [], []
         for blocks in zip(
-            *(probe.blocks(probe.embeddings, draw=k, **{over: float(v)}) for k in range(samples))
+            *(context.blocks(context.embeddings, stream=k, **{over: float(v)}) for k in range(samples))
         ):  # the same block of every draw
             faces = np.stack([f for _, f in blocks], 1)
-            judged.append(np.stack([probe.look(faces[:, k]) for k in range(samples)], 1))
-            if probe.perceptual:
-                lpips.append(diversity_scores(faces, probe.perceptual, 4))
-        j = np.concatenate(judged)
-        own = np.mean([cosines(j[:, k], probe.real) for k in range(samples)], 0)
-        floor = np.mean([floor_of(j[:, k], probe.real, probe.people, probe.seed) for k in range(samples)])
+            generated.append(np.stack([context.judge_embeddings(faces[:, k]) for k in range(samples)], 1))
+            if context.perceptual:
+                lpips.append(diversity_scores(faces, context.perceptual, 4))
+        j = np.concatenate(generated)
+        own = np.mean([cosines(j[:, k], context.real) for k in range(samples)], 0)
+        floor = np.mean([floor_of(j[:, k], context.real, context.people, context.seed) for k in range(samples)])
         out.append(
             {
-                SOURCE: measure(probe, own, None, floor, 1.0),
-                f"diversity, LPIPS-{probe.perceptual.kind if probe.perceptual else 'squeeze'}": (
-                    measure(probe, np.concatenate(lpips), None, 0.0) if lpips else missing(probe.why)
+                SOURCE: context.mean_entry(own, None, floor, 1.0),
+                f"diversity, LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}": (
+                    context.mean_entry(np.concatenate(lpips), None, 0.0) if lpips else missing(context.why)
                 ),
-                'diversity, judge': measure(probe, spread(j), None, 0.0, natural),
+                'diversity, judge': context.mean_entry(intra_identity_diversity(j), None, 0.0, natural),
             }
         )
     return curve(TITLES[f'sweep_{over}'], 'factor on the noise' if over == 'noise' else 'guidance', x, out)
@@ -811,7 +830,7 @@ def questions(
     faces: int,
     samples: int,
     seed: int,
-    **how: Any,  # how: as `Probe` takes it
+    **how: Any,  # how: as `RobustnessContext` takes it
 ) -> dict[tuple[str, ...], Callable[[], Any]]:  # names of curves: what makes them
     "What is asked of a generator, and of which faces: nothing is drawn yet."
     codes, rows = store.identity_codes, np.random.default_rng(seed).permutation(np.asarray(rows, np.int64))
@@ -820,12 +839,13 @@ def questions(
     o = other_images(people[rows], seed)
     mate[rows[o >= 0]] = rows[o[o >= 0]]
 
-    def probe(r):
-        another = np.where(mate[r, None] >= 0, real[mate[r]], np.nan) if (mate[r] >= 0).any() else None
-        return Probe(generator, judge, embeddings.values[r], real[r], people[r], another, seed=seed, **how)
+    def context(r):
+        other_image = np.where(mate[r, None] >= 0, real[mate[r]], np.nan) if (mate[r] >= 0).any() else None
+        faces = dict(embeddings=embeddings.values[r], real=real[r], people=people[r], other_image=other_image)
+        return RobustnessContext(generator=generator, judge=judge, seed=seed, **faces, **how)
 
     first = rows[np.sort(np.unique(people[rows], return_index=True)[1])][:faces]  # one face a person, in random order
-    whole, half = probe(first), probe(first[: max(2, faces // 2)])
+    whole, half = context(first), context(first[: max(2, faces // 2)])
 
     def several():
         known = rows[people[rows] >= 0]
@@ -836,7 +856,7 @@ def questions(
             )
         who, n = np.unique(people[known], return_counts=True)
         return mean_of_images(
-            probe(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces
+            context(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces
         )
 
     def adapter():

@@ -35,6 +35,7 @@ from facegen_nb.core import (
     pick_device,
     pick_dtype,
     progress,
+    renamed_weight,
     sha256,
     sheet,
     user_path,
@@ -283,11 +284,13 @@ _TYPES = {torch.float32: 'fp32', torch.bfloat16: 'bf16', torch.float16: 'fp16'}
 
 
 def weights_hash(
-    model: torch.nn.Module,  # any
+    model: Any,  # any; what has no `state_dict` is known by its class alone
 ) -> str:  # SHA-256
-    "Which weights a model has."
+    "Which class and weights a model has; renaming weights leaves it as it is."
     total = hashlib.sha256(type(model).__qualname__.encode())
-    for name, value in model.state_dict().items():
+    state = model.state_dict() if hasattr(model, 'state_dict') else {}
+    for name, value in state.items():
+        name = renamed_weight(name, back=True)
         total.update(f'{name}{value.dtype}{tuple(value.shape)}'.encode())
         total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return total.hexdigest()
