@@ -314,9 +314,14 @@ def curate(
     min_side: Annotated[float, typer.Option(min=0, help='Reject faces whose shorter side has fewer pixels.')] = 0,
     split: Annotated[str, typer.Option(help='Shares of train, validation and test people.')] = '0.9,0.05,0.05',
     seed: Annotated[int, seed_option('Of the split, of quotas and of rendered faces.')] = 0,
-    without: Annotated[
+    opt_out: Annotated[
         Optional[Path],
-        typer.Option(parser=FILE, help='A text file: names of people, folders or pictures to leave out, one a line.'),
+        typer.Option(
+            '--opt-out',
+            '--without',
+            parser=FILE,
+            help='A text file: names of people, folders or pictures to leave out, one a line.',
+        ),
     ] = None,
     identity: Annotated[
         str,
@@ -358,7 +363,7 @@ def curate(
         min_side=min_side,
         split=numbers(split, 3, '--split'),
         seed=seed,
-        without=read_names(without),
+        opt_out=read_names(opt_out),
         identity=identity,
         same_people=same_people,
         allow_damaged=allow_damaged,

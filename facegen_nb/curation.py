@@ -490,7 +490,7 @@ def path_names(
 class StoreWriter(StoreFiles):
     "Appends faces and rejects to a folder that becomes a store; goes on from its last `commit` where there is one."
 
-    without: frozenset[str] = frozenset()  # people, folders and images to leave out, as `plain_name` writes them
+    opt_out: frozenset[str] = frozenset()  # people, folders and images to leave out, as `plain_name` writes them
     met: set[str]  # those of them that were there
 
     def add(
@@ -522,20 +522,20 @@ class StoreWriter(StoreFiles):
         ]
         self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
-    def spared(self, c: Cropped) -> Cropped:
+    def drop_opted_out(self, c: Cropped) -> Cropped:
         """What became of an entry, without its faces where somebody asked to be left out, who is counted and named
         nowhere.
         """
         path, who = PurePosixPath(c.source), c.identity or ''  # a source of the hub puts its name before a person's
-        if self.without and (
-            found := self.without
+        if self.opt_out and (
+            found := self.opt_out
             & {
                 plain_name(n)
                 for n in (who, who.removeprefix(re.sub(r'(#\d+)?$', '-', path.parts[0], count=1)), *path_names(path))
             }
         ):
             self.met |= found
-            self.at['met'] = [k for k, n in enumerate(sorted(self.without)) if n in self.met]
+            self.at['met'] = [k for k, n in enumerate(sorted(self.opt_out)) if n in self.met]
             c = replace(c, faces=[], rejects=[('', 'asked to be left out')])
         return c
 
@@ -803,16 +803,16 @@ class People:
                 'of the image and not of its person, give another column or pattern'
             )
         missing = self.rule.table.keys() - lines.keys() if self.rule.kind == 'csv' else set()
-        if missing := {line for line in missing if not self._is_spared(line)}:
+        if missing := {line for line in missing if not self._opted_out(line)}:
             self.warnings.append(
                 f'{len(missing):,} lines of {self.rule.shown[4:]} name images that gave no face, '
                 f"such as '{min(missing)}'"
             )
 
-    def _is_spared(self, line: str) -> bool:
+    def _opted_out(self, line: str) -> bool:
         "Whether a line of the table is of somebody who asked to be left out, and is named nowhere."
         names = {self.rule.table[line], *path_names(PurePosixPath(line)), *(f'{s.name}/{line}' for s in self.sources)}
-        return bool(self.w.without & set(map(plain_name, names)))
+        return bool(self.w.opt_out & set(map(plain_name, names)))
 
     def rows(self) -> Iterator[tuple[list, str | None, str]]:
         "Every row with its identity and with its key: faces with equal keys stand on one side of the split."
@@ -1355,7 +1355,7 @@ def curate_source(
         for c in batch:
             if rule.kind in ('file', 'csv') and src.people is None:
                 name_entry(c, rule, src.name)
-            n, names, c = n + 1, chain(names, c.source), w.spared(c)
+            n, names, c = n + 1, chain(names, c.source), w.drop_opted_out(c)
             if src.quota and (extra := kept + len(c.faces) - src.quota) > 0:
                 c.faces, c.found = c.faces[:-extra], c.found - extra
             kept += len(c.faces)
@@ -1424,8 +1424,8 @@ def found_text(
 ) -> str:  # one line, or two
     "What became of the files that were found, in words."
     reasons = '; '.join(f'{n:,} x {reason}' for reason, n in files['reasons'].items())
-    without = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
-    parts = [f"{files['with_face']:,} images with a face", without]
+    faceless = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
+    parts = [f"{files['with_face']:,} images with a face", faceless]
     if files['archives']:
         parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
     if files['passed_over']:
@@ -1451,7 +1451,7 @@ def curate(
     identity: str = 'auto',  # whose face an image shows: one of `people.KINDS`
     same_people: bool = False,  # whether equal names in several sources mean one person
     allow_damaged: bool = False,  # whether what a damaged archive gave is kept
-    without: Sequence[str] = (),  # names of people, folders or pictures that are to be left out
+    opt_out: Sequence[str] = (),  # names of people, folders or pictures that are to be left out
     overwrite: bool = False,  # replace a store that is there
     device: str | None = None,  # where the detector computes
     workers: int | None = None,  # threads, or workers of the cluster; None: one a core
@@ -1490,9 +1490,9 @@ def curate(
         identity=[rule.shown, rule.content, same_people],
         pillow=PIL.__version__,
     )
-    without = [without] if isinstance(without, str) else list(without)
-    if without:
-        request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, without))).encode()).hexdigest()
+    opt_out = [opt_out] if isinstance(opt_out, str) else list(opt_out)
+    if opt_out:  # under the name that earlier versions gave it, so that what they began goes on
+        request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, opt_out))).encode()).hexdigest()
     with (
         output_errors(out),
         open_store_writer(out, request, overwrite) as w,
@@ -1501,9 +1501,9 @@ def curate(
     ):
         warnings.filterwarnings('ignore', module='PIL')
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.without = frozenset(map(plain_name, without)) - {''}
+        w.opt_out = frozenset(map(plain_name, opt_out)) - {''}
         w.met = {
-            n for k, n in enumerate(sorted(w.without)) if k in w.at.get('met', ())
+            n for k, n in enumerate(sorted(w.opt_out)) if k in w.at.get('met', ())
         }  # places, not names: what is written names nobody
         if log and (len(w) or w.at['entries']):
             log(f'An interrupted run is resumed: {len(w):,} faces are there already.')
@@ -1544,7 +1544,7 @@ def curate(
             same_people,
         )
         people.warnings += [f"{t['name']}: {t['damage']}" for t in w.at['told'] if 'damage' in t]
-        if lost := [n for n in without if plain_name(n) not in w.met]:
+        if lost := [n for n in opt_out if plain_name(n) not in w.met]:
             people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
         finish_store(
             w,
