@@ -115,9 +115,11 @@ class Studio(ImageStudio):
         **how: Any,  # as `draw` takes it
     ) -> np.ndarray:  # uint8 (n,128,128,3)
         "The way from one person to another along the arc between their embeddings, with the same noise."
-        return self.draw(np.concatenate([slerp(a[None], b[None], t) for t in np.linspace(0, 1, n)]), same=True, **how)
+        return self.synthesize(
+            np.concatenate([slerp(a[None], b[None], t) for t in np.linspace(0, 1, n)]), same=True, **how
+        )
 
-    def judged(
+    def judge_cosines(
         self,
         faces: np.ndarray,  # uint8 (n,128,128,3)
         source: np.ndarray,  # uint8 (128,128,3)
@@ -189,8 +191,8 @@ def build_app(
         if file is None:
             return []
         face, options = studio.crop_of(file), studio.factor(factor) | refinement(refine)
-        faces = studio.draw(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
-        return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judged(faces, face))]
+        faces = studio.synthesize(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
+        return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judge_cosines(faces, face))]
 
     @safely
     def walk(a, b, factor, seed, share, refine=0):
@@ -204,7 +206,7 @@ def build_app(
         between = slerp(u[None], v[None], min(1.0, max(0.0, float(share))))
         return (
             list(studio.walk(u, v, 8, seed=seed_of(seed), **options)),
-            studio.draw(between, seed_of(seed), **options)[0],
+            studio.synthesize(between, seed_of(seed), **options)[0],
         )
 
     def file_input(*args, **options):

@@ -7,9 +7,9 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'finite_option', 'read_parts', 'settings', 'curate', 'note', 'store_numbers', 'read_names', 'download',
            'describe_store', 'pick_encoder', 'pick_embeddings', 'embed', 'audit_split', 'split', 'export_faces',
            'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'embeddings_for', 'say_origin',
-           'crop_images', 'embed_folder', 'drawing_options', 'write_faces', 'write_table', 'write_shards', 'generate',
-           'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app',
-           'demo', 'demo_page', 'minutes_so_far', 'main']
+           'crop_images', 'embed_folder', 'generation_options', 'write_faces', 'write_table', 'write_shards',
+           'generate', 'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
+           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/10_cli.ipynb #100004
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import
@@ -1025,7 +1025,7 @@ def embed_folder(
     return room.embed(crops), crops.sources
 
 
-def drawing_options(
+def generation_options(
     g: 'models.FaceModel',  # that will draw
     **given: Any,  # truncation, refine, guidance, steps, sampler; None: not given
 ) -> dict[str, Any]:  # those that were given
@@ -1222,7 +1222,7 @@ def generate(
     finite_option(truncation, '--truncation')
     g = pick_generator(run, checkpoint, device)
     options, crops = (
-        drawing_options(
+        generation_options(
             g, truncation=truncation, refine=refine or None, guidance=guidance, steps=steps, sampler=sampler
         ),
         None,
@@ -1246,7 +1246,7 @@ def generate(
             f'{len(e) * per_embedding:,} files in one folder are slow to list and to copy, and a stopped call begins'
             ' again; --format webdataset, parquet or folders writes shards.'
         )
-    blocks = studio.draw_faces(g, e, n=per_embedding, seed=seed, **options)
+    blocks = studio.generate_blocks(g, e, n=per_embedding, seed=seed, **options)
     with output_folder(out, 'generate') as folder:
         if crops is not None:
             write_table(folder / 'pictures.csv', crops.table())

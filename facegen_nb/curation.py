@@ -63,7 +63,7 @@ from facegen_nb.sources import (
     parse_source,
     source_names,
 )
-from .workers import in_order, on_ray, watched_share
+from .workers import in_order, on_ray, progress_by_share
 
 # %% auto #0
 __all__ = ['SIDE', 'SMALLEST_CROP', 'MARGIN', 'LIFT', 'WORK_SIDE', 'detection', 'depictions', 'PARTS', 'FORMAT', 'STEPS', 'BATCH',
@@ -1351,7 +1351,7 @@ def curate_source(
             f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, "
             "so start again."
         )
-    for batch in crop(watched_share(stream, src.share)):
+    for batch in crop(progress_by_share(stream, src.share)):
         for c in batch:
             if rule.kind in ('file', 'csv') and src.people is None:
                 name_entry(c, rule, src.name)

@@ -44,8 +44,9 @@ from .reports import load_result, load_runs, number, result_table, save_result
 from .training import Run
 
 # %% auto #0
-__all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'trained', 'judged', 'seconds_a_face', 'wanted_parts',
-           'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
+__all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'is_trained', 'finished_result', 'seconds_a_face',
+           'wanted_parts', 'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results',
+           'results_text']
 
 # %% ../nbs/09b_designs.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
@@ -77,7 +78,7 @@ def about_last(
     return json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
 
 
-def trained(
+def is_trained(
     run: Path,  # a run folder
     recipe: Recipe,  # with its budget
 ) -> bool:
@@ -95,7 +96,7 @@ def trained(
     ) and (recipe.max_steps is None or about['step'] >= recipe.max_steps)
 
 
-def judged(
+def finished_result(
     run: Path,  # a run folder
     store: FaceStore,  # whose people
     judge: Encoder,  # who took no part
@@ -191,13 +192,13 @@ def bench_designs(
         run = out / key
         try:
             with locked(run, 'The run folder'):
-                if not trained(run, recipe):
+                if not is_trained(run, recipe):
                     log(f'{key}: training')
                     Run(recipe, store, encoder, run, device=device, log=log).train()
-                if not trained(run, recipe):
+                if not is_trained(run, recipe):
                     log(f'{key} was stopped; the same command goes on with it')
                     break
-                if (result := judged(run, store, judge, split, wanted)) is None:
+                if (result := finished_result(run, store, judge, split, wanted)) is None:
                     how = judging(
                         seconds_a_face(
                             load_generator(run / 'checkpoints' / 'last', pick_device(device)),

@@ -20,13 +20,13 @@ from .core import FacegenError, full_precision, layout, pick_device
 from .sources import Rejected, decode
 
 # %% auto #0
-__all__ = ['SMALLEST', 'ONET_SIDE', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'picture', 'Found', 'no_faces', 'main_face',
+__all__ = ['SMALLEST', 'ONET_SIDE', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'to_array', 'Found', 'no_faces', 'main_face',
            'mtcnn_nets', 'search_sizes', 'Work', 'shrunk', 'work_batches', 'octaves_of', 'levels_of', 'to_net',
-           'squares', 'propose', 'look', 'in_chunks', 'refined', 'distinct', 'FaceDetector', 'draw_boxes',
-           'turned_reason', 'similarity', 'frames', 'warp', 'align']
+           'squares', 'propose', 'crop_squares', 'in_chunks', 'apply_offsets', 'non_max_suppression', 'FaceDetector',
+           'draw_boxes', 'turned_reason', 'similarity', 'frames', 'warp', 'align']
 
 # %% ../nbs/02a_detection.ipynb #020012
-def picture(
+def to_array(
     x: np.ndarray | Image.Image | str | Path | bytes,  # anything that `sources.decode` reads
 ) -> np.ndarray:  # uint8 (H,W,3), RGB, upright
     "An image as the detector wants it; raises `FacegenError` for another type, shape or depth."
@@ -234,7 +234,7 @@ def propose(
     return squares(boxes + reg[k] * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)), i[k]
 
 # %% ../nbs/02a_detection.ipynb #020034
-def look(
+def crop_squares(
     octaves: list[Tensor],  # (B,3,H,W) in [0, 255], and smaller
     boxes: Tensor,  # (K,4) in pixels of the first octave; may reach over the edge
     index: Tensor,  # (K,): the picture of each
@@ -262,7 +262,7 @@ def in_chunks(
     return tuple(map(torch.cat, zip(*(net(to_net(c)) for c in x.split(n)))))
 
 # %% ../nbs/02a_detection.ipynb #020036
-def refined(
+def apply_offsets(
     boxes: Tensor,  # (K,4)
     reg: Tensor,  # (K,4): corrections in widths and heights
 ) -> Tensor:  # (K,4)
@@ -270,7 +270,7 @@ def refined(
     return boxes + reg * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
-def distinct(
+def non_max_suppression(
     boxes: np.ndarray,  # (K,4), the best first
     limit: float = 0.7,  # share of the smaller of two boxes
 ) -> np.ndarray:  # numbers of those that stay
@@ -316,20 +316,20 @@ class FaceDetector:
         boxes, i = propose(self.nets[0], octaves, work.least)
         whole = boxes.new_tensor([-1, -1, 0, 0])
         if len(boxes):
-            reg, p = in_chunks(self.nets[1], look(octaves, boxes + whole, i, 24))
+            reg, p = in_chunks(self.nets[1], crop_squares(octaves, boxes + whole, i, 24))
             p = p[:, 1]
             k = (p > THRESHOLDS[1]).nonzero()[:, 0]
             k = k[batched_nms(boxes[k], p[k], i[k], 0.7)]
-            boxes, i = squares(refined(boxes[k], reg[k])), i[k]
+            boxes, i = squares(apply_offsets(boxes[k], reg[k])), i[k]
         if not len(boxes):
             return np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)), np.zeros(0, int)
-        reg, points, p = in_chunks(self.nets[2], look(octaves, boxes + whole, i, 48))
+        reg, points, p = in_chunks(self.nets[2], crop_squares(octaves, boxes + whole, i, 48))
         p = p[:, 1]
         k = p.argsort(descending=True, stable=True)
         k = k[p[k] > max(THRESHOLDS[2], self.confidence)]
         boxes, points = boxes[k], points[k].reshape(-1, 2, 5).transpose(1, 2)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]
-        return tuple(v.cpu().numpy() for v in (refined(boxes, reg[k]), p[k], points, i[k]))
+        return tuple(v.cpu().numpy() for v in (apply_offsets(boxes, reg[k]), p[k], points, i[k]))
 
     def search(
         self,
@@ -340,7 +340,7 @@ class FaceDetector:
             boxes, conf, points, i = self.cascade(work)  # a crop decides an embedding: the same on every device
         for j, (index, scale) in enumerate(zip(work.index, work.scale)):
             k = np.flatnonzero(i == j)
-            k = k[distinct(boxes[k])]
+            k = k[non_max_suppression(boxes[k])]
             f = Found(
                 (boxes[k] / np.tile(scale, 2)).astype(np.float32),
                 conf[k].astype(np.float32),
@@ -354,7 +354,7 @@ class FaceDetector:
         images: Sequence[np.ndarray | Image.Image],  # pictures of any sizes
     ) -> list[Found]:  # one for each picture, in their order
         "Find the faces; pictures in which none was found are searched again for smaller ones."
-        images = [picture(x) for x in images]
+        images = [to_array(x) for x in images]
         out = [no_faces() for _ in images]
         plans = [search_sizes(*x.shape[:2], self.min_face) for x in images]
         for turn in range(max(map(len, plans), default=0)):

@@ -581,7 +581,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                 state_dict[new] = state_dict.pop(old)
         super()._load_from_state_dict(state_dict, prefix, *how)
 
-    def draw(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
+    def sample(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
         """Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in
         one step; `guidance` is truncation here: noise times this, 0 for the most typical face.
         """
@@ -666,7 +666,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         **options: Any,  # of the model
     ) -> Tensor:  # (B,3,128,128) in [-1, 1]
         "Faces for embeddings, checked and clipped; raises `FacegenError` for a wrong size, norm or noise shape."
-        takes = inspect.signature(self.draw).parameters
+        takes = inspect.signature(self.sample).parameters
         free = any(v.kind is v.VAR_KEYWORD for v in takes.values())
         for k in options:
             if k not in takes and not free:
@@ -710,7 +710,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                 noise = noise * (1.0 if guidance is None else guidance)
                 latent = refine_faces(self, refine_encoder, e, noise, refine, refine_precision)
             with autocast(p.device, kind):
-                faces = self.from_latent(latent, e, noise) if refine else self.draw(e, noise, guidance, **options)
+                faces = self.from_latent(latent, e, noise) if refine else self.sample(e, noise, guidance, **options)
         return faces.float().clamp(-1, 1)
 
     def _can_refine(self, steps: int, encoder: Encoder | None) -> Encoder:
@@ -1230,7 +1230,7 @@ class FlowModel(FaceModel):
             said, x, t, self.path, self.prediction
         )  # linear in what was said, so guidance means the same in every space
 
-    def draw(
+    def sample(
         self,
         embeddings: Tensor,
         noise: Tensor,

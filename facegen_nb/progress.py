@@ -47,15 +47,15 @@ from .pictures import generate_faces
 from .robustness import EvalContext
 
 # %% auto #0
-__all__ = ['SPACE_METRICS', 'NAMES', 'NO_LOSS', 'Kept', 'read_kept', 'named_checkpoints', 'Drawn', 'progress_rows', 'check_run',
-           'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font', 'resized',
-           'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4', 'progress_film',
-           'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured', 'loss_names', 'panels',
-           'draw_metric', 'draw_losses', 'progress_figure', 'minutes_above', 'run_embeddings', 'write_progress',
-           'progress_report']
+__all__ = ['SPACE_METRICS', 'NAMES', 'NO_LOSS', 'Snapshot', 'read_snapshot', 'named_checkpoints', 'SnapshotFaces',
+           'progress_rows', 'check_run', 'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves',
+           'real_faces', 'font', 'resized', 'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif',
+           'write_mp4', 'progress_film', 'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured',
+           'loss_names', 'panels', 'plot_metric', 'plot_losses', 'progress_figure', 'minutes_above', 'run_embeddings',
+           'write_progress', 'progress_report']
 
 # %% ../nbs/08a_progress.ipynb #080012
-class Kept(NamedTuple):
+class Snapshot(NamedTuple):
     "A model that a run kept, and where the run stood then."
 
     epoch: float  # times all training pictures had been seen
@@ -79,9 +79,9 @@ class Kept(NamedTuple):
         ) + ([] if self.images is None else [f'{self.images:,} images'])
 
 
-def read_kept(
+def read_snapshot(
     folder: Path,  # a checkpoint folder
-) -> Kept:  # what its about.json says, with the hash of the weights
+) -> Snapshot:  # what its about.json says, with the hash of the weights
     "Look at a checkpoint without loading it; raises `FacegenError` with the reason when it is not whole."
     try:
         about = json.loads((folder / 'about.json').read_text(encoding='utf-8'))
@@ -93,7 +93,7 @@ def read_kept(
             raise ValueError('config.json is missing')
         with safe_open(file, 'pt') as f:
             f.keys()  # a file that was cut short is told here
-        return Kept(
+        return Snapshot(
             float(about['epoch']),
             folder,
             folder.name,
@@ -111,10 +111,10 @@ def read_kept(
 def named_checkpoints(
     run: str | Path,  # a run folder
     log: Callable[[str], None] = logger.info,  # gets a line on what is left out
-) -> list[Kept]:  # in the order of their steps
+) -> list[Snapshot]:  # in the order of their steps
     "The models that a run kept; raises `FacegenError` when there is none, or none is whole."
     folder = Path(run) / 'checkpoints'
-    out: dict[str, Kept] = {}
+    out: dict[str, Snapshot] = {}
     found = [f for f in (*sorted(folder.glob('epoch-*')), folder / 'best', folder / 'last') if f.is_dir()]
     if not found:
         raise FacegenError(
@@ -123,7 +123,7 @@ def named_checkpoints(
         )
     for f in found:
         try:
-            k = read_kept(f)
+            k = read_snapshot(f)
         except FacegenError as ex:
             log(f'{ex} It is left out.')
             continue
@@ -136,10 +136,10 @@ def named_checkpoints(
     return sorted(out.values(), key=lambda k: (k.step, k.epoch))
 
 # %% ../nbs/08a_progress.ipynb #080018
-class Drawn(NamedTuple):
+class SnapshotFaces(NamedTuple):
     "What a kept model drew."
 
-    kept: Kept  # which model
+    snapshot: Snapshot  # which model
     faces: np.ndarray  # (n,H,W,3) uint8
 
 
@@ -156,14 +156,14 @@ def progress_rows(
 
 
 def check_run(
-    kept: list[Kept],  # of a run
+    snapshots: list[Snapshot],  # of a run
     store: FaceStore,  # on which it is to be looked at
     embeddings: Embeddings,  # of that store
     log: Callable[[str], None] = logger.info,  # gets a line when it is another store than it was trained on
 ) -> None:
     "Refuse embeddings of another recogniser than the run's."
-    about = json.loads((kept[-1].folder / 'about.json').read_text(encoding='utf-8'))
-    config = json.loads((kept[-1].folder / 'config.json').read_text(encoding='utf-8'))
+    about = json.loads((snapshots[-1].folder / 'about.json').read_text(encoding='utf-8'))
+    config = json.loads((snapshots[-1].folder / 'config.json').read_text(encoding='utf-8'))
     mine = config.get('fingerprint') or {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, mine, "The store's embeddings", 'the run was trained on embeddings of')
@@ -175,13 +175,13 @@ def check_run(
 
 
 def check_run_judge(
-    kept: list[Kept],  # of a run
+    snapshots: list[Snapshot],  # of a run
     embeddings: Embeddings,  # that it was trained on
     judge: Encoder,  # who is to judge it
     force: bool = False,  # accept one that took part
 ) -> bool:  # True when the judge is independent
     "Refuse a judge that a run was conditioned on or taught by."
-    config = json.loads((kept[-1].folder / 'config.json').read_text(encoding='utf-8'))
+    config = json.loads((snapshots[-1].folder / 'config.json').read_text(encoding='utf-8'))
     return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(config.get('fingerprint')))
 
 # %% ../nbs/08a_progress.ipynb #080020
@@ -194,21 +194,21 @@ def progress_faces(
     device: str | torch.device | None = None,  # where to draw; None: the fastest
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
     log: Callable[[str], None] = logger.info,  # gets a line on what is left out
-) -> list[Drawn]:  # in the order of training
+) -> list[SnapshotFaces]:  # in the order of training
     "The same people from the same noise by each kept model; from the sample sheets where there is no checkpoint."
     try:
-        kept = named_checkpoints(run, log)
+        snapshots = named_checkpoints(run, log)
     except FacegenError as ex:
         if not (sheets := sample_faces(run, len(rows))):
             raise
         log(f'{ex} So the faces are those of its sample sheets, other people than asked for.')
         return sheets
     out, device = [], pick_device(device)
-    check_run(kept, store, embeddings, log)
-    for k in progress(kept):
+    check_run(snapshots, store, embeddings, log)
+    for k in progress(snapshots):
         try:
             out.append(
-                Drawn(
+                SnapshotFaces(
                     k,
                     generate_faces(
                         load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, bar=False
@@ -219,8 +219,8 @@ def progress_faces(
             log(f'{ex} The model of {k.title()} is left out.')
     if not out:
         raise FacegenError(
-            f"None of the {len(kept)} kept models of the run '{run}' could draw; train it anew, or name another run"
-            " folder."
+            f"None of the {len(snapshots)} kept models of the run '{run}' could draw; train it anew, or name another"
+            " run folder."
         )
     return out
 
@@ -230,7 +230,7 @@ def sample_faces(
     n: int = 8,  # at most so many faces of each sheet
     side: int = 128,  # of a face
     pad: int = 2,  # white pixels between two
-) -> list[Drawn]:  # empty where there is no sheet
+) -> list[SnapshotFaces]:  # empty where there is no sheet
     "The faces on a run's sample sheets, with the minutes that its log tells."
     out, log = [], loss_curves(run) if (Path(run) / 'log.csv').is_file() else pd.DataFrame()
     looks = log[log.filter(like='valid_').notna().any(axis=1)] if len(log.filter(like='valid_').columns) else log[:0]
@@ -247,8 +247,8 @@ def sample_faces(
         mine = looks[np.ceil(looks['epoch'] - 1e-9) == number].tail(1).to_dict('records') if len(looks) else []
         at = mine[0] if mine else dict(epoch=number, minutes=None, images=None, step=number)
         out.append(
-            Drawn(
-                Kept(
+            SnapshotFaces(
+                Snapshot(
                     float(at['epoch']),
                     f,
                     f.stem,
@@ -316,7 +316,7 @@ def resized(
 
 # %% ../nbs/08a_progress.ipynb #080032
 def progress_sheet(
-    drawn: list[Drawn],  # as `progress_faces` gave it
+    drawn: list[SnapshotFaces],  # as `progress_faces` gave it
     store: FaceStore | None = None,  # for the real faces, shown only where they are rendered
     rows: np.ndarray | None = None,  # (n,) their positions
     side: int = 128,  # of a face
@@ -325,7 +325,7 @@ def progress_sheet(
     if not drawn:
         raise FacegenError('Nothing was drawn, so there is no sheet; give what progress_faces returned.')
     sampled = any(
-        d.kept.folder.suffix == '.png' for d in drawn
+        d.snapshot.folder.suffix == '.png' for d in drawn
     )  # faces of sample sheets are of other people than `rows`
     real, big, small, pad = (
         None if sampled else real_faces(store, rows),
@@ -334,7 +334,7 @@ def progress_sheet(
         2,
     )
     lines = ([] if real is None else [('real', ['rendered'], real)]) + [
-        (d.kept.title(), d.kept.details(), d.faces) for d in drawn
+        (d.snapshot.title(), d.snapshot.details(), d.faces) for d in drawn
     ]
     ink = ImageDraw.Draw(Image.new('RGB', (1, 1)))
     left = 12 + math.ceil(
@@ -378,7 +378,7 @@ def save_small(
 
 # %% ../nbs/08a_progress.ipynb #080040
 def film_frames(
-    drawn: list[Drawn],  # as `progress_faces` gave it
+    drawn: list[SnapshotFaces],  # as `progress_faces` gave it
     side: int = 128,  # of a face
     ncol: int = 4,  # faces in a row
 ) -> list[Image.Image]:  # one for each, all of one size, with even sides
@@ -387,15 +387,17 @@ def film_frames(
     cols = min(ncol, n)
     w, h = cols * (side + pad) - pad, top + -(-n // cols) * (side + pad) - pad
     w, h = w + w % 2, h + h % 2
-    times = [d.kept.minutes if all(e.kept.minutes is not None for e in drawn) else d.kept.step for d in drawn]
+    times = [
+        d.snapshot.minutes if all(e.snapshot.minutes is not None for e in drawn) else d.snapshot.step for d in drawn
+    ]
     out = []
     for d, t in zip(drawn, times):
         im = Image.new('RGB', (w, h), 'white')
         ink = ImageDraw.Draw(im)
         bold, plain = font(top * 5 // 11, True), font(top * 4 // 11)
-        more = '  '.join(d.kept.details())
-        room = w - 12 - ink.textlength(d.kept.title(), bold)
-        ink.text((4, top // 8), d.kept.title(), 'black', bold)
+        more = '  '.join(d.snapshot.details())
+        room = w - 12 - ink.textlength(d.snapshot.title(), bold)
+        ink.text((4, top // 8), d.snapshot.title(), 'black', bold)
         while more and ink.textlength(more, plain) > room:
             more = '  '.join(more.split('  ')[:-1])  # minutes matter more than pictures
         ink.text((w - 4, top // 8 + bold.size), more, (90, 90, 90), plain, anchor='rs')
@@ -485,7 +487,7 @@ def write_mp4(
 
 # %% ../nbs/08a_progress.ipynb #080043
 def progress_film(
-    drawn: list[Drawn],  # as `progress_faces` gave it
+    drawn: list[SnapshotFaces],  # as `progress_faces` gave it
     path: str | Path,  # a .gif or .mp4 file
     most: int = 2_000_000,  # bytes of a GIF
     log: Callable[[str], None] = logger.info,  # gets a line when there is no ffmpeg
@@ -513,13 +515,13 @@ def progress_film(
 
 
 def progress_frames(
-    drawn: list[Drawn],  # as `progress_faces` gave it
+    drawn: list[SnapshotFaces],  # as `progress_faces` gave it
     folder: str | Path,  # where they shall lie; made if need be
 ) -> list[Path]:  # epoch-0005.0000.jpg ..., in the order of training
     "The pictures of the film one by one, for a page with a slider; those of an earlier time are taken away."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f'epoch-{d.kept.epoch:09.4f}.jpg' for d in drawn]
+    files = [folder / f'epoch-{d.snapshot.epoch:09.4f}.jpg' for d in drawn]
     for old in set(folder.glob('epoch-*.jpg')) - set(files):
         old.unlink()
     return [save_small(im, f, 100_000) for im, f in zip(film_frames(drawn), files)]
@@ -645,9 +647,9 @@ def progress_metrics(
     log: Callable[[str], None] = logger.info,  # gets a line a model
 ) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
     "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
-    kept, device = named_checkpoints(run, log), pick_device(device)
-    independent = check_run_judge(kept, embeddings, judge, force)
-    check_run(kept, store, embeddings, log)
+    snapshots, device = named_checkpoints(run, log), pick_device(device)
+    independent = check_run_judge(snapshots, embeddings, judge, force)
+    check_run(snapshots, store, embeddings, log)
     file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
     context = None
     key = dict(
@@ -665,7 +667,7 @@ def progress_metrics(
     known = read_measured(file, key, log)
 
     def result() -> dict[str, Any]:
-        have = [k for k in kept if k.weights in known]
+        have = [k for k in snapshots if k.weights in known]
         metrics = list(dict.fromkeys(m for k in have for m in known[k.weights]))
         return dict(
             format=1,
@@ -686,7 +688,7 @@ def progress_metrics(
             protocol=key,
         )
 
-    for k in progress(kept):
+    for k in progress(snapshots):
         if k.weights in known:
             continue
         start = time.monotonic()
@@ -707,10 +709,10 @@ def progress_metrics(
             + ', '.join(f"{m} {v['value']:.3f}" for m, v in measured.items() if v['value'] is not None)
             + f' ({time.monotonic() - start:.0f} s)'
         )
-    if not any(k.weights in known for k in kept):
+    if not any(k.weights in known for k in snapshots):
         raise FacegenError(
-            f"None of the {len(kept)} kept models of the run '{run}' could be measured; train it anew, or name another"
-            " run folder."
+            f"None of the {len(snapshots)} kept models of the run '{run}' could be measured; train it anew, or"
+            " name another run folder."
         )
     done = result()
     write_json(file, done)
@@ -793,7 +795,7 @@ def panels(
     return list(out.items())
 
 
-def draw_metric(
+def plot_metric(
     ax: Any,  # of matplotlib
     name: str,  # of the metric
     line: list[dict],  # an entry a model
@@ -829,7 +831,7 @@ def draw_metric(
         ax.set_ylim(bottom=bottom)
 
 
-def draw_losses(
+def plot_losses(
     ax: Any,  # of matplotlib
     losses: pd.DataFrame,  # as `loss_curves` gave it
 ) -> None:
@@ -868,9 +870,9 @@ def progress_figure(
         ax = fig.add_subplot(rows, 2, i + 1)
         ax.set_title(title, fontsize=9)
         if not names:
-            draw_losses(ax, losses)
+            plot_losses(ax, losses)
         for j, m in enumerate(names):
-            draw_metric(ax, m, metrics['lines'][m], metrics['epochs'], f'C{j}', len(names) == 1)
+            plot_metric(ax, m, metrics['lines'][m], metrics['epochs'], f'C{j}', len(names) == 1)
         if len(names) != 1 and ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=7, ncols=2)
         minutes_above(ax, metrics)
@@ -909,14 +911,14 @@ def minutes_above(
 
 # %% ../nbs/08a_progress.ipynb #080074
 def run_embeddings(
-    kept: list[Kept],  # of a run
+    snapshots: list[Snapshot],  # of a run
     store: FaceStore,  # that was embedded by the run's encoder
 ) -> Embeddings:  # of the store
     "The store's embeddings by the encoder that the run was trained on."
-    name = json.loads((kept[-1].folder / 'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
+    name = json.loads((snapshots[-1].folder / 'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
     if not name:
         raise FacegenError(
-            f"The checkpoint '{kept[-1].folder}' does not say which encoder it was trained on; give the store's"
+            f"The checkpoint '{snapshots[-1].folder}' does not say which encoder it was trained on; give the store's"
             " embeddings."
         )
     return load_embeddings(store, name)
@@ -928,7 +930,7 @@ def write_progress(
     embeddings: Embeddings | None,  # of the store; None where only sample sheets are left
     judge: Encoder,  # a recogniser that took no part
     out: Path,  # the folder to write
-    kept: list[Kept] | None,  # checkpoints; None where only sample sheets are left
+    snapshots: list[Snapshot] | None,  # checkpoints; None where only sample sheets are left
     rows: np.ndarray,  # who is on the sheet
     split: str,  # which faces are measured
     faces: int | None,  # at most so many
@@ -957,7 +959,7 @@ def write_progress(
         log(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
     if made['video'] == made['film']:
         made['video'] = None
-    if kept:
+    if snapshots:
         made['metrics'] = progress_metrics(
             run, store, embeddings, judge, split, faces, seed, out / 'progress.json', force, device, log=log
         )
@@ -967,7 +969,7 @@ def write_progress(
         log(f'{ex} The figure is without losses.')
     if made['metrics'] or made['losses'] is not None:
         lines = made['metrics'] or dict(
-            lines={}, epochs=[d.kept.epoch for d in drawn], minutes=[d.kept.minutes for d in drawn]
+            lines={}, epochs=[d.snapshot.epoch for d in drawn], minutes=[d.snapshot.minutes for d in drawn]
         )
         with optional('The figure'):
             progress_figure(lines, made['losses'], out / 'figure.png')
@@ -990,14 +992,16 @@ def progress_report(
     log: Callable[[str], None] = logger.info,  # gets messages
 ) -> dict[str, Any]:  # sheet, small, film: paths; video, figure: paths or None; metrics, losses or None
     "Sheet, film, its pictures, figure and numbers of a run's way."
-    out, rows, kept = Path(out) if out else Path(run) / 'progress', progress_rows(store, people, split, seed), None
+    out, rows, snapshots = Path(out) if out else Path(run) / 'progress', progress_rows(store, people, split, seed), None
     try:
-        kept = named_checkpoints(run, lambda s: None)
-        embeddings = embeddings or run_embeddings(kept, store)
-        check_run_judge(kept, embeddings, judge, force)
+        snapshots = named_checkpoints(run, lambda s: None)
+        embeddings = embeddings or run_embeddings(snapshots, store)
+        check_run_judge(snapshots, embeddings, judge, force)
     except FacegenError:
-        if kept or not sample_faces(run, 1):
+        if snapshots or not sample_faces(run, 1):
             raise  # sample sheets make a sheet and a film
     check_writable(out)
     with locked(out, 'The folder'):
-        return write_progress(run, store, embeddings, judge, out, kept, rows, split, faces, seed, force, device, log)
+        return write_progress(
+            run, store, embeddings, judge, out, snapshots, rows, split, faces, seed, force, device, log
+        )

@@ -53,12 +53,12 @@ from facegen_nb.fingerprints import (
     require_encoder,
 )
 from .models import FaceModel, check_embeddings, generation_dtype
-from .studio import check_number, draw_faces
+from .studio import check_number, generate_blocks
 from .workers import in_order, on_ray
 
 # %% auto #0
 __all__ = ['PORTION', 'SHARD_FORMATS', 'REQUEST', 'RECORD', 'SHARD_FACES', 'EmbeddingRows', 'Portion', 'spans', 'portions',
-           'PortionDrawer', 'png_files', 'Face', 'content_hash', 'weights_hash', 'number_types', 'claim_folder',
+           'PortionGenerator', 'png_files', 'Face', 'content_hash', 'weights_hash', 'number_types', 'claim_folder',
            'finished_shards', 'generate_shards']
 
 # %% ../nbs/04d_shards.ipynb #040411
@@ -166,13 +166,13 @@ def portions(
             yield Portion(first, rows.read(start, end)[which], source.get_state().numpy())
 
 
-class PortionDrawer:
+class PortionGenerator:
     "Draws the faces of a portion: what a worker does, here or on another machine."
 
     def __init__(
         self,
         generator: FaceModel,  # which
-        options: dict[str, Any],  # of `draw_faces`
+        options: dict[str, Any],  # of `generate_blocks`
         batch_size: int = 32,  # faces computed together
         device: str | None = None,  # where to draw, or 'fastest'; None: where the generator is
     ):
@@ -181,12 +181,12 @@ class PortionDrawer:
             keep_memory()
         self.generator, self.options, self.batch_size = generator, options, batch_size
 
-    def draw(
+    def generate(
         self,
         portion: Portion,  # what to draw
     ) -> Iterator[np.ndarray]:  # uint8 (n,128,128,3)
         "Faces in batches."
-        yield from draw_faces(
+        yield from generate_blocks(
             self.generator,
             portion.embeddings,
             block=self.batch_size,
@@ -200,15 +200,15 @@ class PortionDrawer:
         portion: Portion,  # what to draw
     ) -> list[bytes]:  # a PNG file for each face
         "PNG files."
-        return [png_bytes(face) for faces in self.draw(portion) for face in faces]
+        return [png_bytes(face) for faces in self.generate(portion) for face in faces]
 
 
 def png_files(
-    drawer: PortionDrawer,  # what draws
+    portion_generator: PortionGenerator,  # what draws
     work: Iterable[Portion],  # what to draw
 ) -> Iterator[bytes]:  # PNG files, in order
     "PNG files of portions in this process; one batch is drawn while others are packed."
-    batches = (faces for portion in work for faces in drawer.draw(portion))
+    batches = (faces for portion in work for faces in portion_generator.generate(portion))
     with ThreadPoolExecutor(2) as pool:
         for files in in_order(pool, lambda faces: [png_bytes(face) for face in faces], batches, 3):
             yield from files
@@ -298,7 +298,7 @@ def weights_hash(
 
 def number_types(
     generator: FaceModel,  # that draws
-    options: dict[str, Any],  # of `draw_faces`
+    options: dict[str, Any],  # of `generate_blocks`
 ) -> dict[str, str]:  # options that say in which number types it draws, where the user did not
     "Decide what a machine would decide anew on each day."
     device = next(generator.parameters()).device
@@ -406,7 +406,7 @@ def _check_request(
     next(generator.noise_blocks(32, state=torch.Generator().get_state()))  # noise of its own kind is refused
 
 
-def _drawn(
+def _generated(
     generator: FaceModel,
     options: dict[str, Any],
     work: Iterable[Portion],
@@ -416,13 +416,13 @@ def _drawn(
 ) -> Iterator[bytes]:
     "PNG files of portions, in order, from this process or from a Ray cluster."
     if engine == 'local':
-        yield from png_files(PortionDrawer(generator, options, batch_size), work)
+        yield from png_files(PortionGenerator(generator, options, batch_size), work)
         return
     device = next(generator.parameters()).device.type
     use_gpu = device == 'cuda' or not torch.cuda.is_available()  # not where the CPU was chosen beside a GPU
     sent = {k: copy.deepcopy(v).to('cpu') if isinstance(v, torch.nn.Module) else v for k, v in options.items()}
     make = partial(
-        PortionDrawer, copy.deepcopy(generator).to('cpu'), sent, batch_size, 'fastest' if use_gpu else device
+        PortionGenerator, copy.deepcopy(generator).to('cpu'), sent, batch_size, 'fastest' if use_gpu else device
     )
     for files in on_ray(work, make, workers, per_gpu=1 if use_gpu else 0):
         yield from files
@@ -452,7 +452,7 @@ def generate_shards(
     engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
     workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
     log: Callable[[str], None] = logger.debug,  # gets a line about shards that are there already
-    **options: Any,  # of `draw_faces` and the model, such as `truncation`, `steps`, `refine` and `refine_encoder`
+    **options: Any,  # of `generate_blocks` and the model, such as `truncation`, `steps`, `refine` and `refine_encoder`
 ) -> dict[str, Any]:  # what was written, as plain values
     """Draw faces into shards in constant memory.
 
@@ -474,7 +474,7 @@ def generate_shards(
     options = {k: v for k, v in options.items() if v is not None}
     content = rows.check(generator)
     next(
-        draw_faces(generator, rows.read(0, 1), seed=seed, **options)
+        generate_blocks(generator, rows.read(0, 1), seed=seed, **options)
     )  # wrong options are refused before a folder is made
     if called_by_user():
         note_crop(rows.fingerprint, generator.fingerprint)
@@ -497,7 +497,7 @@ def generate_shards(
         for left in (*out.glob('.*.part-*'), *out.glob('data/.*.part-*')):  # of a process that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         plan = list(spans(0, len(rows) * n, shard_faces, int(np.prod(generator.noise_shape))))
-        drawn, kept = _draw_shards(generator, rows, out, request, plan, options, engine, workers, log)
+        drawn, kept = _generate_shards(generator, rows, out, request, plan, options, engine, workers, log)
     seconds = time.monotonic() - start
     return dict(
         out=str(out),
@@ -511,7 +511,7 @@ def generate_shards(
     )
 
 
-def _draw_shards(
+def _generate_shards(
     generator: FaceModel,
     rows: EmbeddingRows,
     out: Path,
@@ -533,7 +533,7 @@ def _draw_shards(
     total = sum(last - first for _, (first, last) in todo)
     work = portions(rows, [span for _, span in todo], generator.noise_shape, n, seed, max(PORTION, batch_size))
     files = iter(
-        progress(_drawn(generator, options | request['number_types'], work, batch_size, engine, workers), total)
+        progress(_generated(generator, options | request['number_types'], work, batch_size, engine, workers), total)
     )
     for name, (first, last) in todo:
         shown: list[bytes] = []

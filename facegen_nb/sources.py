@@ -40,7 +40,7 @@ from .core import FacegenError, atomic, sha256, user_path
 from .workers import portions, require
 
 # %% auto #0
-__all__ = ['FILE_LIMIT', 'UNPACKED', 'PICTURES', 'ARCHIVES', 'SERVICE', 'UNNAMED', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT',
+__all__ = ['FILE_LIMIT', 'UNPACKED', 'IMAGE_SUFFIXES', 'ARCHIVES', 'SERVICE', 'UNNAMED', 'HIDDEN', 'HELP', 'XZ', 'PIXEL_LIMIT',
            'JPEG_LIMIT', 'FORMATS', 'LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN',
            'KAGGLE', 'KINDS', 'DOWNLOADS', 'Rejected', 'Span', 'zip_file', 'Member', 'Mark', 'Entry', 'is_service',
            'passed_over', 'is_image_name', 'clean_name', 'inside_name', 'person_name', 'known_person', 'short_text',
@@ -149,7 +149,7 @@ class Entry:
         return len(self.data) if isinstance(self.data, bytes) else 0
 
 # %% ../nbs/02c_sources.ipynb #020014
-PICTURES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     '.jpg .jpeg .jpe .jfif .png .bmp .webp .gif .tif .tiff .ppm .pgm .pnm .pbm .heic .heif .hif .avif'.split()
 )  # endings of images
 ARCHIVES = tuple(
@@ -187,7 +187,7 @@ def passed_over(
     if any(map(is_service, folders)) or last.startswith('.') or last.lower() in ('thumbs.db', 'desktop.ini'):
         return HIDDEN
     ending = Path(last).suffix.lower()
-    return None if ending in PICTURES else clean_name(ending)[:12] or 'no ending'
+    return None if ending in IMAGE_SUFFIXES else clean_name(ending)[:12] or 'no ending'
 
 
 def is_image_name(

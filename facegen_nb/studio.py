@@ -38,8 +38,8 @@ from .sources import HIDDEN, Entry, Rejected, open_files, size_reason
 
 # %% auto #0
 __all__ = ['ALL_FACES', 'NO_FACE', 'PHOTOGRAPH', 'TrainingCrop', 'training_crop', 'Faces', 'open_images', 'decode_image',
-           'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number', 'draw_faces', 'Studio',
-           'model_of', 'encoder_for']
+           'crop_faces', 'photograph_score', 'photograph_reason', 'embed_faces', 'check_number', 'generate_blocks',
+           'Studio', 'model_of', 'encoder_for']
 
 # %% ../nbs/04b_studio.ipynb #040208
 @dataclass(frozen=True)
@@ -345,7 +345,7 @@ def check_number(
     return int(value)
 
 
-def draw_faces(
+def generate_blocks(
     generator: FaceModel,  # any model of this library
     embeddings: Embeddings | np.ndarray | torch.Tensor,  # (N,D), unit norm
     *,
@@ -475,7 +475,7 @@ class Studio:
             )
         return embed_faces(self.encoder, images[None])[0] if images.ndim == 3 else embed_faces(self.encoder, images)
 
-    def draw(
+    def synthesize(
         self,
         embeddings: Embeddings | np.ndarray,  # (N,D), unit norm
         seed: int = 0,  # of the noise
@@ -493,7 +493,7 @@ class Studio:
         options |= dict(n=n, seed=seed, truncation=truncation, guidance=guidance, same=same)
         if options.get('refine'):
             options.setdefault('refine_encoder', self.encoder)
-        return np.concatenate(list(draw_faces(self.generator, values, **options)))
+        return np.concatenate(list(generate_blocks(self.generator, values, **options)))
 
     def generate(
         self,
@@ -510,7 +510,7 @@ class Studio:
         "Faces for the people on images: crop, embed, draw; raises `FacegenError` where no image has a face."
         crops = images if isinstance(images, Faces) else self.crop(images, faces=faces, cropped=cropped)
         embeddings = Embeddings(self.embed(crops), None, self.encoder.fingerprint)
-        return self.draw(embeddings, seed, n=n, truncation=truncation, guidance=guidance, **options)
+        return self.synthesize(embeddings, seed, n=n, truncation=truncation, guidance=guidance, **options)
 
 
 def model_of(

@@ -25,7 +25,7 @@ import numpy as np
 from .core import FacegenError, progress, sha256
 
 # %% auto #0
-__all__ = ['in_order', 'watched_share', 'portions', 'Blocks', 'require', 'RayWorker', 'start_ray', 'gpu_shares', 'on_ray']
+__all__ = ['in_order', 'progress_by_share', 'portions', 'Blocks', 'require', 'RayWorker', 'start_ray', 'gpu_shares', 'on_ray']
 
 # %% ../nbs/00a_workers.ipynb #000008
 def in_order(
@@ -50,7 +50,7 @@ def in_order(
         yield queue.popleft()[0].result()
 
 # %% ../nbs/00a_workers.ipynb #000011
-def watched_share(
+def progress_by_share(
     items: Iterable,  # a stream of unknown length
     share: Callable[[], float],  # how much of it has been read, 0 to 1
 ) -> Iterator:  # the same items

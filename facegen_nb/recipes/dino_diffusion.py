@@ -74,7 +74,7 @@ class Denoiser(FlowModel):
         e = embeddings * self.norm if known is None else embeddings * (self.norm * known[:, None])
         return F.silu(self.time(waves((t * (DDPM_STEPS - 1)).round()[:, None])) + self.cond(e))
 
-    def draw(
+    def sample(
         self,
         embeddings: Tensor,
         noise: Tensor,
@@ -83,7 +83,7 @@ class Denoiser(FlowModel):
         sampler: str | None = None,
     ) -> Tensor:
         "Faces by `steps` steps of a sampler; guidance as designed unless another is asked for."
-        return super().draw(embeddings, noise, self.guidance if guidance is None else guidance, steps, sampler)
+        return super().sample(embeddings, noise, self.guidance if guidance is None else guidance, steps, sampler)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0017
 class Double(nn.Module):
