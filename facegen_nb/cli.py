@@ -251,7 +251,7 @@ def finite_option(
 
 
 def read_parts(
-    text: str | None,  # 'all', or names such as 'pictures,crowds'; `identity` may stand among them
+    text: str | None,  # 'all', or names such as 'images,distribution'; `identity` may stand among them
 ) -> tuple[str, ...] | None:  # of `evaluation.PARTS`; None where nothing was asked
     "The `--parts` option; raises `FacegenError` for a name that is none."
     if text is None:
@@ -1279,7 +1279,7 @@ def evaluate(
         str,
         typer.Option(
             help=(
-                '`all`, `identity` (always measured), or some of pictures, crowds, memorisation, seen, diversity,'
+                '`all`, `identity` (always measured), or some of images, distribution, memorisation, seen, diversity,'
                 ' regression, factors, robustness, with commas.'
             )
         ),
@@ -1654,7 +1654,7 @@ def demo(
         judge,
         device=device,
         sheet_path=out / 'sheet.png',
-        parts=('pictures', 'crowds', 'memorisation', 'seen', 'diversity'),
+        parts=('images', 'distribution', 'memorisation', 'seen', 'diversity'),
     )
     save_result(result, out / 'run' / 'results.json')
     print_table({'demo': result})

@@ -945,6 +945,8 @@ RENAMED: dict[str, dict[str, str]] = {
         '.style.': '.affine.',
     },
     'metric': {},  # of result files
+    'part': dict(crowds='distribution', pictures='images'),  # of an evaluation
+    'group': dict(crowd='distribution', memory='memorisation', pictures='images'),  # of metrics
     'curve': {'mean_of_pictures': 'mean_of_images'},  # of result files
     'method': dict(canvas_gan='pca_gan'),
     'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # and what begins so, up to a dash

@@ -31,6 +31,7 @@ from facegen_nb.core import (
     logger,
     optional,
     pick_device,
+    renamed,
     seed_everything,
 )
 from .curation import FaceStore
@@ -110,7 +111,8 @@ def finished_result(
         return None
     about = about_last(run)
     asked = store.hash, split, about['step'], about['recipe']
-    if not set(parts) <= set(r['about'].get('parts', parts)):
+    measured = {renamed('part', p) for p in r['about'].get('parts', parts)}
+    if not set(parts) <= measured:
         return None
     return (
         r
@@ -150,7 +152,7 @@ def judging(
     if 2 * faces + 400 <= most:
         return dict(parts=wanted, limit=None)  # seen people and several draws of one embedding are drawn too
     return dict(
-        parts=[p for p in wanted if p in ('pictures', 'crowds', 'memorisation')],
+        parts=[p for p in wanted if p in ('images', 'distribution', 'memorisation')],
         limit=None if faces <= most else max(64, most),
     )
 

@@ -27,6 +27,7 @@ from facegen_nb.core import (
     optional,
     pick_device,
     progress,
+    renamed,
     renamed_keys,
     sha256,
     sheet,
@@ -354,7 +355,7 @@ def diversity_part(
 # %% ../nbs/08_evaluation.ipynb #080031
 @dataclass
 class Space:
-    "A feature space in which crowds are compared."
+    "A feature space in which distributions are compared."
 
     name: str  # ends the metrics' names
     mine: str  # which array of `generation_pass` holds the generated faces' features,
@@ -654,8 +655,8 @@ def regression_part(
 
 # %% ../nbs/08_evaluation.ipynb #080035
 PARTS = (
-    'pictures',
-    'crowds',
+    'images',
+    'distribution',
     'memorisation',
     'seen',
     'diversity',
@@ -669,7 +670,7 @@ def pick_parts(
     parts: Sequence[str] | None,  # names; None: all
 ) -> tuple[str, ...]:  # the same
     "Check the names of parts."
-    parts = PARTS if parts is None else tuple(parts)
+    parts = PARTS if parts is None else tuple(renamed('part', p) for p in parts)
     if bad := [p for p in parts if p not in PARTS]:
         raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
@@ -690,8 +691,8 @@ def metric_names(
         for name in (*distribution_names(space), *realism_names(space))
     ]
     names = dict(
-        pictures=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
-        crowds=[*spaces, 'inception_score', *spectrum_missing('')],
+        images=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
+        distribution=[*spaces, 'inception_score', *spectrum_missing('')],
         memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
         seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
         diversity=['diversity_judge', 'diversity_squeeze'],
@@ -873,16 +874,16 @@ def every_part(
 ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
     "Generate, extract features, and compute the parts."
     networks, why = available_networks(
-        perceptual if {'pictures', 'crowds', 'diversity', 'robustness'} & set(parts) else (), s.device
+        perceptual if {'images', 'distribution', 'diversity', 'robustness'} & set(parts) else (), s.device
     )
-    spaces, extractors, no_space = available_spaces(s, networks) if 'crowds' in parts else ([], {}, {})
+    spaces, extractors, no_space = available_spaces(s, networks) if 'distribution' in parts else ([], {}, {})
     rendered = rendered_people(s) if 'factors' in parts else 0
     if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
         r = reader(device=s.device, log=s.log)
         extractors['factors'] = OUTPUTS, lambda x: read_factors(r, x)
     elif rendered:
         s.log(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
-    if 'crowds' in parts:
+    if 'distribution' in parts:
         extractors['spectrum'] = s.store.images.shape[1] // 2, radial_power
     only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}
     arrays, back = generation_pass(s, partner, networks, extractors, sheet_path, only)
@@ -900,7 +901,7 @@ def every_part(
         metrics |= found
     if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
         metrics |= seen_part(s, judged, limit)
-    if 'pictures' in parts:
+    if 'images' in parts:
         metrics |= image_metrics(
             {k: v[back] for k, v in arrays.items() if v.ndim == 1},
             s.boot,
@@ -909,7 +910,7 @@ def every_part(
         )
     if 'diversity' in parts:
         metrics |= diversity_part(s, networks, why)
-    if 'crowds' in parts:
+    if 'distribution' in parts:
         metrics |= distribution_part(s, arrays, back, spaces, no_space)
         found, curve = spectrum_part(s, arrays, back)
         metrics |= found

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from .core import FacegenError, atomic, renamed_keys, sha256, user_path, write_json
+from .core import FacegenError, atomic, renamed, renamed_keys, sha256, user_path, write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS',
@@ -250,8 +250,8 @@ GROUPS = dict(
     regression=('ridge_*', 'ridge:*', 'kernel_ridge_*', 'kernel_ridge:*'),
     encoder=('encoder_*',),
     seen=('seen_*', 'gap_*'),
-    pictures=('lpips_*', 'mse', 'ssim', 'diversity_*'),
-    crowd=(
+    images=('lpips_*', 'mse', 'ssim', 'diversity_*'),
+    distribution=(
         'fid',
         'kid',
         'inception_score',
@@ -265,7 +265,7 @@ GROUPS = dict(
         'density_*',
         'coverage_*',
     ),
-    memory=('nearest_ratio_*', 'copies_*'),
+    memorisation=('nearest_ratio_*', 'copies_*'),
     factors=('factors_mean', 'factor_*'),
 )
 SHORT = (
@@ -395,7 +395,7 @@ def wanted_metrics(
             f"Found {metrics!r} for the metrics, where names were expected; give them in a list, "
             "or in one text with commas."
         )
-    return [w.strip() for w in wanted]
+    return [renamed('group', w.strip()) for w in wanted]
 
 
 def _metric_advice(wanted: str, names: Sequence[str]) -> str:
