@@ -58,7 +58,7 @@ from .curation import FaceStore, known_people
 from .dlib_resnet import DlibFace, dlib_files
 from .faces import rendered_faces
 from .fingerprints import PREPROCESSING, Embeddings, check_rows_hash, entry_of, is_fingerprint, rows_hash
-from .siblings import SiblingEncoder, SiblingSettings, train_sibling_encoder
+from .siblings import SiblingEncoder, SiblingSettings, fit, train_sibling_encoder
 from .workers import Blocks, in_order, on_ray
 
 # %% auto #0
@@ -785,31 +785,26 @@ def train_small_encoder(
         net = SmallEncoder(s.dim, s.width).to(device, memory_format=layout(device))
         w = nn.Parameter(torch.randn(s.people, s.dim, device=device))
     batch, dtype = 128, exact_dtype(device)
-    steps = s.epochs * (n // batch)
-    opt = torch.optim.AdamW([*net.parameters(), w], lr=2e-3, weight_decay=1e-2)
-    sched = torch.optim.lr_scheduler.OneCycleLR(opt, 4e-3, total_steps=steps)
-    scaler = torch.amp.GradScaler(
-        torch.device(device).type, enabled=dtype == torch.float16
-    )  # gradients in fp16 would vanish
-    for epoch in range(s.epochs):
-        order, total, t = torch.randperm(n, generator=rng), 0.0, time.perf_counter()
-        for i in progress(order[: n // batch * batch].view(-1, batch)):
-            x = images[i].float().div_(127.5).sub_(1)
-            x = torch.where(torch.rand(len(i), 1, 1, 1, generator=rng).to(device) < 0.5, x.flip(3), x)
-            x = x * (1 + 0.3 * (torch.rand(len(i), 1, 1, 1, generator=rng).to(device) - 0.5)) + 0.2 * (
-                torch.rand(len(i), 3, 1, 1, generator=rng).to(device) - 0.5
-            )
-            with autocast(device, dtype):
-                e = net(x.contiguous(memory_format=layout(device)))
-            cos = F.normalize(e.float(), dim=1) @ F.normalize(w, dim=1).T
-            loss = F.cross_entropy(24 * (cos - 0.2 * F.one_hot(who[i], s.people)), who[i])
-            opt.zero_grad()
-            scaler.scale(loss).backward()
-            scaler.step(opt)
-            scaler.update()
-            sched.step()
-            total += loss.item()
-        log(f'epoch {epoch + 1:2}  loss {total / (n // batch):.3f}  {n / (time.perf_counter() - t):.0f} faces/s')
+
+    def batches() -> Tensor:
+        return torch.randperm(n, generator=rng)[: n // batch * batch].view(-1, batch)
+
+    def loss(i: Tensor) -> Tensor:
+        x = images[i].float().div_(127.5).sub_(1)
+        x = torch.where(torch.rand(len(i), 1, 1, 1, generator=rng).to(device) < 0.5, x.flip(3), x)
+        x = x * (1 + 0.3 * (torch.rand(len(i), 1, 1, 1, generator=rng).to(device) - 0.5)) + 0.2 * (
+            torch.rand(len(i), 3, 1, 1, generator=rng).to(device) - 0.5
+        )
+        with autocast(device, dtype):
+            e = net(x.contiguous(memory_format=layout(device)))
+        cos = F.normalize(e.float(), dim=1) @ F.normalize(w, dim=1).T
+        return F.cross_entropy(24 * (cos - 0.2 * F.one_hot(who[i], s.people)), who[i])
+
+    how = dict(steps=n // batch, epochs=s.epochs, device=device, lr=4e-3, weight_decay=1e-2, warm_up=0.3)
+    start = time.perf_counter()
+    for epoch, value in fit([*net.parameters(), w], loss, batches, **how):
+        log(f'epoch {epoch:2}  loss {value:.3f}  {n / (time.perf_counter() - start):.0f} faces/s')
+        start = time.perf_counter()
     return net.eval()
 
 # %% ../nbs/03_encoders.ipynb #030038

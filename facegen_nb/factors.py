@@ -46,12 +46,13 @@ from facegen_nb.faces import (
     straighten,
 )
 from .metrics import Bootstrap, derangement, entry, interval, missing
+from .siblings import factor_loss, fit
 
 # %% auto #0
 __all__ = ['OUTPUTS', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading',
-           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'reading_loss', 'train_reader', 'reader_file',
-           'reader', 'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of',
-           'embedding_factors', 'factor_pairs', 'factor_figure']
+           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'train_reader', 'reader_file', 'reader',
+           'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of', 'embedding_factors',
+           'factor_pairs', 'factor_figure']
 
 # %% ../nbs/07d_factors.ipynb #070008
 def columns() -> dict[str, slice]:  # factor name to its columns
@@ -214,53 +215,7 @@ class ReaderSettings:
     seed: int = 3_000_003  # of people, weights and order; far from the seeds of stores and encoders
     version: int = 1  # raised when the training or the renderer changes
 
-
-def reading_loss(
-    raw: Tensor,  # (B,OUTPUTS) as `Reader.raw` gives it
-    truth: Tensor,  # (B,F) in [0, 1]
-) -> Tensor:  # a number; 1 for a reader that knows nothing
-    "Mean over factors of the squared error by the variance, or of the cross-entropy by that of a guess."
-    total = 0.0
-    for j, (f, c) in enumerate(zip(IDENTITY_FACTORS, columns().values())):
-        k = len(f.choices)
-        total = total + (
-            F.cross_entropy(raw[:, c], (truth[:, j] * k).long().clamp(max=k - 1)) / math.log(k)
-            if k
-            else F.mse_loss(raw[:, c.start], (truth[:, j] - 0.5) * 12**0.5)
-        )
-    return total / len(IDENTITY_FACTORS)
-
 # %% ../nbs/07d_factors.ipynb #070022
-def _learn(
-    parameters: Any,
-    loss: Callable[[Tensor], Tensor],
-    s: ReaderSettings,
-    epochs: int,
-    rng: torch.Generator,
-    device: torch.device,
-    name: str,
-    log: Callable[[str], None],
-) -> None:
-    batch = min(s.batch, s.faces)
-    steps = max(1, s.faces // batch)
-    opt = torch.optim.AdamW(list(parameters), lr=3e-3, weight_decay=0.03)
-    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=0.2)
-    scaler = torch.amp.GradScaler(
-        device.type, enabled=exact_dtype(device) == torch.float16
-    )  # gradients in fp16 would vanish
-    for epoch in range(epochs):
-        total = 0.0
-        for i in progress(torch.randperm(s.faces, generator=rng)[: steps * batch].view(steps, batch)):
-            value = loss(i.to(device))
-            opt.zero_grad()
-            scaler.scale(value).backward()
-            scaler.step(opt)
-            scaler.update()
-            plan.step()
-            total += value.item()
-        log(f'{name}, epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
-
-
 def train_reader(
     settings: ReaderSettings,  # how
     device: torch.device | str = 'cpu',  # where
@@ -274,6 +229,13 @@ def train_reader(
         raise FacegenError(
             f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.'
         )
+    batch = min(s.batch, s.faces)
+    how = dict(steps=max(1, s.faces // batch), device=device)
+
+    def batches() -> Tensor:
+        order = torch.randperm(s.faces, generator=rng)[: how['steps'] * batch]
+        return order.view(-1, batch).to(device)
+
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
@@ -290,7 +252,8 @@ def train_reader(
                 p = net.find_pose(to_float(images[i]))  # noqa: F821, deleted once the pose is learnt
             return 12 * F.mse_loss(p.float(), target[i])
 
-        _learn(net.pose.parameters(), pose_loss, s, s.pose_epochs, rng, device, 'pose', log)
+        for epoch, value in fit(net.pose.parameters(), pose_loss, batches, epochs=s.pose_epochs, **how):
+            log(f'pose, epoch {epoch} of {s.pose_epochs}: loss {value:.3f}')
         net.pose.eval()
         with torch.no_grad():
             pose = torch.cat([net.find_pose(to_float(images[i : i + 128])) for i in range(0, s.faces, 128)])
@@ -308,18 +271,11 @@ def train_reader(
         def loss(i: Tensor) -> Tensor:
             with autocast(device, dtype):
                 raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
-            return reading_loss(raw.float(), truth[i])
+            return factor_loss(raw.float(), truth[i])
 
-        _learn(
-            [*net.face.parameters(), *net.head.parameters(), *net.out.parameters()],
-            loss,
-            s,
-            s.epochs,
-            rng,
-            device,
-            'factors',
-            log,
-        )
+        learnt = [*net.face.parameters(), *net.head.parameters(), *net.out.parameters()]
+        for epoch, value in fit(learnt, loss, batches, epochs=s.epochs, **how):
+            log(f'factors, epoch {epoch} of {s.epochs}: loss {value:.3f}')
     return net.eval().requires_grad_(False)
 
 # %% ../nbs/07d_factors.ipynb #070023

@@ -5,7 +5,7 @@
 # %% ../nbs/02k_siblings.ipynb #02k005
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ from facegen_nb.faces import (
 
 # %% auto #0
 __all__ = ['FACTOR_GROUPS', 'sample_siblings', 'sample_families', 'SiblingEncoder', 'sibling_loss', 'factor_loss',
-           'SiblingSettings', 'train_sibling_encoder', 'sibling_cosines', 'sibling_auc']
+           'SiblingSettings', 'fit', 'train_sibling_encoder', 'sibling_cosines', 'sibling_auc']
 
 # %% ../nbs/02k_siblings.ipynb #02k008
 #: The identity factors in groups; a sibling differs in one of them.
@@ -219,31 +219,35 @@ def _mirrored(
     return face, head, pose, identities
 
 
-def _learn(
-    parameters: list[nn.Parameter],
-    loss: Callable[[Tensor], Tensor],
-    batches: Callable[[], Tensor],
-    epochs: int,
-    device: torch.device,
-    log: Callable[[str], None],
-) -> None:
-    "AdamW with one cycle of the rate; `batches()` gives (steps, rows) for an epoch, `loss` takes rows."
-    steps = len(batches())
-    opt = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=0.03)
-    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=epochs * steps, pct_start=0.2)
+def fit(
+    parameters: Iterable[nn.Parameter],  # what is trained
+    loss: Callable[[Tensor], Tensor],  # of the rows of a batch
+    batches: Callable[[], Iterable[Tensor]],  # the rows of each batch of an epoch
+    *,
+    steps: int,  # batches an epoch
+    epochs: int,  # times `batches` is called
+    device: torch.device | str,  # where the loss is computed
+    lr: float = 3e-3,  # highest rate of the cycle
+    weight_decay: float = 0.03,  # of AdamW
+    warm_up: float = 0.2,  # share of all steps in which the rate rises
+) -> Iterator[tuple[int, float]]:  # number of the epoch, from 1, and its mean loss
+    "Minimise a loss by AdamW with one cycle of the rate (Smith and Topin 2018), epoch by epoch."
+    device = torch.device(device)
+    optimiser = torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * steps, pct_start=warm_up)
     half = exact_dtype(device) == torch.float16  # gradients in fp16 would vanish
     scaler = torch.amp.GradScaler(device.type, enabled=half)
-    for epoch in range(epochs):
+    for epoch in range(1, epochs + 1):
         total = 0.0
         for rows in progress(batches()):
             value = loss(rows)
-            opt.zero_grad()
+            optimiser.zero_grad()
             scaler.scale(value).backward()
-            scaler.step(opt)
+            scaler.step(optimiser)
             scaler.update()
-            plan.step()
+            schedule.step()
             total += value.item()
-        log(f'epoch {epoch + 1} of {epochs}: loss {total / steps:.3f}')
+        yield epoch, total / steps
 
 
 def _batches(n: int, size: int, rng: torch.Generator) -> Callable[[], Tensor]:
@@ -251,7 +255,7 @@ def _batches(n: int, size: int, rng: torch.Generator) -> Callable[[], Tensor]:
     return lambda: torch.randperm(n, generator=rng)[: n // size * size].view(-1, size)
 
 
-def _pictures(identities: Tensor, nuisances: Tensor, device: torch.device) -> Iterator[Tensor]:
+def _rendered(identities: Tensor, nuisances: Tensor, device: torch.device) -> Iterator[Tensor]:
     for i in progress(range(0, len(identities), 256)):
         yield to_float(render(identities[i : i + 256], nuisances[i : i + 256], device=device).permute(0, 2, 3, 1))
 
@@ -265,7 +269,7 @@ def _learn_pose(
     log: Callable[[str], None],
 ) -> None:
     device = next(net.parameters()).device
-    small = torch.cat([to_uint8(F.avg_pool2d(x, 2)) for x in _pictures(identities, nuisances, device)])
+    small = torch.cat([to_uint8(F.avg_pool2d(x, 2)) for x in _rendered(identities, nuisances, device)])
     target, signed = nuisances[:, POSE].to(device), _SIGNED.to(device)
 
     def loss(rows: Tensor) -> Tensor:
@@ -276,14 +280,10 @@ def _learn_pose(
             found = net.find_pose(x)
         return 12 * F.mse_loss(found.float(), pose)
 
-    _learn(
-        list(net.pose.parameters()),
-        loss,
-        _batches(len(small), 64, rng),
-        s.pose_epochs,
-        device,
-        lambda t: log(f'pose, {t}'),
-    )
+    batches = _batches(len(small), 64, rng)
+    how = dict(steps=len(batches()), epochs=s.pose_epochs, device=device)
+    for epoch, value in fit(list(net.pose.parameters()), loss, batches, **how):
+        log(f'pose, epoch {epoch} of {s.pose_epochs}: loss {value:.3f}')
     net.pose.eval()
 
 
@@ -294,7 +294,7 @@ def _straightened(net: SiblingEncoder, identities: Tensor, nuisances: Tensor) ->
     faces = torch.empty(n, 3, 72, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
     heads = torch.empty(n, 3, 64, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
     poses, at = torch.empty(n, 5, device=device), 0
-    for x in _pictures(identities, nuisances, device):
+    for x in _rendered(identities, nuisances, device):
         face, head, pose = net.windows(x)
         rows = slice(at, at + len(x))
         faces[rows], heads[rows], poses[rows] = to_uint8(face), to_uint8(head), pose
@@ -331,7 +331,9 @@ def _learn_people(
         return value + s.factors * factor_loss(probe(unit * s.dim**0.5), people) if s.factors else value
 
     learnt = [p for part in (net.face, net.head, net.out, probe) for p in part.parameters()]
-    _learn(learnt, loss, _batches(s.families, s.batch, rng), s.epochs, device, log)
+    batches = _batches(s.families, s.batch, rng)
+    for epoch, value in fit(learnt, loss, batches, steps=len(batches()), epochs=s.epochs, device=device):
+        log(f'epoch {epoch} of {s.epochs}: loss {value:.3f}')
 
 # %% ../nbs/02k_siblings.ipynb #02k023
 def train_sibling_encoder(
