@@ -225,7 +225,7 @@ WORDS = dict(
     fid='FID (Inception)',
     kid='KID (Inception)',
     inception_score='Inception Score',
-    diversity_judge='diversity among draws of one embedding, 1 − cosine (judge)',
+    diversity_judge='intra-identity diversity, 1 − cosine (judge)',
     factors_mean='recovery of the identity factors, mean',
     spectrum_ratio='power above 32 cycles, generated over real (1 is best)',
     spectrum_gap='difference of power above 32 cycles, dB',
@@ -242,7 +242,7 @@ STARTS = dict(
     nearest_ratio='distance to the nearest training face, generated over real ({})',
     copies='copies: nearer to a training face than 99 % of real faces ({})',
     lpips='LPIPS ({})',
-    diversity='diversity among draws of one embedding, LPIPS ({})',
+    diversity='intra-identity diversity, LPIPS ({})',
     factor='recovery of the factor “{}”',
 )
 GROUPS = dict(
