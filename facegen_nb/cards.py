@@ -318,9 +318,9 @@ def training_text(
         'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded',
         'accidents': a.get('accidents'),
     }
-    told = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
+    complaints = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
     return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (
-        f'\n\nWhat training complained of:\n{told}' if told else ''
+        f'\n\nWhat training complained of:\n{complaints}' if complaints else ''
     )
 
 
@@ -336,7 +336,7 @@ def data_text(
             " and how people were split."
         )
     kinds = {x['kind'] == 'rendered' for x in s['sources']}
-    drawn = (
+    rendered = (
         'Rendered faces: drawings of invented people. No photograph of a person was used.'
         if kinds == {True}
         else 'Photographs of people.'
@@ -370,7 +370,7 @@ def data_text(
         ),
     }
     return (
-        f"{drawn} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and"
+        f"{rendered} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and"
         f" settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection"
         " and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
     )

@@ -961,13 +961,13 @@ def say_origin(
     training.
     """
     if not known and is_fingerprint(g.fingerprint):
-        told, beside = unknown_text(g.fingerprint, f"the embeddings in '{file}'"), fingerprint_file(file)
+        unknown, beside = unknown_text(g.fingerprint, f"the embeddings in '{file}'"), fingerprint_file(file)
         why = (
             f'{beside.name} beside them does not name an encoder and its weights'
             if beside.is_file()
             else f'no fingerprint {beside.name} lies beside them'
         )
-        print(f'{told} ({why}).', file=sys.stderr)
+        print(f'{unknown} ({why}).', file=sys.stderr)
     elif not known:
         print(
             f"The model does not say which encoder it was trained with, so whether the embeddings in '{file}' are right"
@@ -1437,7 +1437,7 @@ def show_progress(
         made = story.progress_report(
             run, s, j, folder, split=split, faces=faces, people=people, seed=seed, force=force, device=device, log=said
         )
-        pictures = [
+        images = [
             ('The same people and the same noise after each kept epoch.', made['small']),
             ('Losses, and what an independent judge says of held-out people.', made['figure']),
         ]
@@ -1446,7 +1446,7 @@ def show_progress(
                 folder / 'page.html',
                 f'{run.name}: from epoch to epoch',
                 {},
-                [p for p in pictures if p[1]],
+                [p for p in images if p[1]],
                 prose=(
                     'Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
                     'else would get. The film is film.gif, beside this page.'

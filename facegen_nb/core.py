@@ -239,14 +239,14 @@ def misfit(
 
     missing, extra = [k for k in expected if k not in found], [k for k in found if k not in expected]
     other = next((k for k in expected if k in found and tuple(found[k]) != tuple(expected[k])), None)
-    told = [f'lacks {some(missing)}'] if missing else []
-    told += [f'holds {some(extra)}, which the network does not have'] if extra else []
-    told += (
+    differences = [f'lacks {some(missing)}'] if missing else []
+    differences += [f'holds {some(extra)}, which the network does not have'] if extra else []
+    differences += (
         [f"holds '{other}' of shape {tuple(found[other])}, where {tuple(expected[other])} was expected"]
         if other
         else []
     )
-    return '; '.join(told)
+    return '; '.join(differences)
 
 # %% ../nbs/00_core.ipynb #000101
 def own_file(

@@ -71,18 +71,18 @@ def known_gaps(
         )
     if not crop.get('filters'):
         gaps.append('No quality filter was used: blurred, dark, turned and covered faces were not kept out.')
-    drawn = [s for s in meta['sources'] if s['kind'] == 'rendered']
-    bare = [s['name'] for s in meta['sources'] if not s.get('licence') and s not in drawn]
+    rendered = [s for s in meta['sources'] if s['kind'] == 'rendered']
+    bare = [s['name'] for s in meta['sources'] if not s.get('licence') and s not in rendered]
     if bare:
         gaps.append(
             f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or"
             " anything trained on them."
         )
-    if drawn:
+    if rendered:
         gaps.append(
             'Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.'
         )
-    if len(drawn) < len(meta['sources']):
+    if len(rendered) < len(meta['sources']):
         gaps.append(
             'Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is'
             ' missing. Results on it hold for people like these only.'
@@ -111,12 +111,12 @@ def datasheet(
 ) -> str:  # Markdown
     "A page about a store (Gebru et al. 2021): sources, licences, funnel, split, known gaps."
     by, crop, people = meta.get('split_by'), meta['crop'], meta.get('people_by_split')
-    told = [
+    lines = [
         f"{meta['faces']:,} faces of 128x128 pixels, of {meta['people']:,} known people;"
         f" {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`."
     ]
-    told += ['## Sources', *map(_source, meta['sources'])]
-    told += [
+    lines += ['## Sources', *map(_source, meta['sources'])]
+    lines += [
         '## From pictures to faces',
         'Crop: ' + '; '.join(f'{k} {json.dumps(v)}' for k, v in crop.items()) + '.',
         _table('pictures, then faces', meta['counts']),
@@ -129,16 +129,16 @@ def datasheet(
             **{f'passed over: {ending}': k for ending, k in files['endings'].items()},
             'found': files['found'],
         }
-        told.append(_table('files', {k: v for k, v in rows.items() if v}))
+        lines.append(_table('files', {k: v for k, v in rows.items() if v}))
     kinds = reason_kinds(rejected)
     often = dict(kinds.most_common(12))
     rest = kinds.total() - sum(often.values())
     if kinds:
-        told += [
+        lines += [
             f"{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.",
             _table('reason (N stands for a number)', often | ({'any other': rest} if rest else {})),
         ]
-    told += [
+    lines += [
         '## Split',
         _table(
             'part',
@@ -147,7 +147,7 @@ def datasheet(
         ),
     ]
     if by:
-        told += [
+        lines += [
             f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face"
             " of another. The largest are "
             + ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items())
@@ -155,16 +155,16 @@ def datasheet(
             f" {', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))}."
         ]
     else:
-        told += [
+        lines += [
             f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts."
             f" Identities: rule '{meta['identity_rule']}'."
         ]
     if not by and (who := [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]):
-        told[-1] += f" {'; '.join(who)}."
-    told += ['## Known gaps', *(f'- {g}' for g in known_gaps(meta))]
+        lines[-1] += f" {'; '.join(who)}."
+    lines += ['## Known gaps', *(f'- {g}' for g in known_gaps(meta))]
     return (
         '# '
-        + '\n\n'.join(['Datasheet', *told])
+        + '\n\n'.join(['Datasheet', *lines])
         .replace('\n\n- ', '\n- ')
         .replace('Sources\n- ', 'Sources\n\n- ')
         .replace('gaps\n- ', 'gaps\n\n- ')

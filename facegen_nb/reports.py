@@ -1145,28 +1145,28 @@ details{margin:1rem 0}summary{cursor:pointer;color:var(--key)}td sup{margin-left
 
 
 def image_data_url(
-    picture: Image.Image | str | Path,  # a picture or its file
+    image: Image.Image | str | Path,  # a picture or its file
     limit: int = 400_000,  # above this many bytes a PNG gives way to a JPEG
 ) -> tuple[str, int, int]:  # a data URL, width, height
     "A picture as a data URL: PNG while it is small, else JPEG."
-    if not isinstance(picture, Image.Image):
+    if not isinstance(image, Image.Image):
         try:
-            picture = Image.open(picture)
+            image = Image.open(image)
         except OSError:
             raise FacegenError(
-                f"The figure '{picture}' is not a picture that can be read; PNG or JPEG was expected."
+                f"The figure '{image}' is not a picture that can be read; PNG or JPEG was expected."
             ) from None
-        if picture.width * picture.height > 40_000_000:
+        if image.width * image.height > 40_000_000:
             raise FacegenError(
-                f'A figure of {picture.width}x{picture.height} pixels was given; at most 40 megapixels fit a report.'
+                f'A figure of {image.width}x{image.height} pixels was given; at most 40 megapixels fit a report.'
             )
-    picture = picture.convert('RGB')
+    image = image.convert('RGB')
     buf, kind = io.BytesIO(), 'png'
-    picture.save(buf, 'PNG', optimize=True)
+    image.save(buf, 'PNG', optimize=True)
     if len(buf.getvalue()) > limit:
         buf, kind = io.BytesIO(), 'jpeg'
-        picture.save(buf, 'JPEG', quality=88)
-    return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', picture.width, picture.height
+        image.save(buf, 'JPEG', quality=88)
+    return f'data:image/{kind};base64,{base64.b64encode(buf.getvalue()).decode()}', image.width, image.height
 
 # %% ../nbs/09_reports.ipynb #090071
 CAPTION = (
@@ -1257,8 +1257,8 @@ def html_page(
     parts = [f'<p>{esc(p.strip())}</p>' for p in paragraphs if p.strip()]
     if figures:
         parts.append('<h2>Pictures</h2>')
-    for caption, picture in figures:
-        url, w, h = image_data_url(picture)
+    for caption, image in figures:
+        url, w, h = image_data_url(image)
         parts.append(
             f'<figure><img src="{url}" width="{w}" height="{h}"'
             f' alt="{esc(caption)}"><figcaption>{esc(caption)}</figcaption></figure>'

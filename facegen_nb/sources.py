@@ -1139,13 +1139,13 @@ class Joined(Source):
 
     def describe(self) -> dict[str, Any]:
         "What is written about it in store.json."
-        told = [p.describe() for p in self.parts]
+        descriptions = [p.describe() for p in self.parts]
         return dict(
             name=self.name,
             kind=self.kind,
-            files=sum(t['files'] for t in told),
-            bytes=sum(t['bytes'] for t in told),
-            parts=told,
+            files=sum(t['files'] for t in descriptions),
+            bytes=sum(t['bytes'] for t in descriptions),
+            parts=descriptions,
         )
 
 # %% ../nbs/02c_sources.ipynb #020080
@@ -1195,7 +1195,7 @@ def open_celeba(
 ) -> Source:  # with identities, landmarks and the published split, as far as the files are there
     "CelebA's aligned pictures; raises `FacegenError` without `identity_CelebA.txt`."
     inner = [path / sub / f for sub in ('', 'Img') for f in ('img_align_celeba', 'img_align_celeba.zip')]
-    pictures = path if path.name == 'img_align_celeba' else next((p for p in inner if p.exists()), path)
+    image_folder = path if path.name == 'img_align_celeba' else next((p for p in inner if p.exists()), path)
 
     def table(stem):
         return read_table(find_file(path, f'{stem}.txt', f'{stem}.csv'))
@@ -1219,7 +1219,7 @@ def open_celeba(
         e.marks = (Mark(landmarks=tuple(xy) if len(xy) == 10 else None),)
         return e
 
-    src = Labelled(open_files(pictures, name), 'celeba', label)
+    src = Labelled(open_files(image_folder, name), 'celeba', label)
     src.people = 'celeba'
     return src
 
@@ -1247,14 +1247,14 @@ def read_wider(
     lines, out, i = text.splitlines(), {}, 0
     try:
         while i < len(lines):
-            if not (picture := lines[i].strip()):
+            if not (image := lines[i].strip()):
                 i += 1
                 continue
             n = int(lines[i + 1])
             rows = [[float(v) for v in l.split()] for l in lines[i + 2 : i + 2 + max(1, n)]]
             if n < 0 or len(rows) < max(1, n) or any(len(r) < 4 for r in rows):
                 raise ValueError
-            out[picture] = tuple(
+            out[image] = tuple(
                 Mark((x, y, x + w, y + h), number=k)
                 for k, (x, y, w, h, *flags) in enumerate(rows[:n])
                 if w > 0 and h > 0 and not (len(flags) > 3 and flags[3])
@@ -1297,12 +1297,12 @@ def open_wider(
 
     def label(e: Entry, inside: str) -> Entry:
         folders = PurePosixPath(inside).parts
-        picture = '/'.join(folders[-2:])
-        told = [
+        image = '/'.join(folders[-2:])
+        named = [
             WIDER_PARTS[f] for f in folders if f in WIDER_PARTS
         ]  # a folder or an archive called WIDER_train says which part it is
-        e.part = next((p for p in told[:1] or faces if picture in faces.get(p, ())), None)
-        e.marks = faces[e.part][picture] if picture in faces.get(e.part, ()) else None
+        e.part = next((p for p in named[:1] or faces if image in faces.get(p, ())), None)
+        e.marks = faces[e.part][image] if image in faces.get(e.part, ()) else None
         if not e.marks:
             e.reason = 'no box is given for it' if e.marks is None else 'no valid face is marked in it'
         return e
@@ -1352,15 +1352,17 @@ def hub_columns(
     "Keep the pictures, undecoded, and the persons; raises `FacegenError` where they are missing."
     if ds.features is None:
         ds = ds._resolve_features()
-    pictures, there = [k for k, f in ds.features.items() if isinstance(f, hub.Image)], ', '.join(ds.features)
-    if not pictures:
+    image_columns, there = [k for k, f in ds.features.items() if isinstance(f, hub.Image)], ', '.join(ds.features)
+    if not image_columns:
         raise FacegenError(f"The data set '{where}' has no column of pictures; it has {there}.")
     if column is not None and column not in ds.features:
         raise FacegenError(f"The data set '{where}' has no column '{column}'; it has {there}.")
-    picture, person = pictures[0], column or next((c for c in PERSON_COLUMNS if c in ds.features), None)
+    image_column, person = image_columns[0], column or next((c for c in PERSON_COLUMNS if c in ds.features), None)
     names = getattr(ds.features[person], 'names', None) if person else None
-    ds = ds.select_columns([picture] + [person] * (person is not None)).cast_column(picture, hub.Image(decode=False))
-    return ds, picture, person, names
+    ds = ds.select_columns([image_column] + [person] * (person is not None)).cast_column(
+        image_column, hub.Image(decode=False)
+    )
+    return ds, image_column, person, names
 
 
 def hub_data(
@@ -1457,12 +1459,12 @@ class HubSource(Source):
 
     def entries(self) -> Iterator[Entry]:
         "One `Entry` a row, numbered in the order of reading; raises `FacegenError` where the rows end in a fault."
-        for split, (ds, picture, person, names) in self.splits.items():
+        for split, (ds, image_column, person, names) in self.splits.items():
             rows = enumerate(iter(ds))
             while True:
                 try:
                     i, row = next(rows)
-                    data, reason = hub_data(row[picture], self.path)
+                    data, reason = hub_data(row[image_column], self.path)
                 except StopIteration:
                     break
                 except Exception as e:
