@@ -5,3 +5,21 @@ import sys as _sys
 
 if _sys.platform == 'darwin':  # before torch is imported: what it lacks on Apple's MPS is then computed on the CPU, not an error
     _os.environ.setdefault('PYTORCH_ENABLE_MPS_FALLBACK', '1')
+
+_NAMES = {
+    'curate': 'data',
+    'load_encoder': 'encoders',
+    'embed_images': 'encoders',
+    'load_generator': 'models',
+    'Generator': 'models',
+    'evaluate': 'metrics',
+}
+
+
+def __getattr__(name: str):
+    "The names that most programs need, imported when they are first asked for (PEP 562)."
+    if name in _NAMES:
+        import importlib
+
+        return getattr(importlib.import_module(f'facegen_nb.{_NAMES[name]}'), name)
+    raise AttributeError(f"module 'facegen_nb' has no attribute '{name}'")

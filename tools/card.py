@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from facegen_nb.faces import rendered_faces
+from facegen_nb.data.synthetic import rendered_faces
 
 HERE = Path(__file__).resolve().parent.parent / "nbs"
 TEAL, WHITE = (31, 111, 120), (255, 255, 255)

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from facegen_nb.cli import app
 from facegen_nb.core import FacegenError
-from facegen_nb.methods import find_recipe
+from facegen_nb.training.config import find_recipe
 
 START = re.compile(
     r"^(?:\w+=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*\s+)*(?:facegen|(?:accelerate launch|python3?) .*-m facegen_nb\.cli)\s+"

@@ -101,19 +101,20 @@ def encoding_faults(source: str) -> "list[str]":
 
 def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "What is wrong with the sizes, the head, the imports and the outputs of one page."
-    found, exporting = [], False
+    found, exported = [], None
     if path.stat().st_size > NOTEBOOK_BYTES:
         found.append(f"{path.stat().st_size:,} bytes; at most {NOTEBOOK_BYTES:,}")
     for number, cell in enumerate(cells, 1):
         source = cell["source"]
-        exporting |= bool(re.search(r"^#\|\s*default_exp", source, re.MULTILINE))
+        if match := re.search(r"^#\|\s*default_exp\s+(\S+)", source, re.MULTILINE):
+            exported = match[1]
         if number == 1 and not re.match(r"# .+\n+> .+", source):
             found.append("cell 1: no `# Title` followed by a `> one-line subtitle`")
         if cell["cell_type"] == "code" and mixes_imports(source):
             found.append(f"cell {number}: an import beside other code; give imports a cell of their own")
         if re.search(r"^#\|\s*export", source, re.MULTILINE):
             found += [f"cell {number}: {fault}" for fault in encoding_faults(source)]
-            if path.name != "00_core.ipynb" and re.search(r"\bPath\.home\(|\.expanduser\(", source):
+            if path.name != "core.ipynb" and re.search(r"\bPath\.home\(|\.expanduser\(", source):
                 found.append(
                     f"cell {number}: user_path and home_dir of core know what to say where there is no home folder"
                 )
@@ -129,8 +130,9 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
         found += [
             f"cell {number}: a path of one machine, {p}" for text in texts(cell) for p in re.findall(MACHINE_PATH, text)
         ]
-    if not exporting and path.parent.name == "nbs" and path.name[0].isdigit():
-        found.append("no `#| default_exp`")
+    module = path.relative_to(TOP / "nbs").with_suffix("").as_posix()
+    if (TOP / f"facegen_nb/{module}.py").is_file() and exported != module.replace("/", "."):
+        found.append(f"`#| default_exp {exported}`; {module.replace('/', '.')} was expected, the name of the page")
     return found
 
 

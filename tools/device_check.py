@@ -19,7 +19,8 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from facegen_nb.core import FacegenError, autocast, full_precision, layout, pick_device
+from facegen_nb.core import FacegenError
+from facegen_nb.device import autocast, full_precision, layout, pick_device
 
 BATCH = 4
 KINDS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -101,9 +102,9 @@ def without_zeros(net: nn.Module) -> nn.Module:
 
 def recipe_networks(name: str) -> "Iterator[tuple[str, Case]]":
     "The networks that a recipe trains, as its method builds them."
-    from facegen_nb.batches import Distributed
-    from facegen_nb.encoders import load_encoder
-    from facegen_nb.methods import find_recipe, method_of
+    from facegen_nb.encoders.zoo import load_encoder
+    from facegen_nb.training.config import find_recipe, method_of
+    from facegen_nb.training.processes import Distributed
 
     recipe = find_recipe(name)
     changes = {"lpips": 0.0, "precision": "fp32", "discriminators": "pixels", "aux_encoder": ""}
@@ -127,9 +128,9 @@ def recipe_networks(name: str) -> "Iterator[tuple[str, Case]]":
 def loss_cases() -> "Iterator[tuple[str, Case]]":
     "Losses and augmentations; a gradient of a gradient among them."
     from facegen_nb import losses
-    from facegen_nb.diffusion import Path, denoising_loss, estimates, sample_time
-    from facegen_nb.methods import batch_std
-    from facegen_nb.models import Discriminator
+    from facegen_nb.models.diffusion import Path, denoising_loss, estimates, sample_time
+    from facegen_nb.models.gan import Discriminator
+    from facegen_nb.training.methods import batch_std
 
     u = torch.rand(BATCH, 14, generator=torch.Generator().manual_seed(4))
     logits = noise(2, 16, seed=5)
@@ -158,8 +159,8 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
 
 def feature_critic() -> Case:
     "A discriminator on the maps of a frozen recogniser, which is no part of its state."
-    from facegen_nb.encoders import load_encoder
-    from facegen_nb.models import FeatureDiscriminator
+    from facegen_nb.encoders.zoo import load_encoder
+    from facegen_nb.models.gan import FeatureDiscriminator
 
     encoder = load_encoder("rendered", device="cpu")
     torch.manual_seed(0)
@@ -177,7 +178,9 @@ def encoder_cases(only: str) -> "Iterator[tuple[str, Case]]":
     import timm
     from facenet_pytorch import InceptionResnetV1
 
-    from facegen_nb.encoders import ENCODERS, RENDERED, Encoder, load_encoder
+    from facegen_nb.encoders.base import Encoder
+    from facegen_nb.encoders.small import RENDERED
+    from facegen_nb.encoders.zoo import ENCODERS, load_encoder
 
     def vit() -> nn.Module:
         return timm.create_model("vit_tiny_patch16_224", patch_size=8, img_size=112, num_classes=512)
@@ -209,11 +212,12 @@ def encoder_cases(only: str) -> "Iterator[tuple[str, Case]]":
 
 def other_cases(only: str) -> "Iterator[tuple[str, Case]]":
     "The autoencoder, LPIPS, the detector's networks, the reader of factors, the optimiser."
-    from facegen_nb.detection import mtcnn_nets
-    from facegen_nb.factors import Reader, straighten
-    from facegen_nb.losses import LPIPS, lpips_missing
-    from facegen_nb.models import TinyAutoencoder
-    from facegen_nb.optim import orthogonalise
+    from facegen_nb.data.alignment import mtcnn_nets
+    from facegen_nb.data.synthetic import straighten
+    from facegen_nb.metrics.attributes import Reader
+    from facegen_nb.models.autoencoder import TinyAutoencoder
+    from facegen_nb.training.losses import LPIPS, lpips_missing
+    from facegen_nb.training.optim import orthogonalise
 
     torch.manual_seed(0)
     auto = TinyAutoencoder()
@@ -378,7 +382,7 @@ def main() -> int:
     if asked.all:
         import importlib
 
-        from facegen_nb.methods import recipe_module, recipe_names
+        from facegen_nb.training.config import recipe_module, recipe_names
 
         modules = [importlib.import_module(f"facegen_nb.recipes.{recipe_module(m)}") for m in recipe_names()]
         names = tuple(r.name for m in modules for r in getattr(m, "recipes", [m.recipe]))

@@ -1,7 +1,7 @@
 """Make README.md from nbs/index.ipynb, without Quarto: `python tools/readme.py`; `--check` only compares.
 
 Markdown cells are kept, with links and pictures made relative to the top folder. Code cells are fenced, unless they
-hold `#| hide`, `#| include: false` or `#| echo: false`. Text outputs are fenced; picture outputs go to index_files/.
+hold `#| hide`, `#| include: false` or `#| echo: false`. Text outputs are fenced; picture outputs go to nbs/images/.
 Only the standard library is used, so the README can be checked before anything is installed.
 """
 
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-NOTEBOOK, README, PICTURES = TOP / "nbs/index.ipynb", TOP / "README.md", TOP / "index_files"
+NOTEBOOK, README, PICTURES = TOP / "nbs/index.ipynb", TOP / "README.md", TOP / "nbs/images"
 WARNING = "<!-- Made from nbs/index.ipynb by tools/readme.py: edit the notebook, not this file. -->"
 HIDDEN = {"hide", "default_exp", "export", "exporti"}
 PICTURE_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
@@ -61,7 +61,7 @@ def picture(data: dict, options: dict, name: str, files: "dict[str, bytes]") -> 
     if kind is None:
         return None
     content = joined(data[kind])
-    path = f"{PICTURES.name}/{name}.{PICTURE_TYPES[kind]}"
+    path = f"{PICTURES.relative_to(TOP).as_posix()}/{name}.{PICTURE_TYPES[kind]}"
     files[path] = content.encode() if kind.endswith("xml") else base64.b64decode(content)
     caption = options.get("fig-cap", "")
     shown = f"![{options.get('fig-alt', caption)}]({path})"

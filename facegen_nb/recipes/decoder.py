@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['recipe']
 
-# %% ../../nbs/recipes/decoder.ipynb #de0004
-from ..methods import AdversarialRecipe
+# %% ../../nbs/recipes/decoder.ipynb #imports
+from ..training.config import AdversarialRecipe
 
 # %% ../../nbs/recipes/decoder.ipynb #de0006
 recipe = AdversarialRecipe(name='decoder', adversarial=0.0)

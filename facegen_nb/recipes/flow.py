@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['recipe']
 
-# %% ../../nbs/recipes/flow.ipynb #fl0004
-from ..methods import FlowRecipe
+# %% ../../nbs/recipes/flow.ipynb #imports
+from ..training.config import FlowRecipe
 
 # %% ../../nbs/recipes/flow.ipynb #fl0007
 recipe = FlowRecipe(

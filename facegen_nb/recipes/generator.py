@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['recipe']
 
-# %% ../../nbs/recipes/generator.ipynb #ge0004
-from ..methods import AdversarialRecipe
+# %% ../../nbs/recipes/generator.ipynb #imports
+from ..training.config import AdversarialRecipe
 
 # %% ../../nbs/recipes/generator.ipynb #ge0007
 recipe = AdversarialRecipe(name='generator')

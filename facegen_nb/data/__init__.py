@@ -1,0 +1,26 @@
+"""Images to a store of aligned 128x128 face crops: sources, filters, splits."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'curation',
+        'store',
+        'splits',
+        'synthetic',
+        'archives',
+        'decoding',
+        'sources',
+        'identities',
+        'alignment',
+        'filters',
+        'depictions',
+        'fingerprints',
+        'datasheets',
+        'cropping',
+        'duplicates',
+        'export',
+    ],
+)

@@ -1,0 +1,21 @@
+"""What an evaluation measures, and the evaluation itself."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'statistics',
+        'identity',
+        'perceptual',
+        'distribution',
+        'realism',
+        'attributes',
+        'regression',
+        'robustness',
+        'result_files',
+        'evaluation',
+        'snapshots',
+    ],
+)

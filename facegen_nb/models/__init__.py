@@ -1,0 +1,22 @@
+"""Generators: unit embeddings to 128x128 faces, saved and loaded."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'layers',
+        'refinement',
+        'hub',
+        'base',
+        'gan',
+        'diffusion',
+        'autoencoder',
+        'flow',
+        'inspection',
+        'io',
+        'pipeline',
+        'shards',
+    ],
+)

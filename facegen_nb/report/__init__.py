@@ -1,0 +1,14 @@
+"""Tables, cards, the benchmark of the published designs and the app."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'tables',
+        'cards',
+        'benchmark',
+        'app',
+    ],
+)

@@ -1,0 +1,19 @@
+"""Recipes, losses, optimisers and the trainer."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'losses',
+        'optim',
+        'processes',
+        'loader',
+        'config',
+        'methods',
+        'tracking',
+        'trainer',
+        'profiling',
+    ],
+)
