@@ -42,14 +42,12 @@ from ..distributed import portions, require
 from ..files import atomic
 
 # %% auto #0
-__all__ = ['LICENCES', 'INSTRUCTIONS', 'WIDER_PARTS', 'PERSON_COLUMNS', 'PARTS_GIVEN', 'KAGGLE', 'KINDS', 'DOWNLOADS',
-           'licence_beside', 'licence_text', 'Labelled', 'Joined', 'open_lfw', 'find_file', 'read_table', 'open_celeba',
-           'open_ffhq', 'read_wider', 'open_wider', 'hub_columns', 'hub_data', 'hub_licence', 'HubSource',
-           'find_kaggle', 'Spec', 'parse_source', 'source_names', 'open_source', 'batches', 'Remote', 'digest',
-           'download']
+__all__ = ['INSTRUCTIONS', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'licence_beside', 'Labelled', 'Joined', 'open_lfw', 'find_file',
+           'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'HubSource', 'Spec', 'parse_source',
+           'source_names', 'open_source', 'batches', 'Remote', 'download']
 
 # %% ../../nbs/data/sources.ipynb #020072
-LICENCES = dict(
+_LICENCES = dict(
     lfw='No licence is stated by the makers of LFW; news photographs, published for research on face verification.',
     celeba=(
         'CelebA: "available for non-commercial research purposes only"; the pictures "are obtained from the Internet'
@@ -61,7 +59,8 @@ LICENCES = dict(
     ),
     wider='No licence is stated with the files of WIDER FACE; its card on the Hugging Face hub says CC BY-NC-ND 4.0.',
 )
-INSTRUCTIONS = dict(  # one sentence for each set that no program may fetch
+# where to request a data set that may not be downloaded by a program
+INSTRUCTIONS = dict(
     celeba=(
         'ask for CelebA at http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (non-commercial research only), and put'
         ' img_align_celeba.zip and identity_CelebA.txt into one folder.'
@@ -80,60 +79,59 @@ INSTRUCTIONS = dict(  # one sentence for each set that no program may fetch
 def licence_beside(
     path: Path,  # a folder
 ) -> str | None:  # the first 2,000 characters, or None
-    """The licence that lies in a folder: a file LICENSE, LICENCE or COPYING, the head of a hub card, or Kaggle's
-    metadata.
-    """
+    """The licence in a folder: a file LICENSE, LICENCE or COPYING, the header of a hub card, or Kaggle's metadata."""
     if not path.is_dir():
         return None
     for f in sorted(path.iterdir()):
         if f.is_file() and re.fullmatch(r'(licen[sc]e|copying)(\.\w+)?', f.name, re.I):
             return f.read_text('utf-8', 'replace')[:2000].strip()
-    card = about = None  # they stay so where a file is absent or silent, or so broken that no reader can foresee how
-    try:
-        card = yaml.safe_load(
-            re.match(r'---\n(.*?)\n---', (path / 'README.md').read_text('utf-8', 'replace')[:20_000], re.S)[1]
-        )['license']
-    except Exception:
-        pass
-    try:
-        about = [
-            x['name'] for x in json.loads((path / 'dataset-metadata.json').read_text('utf-8', 'replace'))['licenses']
-        ]
-    except Exception:
-        pass
-    return licence_text(card) or licence_text(about)
+    return _licence_text(_card_licence(path)) or _licence_text(_kaggle_licence(path))
 
 
-def licence_text(
-    given: Any,  # what stands in a card: a name or a list of names
+def _card_licence(path: Path) -> Any:
+    "The licence in the header of a hub card; None without a valid header."
+    try:
+        text = (path / 'README.md').read_text('utf-8', 'replace')[:20_000]
+        return yaml.safe_load(re.match(r'---\n(.*?)\n---', text, re.S)[1])['license']
+    except Exception:  # the file comes from an unknown source, so any exception is possible
+        return None
+
+
+def _kaggle_licence(path: Path) -> Any:
+    "The names of the licences in Kaggle's metadata; None without valid metadata."
+    try:
+        text = (path / 'dataset-metadata.json').read_text('utf-8', 'replace')
+        return [x['name'] for x in json.loads(text)['licenses']]
+    except Exception:
+        return None
+
+
+def _licence_text(
+    given: Any,  # a name or a list of names
 ) -> str | None:  # names, with commas between
     "A licence as a card gives it, in one line."
     names = given if isinstance(given, list) else [given]
-    return ', '.join(names)[:2000] or None if all(isinstance(n, str) for n in names) else None
+    if not all(isinstance(n, str) for n in names):
+        return None
+    return ', '.join(names)[:2000] or None
 
 # %% ../../nbs/data/sources.ipynb #020075
 class Labelled(Source):
-    "A folder or an archive, and what a data set says about its pictures."
+    "A folder or an archive with the annotations of a data set."
 
     named = True
 
     def __init__(
         self,
-        base: Source,  # the pictures
+        base: Source,  # the images
         kind: str,  # which data set
-        label: Callable[[Entry, str], Entry],  # fills in what is known about the picture at a path inside the source
+        label: Callable[[Entry, str], Entry],  # fills in what is known about the image at a path inside the source
     ):
-        self.base, self.name, self.path, self.kind, self.label, self.licence = (
-            base,
-            base.name,
-            base.path,
-            kind,
-            label,
-            LICENCES.get(kind),
-        )
+        self.base, self.name, self.path = base, base.name, base.path
+        self.kind, self.label, self.licence = kind, label, _LICENCES.get(kind)
 
     def entries(self) -> Iterator[Entry]:
-        "One `Entry` a picture, with what the data set says about it."
+        "One `Entry` an image, with the annotations of the data set."
         for e in self.base.entries():
             yield e if e.reason else self.label(e, e.source[len(self.name) + 1 :])
 
@@ -151,7 +149,7 @@ class Labelled(Source):
 
     @property
     def passed(self) -> Counter:
-        "Files met that are no candidates, by their ending."
+        "Files that are no candidates, by their ending."
         return self.base.passed
 
     @property
@@ -170,12 +168,12 @@ class Labelled(Source):
         return self.base.damage
 
     def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json."
+        "The record of the source in store.json."
         return self.base.describe() | dict(kind=self.kind)
 
 # %% ../../nbs/data/sources.ipynb #020076
 class Joined(Source):
-    "Several sources read as one: one after the other, or, shuffled, through each other."
+    "Several sources read as one: one after the other, or, if shuffled, merged."
 
     kind = 'archive'
 
@@ -211,7 +209,7 @@ class Joined(Source):
 
     @property
     def passed(self) -> Counter:
-        "Files met that are no candidates, by their ending."
+        "Files that are no candidates, by their ending."
         return sum((p.passed for p in self.parts), Counter())
 
     @property
@@ -230,7 +228,7 @@ class Joined(Source):
         return next((p.damage for p in self.parts if p.damage), None)
 
     def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json."
+        "The record of the source in store.json."
         descriptions = [p.describe() for p in self.parts]
         return dict(
             name=self.name,
@@ -255,20 +253,18 @@ def find_file(
     path: Path,  # a folder, an archive in it, or a folder in it
     *names: str,  # file names, the best first
 ) -> Path | None:  # the first that is there
-    """Look for a companion file in a folder, in the folder around it, and in the folders that data sets keep such files
-    in.
-    """
+    "Look for an annotation file in a folder, in its parent folders, and in the usual folders of data sets."
     around = [path, path.parent, path.parent.parent] if path.is_dir() else [path.parent, path.parent.parent]
     places = [a / sub for a in around for sub in ('', 'Anno', 'Eval', 'Img', 'wider_face_split')]
     return next((p / n for n in names for p in places if (p / n).exists()), None)
 
 
 def read_table(
-    file: Path | None,  # text with a picture's name first in every line; blanks or commas between
-) -> dict[str, list[str]]:  # the rest of the line, for every picture
+    file: Path | None,  # text with a image's name first in every line; blanks or commas between
+) -> dict[str, list[str]]:  # the rest of the line, for every image
     """Read CelebA's text files, as published or as CSV.
 
-    Lines that begin with no picture (headers, counts) are passed over.
+    Lines that begin with no image (headers, counts) are passed over.
     """
     if file is None:
         return {}
@@ -282,10 +278,10 @@ def read_table(
 
 
 def open_celeba(
-    path: Path,  # the folder with pictures and text files, or the pictures themselves
+    path: Path,  # the folder with images and text files, or the images themselves
     name: str,  # what it is called in the store
 ) -> Source:  # with identities, landmarks and the published split, as far as the files are there
-    "CelebA's aligned pictures; raises `FacegenError` without `identity_CelebA.txt`."
+    "CelebA's aligned images; raises `FacegenError` without `identity_CelebA.txt`."
     inner = [path / sub / f for sub in ('', 'Img') for f in ('img_align_celeba', 'img_align_celeba.zip')]
     image_folder = path if path.name == 'img_align_celeba' else next((p for p in inner if p.exists()), path)
 
@@ -303,10 +299,9 @@ def open_celeba(
 
     def label(e: Entry, inside: str) -> Entry:
         f = PurePosixPath(inside).with_suffix('.jpg').name  # CelebA as PNG has the same numbers
-        e.identity, e.part = (
-            f'celeba-{int(who[f][0]):05d}' if f in who and who[f][0].isdecimal() else None,
-            parts.get(part.get(f, [''])[0]),
-        )
+        known = f in who and who[f][0].isdecimal()
+        e.identity = f'celeba-{int(who[f][0]):05d}' if known else None
+        e.part = parts.get(part.get(f, [''])[0])
         xy = [float(v) for v in marks.get(f, []) if re.fullmatch(r'-?\d+(\.\d*)?', v)]
         e.marks = (Mark(landmarks=tuple(xy) if len(xy) == 10 else None),)
         return e
@@ -324,7 +319,9 @@ def open_ffhq(
 
     def label(e: Entry, inside: str) -> Entry:
         stem = PurePosixPath(inside).stem
-        e.part, e.marks = ('train' if int(stem) < 60_000 else 'validation') if stem.isdecimal() else None, (Mark(),)
+        e.marks = (Mark(),)
+        if stem.isdecimal():
+            e.part = 'train' if int(stem) < 60_000 else 'validation'
         return e
 
     inner = path / 'thumbnails128x128'
@@ -333,7 +330,7 @@ def open_ffhq(
 # %% ../../nbs/data/sources.ipynb #020092
 def read_wider(
     file: Path | bytes,  # a `wider_face_*_bbx_gt.txt`, or its bytes
-) -> dict[str, tuple[Mark, ...]]:  # picture -> its valid faces
+) -> dict[str, tuple[Mark, ...]]:  # image -> its valid faces
     "Boxes of WIDER FACE; raises `FacegenError` for another layout."
     text = (file if isinstance(file, bytes) else file.read_bytes()).decode('utf-8', 'replace')
     lines, out, i = text.splitlines(), {}, 0
@@ -343,14 +340,11 @@ def read_wider(
                 i += 1
                 continue
             n = int(lines[i + 1])
-            rows = [[float(v) for v in l.split()] for l in lines[i + 2 : i + 2 + max(1, n)]]
+            rows = [[float(v) for v in line.split()] for line in lines[i + 2 : i + 2 + max(1, n)]]
             if n < 0 or len(rows) < max(1, n) or any(len(r) < 4 for r in rows):
                 raise ValueError
-            out[image] = tuple(
-                Mark((x, y, x + w, y + h), number=k)
-                for k, (x, y, w, h, *flags) in enumerate(rows[:n])
-                if w > 0 and h > 0 and not (len(flags) > 3 and flags[3])
-            )
+            marks = [_wider_mark(k, *row) for k, row in enumerate(rows[:n])]
+            out[image] = tuple(m for m in marks if m is not None)
             i += 2 + max(1, n)
     except (ValueError, IndexError):
         raise FacegenError(
@@ -360,27 +354,23 @@ def read_wider(
         ) from None
     return out
 
+
+def _wider_mark(number: int, x: float, y: float, w: float, h: float, *flags: float) -> Mark | None:
+    "A face of a line; None for a face that is marked as invalid or has no area."
+    invalid = len(flags) > 3 and flags[3]
+    return Mark((x, y, x + w, y + h), number=number) if w > 0 and h > 0 and not invalid else None
+
 # %% ../../nbs/data/sources.ipynb #020095
-WIDER_PARTS = dict(WIDER_train='train', WIDER_val='validation', WIDER_test='test')  # its folders
+_WIDER_PARTS = dict(WIDER_train='train', WIDER_val='validation', WIDER_test='test')  # its folders
 
 
 def open_wider(
     path: Path,  # the folder with WIDER_train, WIDER_val (folders or zips) and the boxes
     name: str,  # what it is called in the store
 ) -> Source:  # with boxes and the published split
-    "WIDER FACE, every valid face of every picture; raises `FacegenError` without the boxes."
-    faces: dict[str | None, dict[str, tuple[Mark, ...]]] = {}  # part of the split -> picture -> its faces
-    for file in sorted(path.rglob('wider_face_*_bbx_gt.txt')) if path.is_dir() else []:
-        _add_boxes(faces, file.name, file)
-    zips = sorted(p for p in path.glob('*.zip')) if path.is_dir() else []
-    for z in [] if faces else zips:
-        for i, m in enumerate(ZipSource(z, name).zip.infolist()):
-            if not re.search(r'wider_face_\w+_bbx_gt\.txt$', m.filename):
-                continue
-            try:
-                _add_boxes(faces, m.filename, Member(z, i).read())
-            except Rejected as e:
-                raise FacegenError(f"'{m.filename}' in '{z}' {e}; get the archive anew.") from None
+    "WIDER FACE, every valid face of every image; raises `FacegenError` without the boxes."
+    zips = sorted(path.glob('*.zip')) if path.is_dir() else []
+    faces = _wider_faces(path, zips)
     if not faces:
         raise FacegenError(
             f"'{path}' was given as WIDER FACE, but no wider_face_*_bbx_gt.txt is in that folder;"
@@ -390,110 +380,119 @@ def open_wider(
     def label(e: Entry, inside: str) -> Entry:
         folders = PurePosixPath(inside).parts
         image = '/'.join(folders[-2:])
-        named = [
-            WIDER_PARTS[f] for f in folders if f in WIDER_PARTS
-        ]  # a folder or an archive called WIDER_train says which part it is
+        # a folder or an archive called WIDER_train gives the part
+        named = [_WIDER_PARTS[f] for f in folders if f in _WIDER_PARTS]
         e.part = next((p for p in named[:1] or faces if image in faces.get(p, ())), None)
         e.marks = faces[e.part][image] if image in faces.get(e.part, ()) else None
         if not e.marks:
             e.reason = 'no box is given for it' if e.marks is None else 'no valid face is marked in it'
         return e
 
-    wrapped = [
-        ZipSource(z, f'{name}/{z.stem}')
-        for z in zips
-        if re.fullmatch(r'WIDER_\w+', z.stem) and not (path / z.stem).is_dir()
-    ]
-    loose = [open_files(d, f'{name}/{d.name}') for d in sorted(path.glob('WIDER_*')) if d.is_dir()]
-    return Labelled(Joined(loose + wrapped, path, name) if loose + wrapped else open_files(path, name), 'wider', label)
+    images = [z for z in zips if re.fullmatch(r'WIDER_\w+', z.stem) and not (path / z.stem).is_dir()]
+    folders = [d for d in sorted(path.glob('WIDER_*')) if d.is_dir()]
+    parts = [open_files(d, f'{name}/{d.name}') for d in folders] + [ZipSource(z, f'{name}/{z.stem}') for z in images]
+    return Labelled(Joined(parts, path, name) if parts else open_files(path, name), 'wider', label)
 
 
-def _add_boxes(faces: dict, name: str, file: Path | bytes) -> None:  # puts the boxes of one file into `faces`
-    part = WIDER_PARTS.get('WIDER_' + re.search(r'wider_face_(\w+)_bbx_gt', name)[1])
+def _wider_faces(path: Path, zips: Sequence[Path]) -> dict[str | None, dict[str, tuple[Mark, ...]]]:
+    "Part of the split, image, and its faces, from the box files in a folder or else in its archives."
+    faces: dict[str | None, dict[str, tuple[Mark, ...]]] = {}
+    for file in sorted(path.rglob('wider_face_*_bbx_gt.txt')) if path.is_dir() else []:
+        _add_boxes(faces, file.name, file)
+    if faces:
+        return faces
+    for z in zips:
+        for i, m in enumerate(ZipSource(z, path.name).zip.infolist()):
+            if not re.search(r'wider_face_\w+_bbx_gt\.txt$', m.filename):
+                continue
+            try:
+                _add_boxes(faces, m.filename, Member(z, i).read())
+            except Rejected as e:
+                raise FacegenError(f"'{m.filename}' in '{z}' {e}; get the archive anew.") from None
+    return faces
+
+
+def _add_boxes(faces: dict, name: str, file: Path | bytes) -> None:
+    "Put the boxes of one file into `faces`."
+    part = _WIDER_PARTS.get('WIDER_' + re.search(r'wider_face_(\w+)_bbx_gt', name)[1])
     faces.setdefault(part, {}).update(read_wider(file))
 
 # %% ../../nbs/data/sources.ipynb #020101
-PERSON_COLUMNS = (
-    'identity',
-    'identity_id',
-    'person',
-    'person_id',
-    'subject',
-    'subject_id',
-    'celeb_id',
-    'celebrity',
-)  # columns that hold persons
-PARTS_GIVEN = dict(
-    train='train',
-    training='train',
-    val='validation',
-    valid='validation',
-    validation='validation',
-    dev='validation',
-    test='test',
-    testing='test',
-)
+# columns that hold persons
+_PERSON_COLUMNS = tuple('identity identity_id person person_id subject subject_id celeb_id celebrity'.split())
+# names of splits on the hub, and the part that each is
+_SPLIT_NAMES = {name: 'train' for name in ('train', 'training')}
+_SPLIT_NAMES |= {name: 'validation' for name in ('val', 'valid', 'validation', 'dev')}
+_SPLIT_NAMES |= {name: 'test' for name in ('test', 'testing')}
 
 
-def hub_columns(
+def _hub_columns(
     hub: Any,  # the package `datasets`
     ds: Any,  # a stream
     where: str,  # its name, for messages
-    column: str | None,  # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
+    column: str | None,  # the column that holds persons; None: one of `_PERSON_COLUMNS`, if it is there
 ) -> tuple[Any, str, str | None, list[str] | None]:  # stream of two columns; their names; names of the classes
-    "Keep the pictures, undecoded, and the persons; raises `FacegenError` where they are missing."
+    "Keep the images, undecoded, and the persons; raises `FacegenError` where they are missing."
     if ds.features is None:
         ds = ds._resolve_features()
-    image_columns, there = [k for k, f in ds.features.items() if isinstance(f, hub.Image)], ', '.join(ds.features)
+    image_columns = [k for k, f in ds.features.items() if isinstance(f, hub.Image)]
+    there = ', '.join(ds.features)
     if not image_columns:
         raise FacegenError(f"The data set '{where}' has no column of pictures; it has {there}.")
     if column is not None and column not in ds.features:
         raise FacegenError(f"The data set '{where}' has no column '{column}'; it has {there}.")
-    image_column, person = image_columns[0], column or next((c for c in PERSON_COLUMNS if c in ds.features), None)
+    image_column, person = image_columns[0], column or next((c for c in _PERSON_COLUMNS if c in ds.features), None)
     names = getattr(ds.features[person], 'names', None) if person else None
-    ds = ds.select_columns([image_column] + [person] * (person is not None)).cast_column(
-        image_column, hub.Image(decode=False)
-    )
-    return ds, image_column, person, names
+    kept = ds.select_columns([image_column] if person is None else [image_column, person])
+    return kept.cast_column(image_column, hub.Image(decode=False)), image_column, person, names
 
 
-def hub_data(
-    v: dict | None,  # `bytes` and `path` of a picture
+def _hub_data(
+    v: dict | None,  # `bytes` and `path` of a image
     where: Path,  # the data set: a folder, or owner/name
 ) -> tuple[bytes | Path | None, str | None]:  # bytes or a path; a reason
-    """A picture of a row: its bytes, or a file that belongs to the data set.
-
-    Raises what the hub raises when it cannot be reached.
-    """
+    "An image of a row: its bytes, or a file of the data set; raises the error of the hub if it cannot be reached."
     path, data = (str(v.get('path') or ''), v.get('bytes')) if v else ('', None)
     if data is None and not path:
         return None, 'empty row'
-    packed, _, last = path.rpartition('::')  # zip://a.jpg::/where/it/is.zip
-    there = re.match(rf'hf://datasets/{re.escape(where.as_posix())}[@/]', last) and '..' not in last.split('/')
+    remote = _on_hub(path, where)
     try:
         if data is None:
-            here = '://' not in last and where.is_dir() and where.resolve() in (where / last).resolve().parents
-            if not (here or there) or not re.fullmatch(r'(zip://[^:]*)?', packed):
-                return None, 'names a file outside of the data set'
-            if here and not packed:
-                data = where / last
-            else:
-                with require('fsspec', 'hf').open(f'{packed}::{where / last}' if here else path, 'rb') as f:
-                    data = f.read(FILE_LIMIT + 1)
+            data = _hub_file(path, where, remote)
         reason = size_reason(data.stat().st_size if isinstance(data, Path) else len(data))
         return (None if reason else data), reason
-    except Exception as e:  # a stranger's words: anything may go wrong
-        if there and not isinstance(e, FileNotFoundError):
+    except Rejected as e:
+        return None, str(e)
+    except Exception as e:  # the row comes from an unknown source, so any exception is possible
+        if remote and not isinstance(e, FileNotFoundError):
             raise
         return None, f'cannot be opened: {type(e).__name__}: {short_text(e)}'
 
 
-def hub_licence(
+def _on_hub(path: str, where: Path) -> bool:
+    "Whether a path, maybe inside an archive (`zip://a.jpg::hf://...`), is in this data set on the hub."
+    last = path.rpartition('::')[2]
+    return '..' not in last.split('/') and bool(re.match(rf'hf://datasets/{re.escape(where.as_posix())}[@/]', last))
+
+
+def _hub_file(path: str, where: Path, remote: bool) -> bytes | Path:
+    "The file that a row names, or its bytes; raises `Rejected` for a file outside of the data set."
+    packed, _, last = path.rpartition('::')  # zip://a.jpg::/where/it/is.zip
+    local = '://' not in last and where.is_dir() and where.resolve() in (where / last).resolve().parents
+    if not (local or remote) or not re.fullmatch(r'(zip://[^:]*)?', packed):
+        raise Rejected('names a file outside of the data set')
+    if local and not packed:
+        return where / last
+    with require('fsspec', 'hf').open(f'{packed}::{where / last}' if local else path, 'rb') as f:
+        return f.read(FILE_LIMIT + 1)
+
+
+def _hub_licence(
     where: str,  # owner/name
 ) -> str | None:  # the licence
     "The licence on a data set's card on the hub; None where there is none, or no way to the hub."
     try:
-        return licence_text(require('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
+        return _licence_text(require('huggingface_hub', 'hf').HfApi().dataset_info(where, timeout=10).card_data.license)
     except Exception:
         return None
 
@@ -508,7 +507,7 @@ class HubSource(Source):
         where: str,  # owner/name, or a folder
         name: str,  # what it is called in the store
         split: str | None = None,  # one split; None: all of them
-        column: str | None = None,  # the column that holds persons; None: one of `PERSON_COLUMNS`, if it is there
+        column: str | None = None,  # the column that holds persons; None: one of `_PERSON_COLUMNS`, if it is there
     ):
         super().__init__(where, name)
         self.people = f'hf:{where}'
@@ -525,18 +524,16 @@ class HubSource(Source):
             if split not in self.splits:
                 raise FacegenError(f"The data set '{where}' has no split '{split}'; it has {', '.join(self.splits)}.")
             self.splits = {split: self.splits[split]}
-        here = self.path.is_dir()
-        self.licence = next((ds.info.license for ds in self.splits.values() if ds.info.license), None) or (
-            licence_beside(self.path) if here else hub_licence(str(where))
-        )
+        stated = next((ds.info.license for ds in self.splits.values() if ds.info.license), None)
+        self.licence = stated or (licence_beside(self.path) if self.path.is_dir() else _hub_licence(str(where)))
         for k, ds in self.splits.items():
-            self.splits[k] = hub_columns(hub, ds, str(where), column)
+            self.splits[k] = _hub_columns(hub, ds, str(where), column)
 
     def shuffle(
         self,
         seed: int,  # another seed, another order
     ) -> Source:  # itself
-        "Read through a buffer of 1,000 pictures, and shuffled files; raises `FacegenError` for several splits."
+        "Read through a buffer of 1,000 images, and shuffled files; raises `FacegenError` for several splits."
         if len(self.splits) > 1:
             raise FacegenError(
                 f"A quota (@N) was asked of '{self.path}', which has the splits {', '.join(self.splits)}; name one of"
@@ -546,7 +543,7 @@ class HubSource(Source):
         return super().shuffle(seed)
 
     def share(self) -> float:
-        "0 until everything has been read: a stream does not tell its length."
+        "0 until everything has been read: the length of a stream is unknown."
         return float(self.done > 0 and self.count == self.done)
 
     def entries(self) -> Iterator[Entry]:
@@ -556,7 +553,7 @@ class HubSource(Source):
             while True:
                 try:
                     i, row = next(rows)
-                    data, reason = hub_data(row[image_column], self.path)
+                    data, reason = _hub_data(row[image_column], self.path)
                 except StopIteration:
                     break
                 except Exception as e:
@@ -566,20 +563,20 @@ class HubSource(Source):
                         " anew."
                     ) from None
                 self.done += 1
-                who = row[person] if person else None
-                who = None if who is None or who == -1 else known_person(names[who] if names else who)
-                yield Entry(
-                    f'{self.name}/{split}/{i:08d}',
-                    data,
-                    reason,
-                    None if who is None else f'{self.label}-{who}',
-                    None,
-                    PARTS_GIVEN.get(split),
-                )
+                identity = self._identity(row[person], names) if person else None
+                part = _SPLIT_NAMES.get(split)
+                yield Entry(f'{self.name}/{split}/{i:08d}', data, reason, identity, part=part)
         self.count = self.done
 
+    def _identity(self, value: Any, names: list[str] | None) -> str | None:
+        "The person of a row: the value of its column, or the name of its class."
+        if value is None or value == -1:
+            return None
+        who = known_person(names[value] if names else value)
+        return None if who is None else f'{self.label}-{who}'
+
     def describe(self) -> dict[str, Any]:
-        "What is written about it in store.json; no path of this machine."
+        "The record of the source in store.json; it holds no path of this machine."
         return dict(
             name=self.name,
             kind=self.kind,
@@ -593,7 +590,7 @@ class HubSource(Source):
 KAGGLE = Path('/kaggle/input')  # where Kaggle mounts data sets
 
 
-def find_kaggle(
+def _find_kaggle(
     name: str,  # of a data set, with or without its owner
 ) -> Path:  # its folder
     "The folder of a data set on Kaggle; raises `FacegenError` where there is none."
@@ -602,14 +599,10 @@ def find_kaggle(
         if found := sorted(p for p in KAGGLE.glob(pattern) if p.is_dir()):
             return found[0]
     there = sorted(p.name for p in KAGGLE.iterdir()) if KAGGLE.is_dir() else None
-    raise FacegenError(
-        f"No data set '{name}' is under {KAGGLE}; "
-        + (
-            f"there are {', '.join(there[:8]) or 'none'}: add it to the notebook with 'Add input'."
-            if there is not None
-            else 'that folder exists on Kaggle only: give the path of the data instead.'
-        )
-    )
+    advice = 'that folder exists on Kaggle only: give the path of the data instead.'
+    if there is not None:
+        advice = f"there are {', '.join(there[:8]) or 'none'}: add it to the notebook with 'Add input'."
+    raise FacegenError(f"No data set '{name}' is under {KAGGLE}; {advice}")
 
 # %% ../../nbs/data/sources.ipynb #020122
 KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle')  # words before the colon
@@ -617,7 +610,7 @@ KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle')  # words 
 
 @dataclass(frozen=True)
 class Spec:
-    "A source as the user named it, taken apart."
+    "A source as the user named it, in its parts."
 
     text: str  # as it was given
     kind: str  # one of `KINDS`, or 'files'
@@ -628,32 +621,23 @@ class Spec:
 
     @property
     def path(self) -> Path | None:
-        "Where it lies on this machine; None for what is drawn or comes from the hub."
-        return (
-            None
-            if self.kind == 'rendered' or (self.kind == 'hf' and not user_path(self.where).exists())
-            else user_path(self.where).absolute()
-        )
+        "Its place on this machine; None for rendered faces and data sets of the hub."
+        if self.kind == 'rendered' or (self.kind == 'hf' and not user_path(self.where).exists()):
+            return None
+        return user_path(self.where).absolute()
 
     @property
     def name(self) -> str:
-        "What it is called in a store."
-        return (
-            self.text
-            if self.kind == 'rendered'
-            else self.path.resolve().name
-            if self.path
-            else self.where.rpartition('/')[2]
-        )
+        "Its name in a store."
+        if self.kind == 'rendered':
+            return self.text
+        return self.path.resolve().name if self.path else self.where.rpartition('/')[2]
 
 
 def parse_source(
     source: str | Path,  # as the user gave it
 ) -> Spec:  # its parts
-    """Take a source apart: `[KIND:]WHERE[@N]`.
-
-    Raises `FacegenError` for a quota of nothing and a bad number of rendered faces.
-    """
+    "Parse `[KIND:]WHERE[@N]`; raises `FacegenError` for a quota of 0 and an invalid number of rendered faces."
     text = str(source)
     kind, colon, rest = text.partition(':')
     if not colon or kind not in KINDS:
@@ -675,14 +659,13 @@ def parse_source(
     if kind == 'hf':
         where, split, column = re.fullmatch(r'(.*?)(?::([\w.-]+))?(?:#(.+))?', where, re.S).groups()
     if not where:
-        raise FacegenError(
-            f"The source '{text}' was given; a place was expected{'' if kind == 'files' else f' after {kind}:'}, such"
-            f" as {'' if kind == 'files' else kind + ':'}{dict(hf='owner/name', kaggle='name').get(kind, 'path')}."
-        )
+        after, prefix = ('', '') if kind == 'files' else (f' after {kind}:', f'{kind}:')
+        example = prefix + dict(hf='owner/name', kaggle='name').get(kind, 'path')
+        raise FacegenError(f"The source '{text}' was given; a place was expected{after}, such as {example}.")
     if kind != 'files' and where.startswith('kaggle:'):
-        where = str(find_kaggle(where[7:]))
+        where = str(_find_kaggle(where[7:]))
     if kind == 'kaggle':
-        kind, where = 'files', str(find_kaggle(where))
+        kind, where = 'files', str(_find_kaggle(where))
     return Spec(text, kind, where, quota, split, column)
 
 
@@ -704,7 +687,7 @@ def open_source(
     name: str | None = None,  # what it is called in the store; its own name otherwise
     seed: int = 0,  # of the order, where there is a quota
 ) -> Source:  # has `entries()`, `share()`, `describe()`
-    "Open a source for reading; raises `FacegenError` when it cannot be what it was called."
+    "Open a source for reading; raises `FacegenError` if it is not of the stated kind."
     spec = source if isinstance(source, Spec) else parse_source(source)
     name = clean_name(name or spec.name)
     if spec.kind == 'rendered':
@@ -714,9 +697,8 @@ def open_source(
     else:
         if not spec.path.exists():
             raise FacegenError(f"The source '{spec.where}' does not exist; {HELP}.")
-        src = dict(files=open_files, lfw=open_lfw, celeba=open_celeba, ffhq=open_ffhq, wider=open_wider)[spec.kind](
-            spec.path, name
-        )
+        openers = dict(files=open_files, lfw=open_lfw, celeba=open_celeba, ffhq=open_ffhq, wider=open_wider)
+        src = openers[spec.kind](spec.path, name)
         src.licence = licence_beside(spec.path) or src.licence
     if spec.quota:
         src.quota = spec.quota
@@ -735,10 +717,10 @@ def batches(
 # %% ../../nbs/data/sources.ipynb #020133
 @dataclass(frozen=True)
 class Remote:
-    "A file that can be had by everybody."
+    "A file with a public link."
 
     url: str  # where
-    file: str  # what it is called
+    file: str  # its name
     check: str  # name of a hash function and the digest, with a colon between
     about: str  # what it is, and its size
 
@@ -783,7 +765,7 @@ DOWNLOADS = {
 }
 
 
-def digest(
+def _digest(
     file: Path,  # which file
     kind: str,  # name of a hash function
 ) -> str:  # hexadecimal
@@ -799,10 +781,7 @@ def download(
     name: str,  # one of `DOWNLOADS`
     folder: str | Path,  # where the file shall be
 ) -> Path:  # the file
-    """Download a data set by name.
-
-    Raises `FacegenError` for a wrong checksum, and tells where to ask for what cannot be downloaded.
-    """
+    "Download a data set by name; raises `FacegenError` for a wrong checksum and for data sets without a public link."
     if name in INSTRUCTIONS:
         raise FacegenError(f"'{name}' cannot be downloaded by a program: {INSTRUCTIONS[name]}")
     if name not in DOWNLOADS:
@@ -813,7 +792,7 @@ def download(
     r = DOWNLOADS[name]
     file, (kind, want) = user_path(folder) / r.file, r.check.split(':')
     if file.exists():
-        if digest(file, kind) != want:
+        if _digest(file, kind) != want:
             raise FacegenError(
                 f"'{file}' exists and is not the published file ({kind} {want} was expected); it is left alone, so"
                 " remove it or choose another folder."
@@ -824,7 +803,7 @@ def download(
             with urllib.request.urlopen(r.url, timeout=60) as src, open(part, 'wb') as out:
                 while block := src.read(1 << 20):
                     out.write(block)
-            if (got := digest(part, kind)) != want:
+            if (got := _digest(part, kind)) != want:
                 raise FacegenError(
                     f"What came from {r.url} has {kind} {got}, and {want} was expected; it was not kept, so try again"
                     " later or get the file elsewhere."
