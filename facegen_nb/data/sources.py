@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import heapq
-import http.client
 import json
 import re
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +36,7 @@ from facegen_nb.data.archives import (
     size_reason,
 )
 from ..distributed import portions, require
-from ..files import atomic
+from ..files import DownloadError, fetch_file, file_digest
 
 # %% auto #0
 __all__ = ['INSTRUCTIONS', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'licence_beside', 'Labelled', 'Joined', 'open_lfw', 'find_file',
@@ -765,18 +762,6 @@ DOWNLOADS = {
 }
 
 
-def _digest(
-    file: Path,  # which file
-    kind: str,  # name of a hash function
-) -> str:  # hexadecimal
-    "Hash of a file."
-    h = hashlib.new(kind, usedforsecurity=False)
-    with open(file, 'rb') as f:
-        while block := f.read(1 << 20):
-            h.update(block)
-    return h.hexdigest()
-
-
 def download(
     name: str,  # one of `DOWNLOADS`
     folder: str | Path,  # where the file shall be
@@ -792,25 +777,16 @@ def download(
     r = DOWNLOADS[name]
     file, (kind, want) = user_path(folder) / r.file, r.check.split(':')
     if file.exists():
-        if _digest(file, kind) != want:
+        if file_digest(file, kind) != want:
             raise FacegenError(
                 f"'{file}' exists and is not the published file ({kind} {want} was expected); it is left alone, so"
                 " remove it or choose another folder."
             )
         return file
     try:
-        with atomic(file) as part:
-            with urllib.request.urlopen(r.url, timeout=60) as src, open(part, 'wb') as out:
-                while block := src.read(1 << 20):
-                    out.write(block)
-            if (got := _digest(part, kind)) != want:
-                raise FacegenError(
-                    f"What came from {r.url} has {kind} {got}, and {want} was expected; it was not kept, so try again"
-                    " later or get the file elsewhere."
-                )
-    except (OSError, http.client.HTTPException) as e:
+        return fetch_file(r.url, file, r.check)
+    except DownloadError as ex:
         raise FacegenError(
-            f"'{r.url}' could not be downloaded ({getattr(e, 'reason', None) or e}); try again, or get {r.file}"
-            f" elsewhere and put it into '{folder}'."
+            f"'{r.url}' could not be downloaded ({ex.reason}); try again, or get {r.file} elsewhere and put it into"
+            f" '{folder}'."
         ) from None
-    return file

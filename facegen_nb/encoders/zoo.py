@@ -24,7 +24,7 @@ from .dlib_resnet import DlibFace, dlib_files
 from .siblings import SiblingEncoder, SiblingSettings, train_sibling_encoder
 from .small import RENDERED, RenderedSettings, SmallEncoder, train_small_encoder
 from ..files import atomic, locked
-from ..weights import _fit, find_weights, own_file, read_weights, weight_file
+from ..weights import find_weights, fit_weights, own_file, read_weights
 
 # %% auto #0
 __all__ = ['ENCODERS', 'WEIGHT_FILES', 'IDIAP', 'SAME', 'FACENET', 'BUFFALO', 'register', 'plugins', 'encoder_names', 'base_name',
@@ -163,7 +163,7 @@ def edgeface(
     state = {k.removeprefix('model.'): v for k, v in read_weights(file).items()}
     net = timm.create_model(dict(xs='edgenext_x_small', xxs='edgenext_xx_small')[variant])
     net.reset_classifier(512)
-    e = Encoder(_fit(net, state, file), name, 512, 112, weights=file)
+    e = Encoder(fit_weights(net, state, file), name, 512, 112, weights=file)
     e.fingerprint['weights'] = SAME.get(
         sha256(b''.join(k.encode() + v.numpy().tobytes() for k, v in sorted(state.items()))), e.fingerprint['weights']
     )
@@ -186,7 +186,7 @@ def tinyvit(
         f'{name}.safetensors', weights, f'https://huggingface.co/gaunernst/{name}/resolve/main/model.safetensors'
     )
     net = timm.create_model('vit_tiny_patch16_224', patch_size=8, img_size=112, num_classes=512)
-    return Encoder(_fit(net, read_weights(file), file), 'tinyvit', 512, 112, weights=file)
+    return Encoder(fit_weights(net, read_weights(file), file), 'tinyvit', 512, 112, weights=file)
 
 # %% ../../nbs/encoders/zoo.ipynb #030024
 FACENET = dict(
@@ -206,7 +206,7 @@ def facenet(
     )
     state = {k: v for k, v in read_weights(file).items() if not k.startswith('logits.')}
     return Encoder(
-        _fit(InceptionResnetV1(pretrained=None, classify=False), state, file),
+        fit_weights(InceptionResnetV1(pretrained=None, classify=False), state, file),
         name,
         512,
         160,
@@ -290,7 +290,7 @@ def arcface(
             "The encoder 'arcface' needs an ONNX file, and none was named; give one with --weights (or"
             " --judge-weights), or take insightface's packs by name: buffalo_sc, buffalo_l."
         )
-    file = weight_file(Path(weights).name, weights, 'insightface publishes such files, buffalo_sc among them')
+    file = find_weights(Path(weights).name, weights, hint='insightface publishes such files, buffalo_sc among them')
     external_files(file)  # all there, before the reader stumbles over it
     net = OnnxNet(file)
     try:
@@ -372,7 +372,7 @@ def dinov2(
     net = timm.create_model('vit_small_patch14_dinov2', img_size=518, dynamic_img_size=True, num_classes=0)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     return Encoder(
-        _fit(net, state, file),
+        fit_weights(net, state, file),
         'dinov2_s',
         384,
         size or 224,
@@ -454,7 +454,7 @@ def rendered(
 
     s = settings or RENDERED[name]
     made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
-    file = weight_file(made, weights) if weights else own_file(made)
+    file = find_weights(made, weights) if weights else own_file(made)
     if not file.is_file():
         with locked(file, 'The encoder', wait=True):
             if not file.is_file():  # another process may have trained it while this one waited
@@ -462,7 +462,7 @@ def rendered(
                 with atomic(file) as tmp:
                     save_file({k: v.contiguous().cpu() for k, v in state.items()}, tmp)
     side = 128 if isinstance(s, SiblingSettings) else 64
-    return Encoder(_fit(_untrained(s), read_weights(file), file), name, s.dim, side, weights=file)
+    return Encoder(fit_weights(_untrained(s), read_weights(file), file), name, s.dim, side, weights=file)
 
 
 def _rendered(name: str, weights: str | Path | None) -> Encoder:
@@ -492,7 +492,7 @@ def encoder_of_file(
     file: str | Path,  # a path, or a name in FACEGEN_WEIGHTS
 ) -> tuple[str, Encoder]:  # its name, which no other file has, and the encoder
     "The encoder that a weight file belongs to; raises `FacegenError` for a file that fits none."
-    file = weight_file(Path(file).name, file)
+    file = find_weights(Path(file).name, file)
     if file.suffix.lower() == '.onnx':
         e = arcface(file)
         return f"arcface-{e.fingerprint['weights'][:8]}", e

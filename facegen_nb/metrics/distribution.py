@@ -15,7 +15,7 @@ from torch import nn
 from ..core import FacegenError, progress, sha256, to_float
 from .perceptual import Perceptual
 from .statistics import entry, missing
-from ..weights import use_torch_home, weight_file
+from ..weights import find_weights
 
 # %% auto #0
 __all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'squeezenet_features', 'inception_file', 'inception_missing',
@@ -54,16 +54,8 @@ def inception_file(
     weights: str | Path | None = None,  # the user's path; else `FACEGEN_WEIGHTS`, then torch's hub folder
 ) -> Path:  # an existing file
     "Where Inception's weights are; raises `FacegenError` when they are nowhere."
-    use_torch_home()
-    cached = Path(torch.hub.get_dir()) / 'checkpoints' / INCEPTION_FILE
-    try:
-        return weight_file(
-            INCEPTION_FILE, weights, f'FID, KID and the Inception Score need it, and it is public: {INCEPTION_URL}'
-        )
-    except FacegenError:
-        if weights is None and cached.is_file():
-            return cached
-        raise
+    hint = f'FID, KID and the Inception Score need it, and it is public: {INCEPTION_URL}'
+    return find_weights(INCEPTION_FILE, weights, hint=hint)
 
 
 def inception_missing(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..core import FacegenError
 from ..device import layout
 from .hub import fill_network
-from ..weights import weight_file
+from ..weights import find_weights
 
 # %% auto #0
 __all__ = ['TinyBlock', 'TinyAutoencoder', 'load_autoencoder', 'autoencoder_for']
@@ -124,10 +124,10 @@ def load_autoencoder(
     "Load TAEF2 from its two files; raises `FacegenError` when one is missing or of another structure."
     net = TinyAutoencoder()
     for part, given in (('encoder', encoder), ('decoder', decoder)):
-        file = weight_file(
+        file = find_weights(
             f'taef2_{part}.safetensors',
             given,
-            'github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors',
+            hint='github.com/madebyollin/taesd publishes TAEF2, which is to be saved under this name as safetensors',
         )
         fill_network(getattr(net, part), file, f'the {part} of the autoencoder TAEF2, taef2_{part}.safetensors,')
     return net.to(device, memory_format=layout(device)).eval().requires_grad_(False)

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import re
-import shutil
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..core import FacegenError, cache_dir, renamed, renamed_keys, renamed_weight, sha256, user_path
-from ..files import atomic
+from ..files import DownloadError, fetch_file
 from ..weights import misfit
 
 # %% auto #0
@@ -162,27 +161,6 @@ def _released_folders(name: str) -> list[Path]:
     return [Path('checkpoints') / name, package.parent / 'checkpoints' / name, package / 'own' / name, cached]
 
 
-def _fetch(
-    url: str,  # of a file
-    to: Path,  # where it goes
-    want: str,  # its SHA-256
-) -> str:  # empty where the file is there now
-    "Why a file cannot be had from an address."
-    for variable in ('FACEGEN_OFFLINE', 'HF_HUB_OFFLINE'):
-        if os.environ.get(variable):
-            return f'{variable} is set'
-    try:
-        with atomic(to) as part:
-            with urllib.request.urlopen(url, timeout=10) as source, open(part, 'wb') as out:
-                shutil.copyfileobj(source, out)
-            got = sha256(part, 64)
-            if got != want:
-                raise ValueError(f'its SHA-256 is {got[:16]}..., and {want[:16]}... was expected')
-    except (OSError, ValueError, http.client.HTTPException) as ex:
-        return f'{type(ex).__name__}: {" ".join(str(getattr(ex, "reason", None) or ex).split())[:160]}'
-    return ''
-
-
 def released_model(
     name: str,  # one of `RELEASED`
 ) -> Path:  # a folder with config.json and model.safetensors
@@ -200,12 +178,14 @@ def released_model(
         if there.is_file() and sha256(there, 64) == want:
             continue
         url = f'{RELEASED_URL}/{commit}/checkpoints/{name}/{file}'
-        if why := _fetch(url, there, want):
+        try:
+            fetch_file(url, there, f'sha256:{want}')
+        except DownloadError as ex:
             places = ', '.join(f"'{folder}'" for folder in (*folders, cached))
             raise FacegenError(
-                f"The released model '{name}' was found neither in {places} nor at {url} ({why}); "
+                f"The released model '{name}' was found neither in {places} nor at {url} ({ex.reason}); "
                 "work in a checkout of facegen_nb, or give the path of a checkpoint folder."
-            )
+            ) from None
     return cached
 
 # %% ../../nbs/models/hub.ipynb #040053a

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from ..core import FacegenError
 from ..device import layout
-from ..weights import use_torch_home
+from ..files import DownloadError, fetch_file
+from ..weights import hub_file
 
 # %% auto #0
 __all__ = ['LPIPS_FILES', 'GAN_LOSSES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
@@ -30,15 +31,12 @@ def lpips_missing(
     "The sentence to show when LPIPS cannot be had offline, or None when it can."
     if net not in LPIPS_FILES:
         raise FacegenError(f"Unknown LPIPS network '{net}'; use one of {', '.join(LPIPS_FILES)}.")
-    use_torch_home()
-    f = os.path.join(torch.hub.get_dir(), 'checkpoints', LPIPS_FILES[net])
+    file = hub_file(LPIPS_FILES[net])
+    if file.is_file():
+        return None
     return (
-        None
-        if os.path.isfile(f)
-        else (
-            f"LPIPS-{net} needs the weight file '{LPIPS_FILES[net]}', which is not in '{os.path.dirname(f)}'; put it"
-            " there, or set TORCH_HOME to the folder above 'hub'."
-        )
+        f"LPIPS-{net} needs the weight file '{file.name}', which is not in '{file.parent}'; put it there, or set"
+        " TORCH_HOME to the folder above 'hub'."
     )
 
 
@@ -51,20 +49,12 @@ def fetch_lpips(
     """
     if (why := lpips_missing(net)) is None:
         return
-    if os.environ.get('FACEGEN_OFFLINE'):
-        raise FacegenError(why)
     file = LPIPS_FILES[net]
-    to = os.path.join(torch.hub.get_dir(), 'checkpoints', file)
+    digest = 'sha256:' + file.rpartition('-')[2].partition('.')[0]
     try:
-        os.makedirs(os.path.dirname(to), exist_ok=True)
-        torch.hub.download_url_to_file(
-            f'https://download.pytorch.org/models/{file}',
-            to,
-            hash_prefix=file.rpartition('-')[2].partition('.')[0],
-            progress=False,
-        )
-    except Exception as ex:
-        raise FacegenError(f'{why} It could not be fetched ({type(ex).__name__}: {str(ex)[:100]}).') from None
+        fetch_file(f'https://download.pytorch.org/models/{file}', hub_file(file), digest)
+    except DownloadError as ex:
+        raise FacegenError(f'{why} It could not be downloaded ({ex.reason}).') from None
 
 
 class LPIPS(nn.Module):
