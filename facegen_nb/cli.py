@@ -8,8 +8,9 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'describe_store', 'pick_encoder', 'pick_embeddings', 'embed', 'audit_split', 'split', 'export_faces',
            'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'embeddings_for', 'say_origin',
            'crop_images', 'embed_folder', 'generation_options', 'write_faces', 'write_table', 'write_shards',
-           'generate', 'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
-           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'generate', 'pick_adapter', 'encoder_for_images', 'adapted_file', 'store_or_images', 'adapter_text', 'adapt',
+           'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app',
+           'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/cli.ipynb #imports
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import
@@ -19,16 +20,17 @@ import csv
 import functools
 import inspect
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Iterable, Iterator, Optional
 
 import numpy as np
 import typer
 import yaml
 from PIL import Image
 
-from . import __version__, data, encoders, models, report, training
+from . import __version__, data, encoders, models, privacy, report, training
 from . import metrics as evaluation
 from .core import FacegenError, LazyImport, as_program, progress, sheet, to_uint8
 from .data.curation import curate as make_store
@@ -1057,6 +1059,13 @@ def generate(
             ),
         ),
     ] = None,
+    adapter: Annotated[
+        Optional[Path],
+        typer.Option(
+            parser=ANY_PATH,
+            help='An adapter of `facegen adapt`: the embeddings are those of the recogniser that it reads.',
+        ),
+    ] = None,
     faces: Annotated[str, typer.Option(help='With --images: `largest`, one face of each image, or `all`.')] = 'largest',
     cropped: Annotated[
         bool,
@@ -1148,19 +1157,24 @@ def generate(
         ),
         None,
     )
-    encoder = models.encoder_for(g, weights, device) if images is not None or refine else None
+    mapped = pick_adapter(adapter, g)
+    encoder = encoder_for_images(g, mapped, weights, device) if images is not None or refine and not mapped else None
     if refine:
-        options['refine_encoder'] = models.refining_encoder(g, encoder)
+        options['refine_encoder'] = models.refining_encoder(g, None if mapped else encoder)
     if images is not None:
         room = models.Studio(g, encoder, frame=frame, log=print)
         crops = crop_images(images, room, faces, cropped)
         e = room.embed(crops)
     if format != 'folder':
-        source = embeddings if crops is None else Embeddings(e, None, encoder.fingerprint)
+        source = embeddings
+        if crops is not None:
+            source = Embeddings(e, None, encoder.fingerprint)
+        elif mapped is not None:
+            source = adapted_file(mapped, embeddings, g)
         write_shards(g, source, out, crops, format=format, n=per_embedding, seed=seed, **layout, **options)
         return
     if embeddings is not None:
-        e = embeddings_for(g, embeddings)
+        e = embeddings_for(g, embeddings) if mapped is None else adapted_file(mapped, embeddings, g).values
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
     if len(e) * per_embedding > MANY_FILES:
         note(
@@ -1173,6 +1187,126 @@ def generate(
             write_table(folder / 'pictures.csv', crops.table())
         number = write_faces(folder, progress(blocks, total=-(-len(e) * per_embedding // 32)), per_embedding)
     print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
+
+# %% ../nbs/cli.ipynb #32c002
+def pick_adapter(
+    file: Path | None,  # a folder of `facegen adapt`
+    g: 'models.FaceModel',  # that it shall feed
+) -> 'privacy.Adapter | None':  # None where none was named
+    "The adapter that the user named; raises `FacegenError` where it leads to another recogniser than the model's."
+    if file is None:
+        return None
+    adapter = privacy.load_adapter(file)
+    privacy.check_adapter(adapter, g.fingerprint, g.embed_dim)
+    return adapter
+
+
+def encoder_for_images(
+    g: 'models.FaceModel',  # that will draw
+    adapter: 'privacy.Adapter | None',  # from another recogniser's embeddings
+    weights: Path | None,  # of the recogniser
+    device: str | None,  # where to embed
+) -> 'encoders.Encoder':  # images to the embeddings that the model takes
+    "The recogniser of the model, or that of the adapter joined with the adapter."
+    if adapter is None:
+        return models.encoder_for(g, weights, device)
+    return privacy.adapted_encoder(encoders.encoder_of(adapter.source_fingerprint, weights, device), adapter)
+
+
+def adapted_file(
+    adapter: 'privacy.Adapter',  # from another recogniser's embeddings
+    file: Path,  # a .npy file of them
+    g: 'models.FaceModel',  # that will draw
+) -> Embeddings:  # such as the model takes
+    "Embeddings of a file through an adapter; where nothing is known of what made them, that is said."
+    found = read_embeddings(file)
+    what = f"The embeddings in '{file}'"
+    known = require_encoder(found.fingerprint, adapter.source_fingerprint, what, 'the adapter reads those of')
+    if not known:
+        note(
+            f"nothing says which recogniser made the embeddings in '{file}'; those of another one than"
+            f" '{adapter.source}', which the adapter reads, give faces of strangers."
+        )
+    made = adapter(Embeddings(np.asarray(found.values, np.float32), None, found.fingerprint))
+    return Embeddings(models.check_embeddings(made.values, g.embed_dim, g.encoder).numpy(), None, made.fingerprint)
+
+
+@contextlib.contextmanager
+def store_or_images(
+    store: Path | None,  # a store
+    images: Path | None,  # a folder of images
+    g: 'models.FaceModel',  # whose training images tell how to crop
+    **how: Any,  # as `privacy.images_store` takes it
+) -> Iterator[FaceStore]:  # images: in a folder that is removed afterwards
+    "The store that the user named, or one made of images."
+    if (store is None) == (images is None):
+        raise FacegenError('Name exactly one of --store and --images.')
+    if store is not None:
+        yield FaceStore(store)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        made = privacy.images_store(images, g.fingerprint, Path(folder) / 'store', log=note, **how)
+        describe_store(made)
+        yield made
+
+
+def adapter_text(
+    a: 'privacy.Adapter',  # fitted
+) -> str:  # one line
+    "What an adapter joins, and how well it does."
+    kind = f"linear and {a.hidden['b1'].size} hidden units" if getattr(a, 'hidden', None) else 'linear'
+    return (
+        f"{a.source} ({a.matrix.shape[0]} numbers) to {a.target} ({a.matrix.shape[1]}), {kind},"
+        f' fitted on {a.n:,} faces; on held-out people: cosine {a.cosine:.3f} to the true embedding, R² {a.r2:.3f}'
+    )
+
+
+@command
+def adapt(
+    encoder: Annotated[str, typer.Option(parser=ENCODER, help='The recogniser whose embeddings the model shall take.')],
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the adapter.')],
+    store: Annotated[
+        Optional[Path], typer.Option(parser=FOLDER, help='A store; the faces of its test split are left out.')
+    ] = None,
+    images: Annotated[
+        Optional[Path], typer.Option(parser=ANY_PATH, help='Instead: a folder or an archive of images of people.')
+    ] = None,
+    run: Annotated[
+        Optional[Path], typer.Option(parser=FOLDER, help='The model: a run folder, whose last checkpoint is taken.')
+    ] = None,
+    checkpoint: Annotated[
+        Optional[str], typer.Option(parser=MODEL, help='The model: a folder, `rendered`, `lfw`, or a hub name.')
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(help='`linear`; `mlp`: with one hidden layer; `auto`: the better one on held-out people.'),
+    ] = 'linear',
+    limit: Annotated[Optional[int], typer.Option(min=20, help='Faces to fit on at most.')] = 5000,
+    cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already.')] = False,
+    frame: Annotated[
+        Optional[str], typer.Option(parser=FRAME, help='With --images: where eyes, nose and mouth go.')
+    ] = None,
+    weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The recogniser's weight file.")] = None,
+    seed: Annotated[int, seed_option('Of the choice of faces and of the held-out people.')] = 0,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
+    """Fit a map from a recogniser's embeddings to those that a model takes.
+
+    Example: `facegen adapt --store lfw --encoder mobilefacenet.onnx --checkpoint lfw --out adapter`
+    """
+    earlier_output(out, 'adapt')
+    g = pick_generator(run, checkpoint, device)
+    e = encoders.load_encoder(encoder, weights, device)
+    with store_or_images(store, images, g, cropped=cropped, frame=frame) as s:
+        source, target, people = privacy.store_pairs(s, g.fingerprint, e, limit=limit, seed=seed, device=device)
+    adapter = privacy.adapt(source, target, people, kind=kind, seed=seed)
+    with output_folder(out, 'adapt') as folder:
+        privacy.save_adapter(adapter, folder)
+    print(f'{out}: {adapter_text(adapter)}')
+    return dict(out=str(out), faces=adapter.n, people=len(np.unique(people)), cosine=adapter.cosine, r2=adapter.r2)
 
 # %% ../nbs/cli.ipynb #100031
 @command
@@ -1629,6 +1763,8 @@ EXAMPLES = """Each step with an example:
 - `facegen audit-split lfw --encoder edgeface_xs`
 - `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
 - `facegen generate --run runs/lfw --embeddings people.npy --out faces`
+- `facegen adapt --store lfw --encoder mobilefacenet_ms1m.onnx --checkpoint lfw --out adapter`
+- `facegen generate --checkpoint lfw --adapter adapter --embeddings others.npy --out faces`
 - `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen compare runs/lfw runs/other --out table.md`

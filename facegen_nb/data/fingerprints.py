@@ -208,7 +208,7 @@ def require_encoder(
         raise FacegenError(
             f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be"
             f" those of strangers: embed the images with '{expected['encoder']}', or fit an adapter"
-            " (facegen_nb.metrics.fit_adapter)."
+            " (facegen adapt)."
         )
     return bool(found.get('weights') or not expected.get('weights'))  # a name alone does not tell which weights
 

@@ -1,0 +1,11 @@
+"""What embeddings give away: adapters between recognisers, the audit of templates, protections."""
+
+# Written by hand: no notebook exports this file.
+from facegen_nb.core import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    [
+        'adapter',
+    ],
+)
