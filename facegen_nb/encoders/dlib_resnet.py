@@ -134,7 +134,7 @@ def read_dlib_weights(
 
 # %% ../../nbs/encoders/dlib_resnet.ipynb #02a031
 DLIB_FILES = ('dlib_face_recognition_resnet_model_v1.dat', 'shape_predictor_5_face_landmarks.dat')
-CHIP = 150  # side of the picture that dlib's network sees
+CHIP = 150  # side of the image that dlib's network takes
 
 
 def dlib_files(
@@ -176,15 +176,14 @@ class DlibFace(nn.Module):
         super().__init__()
         self.net = read_dlib_weights(network)
         self.landmarks = str(landmarks)
-        _shape_predictor(
-            self.landmarks
-        )  # a missing package is an error here; nothing of dlib is kept, so copies can be made
+        # raises here where dlib is missing; the predictor is not kept, so that the module can be copied
+        _shape_predictor(self.landmarks)
 
     def chips(
         self,
         images: np.ndarray,  # (n,H,W,3) uint8
     ) -> np.ndarray:  # (n,150,150,3) uint8
-        "Faces aligned by dlib's five landmarks; the rectangle in which they are looked for is the whole picture."
+        "Faces aligned by dlib's five landmarks, which are searched for in the whole image."
         dlib, predictor = require('dlib', 'judges'), _shape_predictor(self.landmarks)
         height, width = images.shape[1:3]
         whole = dlib.rectangle(0, 0, width - 1, height - 1)

@@ -51,9 +51,9 @@ _NAMES = [f.name for f in IDENTITY_FACTORS]
 def sample_siblings(
     identities: Tensor,  # (n,F) in [0, 1]
     group: str,  # of `FACTOR_GROUPS`
-    seed: int = 0,  # of what is drawn again
+    seed: int = 0,  # of the new factors
 ) -> Tensor:  # (n,F), a copy
-    "The same people with one group of identity factors drawn again; raises `FacegenError` for an unknown group."
+    "The same people with one group of identity factors sampled again; raises `FacegenError` for an unknown group."
     if group not in FACTOR_GROUPS:
         raise FacegenError(f"Unknown group of factors '{group}'; use one of {', '.join(FACTOR_GROUPS)}.")
     columns = [_NAMES.index(name) for name in FACTOR_GROUPS[group]]
@@ -87,7 +87,7 @@ def _conv(a: int, b: int, stride: int = 2) -> nn.Sequential:
 
 
 class SiblingEncoder(nn.Module):
-    "Identity encoder that straightens the face first: pictures (B,3,128,128) in [-1, 1] to (B,dim)."
+    "Identity encoder that straightens the face first: images (B,3,128,128) in [-1, 1] to (B,dim)."
 
     def __init__(
         self,
@@ -160,8 +160,8 @@ class SiblingEncoder(nn.Module):
 def sibling_loss(
     unit: Tensor,  # (2B,D) unit vectors; rows 2i and 2i+1 are one person
     temperature: float = 0.1,  # cosines are divided by it
-) -> Tensor:  # a number; log(2B-1) for embeddings that say nothing
-    "Each picture must find the other one of its person among all pictures of the batch (NT-Xent)."
+) -> Tensor:  # a number; log(2B-1) for embeddings without information
+    "NT-Xent: each image must find the other image of its person among all images of the batch."
     rows = torch.arange(len(unit), device=unit.device)
     cosines = unit @ unit.T / temperature
     return F.cross_entropy(cosines.fill_diagonal_(-torch.inf), rows ^ 1)
@@ -173,7 +173,7 @@ _WIDTHS = [len(f.choices) or 1 for f in IDENTITY_FACTORS]
 def factor_loss(
     read: Tensor,  # (B,sum of _WIDTHS) a column a continuous factor, one a choice of a discrete one
     identities: Tensor,  # (B,F) in [0, 1]
-) -> Tensor:  # a number; 1 for readings that say nothing
+) -> Tensor:  # a number; 1 for predictions without information
     "Mean over factors of the squared error by the variance, or of the cross-entropy by that of a guess."
     losses = []
     for f, part, truth in zip(IDENTITY_FACTORS, read.split(_WIDTHS, 1), identities.T):
@@ -190,13 +190,13 @@ class SiblingSettings:
     "How a `SiblingEncoder` is made; another setting is another encoder."
 
     families: int = 8000  # a person and siblings
-    siblings: int = 2  # of each person; everybody has two pictures
+    siblings: int = 2  # of each person; each of them has two images
     width: int = 24  # channels of the first layer of the face
     hidden: int = 192  # of the layer before the last
     dim: int = 128  # size of the embedding
-    pose_pictures: int = 8000  # from which the pose is learnt
+    pose_pictures: int = 8000  # images for training the pose network
     pose_epochs: int = 6  # times the pose network sees each
-    epochs: int = 4  # times the encoder sees each picture
+    epochs: int = 4  # times the encoder sees each image
     batch: int = 20  # families a step
     temperature: float = 0.1  # of the sibling loss
     factors: float = 2.0  # weight of the loss of the factors
@@ -212,7 +212,7 @@ _SIGNED = torch.tensor([name in ('yaw', 'tilt', 'shift_x') for name in ('yaw', '
 def _mirrored(
     face: Tensor, head: Tensor, pose: Tensor, identities: Tensor, which: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    "Windows, pose and factors, those of `which` as in the mirrored picture."
+    "Windows, pose and factors, those of `which` as in the mirrored image."
     face, head = (torch.where(which[:, None, None, None], w.flip(3), w) for w in (face, head))
     pose = torch.where(which[:, None] & _SIGNED.to(pose.device), 1 - pose, pose)
     identities, mole = identities.clone(), (identities[:, _MOLE] * 5).long()
@@ -266,6 +266,7 @@ def _learn_pose(
     s: SiblingSettings,
     identities: Tensor,
     nuisances: Tensor,
+    *,
     rng: torch.Generator,
     log: Callable[[str], None],
 ) -> None:
@@ -290,7 +291,7 @@ def _learn_pose(
 
 @torch.no_grad()
 def _straightened(net: SiblingEncoder, identities: Tensor, nuisances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    "Windows of all pictures as bytes, and the poses that the network finds."
+    "Windows of all images as bytes, and the poses that the network finds."
     device, n = next(net.parameters()).device, len(identities)
     faces = torch.empty(n, 3, 72, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
     heads = torch.empty(n, 3, 64, 64, dtype=torch.uint8, device=device, memory_format=layout(device))
@@ -308,6 +309,7 @@ def _learn_people(
     s: SiblingSettings,
     identities: Tensor,
     nuisances: Tensor,
+    *,
     rng: torch.Generator,
     log: Callable[[str], None],
 ) -> None:
@@ -342,7 +344,7 @@ def train_sibling_encoder(
     device: torch.device | str = 'cpu',  # where
     log: Callable[[str], None] = logger.debug,  # gets one line an epoch
 ) -> SiblingEncoder:  # trained, in eval mode
-    """Draw families, learn the pose, straighten, and learn to tell siblings apart.
+    """Sample families, train the pose network, straighten the images, and train the encoder.
 
     Raises `FacegenError` for fewer than two families.
     """
@@ -358,17 +360,17 @@ def train_sibling_encoder(
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         net = SiblingEncoder(s.dim, s.width, s.hidden).to(device, memory_format=layout(device))
-        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng, log)
-        _learn_people(net, s, identities, nuisances, rng, log)
+        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng=rng, log=log)
+        _learn_people(net, s, identities, nuisances, rng=rng, log=log)
     return net.eval()
 
 # %% ../../nbs/encoders/siblings.ipynb #02k026
 def sibling_cosines(
     embed: Callable[[np.ndarray], np.ndarray],  # uint8 (n,128,128,3) to unit vectors (n,D)
-    people: int = 200,  # drawn for this
-    seed: int = 7_000_003,  # of people and pictures; no encoder learnt from it
+    people: int = 200,  # sampled for this
+    seed: int = 7_000_003,  # of people and images; no encoder was trained on them
 ) -> dict[str, np.ndarray]:  # 'same' and each of `FACTOR_GROUPS`: (people,)
-    "Cosine of each person's picture with another one, and with a picture of a sibling from each group."
+    "Cosine of each person's image with another one, and with an image of a sibling from each group."
     person = sample_identities(people, seed)
 
     def embedded(identities: Tensor, k: int) -> np.ndarray:
@@ -383,7 +385,7 @@ def sibling_cosines(
 def sibling_auc(
     cosines: dict[str, np.ndarray],  # as `sibling_cosines` gives them
 ) -> dict[str, float]:  # 'all' and each group
-    "Area under the curve of pictures of one person against pictures of siblings."
+    "AUC of images of one person against images of siblings."
     from sklearn.metrics import roc_auc_score
 
     same = cosines['same']
