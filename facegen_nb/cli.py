@@ -49,7 +49,8 @@ from .data.sources import download as fetch
 from .data.store import FaceStore
 from .device import pick_device
 from .files import atomic, earlier_output, optional, output_folder, write_json
-from .metrics.result_files import save_result
+from .metrics.face_scores import SCORES_FILE
+from .metrics.result_files import load_result, save_result
 from facegen_nb.options import (
     ANY_PATH,
     CHANGED_FOLDER,
@@ -1394,6 +1395,7 @@ def evaluate(
             seed,
             device,
             sheet_path=r / 'sheet.png',
+            scores_path=r / SCORES_FILE,
             limit=limit,
             parts=asked,
             guidance=guidance,
@@ -1403,6 +1405,7 @@ def evaluate(
             folder=r / 'evaluation',
         )
         save_result(result, r / 'results.json')
+        result = load_result(r)
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result
         with optional(f"The page '{r / 'evaluation.html'}'"):

@@ -15,6 +15,7 @@ __getattr__, __dir__ = lazy_exports(
         'regression',
         'robustness',
         'result_files',
+        'face_scores',
         'evaluation',
         'snapshots',
     ],

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ from facegen_nb.metrics.distribution import (
     score_metric,
     squeezenet_features,
 )
+from .face_scores import FaceScores, save_scores
 from facegen_nb.metrics.identity import (
     IDENTITY_STATS,
     cosines,
@@ -72,6 +73,7 @@ from facegen_nb.metrics.perceptual import (
     diversity_scores,
     image_metrics,
     image_scores,
+    pair_distances,
 )
 from facegen_nb.metrics.realism import (
     AUTOENCODER_DIM,
@@ -84,7 +86,7 @@ from facegen_nb.metrics.realism import (
 )
 from .regression import regression_reference
 from .robustness import EvalContext, intra_identity_diversity, robustness
-from .statistics import Bootstrap, derangement, entry, interval, missing, other_images
+from .statistics import Bootstrap, derangement, mean_entry, missing, other_images
 from ..models.autoencoder import autoencoder_for
 from ..models.io import checkpoint_of, load_generator
 from ..models.refinement import Refined
@@ -138,6 +140,7 @@ class StoreContext(EvalContext):
     device: torch.device  # for LPIPS and features
     log: Callable[[str], None] = logger.info  # gets a line on what is being done
     also: Sequence[tuple[Any, np.ndarray]] = ()  # further judges: (Encoder, its embeddings of the store)
+    scores: dict[str, np.ndarray] = field(default_factory=dict)  # metric: (n,) of each face, NaN where it has none
 
     def generate_rows(
         self,
@@ -273,6 +276,7 @@ def identity_part(
         who,
         s.n_boot,
         s.seed,
+        s.scores,
     )
     return metrics, threshold(imp, 1e-3)
 
@@ -302,50 +306,71 @@ def seen_part(
     return seen_gap(to(generated, s.rows), s.people, to(seen, rows), s.store_people[rows], limit, s.n_boot, s.seed)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080029
+def _real_pairs(s: StoreContext, limit: float | None, people: int, net: Any) -> dict[str, float | None]:
+    "Two real images of a person and of two people: drift, its floor, LPIPS, LPIPS where the judge sees one person."
+    other, partner = other_images(s.people, s.seed), derangement(s.people, s.seed)
+    first, pairs = np.sort(np.unique(s.people, return_index=True)[1])[:people], np.flatnonzero(other >= 0)[:people]
+
+    def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return cosines(*(s.judge_values[s.rows[r]].astype(np.float32) for r in (a, b)))
+
+    out = dict(floor=float((1 - cosine(first, partner[first])).mean()), drift=None, lpips=None, held=None)
+    if len(pairs) == 0:
+        return out
+    same = cosine(pairs, other[pairs])
+    out['drift'] = float((1 - same).mean())
+    if net:
+        images = [np.stack([s.store.images[i] for i in s.rows[r]]) for r in (pairs, other[pairs])]
+        lpips = diversity_scores(np.stack(images, 1), net)
+        out |= dict(lpips=float(lpips.mean()), held=None if limit is None else float((lpips * (same > limit)).mean()))
+    return out
+
+
 def diversity_part(
     s: StoreContext,  # what is measured
     networks: Sequence,  # LPIPS; the squeeze network is used
     why: dict[str, str],  # why a network is missing
+    limit: float | None,  # the judge's threshold at FAR 1e-3
+    *,
     people: int = 96,  # at most so many, one embedding of each
     draws: int = 4,  # of each embedding
 ) -> dict[str, dict]:  # metrics
-    "How much draws of one embedding differ, in the picture and in who is seen."
-    who = s.people
-    rows = s.rows[np.sort(np.unique(who, return_index=True)[1])][:people]
-    n = len(rows)
-    net = next((x for x in networks if x.kind == 'squeeze'), None)
+    "How much draws of one embedding differ: in who is seen, in the image, and in the image where the person is held."
+    first = np.sort(np.unique(s.people, return_index=True)[1])[:people]
+    rows, net = s.rows[first], next((x for x in networks if x.kind == 'squeeze'), None)
+    a, b = np.triu_indices(draws, 1)
+    shapes = dict(drift=(), to_source=(draws,)) | (dict(lpips=(len(a),)) if net else {})
 
-    def work(i, k):
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
         faces = s.generate_rows(np.repeat(rows[i : i + k], draws), i * draws, stream=2)
-        return dict(judge=intra_identity_diversity(s.judge_embeddings(faces).reshape(k, draws, -1))) | (
-            dict(lpips=diversity_scores(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {}
-        )
+        judged = s.judge_embeddings(faces)
+        sources = np.repeat(s.judge_values[rows[i : i + k]].astype(np.float32), draws, 0)
+        out = dict(drift=intra_identity_diversity(judged.reshape(k, draws, -1)))
+        out['to_source'] = cosines(judged, sources).reshape(k, draws)
+        return out | (dict(lpips=pair_distances(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {})
 
-    a = compute_blocks(s, 'diversity', n, dict(judge=()) | (dict(lpips=()) if net else {}), work)
-    other = other_images(s.people, s.seed)
-    pairs = np.flatnonzero(other >= 0)[:people]
-    boot = Bootstrap(s.store_people[rows], n=s.n_boot, seed=s.seed)
-    out = {}
+    found = compute_blocks(s, 'diversity', len(rows), shapes, work)
+    boot, real = Bootstrap(s.store_people[rows], n=s.n_boot, seed=s.seed), _real_pairs(s, limit, people, net)
 
-    def put(name, values, real):
-        out[name] = entry(values.mean(), n, *interval(boot.mean(values, s.store_people[rows])), 0.0, real, draws=draws)
+    def put(
+        name: str, values: np.ndarray, floor: float, ceiling: float | None, better: str = 'high', **more: Any
+    ) -> dict:
+        s.scores[name] = np.full(len(s.rows), np.nan)
+        s.scores[name][first] = values
+        return {name: mean_entry(values, s.store_people[rows], boot, floor, ceiling, better, draws=draws, **more)}
 
-    two = [s.rows[r] for r in (pairs, other[pairs])]
-    put(
-        'diversity_judge',
-        a['judge'],
-        float((1 - cosines(*(s.judge_values[r].astype(np.float32) for r in two))).mean()) if len(pairs) else None,
-    )
+    out = put('diversity_judge', found['drift'], real['floor'], real['drift'], 'low')
     if net is None:
-        out['diversity_squeeze'] = missing(why.get('squeeze', 'LPIPS with the squeeze network was switched off.'))
-        return out
-
-    def images(r):
-        return np.stack([s.store.images[i] for i in r])
-
-    real = diversity_scores(np.stack([images(r) for r in two], 1), net).mean() if len(pairs) else None
-    put('diversity_squeeze', a['lpips'], real)
-    return out
+        reason = why.get('squeeze', 'LPIPS with the squeeze network was switched off.')
+        return out | {k: missing(reason) for k in ('diversity_squeeze', 'diversity_held_squeeze')}
+    out |= put('diversity_squeeze', found['lpips'].mean(1), 0.0, real['lpips'])
+    if limit is None:
+        reason = 'Too few impostor pairs of known people were found for a threshold; use a larger store.'
+        return out | dict(diversity_held_squeeze=missing(reason))
+    accepted = found['to_source'] > limit
+    held = accepted[:, a] & accepted[:, b]
+    more = dict(threshold=limit, held=float(held.mean()))
+    return out | put('diversity_held_squeeze', (found['lpips'] * held).mean(1), 0.0, real['held'], **more)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080031
 @dataclass
@@ -690,7 +715,7 @@ def metric_names(
         distribution=[*spaces, 'inception_score', *spectrum_missing('')],
         memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
         seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
-        diversity=['diversity_judge', 'diversity_squeeze'],
+        diversity=['diversity_judge', 'diversity_squeeze', 'diversity_held_squeeze'],
         regression=[
             f'{kind}{end}_{to}_mean' for end in ends for kind in ('ridge', 'kernel_ridge') for to in ('source', 'other')
         ],
@@ -761,6 +786,7 @@ def evaluate(
     refine: int = 0,  # one-step models: gradient steps of `refinement` for every face
     about: dict[str, Any] | None = None,  # recipe hash, training minutes, images seen, ...: kept in the result as given
     sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
+    scores_path: str | Path | None = None,  # where to save the scores of each face, for paired comparisons
     folder: str | Path | None = None,  # where unfinished work is kept and resumed; None: it is lost
     n_boot: int = 1000,  # resamples for intervals
     log: Callable[[str], None] = logger.info,  # gets a line on what is being done
@@ -856,6 +882,9 @@ def evaluate(
         result['judges'] = others
     if settings:
         result['regression'] = settings
+    if scores_path is not None:
+        measured = {k: v for k, v in s.scores.items() if metrics.get(k, {}).get('value') is not None}
+        result['scores'] = save_scores(FaceScores(rows, people[rows], measured), scores_path)
     return result | (dict(curves=curves) if curves else {})
 
 # %% ../../nbs/metrics/evaluation.ipynb #080043
@@ -897,14 +926,12 @@ def every_part(
     if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
         metrics |= seen_part(s, generated, limit)
     if 'images' in parts:
-        metrics |= image_metrics(
-            {k: v[back] for k, v in arrays.items() if v.ndim == 1},
-            s.boot,
-            s.people,
-            why,
-        )
+        distances = {k: v[back] for k, v in arrays.items() if v.ndim == 1}
+        found = image_metrics(distances, s.boot, s.people, why)
+        s.scores.update({k: distances[k] for k in found if k in distances})
+        metrics |= found
     if 'diversity' in parts:
-        metrics |= diversity_part(s, networks, why)
+        metrics |= diversity_part(s, networks, why, limit)
     if 'distribution' in parts:
         metrics |= distribution_part(s, arrays, back, spaces, no_space)
         found, curve = spectrum_part(s, arrays, back)

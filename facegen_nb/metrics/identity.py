@@ -23,8 +23,9 @@ from facegen_nb.metrics.statistics import (
 )
 
 # %% auto #0
-__all__ = ['FARS', 'IDENTITY_STATS', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores', 'identity_summary',
-           'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap']
+__all__ = ['FARS', 'IDENTITY_STATS', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores', 'tar_name',
+           'scores_by_face', 'identity_values', 'identity_summary', 'resampled_thresholds', 'identity_metrics',
+           'zero_shot', 'seen_gap']
 
 # %% ../../nbs/metrics/identity.ipynb #070013
 def cosines(
@@ -117,23 +118,47 @@ FARS = (1e-2, 1e-3, 1e-4)  # false match rates of the thresholds
 IDENTITY_STATS = ('mean', 'p05', 'tar_1e-2', 'tar_1e-3', 'tar_1e-4', 'auc', 'rank1')  # of each identity metric
 
 
+def tar_name(
+    far: float,  # false accept rate
+) -> str:  # such as 'tar_1e-3'
+    "The name of the true accept rate at a false accept rate."
+    return f'tar_{far:.0e}'.replace('e-0', 'e-')
+
+
+def scores_by_face(
+    s: dict[str, np.ndarray],  # as `identity_scores` gave it
+    limits: dict[float, tuple[float | None, np.ndarray]],  # FAR: (threshold, (B,) resampled thresholds)
+) -> dict[str, np.ndarray]:  # (n,) each
+    "What the means among `IDENTITY_STATS` are taken over; a TAR without a threshold is absent."
+    accepted = {tar_name(far): (s['cosine'] > t).astype(np.float64) for far, (t, _) in limits.items() if t is not None}
+    return dict(mean=s['cosine']) | accepted | dict(auc=s['auc'], rank1=s['rank1'])
+
+
+def identity_values(
+    s: dict[str, np.ndarray],  # as `identity_scores` gave it
+    limits: dict[float, tuple[float | None, np.ndarray]],  # FAR: (threshold, (B,) resampled thresholds)
+) -> dict[str, float]:  # a TAR without a threshold is absent
+    "The identity numbers, as in `IDENTITY_STATS`, without resamples: for floor and ceiling."
+    once = np.ones((1, len(s['cosine'])))
+    p05 = weighted_quantile(s['cosine'], once, 0.05)[0]
+    return {k: v.mean() for k, v in scores_by_face(s, limits).items()} | dict(p05=p05)
+
+
 def identity_summary(
     s: dict[str, np.ndarray],  # as `identity_scores` gave it
     boot: Bootstrap,  # resamples of people
     people: np.ndarray,  # (n,) who each face was made from
     limits: dict[float, tuple[float | None, np.ndarray]],  # FAR: (threshold, (B,) resampled thresholds)
-) -> dict[str, tuple]:  # name: (value, (B,) resampled values)
+) -> dict[str, tuple]:  # name: (value, (B,) resampled values); a TAR without a threshold is absent
     "The identity numbers, as in `IDENTITY_STATS`, and their resamples."
-    c, p05, known = s['cosine'], np.empty(boot.n), {far: v for far, v in limits.items() if v[0] is not None}
-    tar = {far: np.empty(boot.n) for far in known}
+    c, known = s['cosine'], {far: ts for far, (t, ts) in limits.items() if t is not None}
+    resampled = {k: boot.mean(s[v], people) for k, v in (('mean', 'cosine'), ('auc', 'auc'), ('rank1', 'rank1'))}
+    resampled |= {k: np.empty(boot.n) for k in ('p05', *map(tar_name, known))}
     for part, w in boot.parts(people):
-        p05[part] = weighted_quantile(c, w, 0.05)
-        for far, (_, ts) in known.items():
-            tar[far][part] = weighted_mean(c[None] > ts[part, None], w)
-    out = dict(mean=(c.mean(), boot.mean(c, people)), p05=(weighted_quantile(c, np.ones((1, len(c))), 0.05)[0], p05))
-    for far, (t, _) in limits.items():
-        out[f'tar_{far:.0e}'.replace('e-0', 'e-')] = (None, None) if t is None else ((c > t).mean(), tar[far])
-    return out | {k: (s[k].mean(), boot.mean(s[k], people)) for k in ('auc', 'rank1')}
+        resampled['p05'][part] = weighted_quantile(c, w, 0.05)
+        for far, ts in known.items():
+            resampled[tar_name(far)][part] = weighted_mean(c[None] > ts[part, None], w)
+    return {k: (value, resampled[k]) for k, value in identity_values(s, limits).items()}
 
 
 def resampled_thresholds(
@@ -148,6 +173,29 @@ def resampled_thresholds(
     return out
 
 # %% ../../nbs/metrics/identity.ipynb #070030
+def _about_statistic(name: str, limits: dict, impostors: Impostors, gallery: np.ndarray) -> dict[str, Any]:
+    "What an identity number rests on."
+    if name.startswith('tar_'):
+        return dict(threshold=limits[float(name[4:])][0], impostor_pairs=impostors.n)
+    return dict(gallery=len(gallery)) if name == 'rank1' else {}
+
+
+def _identity_entry(name: str, numbers: dict, means: tuple | None, n: int, more: dict) -> dict[str, Any]:
+    "An identity number with floor, ceiling and interval, or the reason why it is missing."
+    if name not in numbers['mine']:
+        return missing(
+            f'{more["impostor_pairs"]} impostor pairs of known people were found; FAR {float(name[4:]):.0e} needs'
+            f' {10 / float(name[4:]):.0f}, so use a larger store.',
+            **more,
+        )
+    if means is not None:
+        low, high = interval(means[1])
+        more = more | dict(person_mean=means[0], person_low=low, person_high=high)
+    value, resampled = numbers['mine'][name]
+    floor = np.mean([f[name] for f in numbers['floors']])
+    return entry(value, n, *interval(resampled), floor, numbers['ceiling'][name], **more)
+
+
 def identity_metrics(
     generated: np.ndarray,  # (n,D) embeddings of the generated faces
     source: np.ndarray,  # (n,D) embeddings of the real pictures they were made from
@@ -158,6 +206,8 @@ def identity_metrics(
     who: str = 'judge',  # first part of the metrics' names
     n_boot: int = 1000,  # resamples
     seed: int = 0,  # of the shuffle, the choice of other pictures and the resamples
+    scores: dict[str, np.ndarray]
+    | None = None,  # gets (n,) for each mean: the score of each face, NaN where it has none
 ) -> dict[str, dict]:  # `judge_source_mean`, ... each as `entry` makes it
     "Identity to the source and to another picture, with floor, ceiling and interval."
     boot = Bootstrap(identities, impostors.people, n=n_boot, seed=seed)
@@ -167,46 +217,29 @@ def identity_metrics(
         ('source', np.arange(len(source)), np.arange(len(source))),
         ('other', other, np.flatnonzero(other >= 0)),
     ):
-
-        def scores(probe, to):
-            return identity_summary(
-                identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people),
-                boot,
-                identities[rows],
-                limits,
-            )
-
-        names = IDENTITY_STATS
         if len(rows) == 0:
-            out |= {
-                f'{who}_{which}_{k}': missing('No person among these faces has two pictures of known identity.')
-                for k in names
-            }
+            why = 'No person among these faces has two pictures of known identity.'
+            out |= {f'{who}_{which}_{k}': missing(why) for k in IDENTITY_STATS}
             continue
-        mine, ceiling, lost = (
-            scores(generated, target),
-            scores(source, target),
-            [scores(generated, s) for s in shuffles],
+
+        def compare(probe: np.ndarray, to: np.ndarray) -> dict[str, np.ndarray]:
+            return identity_scores(probe[rows], source[to[rows]], identities[to[rows]], gallery, gallery_people)
+
+        mine = compare(generated, target)
+        faces = scores_by_face(mine, limits)
+        means = {k: boot.person_mean(v, identities[rows]) for k, v in faces.items()}
+        numbers = dict(
+            mine=identity_summary(mine, boot, identities[rows], limits),
+            floors=[identity_values(compare(generated, s), limits) for s in shuffles],
+            ceiling=identity_values(compare(source, target), limits),
         )
-        for k in names:
-            far = float(k[4:]) if k.startswith('tar_') else None
-            more = (
-                dict(threshold=limits[far][0], impostor_pairs=impostors.n)
-                if far
-                else dict(gallery=len(gallery))
-                if k == 'rank1'
-                else {}
-            )
-            if mine[k][0] is None:
-                out[f'{who}_{which}_{k}'] = missing(
-                    f'{impostors.n} impostor pairs of known people were found; FAR {far:.0e} needs {10 / far:.0f},'
-                    ' so use a larger store.',
-                    **more,
-                )
-                continue
-            out[f'{who}_{which}_{k}'] = entry(
-                mine[k][0], len(rows), *interval(mine[k][1]), np.mean([f[k][0] for f in lost]), ceiling[k][0], **more
-            )
+        for k in IDENTITY_STATS:
+            more = _about_statistic(k, limits, impostors, gallery)
+            out[f'{who}_{which}_{k}'] = _identity_entry(k, numbers, means.get(k), len(rows), more)
+        if scores is not None:
+            for k, v in faces.items():
+                scores[f'{who}_{which}_{k}'] = np.full(len(source), np.nan)
+                scores[f'{who}_{which}_{k}'][rows] = v
     return out
 
 # %% ../../nbs/metrics/identity.ipynb #070036

@@ -21,12 +21,12 @@ from facegen_nb.data.fingerprints import (
     require_encoder,
 )
 from ..device import layout
-from .statistics import Bootstrap, entry, interval, missing
+from .statistics import Bootstrap, mean_entry, missing
 from ..training.losses import LPIPS, lpips_missing
 
 # %% auto #0
 __all__ = ['BLOCK', 'LPIPS_KINDS', 'fixed_noise', 'generate_faces', 'Perceptual', 'squared_distance', 'cycle_order', 'ssim',
-           'image_scores', 'available_networks', 'image_metrics', 'diversity_scores']
+           'image_scores', 'available_networks', 'image_metrics', 'diversity_scores', 'pair_distances']
 
 # %% ../../nbs/metrics/perceptual.ipynb #070008
 BLOCK = 64  # faces whose noise is drawn together
@@ -221,14 +221,7 @@ def image_metrics(
     for name in [*(f'lpips_{k}' for k in LPIPS_KINDS), 'mse', 'ssim']:
         better, ceiling = ('high', 1.0) if name == 'ssim' else ('low', 0.0)
         if name in scores:
-            out[name] = entry(
-                scores[name].mean(),
-                len(identities),
-                *interval(boot.mean(scores[name], identities)),
-                scores[f'{name}_floor'].mean(),
-                ceiling,
-                better,
-            )
+            out[name] = mean_entry(scores[name], identities, boot, scores[f'{name}_floor'].mean(), ceiling, better)
         elif name[6:] in why:
             out[name] = missing(why[name[6:]], better)
     return out
@@ -256,4 +249,24 @@ def diversity_scores(
             for x in v
         )
         out.append((variance * 2 / (k - 1)).float().cpu().numpy())
+    return np.concatenate(out)
+
+
+@torch.inference_mode()
+def pair_distances(
+    samples: np.ndarray,  # (n,K,H,W,3) uint8, K draws of each embedding
+    network: Perceptual,  # LPIPS's network
+    batch_size: int = 8,  # embeddings at a time; changes the speed only
+) -> np.ndarray:  # (n,K(K-1)/2) LPIPS of each pair, in the order of `np.triu_indices(K, 1)`
+    "How much each two draws of one embedding differ; the mean of a row is `diversity_scores`."
+    n, k = samples.shape[:2]
+    first, second = np.triu_indices(k, 1)
+    out = [np.zeros((0, len(first)), np.float32)]
+    for i in range(0, n, batch_size):
+        part = samples[i : i + batch_size]
+        b = len(part)
+        v = network.vectors(network.layers(to_float(part.reshape(b * k, *part.shape[2:])).to(network.device)))
+        v = [x.unflatten(0, (b, k)) for x in v]
+        pairs = [squared_distance([x[:, p] for x in v], [x[:, q] for x in v]) for p, q in zip(first, second)]
+        out.append(torch.stack(pairs, 1).float().cpu().numpy())
     return np.concatenate(out)

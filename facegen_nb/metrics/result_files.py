@@ -14,8 +14,8 @@ from ..core import FacegenError, renamed_keys, user_path
 from ..files import write_json
 
 # %% auto #0
-__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot', 'check_result',
-           'save_result', 'load_result', 'effort']
+__all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot', 'wrong_scores',
+           'check_result', 'save_result', 'right_direction', 'load_result', 'effort']
 
 # %% ../../nbs/metrics/result_files.ipynb #090009
 RESULT_KEYS = dict(
@@ -40,6 +40,9 @@ MAY_HAVE = (
     'ceiling_high',
     'regressed',
     'best',
+    'person_mean',
+    'person_low',
+    'person_high',
 )  # numbers of a metric that not every metric has
 
 
@@ -123,6 +126,19 @@ def wrong_zero_shot(
     return f"lacks '{lacks}'" if lacks else None
 
 
+def wrong_scores(
+    d: Any,  # what should be the part `scores`
+) -> str | None:  # what is wrong with it, or None
+    "The first thing that keeps a value from naming the file with the scores of each face."
+    if d is None:
+        return None
+    if not isinstance(d, dict) or not all(isinstance(d.get(k), str) for k in ('file', 'sha256')):
+        return "has no 'file' and 'sha256'"
+    if Path(d['file']).name != d['file']:
+        return f"names '{d['file']}', which is not the name of a file beside it"
+    return None
+
+
 def check_result(
     result: Any,  # what should be a result
     name: str = 'the result',  # for the message
@@ -151,6 +167,7 @@ def check_result(
         ('metric', result['metrics'], wrong_metric),
         ('curve', curves, wrong_curve),
         ('part', dict(zero_shot=result.get('zero_shot')), wrong_zero_shot),
+        ('part', dict(scores=result.get('scores')), wrong_scores),
     ):
         for m, d in parts.items():
             if found := wrong(d):
@@ -163,8 +180,21 @@ def save_result(
     path: str | Path,  # the file, such as RUN/results.json
 ) -> Path:  # the same
     "Check and write a result file, whole or not at all."
-    write_json(path, check_result(result))
+    result = dict(check_result(result))
+    if result.get('scores'):
+        result['scores'] = {k: v for k, v in result['scores'].items() if k != 'folder'}
+    write_json(path, result)
     return Path(path)
+
+
+def right_direction(
+    metrics: dict[str, dict],  # of a result file, perhaps an old one
+) -> dict[str, dict]:  # the same
+    "Earlier files call the drift of identity between draws a diversity that should be high; it should be low."
+    old = metrics.get('diversity_judge', {})
+    if old.get('better') != 'high':
+        return metrics
+    return metrics | dict(diversity_judge=old | dict(better='low', floor=None))  # their floor was that of diversity: 0
 
 
 def load_result(
@@ -180,7 +210,9 @@ def load_result(
     except (ValueError, RecursionError) as e:
         raise FacegenError(f"The result file '{path}' is not JSON ({e}); evaluate the run again.") from None
     check_result(result, f"'{path}'")
-    result['metrics'] = renamed_keys('metric', result['metrics'])
+    result['metrics'] = right_direction(renamed_keys('metric', result['metrics']))
+    if result.get('scores'):
+        result['scores']['folder'] = str(path.parent)  # where its file is looked for; never written
     if 'curves' in result:
         result['curves'] = renamed_keys('curve', result['curves'])
     return result

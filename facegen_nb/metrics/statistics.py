@@ -13,7 +13,8 @@ import numpy as np
 from ..core import FacegenError
 
 # %% auto #0
-__all__ = ['derangement', 'other_images', 'Bootstrap', 'interval', 'weighted_mean', 'weighted_quantile', 'entry', 'missing']
+__all__ = ['derangement', 'other_images', 'Bootstrap', 'interval', 'paired_difference', 'weighted_mean', 'weighted_quantile',
+           'entry', 'mean_entry', 'missing']
 
 # %% ../../nbs/metrics/statistics.ipynb #070010
 def derangement(
@@ -91,6 +92,20 @@ class Bootstrap:
         total, n = (self.counts @ np.bincount(who, v, len(self.people)) for v in (np.asarray(values, np.float64), None))
         return np.divide(total, n, out=np.full(self.n, np.nan), where=n > 0)
 
+    def person_mean(
+        self,
+        values: np.ndarray,  # (m,) one value a face
+        identities: np.ndarray,  # (m,) their people, each one known
+    ) -> tuple[float, np.ndarray]:  # the mean over people of each person's own mean, and (n,) resampled
+        "Every person counts once, however many faces there are of them; NaN in a resample that holds none."
+        who = np.searchsorted(self.people, identities)
+        faces = np.bincount(who, minlength=len(self.people))
+        total = np.bincount(who, np.asarray(values, np.float64), len(self.people))
+        means = np.divide(total, faces, out=np.zeros(len(faces)), where=faces > 0)
+        drawn = self.counts @ (faces > 0)
+        resampled = np.divide(self.counts @ means, drawn, out=np.full(self.n, np.nan), where=drawn > 0)
+        return float(means.sum() / max(1, (faces > 0).sum())), resampled
+
     def parts(
         self,
         identities: np.ndarray,  # (m,) people, each one known
@@ -109,6 +124,32 @@ def interval(
     "The central 95 % of the resampled values."
     ok = np.isfinite(replicates)
     return tuple(float(v) for v in np.quantile(replicates[ok], [0.025, 0.975])) if ok.sum() > 1 else (None, None)
+
+
+def paired_difference(
+    a: np.ndarray,  # (m,) one value a face
+    b: np.ndarray,  # (m,) the same of another run on the same faces
+    identities: np.ndarray,  # (m,) the people
+    quantile: float | None = None,  # such as 0.05: compare these instead of the means
+    n_boot: int = 1000,  # resamples
+    seed: int = 0,  # of the resamples
+) -> dict[str, Any]:  # value, low, high, n
+    "How much `a` is above `b`, with its interval by paired bootstrap: both lose and repeat the same people."
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if not len(a) == len(b) == len(identities):
+        raise FacegenError(
+            f'{len(a)} and {len(b)} scores of {len(identities)} faces were given; one each was expected.'
+        )
+    boot = Bootstrap(identities, n=n_boot, seed=seed)
+    if quantile is None:
+        value, resampled = (a - b).mean(), boot.mean(a - b, identities)
+    else:
+        once, resampled = np.ones((1, len(a))), np.empty(n_boot)
+        value = float((weighted_quantile(a, once, quantile) - weighted_quantile(b, once, quantile))[0])
+        for part, w in boot.parts(identities):
+            resampled[part] = weighted_quantile(a, w, quantile) - weighted_quantile(b, w, quantile)
+    low, high = interval(resampled)
+    return dict(value=float(value), low=low, high=high, n=len(a))
 
 
 def weighted_mean(
@@ -165,6 +206,23 @@ def entry(
     if d['value'] is None:
         d['reason'] = reason or 'the value is not a finite number'
     return d
+
+
+def mean_entry(
+    values: np.ndarray,  # (m,) one value a face
+    identities: np.ndarray,  # (m,) the people
+    boot: Bootstrap,  # resamples that know them
+    floor: float | None = None,  # as `entry` takes it
+    ceiling: float | None = None,  #
+    better: str = 'high',  # 'high' or 'low'
+    **more: Any,  # further plain values
+) -> dict[str, Any]:  # as `entry` makes it
+    "The mean over faces with its interval; beside it that over people: `person_mean`, `person_low`, `person_high`."
+    person, resampled = boot.person_mean(values, identities)
+    low, high = interval(resampled)
+    more |= dict(person_mean=person, person_low=low, person_high=high)
+    ends = interval(boot.mean(values, identities))
+    return entry(values.mean(), len(values), *ends, floor, ceiling, better, **more)
 
 
 def missing(

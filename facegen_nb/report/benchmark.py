@@ -28,6 +28,7 @@ from ..encoders.embeddings import load_embeddings
 from ..encoders.small import SmallEncoder
 from ..files import FolderInUse, check_writable, locked, optional
 from ..metrics.evaluation import judge_run, pick_faces, pick_parts
+from ..metrics.face_scores import SCORES_FILE
 from ..metrics.result_files import load_result, save_result
 from ..models.inspection import num_parameters
 from ..models.io import load_generator
@@ -213,6 +214,7 @@ def bench_designs(
                         split,
                         device=device,
                         sheet_path=run / 'sheet.png',
+                        scores_path=run / SCORES_FILE,
                         folder=run / 'evaluation',
                         log=log,
                         **how,
@@ -236,6 +238,8 @@ def keep_result(
     to.mkdir(parents=True, exist_ok=True)
     for f in ('results.json', 'recipe.yaml', 'log.csv'):
         shutil.copy(run / f, to / f)
+    if (run / SCORES_FILE).is_file():
+        shutil.copy(run / SCORES_FILE, to / SCORES_FILE)
     Image.open(run / 'sheet.png').convert('RGB').save(to / 'sheet.jpg', quality=80, optimize=True)
 
 # %% ../../nbs/report/benchmark.ipynb #090025

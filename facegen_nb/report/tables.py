@@ -12,7 +12,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,19 @@ from PIL import Image
 
 from ..core import FacegenError, renamed, sha256, user_path
 from ..files import atomic
+from ..metrics.face_scores import compare_faces
 from ..metrics.result_files import check_result, load_result
 
 # %% auto #0
-__all__ = ['STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'LIFTED', 'SIGNS', 'TEX', 'LATEX_CAPTION', 'COLUMNS', 'STYLE',
-           'CAPTION', 'SHEET', 'label', 'group_of', 'number', 'pick_metrics', 'wanted_metrics', 'check_metrics', 'Line',
-           'overlap', 'lifted', 'mark', 'recogniser', 'unlike', 'same_encoder', 'span', 'without_ratio',
-           'is_independent', 'side_heads', 'side_cells', 'table_lines', 'parts', 'cell', 'about', 'text_table',
-           'print_table', 'markdown', 'result_table', 'judge_matrix', 'judge_text', 'tex', 'tex_number', 'tex_cell',
-           'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows',
-           'curve_table', 'curve_image', 'image_data_url', 'plain_table', 'html_table', 'html_curves', 'html_page',
-           'html_report', 'compare_text', 'esc', 'slider', 'epoch_slider', 'person_strip']
+__all__ = ['STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'PAIRED', 'UNPAIRED', 'LIFTED', 'SIGNS', 'TEX', 'LATEX_CAPTION',
+           'COLUMNS', 'STYLE', 'CAPTION', 'SHEET', 'label', 'group_of', 'number', 'pick_metrics', 'wanted_metrics',
+           'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'mark_paired', 'recogniser', 'unlike', 'same_encoder',
+           'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells', 'table_lines', 'parts', 'cell',
+           'about', 'text_table', 'print_table', 'markdown', 'result_table', 'judge_matrix', 'judge_text', 'tex',
+           'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
+           'gather_seeds', 'curve_rows', 'curve_table', 'curve_image', 'image_data_url', 'plain_table', 'html_table',
+           'html_curves', 'html_page', 'html_report', 'difference_rows', 'compare_text', 'esc', 'slider',
+           'epoch_slider', 'person_strip']
 
 # %% ../../nbs/report/tables.ipynb #090021
 STATS = {
@@ -50,7 +52,7 @@ WORDS = dict(
     fid='FID (Inception)',
     kid='KID (Inception)',
     inception_score='Inception Score',
-    diversity_judge='intra-identity diversity, 1 − cosine (judge)',
+    diversity_judge='drift of identity between draws, 1 − cosine (judge)',
     factors_mean='recovery of the identity factors, mean',
     spectrum_ratio='power above 32 cycles, generated over real (1 is best)',
     spectrum_gap='difference of power above 32 cycles, dB',
@@ -67,6 +69,7 @@ STARTS = dict(
     nearest_ratio='distance to the nearest training face, generated over real ({})',
     copies='copies: nearer to a training face than 99 % of real faces ({})',
     lpips='LPIPS ({})',
+    diversity_held='diversity with identity held, LPIPS ({})',
     diversity='intra-identity diversity, LPIPS ({})',
     factor='recovery of the factor “{}”',
 )
@@ -103,7 +106,7 @@ SHORT = (
     'encoder_other_mean',
     'gap_source_mean',
     'lpips_squeeze',
-    'diversity_squeeze',
+    ('diversity_held_squeeze', 'diversity_squeeze'),
     'fid',
     ('kd_squeezenet', 'kd_*'),
     ('c2st_squeezenet', 'c2st_*'),
@@ -251,6 +254,7 @@ class Line:
     floor: str  # of all runs: one number, or from the lowest to the highest
     ceiling: str  # likewise
     regressed: str = ''  # what a regression without images reaches, likewise; empty where nobody has it
+    unpaired: bool = False  # whether a 'near' rests on overlapping intervals, and not on differences of each face
 
 
 def overlap(
@@ -285,24 +289,43 @@ def lifted(
 
 def mark(
     entries: Sequence[dict[str, Any] | None],  # one metric of several runs; None: not in the contest
+    near: Callable[[int, int], bool] | None = None,  # whether two of them cannot be told apart; None: by `overlap`
 ) -> list[str]:  # 'best', 'near' or '' for each
     "Which runs are best, and which cannot be told from the best; no marks for a run alone."
-    have = [d for d in entries if d and d['value'] is not None]
+    have = [i for i, d in enumerate(entries) if d and d['value'] is not None]
     if len(have) < 2:
         return [''] * len(entries)
-    top = (max if have[0]['better'] == 'high' else min)(have, key=lambda d: d['value'])
-    return [
-        (
-            ''
-            if d is None or d['value'] is None
-            else 'best'
-            if d['value'] == top['value']
-            else 'near'
-            if overlap(d, top)
-            else ''
-        )
-        for d in entries
-    ]
+    sign = 1 if entries[have[0]]['better'] == 'high' else -1
+    top = max(have, key=lambda i: sign * entries[i]['value'])
+    near = near or (lambda i, j: overlap(entries[i], entries[j]))
+    marks = [''] * len(entries)
+    for i in have:
+        if entries[i]['value'] == entries[top]['value']:
+            marks[i] = 'best'
+        elif near(i, top):
+            marks[i] = 'near'
+    return marks
+
+
+def mark_paired(
+    metric: str,  # its name
+    results: Sequence[dict[str, Any]],  # a result for each run
+    entries: Sequence[dict[str, Any] | None],  # the metric of each, perhaps less its floor; None: not in the contest
+) -> tuple[list[str], bool]:  # as `mark`; whether some 'near' rests on overlapping intervals
+    "Marks by the paired difference of each face where two runs were judged on the same faces, else by intervals."
+    unpaired = []
+
+    def near(i: int, j: int) -> bool:
+        d = compare_faces(results[i], results[j], metric)
+        if d is None or d['low'] is None:
+            unpaired.append(overlap(entries[i], entries[j]))
+            return unpaired[-1]
+        raised = [entries[k]['value'] - results[k]['metrics'][metric]['value'] for k in (i, j)]  # see `lifted`
+        shift = raised[0] - raised[1]
+        return d['low'] + shift <= 0 <= d['high'] + shift
+
+    marks = mark(entries, near)
+    return marks, any(unpaired)
 
 
 def recogniser(
@@ -338,6 +361,8 @@ def same_encoder(
 
 # %% ../../nbs/report/tables.ipynb #090033
 NEAR = '† not told apart from the best: their 95 % intervals overlap, or one of the two has none.'
+PAIRED = '† not told apart from the best: the 95 % interval of the difference, paired over the same people, holds 0.'
+UNPAIRED = 'No scores of the same faces were kept for {}: there, † says that the 95 % intervals overlap.'
 LIFTED = 'Where the floors of the runs lie apart, the best is the one that is furthest above its own floor.'
 
 
@@ -383,6 +408,15 @@ def side_cells(
     return [line.floor, *([line.regressed or '–'] if len(side_heads(lines)) == 3 else []), line.ceiling]
 
 
+def _about_marks(lines: Sequence[Line]) -> list[str]:
+    "What † says in this table."
+    near = [l for l in lines if 'near' in l.marks]
+    unpaired = [label(l.name) for l in near if l.unpaired]
+    if len(unpaired) == len(near):
+        return [NEAR] if near else []
+    return [PAIRED] + ([UNPAIRED.format(', '.join(unpaired))] if unpaired else [])
+
+
 def table_lines(
     results: dict[str, dict[str, Any]],  # a result for each run
     metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
@@ -399,11 +433,9 @@ def table_lines(
             for d, r in zip(ds, results.values())
         ]
         asked = lifted(fair) if group in ('identity', 'encoder') else fair
-        marks = (
-            [''] * len(ds)
-            if differ or any('best' in d for d in have) or (group == 'encoder' and not encoders)
-            else mark(asked)
-        )
+        marks, unpaired = [''] * len(ds), False
+        if not (differ or any('best' in d for d in have) or (group == 'encoder' and not encoders)):
+            marks, unpaired = mark_paired(m, list(results.values()), asked)
         if any(marks) and asked != fair and LIFTED not in notes:
             notes.append(LIFTED)
         lines.append(
@@ -413,6 +445,7 @@ def table_lines(
                 marks,
                 *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling')),
                 span(found) if (found := [d['regressed'] for d in have if d.get('regressed') is not None]) else '',
+                unpaired,
             )
         )
         for reason in {d['reason'] for d in ds if d and d['value'] is None}:
@@ -421,8 +454,7 @@ def table_lines(
         f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}"
         for reason, names in sorted(lost.items())
     ]  # one sentence for all that one file lacks
-    if any('near' in l.marks for l in lines):
-        notes.insert(0, NEAR)
+    notes = _about_marks(lines) + notes
     if differ:
         notes.insert(
             0,
@@ -446,16 +478,18 @@ def table_lines(
 def parts(
     d: dict[str, Any] | None,  # a metric of a result, or None
 ) -> tuple[str, str, str]:  # value, interval, more
-    """A metric as three texts: value, interval, and the ratio to real against real or the spread over seeds where there
-    is one.
+    """A metric as three texts: value, interval, and what else there is: the ratio to real against real, the mean over
+    people where it is another number, the spread over seeds.
     """
     if d is None:
         return 'not measured', '', ''
     if d['value'] is None:
         return 'missing', '', ''
-    more = ([f"{d['ratio']:.1f} × real"] if d.get('ratio') is not None else []) + (
-        [f"sd {number(d['sd'])} over {d['seeds']} seeds"] if d.get('sd') is not None else []
-    )
+    more = [f"{d['ratio']:.1f} × real"] if d.get('ratio') is not None else []
+    if d.get('person_mean') is not None and number(d['person_mean']) != number(d['value']):
+        more.append(f"{number(d['person_mean'])} over people")
+    if d.get('sd') is not None:
+        more.append(f"sd {number(d['sd'])} over {d['seeds']} seeds")
     return (
         number(d['value']),
         f"[{number(d['low'])}, {number(d['high'])}]" if d['low'] is not None and d['high'] is not None else '',
@@ -578,15 +612,19 @@ def judge_matrix(
     return rows
 
 
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    "Rows for a terminal."
+    wide = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(t.ljust(w) for t, w in zip(row, wide)).rstrip() for row in rows)
+
+
 def judge_text(
     results: dict[str, dict[str, Any]],  # a result for each run
 ) -> str:  # lines of text; empty where no run has more than one judge
     "The matrix of judges for a terminal."
     if not any(r.get('judges') for r in results.values()):
         return ''
-    rows = judge_matrix(results)
-    wide = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join('  '.join(t.ljust(w) for t, w in zip(row, wide)).rstrip() for row in rows)
+    return _columns(judge_matrix(results))
 
 # %% ../../nbs/report/tables.ipynb #090044
 TEX = {
@@ -758,6 +796,36 @@ def curve_frame(
     )
 
 # %% ../../nbs/report/tables.ipynb #090054
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _ends_over_seeds(ds: list[dict[str, Any]], low: str, high: str) -> dict[str, float | None]:
+    "From the lowest lower end to the highest upper end."
+    if any(d.get(k) is None for d in ds for k in (low, high)):
+        return {low: None, high: None}
+    return {low: min(d[low] for d in ds), high: max(d[high] for d in ds)}
+
+
+def _over_seeds(ds: list[dict[str, Any]]) -> dict[str, Any]:
+    "One metric of several: mean, sd and extremes, widest interval."
+    lacks = next((d for d in ds if d['value'] is None), None)
+    if lacks:
+        return dict(lacks)
+    both = {k: None for k in ('value', 'floor', 'ceiling', 'ratio', 'person_mean')}
+    for k in both:
+        if all(d.get(k) is not None for d in ds):
+            both[k] = _mean([d[k] for d in ds])
+    ends = _ends_over_seeds(ds, 'low', 'high') | _ends_over_seeds(ds, 'person_low', 'person_high')
+    values = [d['value'] for d in ds]
+    sd = (sum((v - both['value']) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+    seeds = dict(seeds=len(ds), sd=sd, lowest=min(values), highest=max(values), n=min(d['n'] for d in ds))
+    flags = [d['flagged'] for d in ds if 'flagged' in d]  # a warning of one seed is a warning
+    out = ds[0] | both | ends | seeds | (dict(flagged=any(flags)) if flags else {})
+    optional = ('ratio', 'person_mean', 'person_low', 'person_high')
+    return {k: v for k, v in out.items() if v is not None or k not in optional}
+
+
 def over_seeds(
     results: Sequence[dict[str, Any]],  # of runs that differ in their training seed only
 ) -> dict[str, Any]:  # a result with the mean of each metric, and `seeds`
@@ -778,56 +846,24 @@ def over_seeds(
             ' once, and runs of different seeds.'
         )
 
-    def mean(values):
-        return sum(values) / len(values)
-
-    def put(ds: list[dict[str, Any]]) -> dict[str, Any]:
-        lacks = next((d for d in ds if d['value'] is None), None)
-        if lacks:
-            return dict(lacks)
-        both = {
-            k: mean([d[k] for d in ds]) if all(d.get(k) is not None for d in ds) else None
-            for k in ('value', 'floor', 'ceiling', 'ratio')
-        }
-        ends = (
-            dict(low=min(d['low'] for d in ds), high=max(d['high'] for d in ds))
-            if all(d['low'] is not None and d['high'] is not None for d in ds)
-            else dict(low=None, high=None)
-        )
-        values = [d['value'] for d in ds]
-        sd = (sum((v - both['value']) ** 2 for v in values) / (len(values) - 1)) ** 0.5
-        flags = [d['flagged'] for d in ds if 'flagged' in d]  # a warning of one seed is a warning
-        return {
-            k: v
-            for k, v in dict(
-                ds[0],
-                **both,
-                **ends,
-                n=min(d['n'] for d in ds),
-                seeds=len(ds),
-                sd=sd,
-                lowest=min(values),
-                highest=max(values),
-                flagged=any(flags),
-            ).items()
-            if (k != 'ratio' or v is not None) and (k != 'flagged' or flags)
-        }
-
     metrics = {
-        m: put([r['metrics'][m] for r in results]) for m in first['metrics'] if all(m in r['metrics'] for r in results)
+        m: _over_seeds([r['metrics'][m] for r in results])
+        for m in first['metrics']
+        if all(m in r['metrics'] for r in results)
     }
     curves = {}
     for name, c in (first.get('curves') or {}).items():
         cs = [(r.get('curves') or {}).get(name) or {} for r in results]
         if c.get('x') and all(x.get('x') == c['x'] and set(x['lines']) == set(c['lines']) for x in cs):
             curves[name] = c | dict(
-                lines={l: [put(list(ds)) for ds in zip(*(x['lines'][l] for x in cs))] for l in c['lines']}
+                lines={l: [_over_seeds(list(ds)) for ds in zip(*(x['lines'][l] for x in cs))] for l in c['lines']}
             )
     numbers = {
-        k: mean([r['about'][k] for r in results])
+        k: _mean([r['about'][k] for r in results])
         for k in ('minutes', 'images', 'steps')
         if all(k in r['about'] for r in results)
     }
+    first = {k: v for k, v in first.items() if k != 'scores'}  # those of one seed are not those of the mean
     return dict(
         first,
         metrics=metrics,
@@ -1126,6 +1162,30 @@ def html_report(
     return Path(path)
 
 # %% ../../nbs/report/tables.ipynb #090080
+def difference_rows(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> list[list[str]]:  # head and rows, as text; the head alone where no two runs can be paired
+    "How far each run is from the best in each metric, paired over the same people."
+    rows, names = [['metric', 'run', 'minus', 'difference', 'faces']], list(results)
+    for l in table_lines(results, metrics)[0]:
+        top = next((i for i, m in enumerate(l.marks) if m == 'best'), None)
+        for i, name in enumerate(names):
+            d = None if top in (None, i) else compare_faces(results[name], results[names[top]], l.name)
+            if d:
+                ends = '' if d['low'] is None else f" [{d['low']:+.4f}, {d['high']:+.4f}]"
+                rows.append([label(l.name), name, names[top], f"{d['value']:+.4f}{ends}", str(d['n'])])
+    return rows
+
+
+def _terminal(results: dict[str, dict[str, Any]], metrics: str | Sequence[str] | None) -> str:
+    "The table, and below it the paired differences where there are any."
+    rows, text = difference_rows(results, metrics), text_table(results, metrics) + '\n'
+    if len(rows) == 1:
+        return text
+    return f'{text}\ndifferences to the best, paired over the same people [95 % interval]\n{_columns(rows)}\n'
+
+
 def compare_text(
     results: dict[str, dict[str, Any]],  # a result for each run, as `load_runs` and `gather_seeds` give them
     form: str = 'terminal',  # terminal, markdown, latex, html or csv
@@ -1133,7 +1193,7 @@ def compare_text(
 ) -> str:  # ready to be printed or written
     "Runs side by side in one of five forms; raises `FacegenError` for another form or an unknown metric."
     forms = dict(
-        terminal=lambda: text_table(results, metrics) + '\n',
+        terminal=lambda: _terminal(results, metrics),
         markdown=lambda: result_table(results, metrics),
         latex=lambda: latex_table(results, metrics),
         html=lambda: html_page('Runs compared', results, metrics=metrics),
