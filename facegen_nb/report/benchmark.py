@@ -221,6 +221,7 @@ def bench_designs(
                     )
                     result['about']['parts'] = wanted  # asked for, though a slow sampler is judged by fewer
                     save_result(result, run / 'results.json')
+                    result = load_result(run)
                 results[key] = result
                 if keep:
                     with optional(f"The copy of {key} in '{keep}'"):
