@@ -56,43 +56,36 @@ from facegen_nb.data.store import (
 from ..distributed import in_order, on_ray, progress_by_share
 
 # %% auto #0
-__all__ = ['BATCH', 'RAY_BATCH', 'Work', 'COMMIT', 'UNREAD', 'worker', 'add_rendered', 'check_request', 'identify', 'name_entry',
-           'refuse_damage', 'curate_source', 'count_files', 'found_text', 'curate', 'source_people', 'nothing_text',
-           'output_errors', 'known_people', 'plot_funnel']
+__all__ = ['BATCH', 'Work', 'COMMIT', 'worker', 'found_text', 'curate', 'known_people', 'plot_funnel']
 
 # %% ../../nbs/data/curation.ipynb #020070
 BATCH = 32  # entries that a thread takes at once
-RAY_BATCH = 256  # entries that the detector, or a worker on another machine, takes at once
-Work = Callable[[Sequence[Entry]], 'list[Cropped]']  # from a batch to what became of each entry, in order
+_RAY_BATCH = 256  # entries that the detector, or a worker on another machine, takes at once
+Work = Callable[[Sequence[Entry]], 'list[Cropped]']  # from a batch to the result of each entry, in order
 
 
 def worker(
-    crop: Crop,  # what is wanted
+    crop: Crop,  # settings
     device: str | None = None,  # where the detector computes
     threads: int = 2,  # that decode for the detector
-) -> Work:  # from a batch to what became of it
+) -> Work:  # from a batch to its results
     "A worker; with a detector it takes one batch at a time, else it may be called from many threads."
     if crop.detector == 'none':
         return lambda entries: refuse(crop_fixed(entries, crop.box, crop.min_side), crop.filters)
-    detector, pool = (
-        detection.FaceDetector(None if crop.faces == 'main' else max(20, crop.min_side / 2), device=device),
-        ThreadPoolExecutor(threads),
-    )
+    smallest = None if crop.faces == 'main' else max(20, crop.min_side / 2)
+    detector, pool = detection.FaceDetector(smallest, device=device), ThreadPoolExecutor(threads)
     return lambda entries: refuse(crop_detected(entries, detector, pool, crop, min(4 * threads, 8)), crop.filters)
 
 # %% ../../nbs/data/curation.ipynb #020072
-def add_rendered(
-    w: StoreWriter,  # the store in the making
+def _add_rendered(
+    w: StoreWriter,  # the unfinished store
     number: int,  # of the source
     source: str,  # such as `rendered:2000`
     seed: int,  # of the renderer
-) -> dict[str, Any]:  # what store.json says about it
-    "Render faces, four pictures a person, and append them."
-    from facegen_nb.data.synthetic import (  # here, so that photographs need no renderer
-        render,
-        sample_identities,
-        sample_nuisances,
-    )
+) -> dict[str, Any]:  # its record in store.json
+    "Render faces, four images a person, and append them."
+    # imported here, because photographs need no renderer
+    from facegen_nb.data.synthetic import render, sample_identities, sample_nuisances
 
     n, each, box = int(re.search(r'\d+', source)[0]), 4, (0.0, 0.0, float(SIDE), float(SIDE))
     people, looks = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
@@ -101,27 +94,26 @@ def add_rendered(
         images = render(people[person], looks[i : i + 256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
         for k, (x, p) in enumerate(zip(images, person), i):
             name = f'{source}/{p:06d}_{k % each}'
-            w.add(
-                number,
-                name,
-                name,
-                Face(x, box, float(SIDE), float(sharpness(x[None])[0])),
-                f'rendered-{p:06d}',
-                None,
-                people[p].numpy(),
-            )
+            face = Face(x, box, float(SIDE), float(sharpness(x[None])[0]))
+            w.add(number, name, name, face, identity=f'rendered-{p:06d}', factors=people[p].numpy())
         w.counts.update(dict.fromkeys((*STEPS, 'gave'), len(images)))
         w.commit(entries=i + len(images))
     return dict(name=source, kind='rendered', files=n, seed=seed)
 
 # %% ../../nbs/data/curation.ipynb #020074
-def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool) -> None:
-    "Refuse what cannot work, in one sentence, before anything is read or written."
-    box = crop.box
+def _check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool) -> None:
+    "Raise `FacegenError` for a request that cannot work, before anything is read or written."
     if not specs:
         raise FacegenError('No source was given; give a folder, a tar, tar.gz, tgz or zip archive, or rendered:N.')
     if out.name in ('', '..'):
         raise FacegenError(f"'{out}' was given for the store, which needs a name of its own; give one, such as store.")
+    _check_crop(crop)
+    if crop.box is not None:
+        _check_box(crop.box)
+    _check_output(specs, out, overwrite)
+
+
+def _check_crop(crop: Crop) -> None:
     if crop.detector not in ('none', 'mtcnn'):
         raise FacegenError(f"Unknown detector '{crop.detector}'; use mtcnn or none.")
     if crop.faces not in ('main', 'all'):
@@ -133,22 +125,27 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
     if crop.filters.min_recognisable is not None:
         raise FacegenError(
             'The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask'
-            ' quality.reasons of an embedded store.'
+            ' `filters.reasons` of an embedded store.'
         )
-    if box is not None and crop.detector != 'none':
+    if crop.box is not None and crop.detector != 'none':
         raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
-    if box is not None and not (
-        len(box) == 4 and min(box) >= 0 and box[2] > box[0] and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6
-    ):  # also where a number is NaN
+
+
+def _check_box(box: Sequence[float]) -> None:
+    square = len(box) == 4 and abs((box[2] - box[0]) - (box[3] - box[1])) <= 1e-6  # False for NaN
+    if not square or not (min(box) >= 0 and box[2] > box[0]):
         raise FacegenError(
             f"The box {box_text(box)} was given; left,top,right,bottom of a square in pixels was expected, such as"
             " 55,50,195,190."
         )
-    if box is not None and box[2] - box[0] < SMALLEST_CROP:
+    if box[2] - box[0] < SMALLEST_CROP:
         raise FacegenError(
             f'The box {box_text(box)} has a side of {box[2] - box[0]:g} pixels, which shows no face; '
             f'give one of at least {SMALLEST_CROP}.'
         )
+
+
+def _check_output(specs: Sequence[Spec], out: Path, overwrite: bool) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out / 'store.json').is_file():
             raise FacegenError(
@@ -167,23 +164,23 @@ def check_request(specs: Sequence[Spec], out: Path, crop: Crop, overwrite: bool)
             )
 
 
-def identify(
+def _identify(
     spec: Spec,  # a source
 ) -> list[Any]:  # plain values
-    "What tells a source from another one of the same name: an archive's size and time of change."
+    "What distinguishes a source from another one of the same name: size and modification time of an archive."
     st = spec.path.stat() if spec.path and spec.path.is_file() else None
     return [spec.text, str(spec.path and spec.path.resolve()), st and st.st_size, st and st.st_mtime_ns]
 
 # %% ../../nbs/data/curation.ipynb #020076
-COMMIT = 1024  # faces or entries after which what was written is made to last
+COMMIT = 1024  # faces or entries between two commits
 
 
-def name_entry(
-    c: Cropped,  # what became of an entry; changed in place
+def _name_entry(
+    c: Cropped,  # the result of an entry; changed in place
     rule: Rule,  # how people are read
     source: str,  # the source's name
 ) -> None:
-    "Fill in the person where file names or a table say it."
+    "Fill in the person if file names or a table give it."
     path = c.source[len(source) + 1 :]
     if rule.kind == 'file':
         c.identity = name_by_file(rule, path)
@@ -191,11 +188,11 @@ def name_entry(
         c.identity = (name_by_table(rule, source, path) or (None,))[0]
 
 
-def refuse_damage(
+def _refuse_damage(
     src: Source,  # read to its end
     reasons: Counter,  # why images were rejected
 ) -> None:
-    "Raise `FacegenError` where an archive is damaged."
+    "Raise `FacegenError` for a damaged archive."
     lost = [(n, r) for r, n in reasons.items() if r.startswith(UNPACKED)]
     if not (damage := src.damage or (f'{sum(n for n, _ in lost):,} files {lost[0][1]}' if lost else None)):
         return
@@ -204,32 +201,23 @@ def refuse_damage(
     )
 
 
-def curate_source(
-    w: StoreWriter,  # the store in the making
+def _curate_source(
+    w: StoreWriter,  # the unfinished store
     number: int,  # of the source
     src: Source,  # opened
-    crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]],  # does the work, batch by batch, in order
+    crop: Callable[[Iterator[Entry]], Iterator[list[Cropped]]],  # crops a stream, batch by batch, in order
+    *,
     rule: Rule = Rule(),  # how people are read
-    allow_damaged: bool = True,  # whether what a damaged archive gave is kept
-) -> dict[str, Any]:  # what store.json says about the source
-    "Read one source to its end or to its quota; goes on where an interrupted run stood."
-    stream, names, n, kept, full, saved = src.entries(), '', 0, w.at['kept'], False, w.at['entries']
-
-    def chain(h: str, s: str) -> str:
-        return hashlib.blake2b(f'{h}{s}'.encode(), digest_size=8).hexdigest()
-
-    for e in islice(stream, w.at['entries']):
-        n, names = n + 1, chain(names, e.source)
-    if (n, names) != (w.at['entries'], w.at['names']):
-        raise FacegenError(
-            f"The source '{src.name}' has changed since the run that was interrupted; what it left was removed, "
-            "so start again."
-        )
+    allow_damaged: bool = True,  # whether the readable part of a damaged archive is kept
+) -> dict[str, Any]:  # its record in store.json
+    "Read one source to its end or to its quota; continues after an interrupted run."
+    stream, full, saved, kept = src.entries(), False, w.at['entries'], w.at['kept']
+    n, names = _skip_finished(w, src.name, stream)
     for batch in crop(progress_by_share(stream, src.share)):
         for c in batch:
             if rule.kind in ('file', 'csv') and src.people is None:
-                name_entry(c, rule, src.name)
-            n, names, c = n + 1, chain(names, c.source), w.drop_opted_out(c)
+                _name_entry(c, rule, src.name)
+            n, names, c = n + 1, _chain(names, c.source), w.drop_opted_out(c)
             if src.quota and (extra := kept + len(c.faces) - src.quota) > 0:
                 c.faces, c.found = c.faces[:-extra], c.found - extra
             kept += len(c.faces)
@@ -242,44 +230,63 @@ def curate_source(
             w.commit(entries=n, names=names, kept=kept)
             saved = n
     if not allow_damaged:
-        refuse_damage(src, w.reasons)
+        _refuse_damage(src, w.reasons)
     w.counts['files'] += n + (0 if full else src.others)
-    about = src.describe() | ({'licence': src.licence} if src.licence else {})
+    return _source_record(src, n, kept, full)
+
+
+def _chain(h: str, name: str) -> str:
+    "The hash of a sequence of names, from the hash of those before and the next one."
+    return hashlib.blake2b(f'{h}{name}'.encode(), digest_size=8).hexdigest()
+
+
+def _skip_finished(w: StoreWriter, source: str, stream: Iterator[Entry]) -> tuple[int, str]:
+    "Pass over the entries that an interrupted run has finished; returns their number and the hash of their names."
+    n, names = 0, ''
+    for e in islice(stream, w.at['entries']):
+        n, names = n + 1, _chain(names, e.source)
+    if (n, names) != (w.at['entries'], w.at['names']):
+        raise FacegenError(
+            f"The source '{source}' has changed since the run that was interrupted; what it left was removed, "
+            "so start again."
+        )
+    return n, names
+
+
+def _source_record(src: Source, n: int, kept: int, full: bool) -> dict[str, Any]:
+    "The record of a source in store.json, after `n` entries were read and `kept` faces taken."
+    record = src.describe()
+    if src.licence:
+        record['licence'] = src.licence
     if src.quota:
-        about |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
-    if not full:
-        about |= {
-            k: v
-            for k, v in dict(
-                passed_over=dict(src.passed),
-                archives=len(src.archives),
-                archives_such_as=src.archives[:5],
-                links=dict(src.links),
-                damage=src.damage,
-            ).items()
-            if v
-        }
-    return about
+        record |= dict(quota=src.quota, seed=src.seed, read=n, faces=kept)
+    if full:  # the rest of the source is unknown
+        return record
+    seen = dict(
+        passed_over=dict(src.passed),
+        archives=len(src.archives),
+        archives_such_as=src.archives[:5],
+        links=dict(src.links),
+        damage=src.damage,
+    )
+    return record | {k: v for k, v in seen.items() if v}
 
 # %% ../../nbs/data/curation.ipynb #02076a
-UNREAD = (
-    'the archive is damaged',
-    'the archive unpacks to',
-    'folder cannot be opened',
-)  # reasons that stand for files nobody could count
+# how the reasons begin that stand for an unknown number of files
+_UNREAD = ('the archive is damaged', 'the archive unpacks to', 'folder cannot be opened')
 
 
-def count_files(
+def _count_files(
     w: StoreWriter,  # all sources are read
 ) -> dict[str, Any]:  # numbers of files
     "Numbers of files: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
-    abouts = w.at['told']
+    records = w.at['told']
     lost = Counter({r: n for r, n in w.reasons.items() if not r.startswith('archive in a')})
-    unread = sum(n for r, n in w.reasons.items() if r.startswith(UNREAD))
+    unread = sum(n for r, n in w.reasons.items() if r.startswith(_UNREAD))
     archives = sum(n for r, n in w.reasons.items() if r.startswith('archive in a'))
-    passed = sum((Counter(t.get('passed_over', {})) for t in abouts), Counter())
-    names = [a for t in abouts for a in t.get('archives_such_as', ())]
-    links = sum((Counter(t.get('links', {})) for t in abouts), Counter())
+    passed = sum((Counter(t.get('passed_over', {})) for t in records), Counter())
+    names = [a for t in records for a in t.get('archives_such_as', ())]
+    links = sum((Counter(t.get('links', {})) for t in records), Counter())
     return dict(
         found=w.counts['files'] - unread,
         with_face=w.counts['gave'],
@@ -294,48 +301,92 @@ def count_files(
 
 
 def found_text(
-    files: dict[str, Any],  # as `count_files` gives them
+    files: dict[str, Any],  # as `_count_files` gives them
 ) -> str:  # one line, or two
-    "What became of the files that were found, in words."
+    "A summary of the files that were found, in one or two lines."
     reasons = '; '.join(f'{n:,} x {reason}' for reason, n in files['reasons'].items())
-    faceless = f"{files['without_face']:,} without" + (f' ({reasons})' if reasons and files['without_face'] else '')
+    faceless = f"{files['without_face']:,} without"
+    if reasons and files['without_face']:
+        faceless += f' ({reasons})'
     parts = [f"{files['with_face']:,} images with a face", faceless]
     if files['archives']:
         parts.append(f"{files['archives']:,} archives, not read ({', '.join(files['archives_such_as'])})")
     if files['passed_over']:
         endings = [f'{n:,} {e}' for e, n in files['endings'].items()]
-        parts.append(
-            f"{files['passed_over']:,} passed over ({', '.join(endings[:6])}{' ...' if len(endings) > 6 else ''})"
-        )
+        shown = ', '.join(endings[:6]) + (' ...' if len(endings) > 6 else '')
+        parts.append(f"{files['passed_over']:,} passed over ({shown})")
     links = [f'{n:,} links to folders {what}' for what, n in files['links'].items()]
     return f"{files['found']:,} files found: {', '.join(parts)}" + ''.join(f'\n{x}' for x in links)
 
 # %% ../../nbs/data/curation.ipynb #020078
 def curate(
     sources: Sequence[str | Path],  # folders, archives, `rendered:N`, or any other word that `parse_source` takes
-    out: str | Path,  # the store's folder
-    detector: str = 'none',  # 'none': fixed box, or what the source marks; 'mtcnn': faces are looked for, and aligned
-    faces: str = 'main',  # of a detector's: 'main', the large and central one of each picture, or 'all'
+    out: str | Path,  # the folder of the store
+    *,
+    detector: str = 'none',  # 'none': fixed box, or the annotations of the source; 'mtcnn': detection and alignment
+    faces: str = 'main',  # of a detector's: 'main', the large and central one of each image, or 'all'
     frame: str = 'face',  # where a detected face's landmarks go: face, arcface or ffhq
-    filters: str | Filters = 'none',  # what a face must be like: see `quality.read_filters`
+    filters: str | Filters = 'none',  # conditions on quality, as `read_filters` takes them
     box: Sequence[float] | None = None,  # left, top, right, bottom of the fixed box in pixels; None: the centre square
     min_side: float = 0,  # smaller faces are rejected: shorter side of the detected face, or side of the fixed box
     split: Sequence[float] = (0.9, 0.05, 0.05),  # fractions of people for train, validation, test
     seed: int = 0,  # of the split, of quotas and of rendered faces
-    identity: str = 'auto',  # whose face an image shows: one of `people.KINDS`
+    identity: str = 'auto',  # the rule that gives the person of an image: one of `identities.KINDS`
     same_people: bool = False,  # whether equal names in several sources mean one person
-    allow_damaged: bool = False,  # whether what a damaged archive gave is kept
-    opt_out: Sequence[str] = (),  # names of people, folders or pictures that are to be left out
-    overwrite: bool = False,  # replace a store that is there
+    allow_damaged: bool = False,  # whether the readable part of a damaged archive is kept
+    opt_out: Sequence[str] = (),  # names of people, folders or images that are to be left out
+    overwrite: bool = False,  # replace an existing store
     device: str | None = None,  # where the detector computes
     workers: int | None = None,  # threads, or workers of the cluster; None: one a core
     engine: str = 'local',  # 'local': threads of this process; 'ray': a Ray cluster
-    log: Callable[[str], None] | None = None,  # is given sentences for the user; without it, warnings are Python's
+    log: Callable[[str], None] | None = None,  # gets messages for the user; None: Python's warnings
 ) -> FaceStore:  # the store, opened
     """Make a `FaceStore` of images.
 
-    Raises `FacegenError`, and leaves nothing behind, when it cannot be made. Killed and called again, it goes on.
+    Raises `FacegenError`, and leaves nothing behind, if this is impossible. An equal call resumes an interrupted one.
     """
+    sources = _source_list(sources)
+    out = user_path(out)
+    out = out.resolve() if out.is_symlink() else out
+    box = None if box is None else tuple(map(float, box))
+    crop = Crop(detector, box, faces, frame, min_side, read_filters(filters))
+    split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)
+    _check_request(specs, out, crop, overwrite)
+    names = source_names(specs)
+    opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
+    if engine not in ('local', 'ray'):
+        raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
+    opt_out = [opt_out] if isinstance(opt_out, str) else list(opt_out)
+    recipe = crop.recipe()
+    request = _request(specs, recipe, rule, same_people, opt_out) | dict(split=split, seed=seed)
+    with _output_errors(out), open_store_writer(out, request, overwrite) as w, _quiet_pillow():
+        _set_opt_out(w, opt_out)
+        if log and (len(w) or w.at['entries']):
+            log(f'An interrupted run is resumed: {len(w):,} faces are there already.')
+        local = engine == 'local' and any(src is not None for src in opened)
+        with _cropper(crop, engine, device, workers, local) as run:
+            for i in range(w.at['source'], len(opened)):
+                if opened[i] is None:
+                    record = _add_rendered(w, i, names[i].partition('#')[0], seed)
+                else:
+                    record = _curate_source(w, i, opened[i], run, rule=rule, allow_damaged=allow_damaged)
+                w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], record])
+        if not len(w):
+            raise FacegenError(_nothing_text(sources, w.counts, w.reasons, _count_files(w)))
+        known = [_source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))]
+        people = People(w, known, rule, same_people)
+        people.warnings += [f"{record['name']}: {record['damage']}" for record in w.at['told'] if 'damage' in record]
+        finish_store(w, people, split, seed, _store_record(w, people, recipe, rule))
+        if lost := [n for n in opt_out if plain_name(n) not in w.met]:
+            people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
+        write_datasheet(w.folder)
+    for text in people.warnings:
+        log(text) if log else warnings.warn(text, stacklevel=2)
+    return FaceStore(out)
+
+
+def _source_list(sources: Any) -> list[str | Path]:
+    "The sources as a list; raises `FacegenError` for anything but words and paths."
     single = isinstance(sources, (str, Path)) or not isinstance(sources, Iterable)
     sources = [sources] if single else list(sources)
     if wrong := [s for s in sources if not isinstance(s, (str, Path))]:
@@ -343,113 +394,81 @@ def curate(
             f'Found {wrong[0]!r} among the sources, where folders, archives or words such as rendered:2000 were '
             'expected; give one, or a list of them.'
         )
-    out = user_path(out)
-    out = out.resolve() if out.is_symlink() else out
-    crop = Crop(
-        detector, None if box is None else tuple(map(float, box)), faces, frame, min_side, read_filters(filters)
-    )
-    split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)
-    check_request(specs, out, crop, overwrite)
-    names = source_names(specs)
-    opened = [None if s.kind == 'rendered' else open_source(s, n, seed) for s, n in zip(specs, names)]
-    if engine not in ('local', 'ray'):
-        raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
-    asked, workers, recipe = workers, workers or os.cpu_count() or 1, crop.recipe()
+    return sources
+
+
+def _request(
+    specs: Sequence[Spec], recipe: dict[str, Any], rule: Rule, same_people: bool, opt_out: Sequence[str]
+) -> dict[str, Any]:
+    "Everything that decides the content of the store, but split and seed: only an equal request resumes a run."
     request = dict(
         format=FORMAT,
-        sources=[identify(s) for s in specs],
+        sources=[_identify(s) for s in specs],
         crop=recipe,
-        split=split,
-        seed=seed,
         identity=[rule.shown, rule.content, same_people],
         pillow=PIL.__version__,
     )
-    opt_out = [opt_out] if isinstance(opt_out, str) else list(opt_out)
-    if opt_out:  # under the name that earlier versions gave it, so that what they began goes on
+    if opt_out:  # the key that earlier versions used, so that their interrupted runs can be resumed
         request['without'] = hashlib.sha256('\n'.join(sorted(map(plain_name, opt_out))).encode()).hexdigest()
-    with (
-        output_errors(out),
-        open_store_writer(out, request, overwrite) as w,
-        ThreadPoolExecutor(workers) as pool,
-        warnings.catch_warnings(),
-    ):
+    return request
+
+
+def _set_opt_out(w: StoreWriter, opt_out: Sequence[str]) -> None:
+    w.opt_out = frozenset(map(plain_name, opt_out)) - {''}
+    # the journal holds places in the sorted list, because it must not hold the names
+    w.met = {n for k, n in enumerate(sorted(w.opt_out)) if k in w.at.get('met', ())}
+
+
+@contextlib.contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    "Ignore Pillow's warnings: damaged files are listed with a reason."
+    with warnings.catch_warnings():
         warnings.filterwarnings('ignore', module='PIL')
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        w.opt_out = frozenset(map(plain_name, opt_out)) - {''}
-        w.met = {
-            n for k, n in enumerate(sorted(w.opt_out)) if k in w.at.get('met', ())
-        }  # places, not names: what is written names nobody
-        if log and (len(w) or w.at['entries']):
-            log(f'An interrupted run is resumed: {len(w):,} faces are there already.')
-        make = partial(worker, crop, device, workers)
-        work = make() if engine == 'local' and any(src is not None for src in opened) else None
-        if engine == 'ray':
-
-            def run(s):
-                return on_ray(
-                    batches(s, RAY_BATCH),
-                    make,
-                    asked,
-                    per_gpu=4 if crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda') else 0,
-                )
-        elif detector == 'mtcnn':
-
-            def run(s):
-                return map(work, batches(s, RAY_BATCH))
-        else:
-
-            def run(s):
-                return in_order(pool, work, batches(s, BATCH), 2 * workers, lambda b: sum(e.held for e in b))
-
-        for i, (src, name) in enumerate(zip(opened, names)):
-            if i < w.at['source']:
-                continue
-            if src is None:
-                about = add_rendered(w, i, name.partition('#')[0], seed)
-            else:
-                about = curate_source(w, i, src, run, rule, allow_damaged)
-            w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], about])
-        if not len(w):
-            raise FacegenError(nothing_text(sources, w.counts, w.reasons, count_files(w)))
-        people = People(
-            w,
-            [source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))],
-            rule,
-            same_people,
-        )
-        people.warnings += [f"{t['name']}: {t['damage']}" for t in w.at['told'] if 'damage' in t]
-        if lost := [n for n in opt_out if plain_name(n) not in w.met]:
-            people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
-        finish_store(
-            w,
-            people,
-            split,
-            seed,
-            dict(
-                crop=recipe,
-                counts={s: w.counts[s] for s in STEPS},
-                found=count_files(w),
-                rejected=sum(w.reasons.values()),
-                identity_rule=rule.shown,
-                identities=people.report,
-                warnings=[x for x in people.warnings if not x.startswith('Asked to be left out')],
-                sources=w.at['told'],
-            ),
-        )
-        write_datasheet(w.folder)
-    for text in people.warnings:
-        log(text) if log else warnings.warn(text, stacklevel=2)
-    return FaceStore(out)
+        yield
 
 
-def source_people(
+@contextlib.contextmanager
+def _cropper(
+    crop: Crop, engine: str, device: str | None, workers: int | None, local: bool
+) -> Iterator[Callable[[Iterator[Entry]], Iterator[list[Cropped]]]]:
+    "A function that crops a stream of entries batch by batch, in order; `local` if it is used in this process."
+    threads = workers or os.cpu_count() or 1
+    make = partial(worker, crop, device, threads)
+    if engine == 'ray':
+        on_gpu = crop.detector == 'mtcnn' and str(device or 'cuda').startswith('cuda')
+        yield lambda s: on_ray(batches(s, _RAY_BATCH), make, workers, per_gpu=4 if on_gpu else 0)
+        return
+    work = make() if local else None
+    if crop.detector == 'mtcnn':
+        yield lambda s: map(work, batches(s, _RAY_BATCH))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield lambda s: in_order(pool, work, batches(s, BATCH), 2 * threads, lambda b: sum(e.held for e in b))
+
+
+def _store_record(w: StoreWriter, people: People, recipe: dict[str, Any], rule: Rule) -> dict[str, Any]:
+    "The settings and counts in store.json."
+    return dict(
+        crop=recipe,
+        counts={s: w.counts[s] for s in STEPS},
+        found=_count_files(w),
+        rejected=sum(w.reasons.values()),
+        identity_rule=rule.shown,
+        identities=people.report,
+        warnings=list(people.warnings),
+        sources=w.at['told'],
+    )
+
+
+def _source_people(
     spec: Spec,  # a source
-    src: Source | None,  # the same, opened; None where it is rendered
-    name: str,  # what it is called in the store
+    src: Source | None,  # the same, opened; None for rendered faces
+    name: str,  # its name in the store
     number: int,  # its place among the sources
     rule: Rule,  # how people are read
-) -> SourceNames:  # what is known before its people are named
-    "Whether a source names people itself, and whose names these are."
+) -> SourceNames:  # the source, before its people are named
+    "Whether a source gives identities, and in which numbering."
     if src is None:
         return SourceNames(name, 'rendered', named=True)
     own = str(spec.path.resolve() if spec.path else number)  # a folder that is given twice has the same people
@@ -458,13 +477,13 @@ def source_people(
     return SourceNames(name, src.people or own, src.named and rule.kind != 'none', spec.kind == 'lfw', spec.path)
 
 # %% ../../nbs/data/curation.ipynb #020079
-def nothing_text(
-    sources: Sequence,  # as given
+def _nothing_text(
+    sources: Sequence,  # as the user gave them
     counts: Counter,  # the funnel
     reasons: Counter,  # why images were rejected
-    files: dict[str, Any],  # as `count_files` gives them
+    files: dict[str, Any],  # as `_count_files` gives them
 ) -> str:  # one sentence
-    "The sentence for sources without a single usable face."
+    "The error message for sources without any usable face."
     for s in sources:
         if (user_path(s) / 'store.json').is_file():
             return (
@@ -484,7 +503,7 @@ def nothing_text(
 
 
 @contextlib.contextmanager
-def output_errors(
+def _output_errors(
     out: Path,  # the store's folder
 ) -> Iterator[None]:
     "Turn a full disk or a folder without permission into one sentence."
@@ -508,5 +527,5 @@ def known_people(
 def plot_funnel(
     store: FaceStore,  # whose counts to draw
 ) -> Any:  # a matplotlib figure
-    "Bars with the number of pictures that are left after every step."
+    "Bars with the number of images that are left after every step."
     return plot_counts(store.meta['counts'])
