@@ -18,11 +18,12 @@ from .statistics import entry, missing
 from ..weights import find_weights
 
 # %% auto #0
-__all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'squeezenet_features', 'inception_file', 'inception_missing',
-           'inception', 'inception_features', 'frechet_distance', 'frechet_by_svd', 'kernel_distance', 'kernel_means',
-           'half_of_people', 'halves_of_people', 'distribution_names', 'distribution_missing', 'check_features',
-           'distribution_distances', 'ball_radii', 'prdc_metrics', 'reference_faces', 'distribution_metrics',
-           'split_scores', 'inception_score', 'score_metric', 'nearest_faces', 'memorisation']
+__all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'PIXELS', 'squeezenet_features', 'inception_file',
+           'inception_missing', 'inception', 'inception_features', 'frechet_distance', 'frechet_by_svd',
+           'kernel_distance', 'kernel_means', 'half_of_people', 'halves_of_people', 'distribution_names',
+           'distribution_missing', 'check_features', 'distribution_distances', 'ball_radii', 'prdc_metrics',
+           'reference_faces', 'distribution_metrics', 'split_scores', 'inception_score', 'score_metric',
+           'pixel_features', 'nearest_faces', 'memorisation']
 
 # %% ../../nbs/metrics/distribution.ipynb #070010
 @torch.inference_mode()
@@ -558,6 +559,17 @@ def score_metric(
     )
 
 # %% ../../nbs/metrics/distribution.ipynb #070077
+PIXELS = 16  # fields a side of the space of pixels
+
+
+def pixel_features(
+    images: np.ndarray,  # (n,S,S,3) uint8
+) -> np.ndarray:  # (n,768) float32 in [-1, 1]
+    "Mean colours of 16x16 fields: copies of an image are near in it, whatever a network thinks of them."
+    x = torch.nn.functional.adaptive_avg_pool2d(to_float(images), PIXELS)
+    return x.flatten(1).numpy()
+
+
 def nearest_faces(
     faces: np.ndarray,  # (n,D) features
     train: np.ndarray,  # (M,D) features of training faces
@@ -574,7 +586,7 @@ def memorisation(
     real: np.ndarray,  # (n,D) features of the held-out real pictures they were made from
     train: np.ndarray,  # (M,D) features of the training faces
     identities: np.ndarray,  # (n,) people of the first two, none of them in training
-    space: str,  # the feature space's name: the judge's
+    space: str,  # the feature space's name: the judge's, squeezenet or pixels
     seed: int = 0,  # of the halves
     halves: int = 200,  # random halves of the people for the intervals
 ) -> tuple[dict[str, dict], np.ndarray, np.ndarray]:  # metrics; (n,) nearest training faces; (n,) their distances

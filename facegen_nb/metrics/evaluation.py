@@ -46,12 +46,14 @@ from facegen_nb.metrics.attributes import (
     reader,
 )
 from facegen_nb.metrics.distribution import (
+    PIXELS,
     distribution_metrics,
     distribution_missing,
     distribution_names,
     inception,
     inception_features,
     memorisation,
+    pixel_features,
     reference_faces,
     score_metric,
     squeezenet_features,
@@ -63,6 +65,7 @@ from facegen_nb.metrics.identity import (
     identity_metrics,
     impostor_pairs,
     seen_gap,
+    seen_lpips,
     threshold,
     zero_shot,
 )
@@ -84,7 +87,7 @@ from facegen_nb.metrics.realism import (
     spectrum_metrics,
     spectrum_missing,
 )
-from .regression import regression_reference
+from .regression import regression_references
 from .robustness import EvalContext, intra_identity_diversity, robustness
 from .statistics import Bootstrap, derangement, mean_entry, missing, other_images
 from ..models.autoencoder import autoencoder_for
@@ -95,12 +98,12 @@ from ..training.config import find_recipe
 from ..training.losses import lpips_missing
 
 # %% auto #0
-__all__ = ['STEP', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'StoreContext', 'recognisers', 'compute_blocks',
-           'features_where', 'generation_pass', 'identity_part', 'seen_part', 'diversity_part', 'Space',
-           'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_part',
-           'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'pick_parts',
-           'metric_names', 'without_folders', 'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model',
-           'check_run', 'judge_run']
+__all__ = ['STEP', 'LPIPS_OFF', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'StoreContext', 'recognisers',
+           'compute_blocks', 'features_where', 'generation_pass', 'identity_part', 'seen_part', 'diversity_part',
+           'Space', 'squeezenet_space', 'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part',
+           'spectrum_part', 'memory_spaces', 'memory_part', 'factor_part', 'robustness_part', 'rendered_people',
+           'regression_rows', 'regression_part', 'pick_parts', 'metric_names', 'wanted_networks', 'without_folders',
+           'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
 
 # %% ../../nbs/metrics/evaluation.ipynb #080011
 def pick_faces(
@@ -170,6 +173,7 @@ def recognisers(
 
 # %% ../../nbs/metrics/evaluation.ipynb #080019
 STEP = 256  # faces measured at once
+LPIPS_OFF = 'LPIPS with the squeeze network was switched off.'
 NO_OTHER_PEOPLE = (
     'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use'
     ' --limit.'
@@ -285,25 +289,36 @@ def seen_part(
     s: StoreContext,  # what is measured
     generated: np.ndarray,  # (n,J) the judge's embeddings of the faces of unseen people
     limit: float | None,  # threshold at FAR 1e-3
+    net: Any = None,  # LPIPS with the squeeze network; None: it is missing
+    lpips: np.ndarray | None = None,  # (n,) of the faces of unseen people to their sources
+    why: str = '',  # why LPIPS is missing
+    *,
     most: int = 512,  # training faces at most
 ) -> dict[str, dict]:  # metrics
     "What the judge says of people that were trained on, and what unseen people lose."
+    names = ('seen_source_mean', 'gap_source_mean', 'seen_lpips_squeeze', 'gap_lpips_squeeze')
     try:
         rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
     except FacegenError as ex:
-        return {k: missing(str(ex)) for k in ('seen_source_mean', 'gap_source_mean')}
-    seen = compute_blocks(
-        s,
-        'seen',
-        len(rows),
-        dict(judge=(s.judge.dim,)),
-        lambda i, k: dict(judge=s.judge_embeddings(s.generate_rows(rows[i : i + k], i, stream=1))),
-    )['judge']
+        return {k: missing(str(ex), 'low' if 'lpips' in k else 'high') for k in names}
+
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
+        at = rows[i : i + k]
+        faces = s.generate_rows(at, i, stream=1)
+        images = np.stack([faces, s.store.images[at]], 1) if net else None
+        return dict(judge=s.judge_embeddings(faces)) | (dict(lpips=pair_distances(images, net)[:, 0]) if net else {})
+
+    shapes = dict(judge=(s.judge.dim,)) | (dict(lpips=()) if net else {})
+    seen = compute_blocks(s, 'seen', len(rows), shapes, work)
 
     def to(faces, r):
         return cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
 
-    return seen_gap(to(generated, s.rows), s.people, to(seen, rows), s.store_people[rows], limit, s.n_boot, s.seed)
+    people = s.store_people[rows]
+    out = seen_gap(to(generated, s.rows), s.people, to(seen['judge'], rows), people, limit, s.n_boot, s.seed)
+    if net is None:
+        return out | {k: missing(why, 'low') for k in names[2:]}
+    return out | seen_lpips(lpips, s.people, np.asarray(seen['lpips']), people, s.n_boot, s.seed)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080029
 def _real_pairs(s: StoreContext, limit: float | None, people: int, net: Any) -> dict[str, float | None]:
@@ -361,7 +376,7 @@ def diversity_part(
 
     out = put('diversity_judge', found['drift'], real['floor'], real['drift'], 'low')
     if net is None:
-        reason = why.get('squeeze', 'LPIPS with the squeeze network was switched off.')
+        reason = why.get('squeeze', LPIPS_OFF)
         return out | {k: missing(reason) for k in ('diversity_squeeze', 'diversity_held_squeeze')}
     out |= put('diversity_squeeze', found['lpips'].mean(1), 0.0, real['lpips'])
     if limit is None:
@@ -388,6 +403,21 @@ class Space:
     standard: bool = False  # features are standardised by those of the reference faces
 
 
+def squeezenet_space(
+    s: StoreContext,  # what is measured
+    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
+) -> Space | str:  # or why it is missing
+    "SqueezeNet's space."
+    net = next((x for x in networks if x.kind == 'squeeze'), None)
+    if net:
+        return Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1 / 5)
+    if why := lpips_missing('squeeze'):
+        return why
+    return Space(
+        'squeezenet', 'squeezenet', 'source_squeezenet', lambda x: squeezenet_features(x, s.device), 512, 1 / 5
+    )
+
+
 def available_spaces(
     s: StoreContext,  # what is measured
     networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
@@ -396,16 +426,13 @@ def available_spaces(
 ]:  # spaces, extractors, and why a space is missing
     "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no extractor."
     found, extractors, why = [], {}, {}
-    net = next((x for x in networks if x.kind == 'squeeze'), None)
-    if net:
-        found.append(
-            Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1 / 5)
-        )
-    elif not (m := lpips_missing('squeeze')):
-        extractors['squeezenet'] = 512, lambda x: squeezenet_features(x, s.device)
-        found.append(Space('squeezenet', 'squeezenet', 'source_squeezenet', extractors['squeezenet'][1], 512, 1 / 5))
+    squeeze = squeezenet_space(s, networks)
+    if isinstance(squeeze, str):
+        why['squeezenet'] = squeeze
     else:
-        why['squeezenet'] = m
+        found.append(squeeze)
+        if squeeze.mine == 'squeezenet':
+            extractors['squeezenet'] = squeeze.dim, squeeze.f
     try:
         deep = inception(s.device)
 
@@ -531,23 +558,55 @@ def spectrum_part(
     )
 
 # %% ../../nbs/metrics/evaluation.ipynb #080033
+def memory_spaces(
+    s: StoreContext,  # what is measured
+    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
+) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]:  # spaces, extractors, why one is missing
+    "The spaces beside the judge's in which copies are looked for."
+    dim = 3 * PIXELS**2
+    found, extractors = (
+        [Space('pixels', 'pixels', 'source_pixels', pixel_features, dim)],
+        dict(pixels=(dim, pixel_features)),
+    )
+    squeeze = squeezenet_space(s, networks)
+    if isinstance(squeeze, str):
+        return found, extractors, dict(squeezenet=squeeze)
+    if squeeze.mine == 'squeezenet':
+        extractors['squeezenet'] = squeeze.dim, squeeze.f
+    return [squeeze, *found], extractors, {}
+
+
 def memory_part(
     s: StoreContext,  # what is measured
-    generated: np.ndarray,  # (n,J) the judge's embeddings of the generated faces
+    arrays: dict[str, np.ndarray],  # as `generation_pass` left them
+    back: np.ndarray,  # where each row stands in them
+    spaces: list[Space],  # beside the judge's
+    why: dict[str, str],  # space: why it is missing
 ) -> dict[str, dict]:  # metrics
-    "Whether generated faces lie nearer to training faces than real unseen faces do."
+    "Whether generated faces lie nearer to training faces than real unseen faces do, in each space."
     train = np.asarray(s.store.indices('train'))
     train = train[~np.isin(s.store_people[train], s.people)]
     if len(train) == 0:
-        return {
-            f'nearest_ratio_{s.judge.name}': missing(NO_OTHER_PEOPLE),
-            f'copies_{s.judge.name}': missing(NO_OTHER_PEOPLE, 'low'),
-        }
+        why = {name: NO_OTHER_PEOPLE for name in (s.judge.name, *(x.name for x in spaces), *why)}
+    out = {}
+    for name, reason in why.items():
+        out |= {f'nearest_ratio_{name}': missing(reason), f'copies_{name}': missing(reason, 'low')}
+    if len(train) == 0:
+        return out
 
-    def values(r):
-        return s.judge_values[r].astype(np.float32)
+    def features(i: int, k: int) -> dict[str, np.ndarray]:
+        images = s.store.images[train[i : i + k]]
+        return {x.name: x.f(images) for x in spaces}
 
-    return memorisation(generated, values(s.rows), values(train), s.people, s.judge.name, s.seed)[0]
+    def judged(rows: np.ndarray) -> np.ndarray:
+        return s.judge_values[rows].astype(np.float32)
+
+    there = compute_blocks(s, 'training', len(train), {x.name: (x.dim,) for x in spaces}, features)
+    crowds = {x.name: (arrays[x.mine][back], arrays[x.real][back], np.asarray(there[x.name])) for x in spaces}
+    crowds[s.judge.name] = np.asarray(arrays['judge'])[back], judged(s.rows), judged(train)
+    for name, (generated, real, known) in crowds.items():
+        out |= memorisation(generated, real, known, s.people, name, s.seed)[0]
+    return out
 
 
 def factor_part(
@@ -654,23 +713,25 @@ def regression_part(
     out, settings = {}, {}
     fit, choose = regression_rows(s)
     x = np.asarray(s.embeddings.values)
-    for who, (judge, values) in judges.items():
-        end = who.removeprefix('judge')
-        names = [f'{k}{end}_{to}_mean' for k in ('ridge', 'kernel_ridge') for to in ('source', 'other')]
-        try:
-            guesses, chosen = regression_reference(
-                x[fit], values[fit], x[choose], values[choose], x[s.rows], seed=s.seed
-            )
-        except FacegenError as ex:
-            out |= {k: missing(str(ex)) for k in names}
-            continue
+    ends = {who: who.removeprefix('judge') for who in judges}
+    names = {
+        who: [f'{k}{end}_{to}_mean' for k in ('ridge', 'kernel_ridge') for to in ('source', 'other')]
+        for who, end in ends.items()
+    }
+    fitted, choosing = ([values[r] for _, values in judges.values()] for r in (fit, choose))
+    try:
+        found = regression_references(x[fit], fitted, x[choose], choosing, x[s.rows], seed=s.seed)
+    except FacegenError as ex:
+        return {k: missing(str(ex)) for who in judges for k in names[who]}, {}
+    for (who, (judge, values)), (guesses, chosen) in zip(judges.items(), found):
+        end = ends[who]
         settings[judge.name] = chosen
         best = max(guesses, key=lambda k: chosen[k]['cosine'])
         for kind, guess in guesses.items():
-            found = identity_part(s, guess, values, f'{kind}{end}')[0]
-            out |= {k: d for k, d in found.items() if k in names}
+            scored = identity_part(s, guess, values, f'{kind}{end}')[0]
+            out |= {k: d for k, d in scored.items() if k in names[who]}
             if kind == best:
-                _keep_regressed(metrics, {k.replace(f'{kind}{end}', who, 1): d['value'] for k, d in found.items()})
+                _keep_regressed(metrics, {k.replace(f'{kind}{end}', who, 1): d['value'] for k, d in scored.items()})
     return out, settings
 
 # %% ../../nbs/metrics/evaluation.ipynb #080035
@@ -713,8 +774,8 @@ def metric_names(
     names = dict(
         images=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
         distribution=[*spaces, 'inception_score', *spectrum_missing('')],
-        memorisation=[f'nearest_ratio_{judge}', f'copies_{judge}'],
-        seen=[f'{who}_source_{stat}' for who in ('seen', 'gap') for stat in ('mean', 'tar_1e-3')],
+        memorisation=[f'{k}_{space}' for space in (judge, 'squeezenet', 'pixels') for k in ('nearest_ratio', 'copies')],
+        seen=[f'{who}_{k}' for who in ('seen', 'gap') for k in ('source_mean', 'source_tar_1e-3', 'lpips_squeeze')],
         diversity=['diversity_judge', 'diversity_squeeze', 'diversity_held_squeeze'],
         regression=[
             f'{kind}{end}_{to}_mean' for end in ends for kind in ('ridge', 'kernel_ridge') for to in ('source', 'other')
@@ -722,6 +783,16 @@ def metric_names(
         factors=list(factors_missing(0)),
     )
     return [*identity, *(name for part in pick_parts(parts) for name in names.get(part, ()))]
+
+
+def wanted_networks(
+    parts: Sequence[str],  # some of `PARTS`
+    perceptual: Sequence[str],  # LPIPS's networks that may be used
+) -> list[str]:  # those that the parts need
+    "All of them for parts that show LPIPS, the squeeze network alone for those that use its features or distances."
+    if {'images', 'distribution', 'diversity', 'robustness'} & set(parts):
+        return list(perceptual)
+    return [k for k in perceptual if k == 'squeeze' and {'seen', 'memorisation'} & set(parts)]
 
 # %% ../../nbs/metrics/evaluation.ipynb #080039
 def without_folders(
@@ -897,10 +968,10 @@ def every_part(
     sheet_path: str | Path | None,  # where to save a sheet
 ) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
     "Generate, extract features, and compute the parts."
-    networks, why = available_networks(
-        perceptual if {'images', 'distribution', 'diversity', 'robustness'} & set(parts) else (), s.device
-    )
+    networks, why = available_networks(wanted_networks(parts, perceptual), s.device)
     spaces, extractors, no_space = available_spaces(s, networks) if 'distribution' in parts else ([], {}, {})
+    copied, found, not_copied = memory_spaces(s, networks) if 'memorisation' in parts else ([], {}, {})
+    extractors |= found
     rendered = rendered_people(s) if 'factors' in parts else 0
     if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
         r = reader(device=s.device, log=s.log)
@@ -924,7 +995,8 @@ def every_part(
         found, settings = regression_part(s, metrics)
         metrics |= found
     if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
-        metrics |= seen_part(s, generated, limit)
+        net, reason = next((x for x in networks if x.kind == 'squeeze'), None), why.get('squeeze', LPIPS_OFF)
+        metrics |= seen_part(s, generated, limit, net, arrays['lpips_squeeze'][back] if net else None, reason)
     if 'images' in parts:
         distances = {k: v[back] for k, v in arrays.items() if v.ndim == 1}
         found = image_metrics(distances, s.boot, s.people, why)
@@ -939,7 +1011,7 @@ def every_part(
         if curve:
             curves['spectrum'] = curve
     if 'memorisation' in parts:
-        metrics |= memory_part(s, generated)
+        metrics |= memory_part(s, arrays, back, copied, not_copied)
     if rendered:
         metrics |= factor_part(s, arrays, back) if 'factors' in extractors else factors_missing(rendered)
     if 'robustness' in parts:

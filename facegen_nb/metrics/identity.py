@@ -16,6 +16,7 @@ from facegen_nb.metrics.statistics import (
     derangement,
     entry,
     interval,
+    mean_entry,
     missing,
     other_images,
     weighted_mean,
@@ -25,7 +26,7 @@ from facegen_nb.metrics.statistics import (
 # %% auto #0
 __all__ = ['FARS', 'IDENTITY_STATS', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores', 'tar_name',
            'scores_by_face', 'identity_values', 'identity_summary', 'resampled_thresholds', 'identity_metrics',
-           'zero_shot', 'seen_gap']
+           'zero_shot', 'seen_gap', 'seen_lpips']
 
 # %% ../../nbs/metrics/identity.ipynb #070013
 def cosines(
@@ -312,3 +313,22 @@ def seen_gap(
             a.mean() - b.mean(), len(a) + len(b), *interval(ra - rb), None, 0.0, seen=len(b), unseen=len(a)
         )
     return out
+
+
+def seen_lpips(
+    unseen: np.ndarray,  # (n,) LPIPS of faces of unseen people to their sources
+    unseen_people: np.ndarray,  # (n,) who they are
+    seen: np.ndarray,  # (m,) the same of people of the training split, from training embeddings
+    seen_people: np.ndarray,  # (m,) who they are; none of them is among the unseen
+    n_boot: int = 1000,  # resamples
+    seed: int = 0,  # of the resamples
+) -> dict[str, dict]:  # `seen_lpips_squeeze` and `gap_lpips_squeeze`
+    "How near faces come to the very images that were trained on, and what unseen people lose: are images remembered?"
+    if len(np.intersect1d(unseen_people, seen_people)):
+        raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
+    boot = Bootstrap(unseen_people, seen_people, n=n_boot, seed=seed)
+    a, b = np.asarray(unseen, np.float64), np.asarray(seen, np.float64)
+    difference = boot.mean(a, unseen_people) - boot.mean(b, seen_people)
+    value, n = a.mean() - b.mean(), len(a) + len(b)
+    gap = entry(value, n, *interval(difference), None, 0.0, 'low', seen=len(b), unseen=len(a))
+    return dict(seen_lpips_squeeze=mean_entry(b, seen_people, boot, None, 0.0, 'low'), gap_lpips_squeeze=gap)

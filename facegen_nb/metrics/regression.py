@@ -13,7 +13,8 @@ import numpy as np
 from ..core import FacegenError
 
 # %% auto #0
-__all__ = ['Predict', 'RIDGE', 'KERNEL', 'PENALTIES', 'fit_ridge', 'gaussian_kernel', 'fit_kernel_ridge', 'regression_reference']
+__all__ = ['Predict', 'RIDGE', 'KERNEL', 'PENALTIES', 'fit_ridge', 'gaussian_kernel', 'fit_kernel_ridge', 'regression_references',
+           'regression_reference']
 
 # %% ../../nbs/metrics/regression.ipynb #07g011
 Predict = Callable[[np.ndarray], np.ndarray]  # (m,D) embeddings to (m,J) predictions
@@ -74,10 +75,69 @@ KERNEL = (1.0, 2.0, 4.0)  # widths that are tried: gamma
 PENALTIES = (0.03, 0.1, 0.3, 1.0)  # penalties of the kernel that are tried
 
 
-def _cosine(predict: Predict, x: np.ndarray, y: np.ndarray) -> float:
-    guess = predict(x)
+def _cosine(guess: np.ndarray, y: np.ndarray) -> float:
     norms = np.linalg.norm(guess, axis=1) * np.linalg.norm(y.astype(np.float64), axis=1)
     return float(((guess * y).sum(1) / np.maximum(norms, 1e-12)).mean())
+
+
+def _unit(guess: np.ndarray) -> np.ndarray:
+    return (guess / np.maximum(np.linalg.norm(guess, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _best_ridge(x: np.ndarray, every: np.ndarray, x_choose: np.ndarray, parts: list, chosen: list) -> list[tuple]:
+    "For each judge the linear map that is best on other people: penalty, cosine there, map of all judges."
+    maps = fit_ridge(x, every, RIDGE)
+    guesses = [f(x_choose) for f in maps]
+    scores = [[_cosine(g[:, part], y) for g in guesses] for part, y in zip(parts, chosen)]
+    best = [int(np.argmax(s)) for s in scores]
+    return [(RIDGE[k], s[k], maps[k]) for k, s in zip(best, scores)]
+
+
+def _best_kernel(x: np.ndarray, every: np.ndarray, x_choose: np.ndarray, parts: list, chosen: list) -> list[tuple]:
+    "For each judge the width and the penalty of the kernel that are best on other people."
+    target, tried = every.astype(np.float64).mean(0), [[] for _ in parts]
+    right = every.astype(np.float64) - target
+    for gamma in KERNEL:
+        kernel, across = gaussian_kernel(x, x, gamma), gaussian_kernel(x_choose, x, gamma)
+        for p in PENALTIES:
+            guess = across @ _solve(kernel, p, right) + target
+            for scores, part, y in zip(tried, parts, chosen):
+                scores.append((_cosine(guess[:, part], y), gamma, p))
+    return [max(scores)[1:] for scores in tried]
+
+
+def regression_references(
+    x: np.ndarray,  # (n,D) conditioning embeddings of training people
+    judges: Sequence[np.ndarray],  # (n,J) embeddings of the same pictures by each judge
+    x_choose: np.ndarray,  # (m,D) of other people, who choose the settings
+    judges_choose: Sequence[np.ndarray],  # (m,J) of them by each judge
+    new: np.ndarray,  # (k,D) conditioning embeddings to be mapped
+    *,
+    most: int = 8000,  # training faces of the kernel at most
+    seed: int = 0,  # of the choice of training faces
+) -> list[tuple[dict[str, np.ndarray], dict[str, Any]]]:  # for each judge as `regression_reference` gives it
+    "The reference for several judges: the matrix of a kernel is factorised once for all of them."
+    if len(x) < 50 or len(x_choose) < 10:
+        raise FacegenError(
+            f'{len(x)} faces of training people and {len(x_choose)} of people who choose were found; a regression needs'
+            ' at least 50 and 10, so use a larger store.'
+        )
+    ends = np.cumsum([0, *(y.shape[1] for y in judges)])
+    parts, every = [slice(a, b) for a, b in zip(ends, ends[1:])], np.concatenate(judges, 1)
+    order = np.random.default_rng(seed).permutation(len(x))
+    few, many = np.sort(order[:2000]), np.sort(order[:most])
+    linear = _best_ridge(x, every, x_choose, parts, judges_choose)
+    widths = _best_kernel(x[few], every[few], x_choose, parts, judges_choose)
+    kernels = {w: fit_kernel_ridge(x[many], every[many], w[0], [w[1]])[0] for w in set(widths)}
+    mapped = {w: [f(z) for z in (x_choose, new)] for w, f in kernels.items()}
+    out = []
+    for part, y, (penalty, cosine, ridge), width in zip(parts, judges_choose, linear, widths):
+        choose, guess = mapped[width]
+        settings = dict(ridge=dict(penalty=penalty, cosine=cosine, faces=len(x)))
+        about = dict(gamma=width[0], penalty=width[1], cosine=_cosine(choose[:, part], y), faces=len(many))
+        guesses = dict(ridge=_unit(ridge(new)[:, part]), kernel_ridge=_unit(guess[:, part]))
+        out.append((guesses, settings | dict(kernel_ridge=about)))
+    return out
 
 
 def regression_reference(
@@ -86,34 +146,7 @@ def regression_reference(
     x_choose: np.ndarray,  # (m,D) of other people, who choose the settings
     y_choose: np.ndarray,  # (m,J)
     new: np.ndarray,  # (k,D) conditioning embeddings to be mapped
-    most: int = 8000,  # training faces of the kernel at most
-    seed: int = 0,  # of the choice of training faces
+    **how: Any,  # as `regression_references` takes it
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:  # `ridge` and `kernel_ridge`: (k,J) unit vectors; what was chosen
     "The judge's embeddings as regressed from the conditioning embeddings; raises `FacegenError` for too few faces."
-    if len(x) < 50 or len(x_choose) < 10:
-        raise FacegenError(
-            f'{len(x)} faces of training people and {len(x_choose)} of people who choose were found; a regression needs'
-            ' at least 50 and 10, so use a larger store.'
-        )
-    order = np.random.default_rng(seed).permutation(len(x))
-    few, many = np.sort(order[:2000]), np.sort(order[:most])
-    linear = fit_ridge(x, y, RIDGE)
-    scores = [_cosine(f, x_choose, y_choose) for f in linear]
-    best, chosen = (
-        linear[int(np.argmax(scores))],
-        dict(ridge=dict(penalty=RIDGE[int(np.argmax(scores))], cosine=max(scores), faces=len(x))),
-    )
-    tried = []
-    for gamma in KERNEL:
-        maps = fit_kernel_ridge(x[few], y[few], gamma, PENALTIES)
-        tried += [(_cosine(f, x_choose, y_choose), gamma, p) for p, f in zip(PENALTIES, maps)]
-    score, gamma, penalty = max(tried)
-    (kernel,) = fit_kernel_ridge(x[many], y[many], gamma, [penalty])
-    chosen['kernel_ridge'] = dict(
-        gamma=gamma, penalty=penalty, cosine=_cosine(kernel, x_choose, y_choose), faces=len(many)
-    )
-    guesses = dict(ridge=best(new), kernel_ridge=kernel(new))
-    return {
-        k: (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-        for k, v in guesses.items()
-    }, chosen
+    return regression_references(x, [y], x_choose, [y_choose], new, **how)[0]
