@@ -346,6 +346,7 @@ COLUMNS = (
     'kd_squeezenet',
     'precision_squeezenet',
     'recall_squeezenet',
+    'diversity_squeeze',
     'diversity_judge',
     'factors_mean',
 )
