@@ -568,7 +568,13 @@ def split(
         new = data.restore_split(s, restore)
     else:
         new = data.split_store(
-            s, pick_embeddings(s, encoder, weights, device), limit, shares, seed, drop, most_dropped=most_dropped
+            s,
+            pick_embeddings(s, encoder, weights, device),
+            limit,
+            shares,
+            seed=seed,
+            drop=drop,
+            most_dropped=most_dropped,
         )
     report, number = new.meta.get('split_by'), max(data.earlier_splits(new))
     if report:
