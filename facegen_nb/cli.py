@@ -9,8 +9,8 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'embeddings_for', 'say_origin',
            'crop_images', 'embed_folder', 'generation_options', 'write_faces', 'write_table', 'write_shards',
            'generate', 'pick_adapter', 'encoder_for_images', 'adapted_file', 'store_or_images', 'adapter_text', 'adapt',
-           'evaluate', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card', 'show_app',
-           'demo', 'demo_page', 'minutes_so_far', 'main']
+           'evaluate', 'judge_splits', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
+           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/cli.ipynb #imports
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import
@@ -49,8 +49,8 @@ from .data.sources import download as fetch
 from .data.store import FaceStore
 from .device import pick_device
 from .files import atomic, earlier_output, optional, output_folder, write_json
-from .metrics.face_scores import SCORES_FILE
-from .metrics.result_files import load_result, save_result
+from .metrics.face_scores import scores_file
+from .metrics.result_files import load_result, result_file, save_result
 from facegen_nb.options import (
     ANY_PATH,
     CHANGED_FOLDER,
@@ -1332,8 +1332,15 @@ def evaluate(
         typer.Option(parser=ENCODER, help='A further judge, best of another family, such as `dlib`; repeatable.'),
     ] = None,
     split: Annotated[
-        str, typer.Option(parser=HELD_OUT, help='Whose people: test, validation, heldout (both) or train.')
-    ] = 'test',
+        str,
+        typer.Option(
+            parser=Choice(('both', 'test', 'validation', 'heldout', 'train')),
+            help=(
+                'Whose people: both (validation chooses, test reports; a result file for each), test, validation,'
+                ' heldout (the two together) or train.'
+            ),
+        ),
+    ] = 'both',
     limit: Annotated[
         Optional[int], typer.Option(min=2, help='Most faces to evaluate, whole people; default: all of the split.')
     ] = None,
@@ -1380,6 +1387,8 @@ def evaluate(
 ):
     """Judge a run on people never trained on; print the table, write results.json and evaluation.html; resumable.
 
+    Validation people choose between runs (results-validation.json), test people report (results.json, the table).
+
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
     finite_option(guidance, '--guidance')
@@ -1389,29 +1398,13 @@ def evaluate(
     s, j, results = FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
     also = [encoders.load_encoder(name, None, device) for name in also_judge or ()]
     check_metrics(metrics, evaluation.metric_names(j.name, asked, [e.name for e in also]))
-    runs = [run, *(beside or [])]
+    runs, splits = [run, *(beside or [])], evaluation.judged_splits(s, split)
     for r in runs:
-        evaluation.check_run(r, s, j, split, force, also)  # all of them, before the first is measured
+        for part in splits:
+            evaluation.check_run(r, s, j, part, force, also)  # all of them, before the first is measured
+    how = dict(limit=limit, guidance=guidance, refine=refine, force=force, also=also, seed=seed, device=device)
     for r in runs:
-        result = evaluation.judge_run(
-            r,
-            s,
-            j,
-            split,
-            seed,
-            device,
-            sheet_path=r / 'sheet.png',
-            scores_path=r / SCORES_FILE,
-            limit=limit,
-            parts=asked,
-            guidance=guidance,
-            refine=refine,
-            force=force,
-            also=also,
-            folder=r / 'evaluation',
-        )
-        save_result(result, r / 'results.json')
-        result = load_result(r)
+        result = judge_splits(r, s, j, splits, asked, **how)
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result
         with optional(f"The page '{r / 'evaluation.html'}'"):
@@ -1421,13 +1414,34 @@ def evaluate(
         if text := judge_text(results):
             print(f'\n{text}')
     finally:
-        print(
-            "written:"
-            f" {', '.join(str(f) for r in runs for f in (r / 'results.json', r / 'evaluation.html') if f.is_file())}"
-        )
+        files = [r / f for r in runs for f in (*map(result_file, splits), 'evaluation.html')]
+        print(f"written: {', '.join(str(f) for f in files if f.is_file())}")
     return results
 
 # %% ../nbs/cli.ipynb #100032
+def judge_splits(
+    run: Path,  # a run folder
+    store: FaceStore,  # whose people are drawn
+    judge: Any,  # an Encoder that took no part
+    splits: list[str],  # as `evaluation.judged_splits` gives them: the last one reports
+    parts: list[str] | None,  # what is measured; None: all
+    **how: Any,  # as `evaluation.judge_run` takes it
+) -> dict[str, Any]:  # the result that reports, with that of the validation people as `validation`
+    "Judge a run on the people of each split, one file for each."
+    for split in splits:
+        asked = evaluation.parts_of_split(evaluation.pick_parts(parts), split, splits)
+        sheet = run / 'sheet.png' if split == splits[-1] else None
+        scores, folder = run / scores_file(split), run / 'evaluation'
+        result = evaluation.judge_run(
+            run, store, judge, split, parts=asked, sheet_path=sheet, scores_path=scores, folder=folder, **how
+        )
+        save_result(result, run / result_file(split))
+    result = load_result(run / result_file(splits[-1]))
+    if len(splits) > 1:
+        result['validation'] = load_result(run / result_file(splits[0]))
+    return result
+
+
 def factor_image(
     run: Path,  # a run folder: `factors.png` is written there
     result: dict[str, Any],  # its evaluation

@@ -98,14 +98,29 @@ from ..training.config import find_recipe
 from ..training.losses import lpips_missing
 
 # %% auto #0
-__all__ = ['STEP', 'LPIPS_OFF', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'pick_faces', 'StoreContext', 'recognisers',
-           'compute_blocks', 'features_where', 'generation_pass', 'identity_part', 'seen_part', 'diversity_part',
-           'Space', 'squeezenet_space', 'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part',
-           'spectrum_part', 'memory_spaces', 'memory_part', 'factor_part', 'robustness_part', 'rendered_people',
-           'regression_rows', 'regression_part', 'pick_parts', 'metric_names', 'wanted_networks', 'without_folders',
-           'check_judges', 'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
+__all__ = ['STEP', 'LPIPS_OFF', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'NOT_FOR_CHOOSING', 'judged_splits',
+           'pick_faces', 'StoreContext', 'recognisers', 'compute_blocks', 'features_where', 'generation_pass',
+           'identity_part', 'seen_part', 'diversity_part', 'Space', 'squeezenet_space', 'available_spaces',
+           'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_spaces', 'memory_part',
+           'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'pick_parts',
+           'parts_of_split', 'metric_names', 'wanted_networks', 'without_folders', 'check_judges', 'evaluate',
+           'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
 
 # %% ../../nbs/metrics/evaluation.ipynb #080011
+def judged_splits(
+    store: Any,  # a FaceStore
+    split: str = 'both',  # a split, or both: validation, which chooses, and test, which reports
+) -> list[str]:  # splits to judge one after the other; the last one reports
+    "Whose people are judged: validation people too, where there are at least two and test people beside them."
+    if split != 'both':
+        return [split]
+    there = {k: np.asarray(store.indices(k), np.int64) for k in ('validation', 'test')}
+    enough = len(np.unique(known_people(store.identity_codes)[there['validation']])) >= 2
+    if enough and not len(there['test']):
+        return ['validation']
+    return ['validation', 'test'] if enough else ['test']
+
+
 def pick_faces(
     store: Any,  # a FaceStore
     split: str = 'test',  # which split
@@ -755,6 +770,21 @@ def pick_parts(
     if bad := [p for p in parts if p not in PARTS]:
         raise FacegenError(f"Unknown part '{bad[0]}'; use some of {', '.join(PARTS)} (identity is always measured).")
     return parts
+
+
+NOT_FOR_CHOOSING = (
+    'regression',
+    'robustness',
+)  # parts that describe a model and are measured on reporting people alone
+
+
+def parts_of_split(
+    parts: Sequence[str],  # what is measured
+    split: str,  # on whose people
+    splits: Sequence[str],  # all that are judged, as `judged_splits` gives them
+) -> tuple[str, ...]:
+    "Validation people who are judged beside test people are asked for what a choice rests on."
+    return tuple(p for p in parts if len(splits) == 1 or split != 'validation' or p not in NOT_FOR_CHOOSING)
 
 
 def metric_names(

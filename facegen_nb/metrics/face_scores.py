@@ -19,10 +19,17 @@ from ..files import atomic
 from .statistics import paired_difference
 
 # %% auto #0
-__all__ = ['SCORES_FILE', 'FaceScores', 'save_scores', 'read_scores', 'compare_faces']
+__all__ = ['SCORES_FILE', 'scores_file', 'FaceScores', 'save_scores', 'read_scores', 'compare_faces']
 
 # %% ../../nbs/metrics/face_scores.ipynb #07s011
 SCORES_FILE = 'scores.npz'
+
+
+def scores_file(
+    split: str,  # whose people
+) -> str:  # the name of a file in the run's folder
+    "Validation people choose and have a file of their own; all others report."
+    return 'scores-validation.npz' if split == 'validation' else SCORES_FILE
 
 
 @dataclass

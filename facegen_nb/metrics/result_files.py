@@ -15,7 +15,7 @@ from ..files import write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot', 'wrong_scores',
-           'check_result', 'save_result', 'right_direction', 'load_result', 'effort']
+           'check_result', 'result_file', 'save_result', 'right_direction', 'load_result', 'effort']
 
 # %% ../../nbs/metrics/result_files.ipynb #090009
 RESULT_KEYS = dict(
@@ -175,12 +175,19 @@ def check_result(
     return result
 
 # %% ../../nbs/metrics/result_files.ipynb #090017
+def result_file(
+    split: str,  # whose people
+) -> str:  # the name of a file in the run's folder
+    "Validation people choose and have a file of their own; all others report."
+    return 'results-validation.json' if split == 'validation' else 'results.json'
+
+
 def save_result(
     result: dict[str, Any],  # as `evaluation.evaluate` gave it
     path: str | Path,  # the file, such as RUN/results.json
 ) -> Path:  # the same
     "Check and write a result file, whole or not at all."
-    result = dict(check_result(result))
+    result = {k: v for k, v in check_result(result).items() if k != 'validation'}  # of another file
     if result.get('scores'):
         result['scores'] = {k: v for k, v in result['scores'].items() if k != 'folder'}
     write_json(path, result)

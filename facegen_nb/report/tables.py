@@ -23,18 +23,18 @@ from PIL import Image
 from ..core import FacegenError, renamed, sha256, user_path
 from ..files import atomic
 from ..metrics.face_scores import compare_faces
-from ..metrics.result_files import check_result, load_result
+from ..metrics.result_files import check_result, load_result, result_file
 
 # %% auto #0
-__all__ = ['STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'PAIRED', 'UNPAIRED', 'LIFTED', 'SIGNS', 'TEX', 'LATEX_CAPTION',
-           'COLUMNS', 'STYLE', 'CAPTION', 'SHEET', 'label', 'group_of', 'number', 'pick_metrics', 'wanted_metrics',
-           'check_metrics', 'Line', 'overlap', 'lifted', 'mark', 'mark_paired', 'recogniser', 'unlike', 'same_encoder',
-           'span', 'without_ratio', 'is_independent', 'side_heads', 'side_cells', 'table_lines', 'parts', 'cell',
-           'about', 'text_table', 'print_table', 'markdown', 'result_table', 'judge_matrix', 'judge_text', 'tex',
-           'tex_number', 'tex_cell', 'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs',
-           'gather_seeds', 'curve_rows', 'curve_table', 'curve_image', 'image_data_url', 'plain_table', 'html_table',
-           'html_curves', 'html_page', 'html_report', 'difference_rows', 'compare_text', 'esc', 'slider',
-           'epoch_slider', 'person_strip']
+__all__ = ['STATS', 'WORDS', 'STARTS', 'GROUPS', 'SHORT', 'NEAR', 'PAIRED', 'UNPAIRED', 'LIFTED', 'VALIDATED', 'NOT_CHOSEN',
+           'CHOSEN_ON_TEST', 'SIGNS', 'TEX', 'LATEX_CAPTION', 'COLUMNS', 'STYLE', 'CAPTION', 'SHEET', 'label',
+           'group_of', 'number', 'pick_metrics', 'wanted_metrics', 'check_metrics', 'Line', 'overlap', 'lifted', 'mark',
+           'mark_paired', 'recogniser', 'unlike', 'same_encoder', 'span', 'without_ratio', 'is_independent',
+           'side_heads', 'side_cells', 'choosing', 'table_lines', 'parts', 'cell', 'about', 'text_table', 'print_table',
+           'markdown', 'result_table', 'judge_matrix', 'judge_text', 'difference_rows', 'tex', 'tex_number', 'tex_cell',
+           'latex_table', 'result_frame', 'curve_frame', 'over_seeds', 'load_runs', 'gather_seeds', 'curve_rows',
+           'curve_table', 'curve_image', 'image_data_url', 'plain_table', 'html_table', 'html_curves', 'html_page',
+           'html_report', 'compare_text', 'esc', 'slider', 'epoch_slider', 'person_strip']
 
 # %% ../../nbs/report/tables.ipynb #090021
 STATS = {
@@ -419,51 +419,69 @@ def _about_marks(lines: Sequence[Line]) -> list[str]:
     return [PAIRED] + ([UNPAIRED.format(', '.join(unpaired))] if unpaired else [])
 
 
-def table_lines(
+VALIDATED = (
+    'The best and † are decided on the validation people, who choose; the numbers are those of the test people, who'
+    ' report.'
+)
+NOT_CHOSEN = (
+    'None is called best: test people report and validation people choose. Judge the runs on validation people, too;'
+    ' facegen evaluate does both where the store has both.'
+)
+CHOSEN_ON_TEST = 'Validation and test people were judged together, so the best is chosen on people whom it reports.'
+
+
+def choosing(
     results: dict[str, dict[str, Any]],  # a result for each run
-    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
-) -> tuple[list[Line], list[str]]:  # lines, notes about what is missing or cannot be compared
-    "The parts that every form of a table is made from; raises `FacegenError` for a result of another form."
-    for name, r in results.items():
-        check_result(r, f"the result of '{name}'")
-    lines, notes, lost, differ, encoders = [], [], {}, unlike(results), same_encoder(results)
-    for m in pick_metrics(results, metrics):
-        ds, group = [without_ratio(m, r['metrics'].get(m)) for r in results.values()], group_of(m)
-        have = [d for d in ds if d and d['value'] is not None]
-        fair = [
-            d if is_independent(r, m) or group not in ('identity', 'seen') else None
-            for d, r in zip(ds, results.values())
-        ]
-        asked = lifted(fair) if group in ('identity', 'encoder') else fair
-        marks, unpaired = [''] * len(ds), False
-        if not (differ or any('best' in d for d in have) or (group == 'encoder' and not encoders)):
-            marks, unpaired = mark_paired(m, list(results.values()), asked)
-        if any(marks) and asked != fair and LIFTED not in notes:
-            notes.append(LIFTED)
-        lines.append(
-            Line(
-                m,
-                ds,
-                marks,
-                *(span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling')),
-                span(found) if (found := [d['regressed'] for d in have if d.get('regressed') is not None]) else '',
-                unpaired,
-            )
-        )
-        for reason in {d['reason'] for d in ds if d and d['value'] is None}:
-            lost.setdefault(reason, []).append(label(m))
-    notes += [
+) -> tuple[dict[str, dict[str, Any]] | None, str]:  # the results that choose, None where none may; what is to be said
+    "Which results decide what is best: those of the validation people where all runs have them, never those of test."
+    if len(results) < 2:
+        return results, ''
+    validation = {k: r.get('validation') for k, r in results.items()}
+    if all(validation.values()):
+        return validation, VALIDATED
+    splits = {r['split'] for r in results.values()}
+    if 'test' in splits:
+        return None, NOT_CHOSEN
+    return results, CHOSEN_ON_TEST if 'heldout' in splits else ''
+
+
+def _marks(metric: str, results: dict[str, dict[str, Any]]) -> tuple[list[str], bool, bool]:
+    "Marks of a line; whether some rest on overlapping intervals, and whether the distance above the floor decided."
+    entries, group = [without_ratio(metric, r['metrics'].get(metric)) for r in results.values()], group_of(metric)
+    neither = any('best' in d for d in entries if d) or (group == 'encoder' and not same_encoder(results))
+    if neither or unlike(results):
+        return [''] * len(entries), False, False
+    judged = group in ('identity', 'seen')
+    fair = [d if is_independent(r, metric) or not judged else None for d, r in zip(entries, results.values())]
+    asked = lifted(fair) if group in ('identity', 'encoder') else fair
+    marks, unpaired = mark_paired(metric, list(results.values()), asked)
+    return marks, unpaired, any(marks) and asked != fair
+
+
+def _line(metric: str, results: dict[str, dict[str, Any]], marks: list[str], unpaired: bool) -> Line:
+    entries = [without_ratio(metric, r['metrics'].get(metric)) for r in results.values()]
+    have = [d for d in entries if d and d['value'] is not None]
+    floor, ceiling = (span([d[k] for d in have if d[k] is not None]) for k in ('floor', 'ceiling'))
+    regressed = [d['regressed'] for d in have if d.get('regressed') is not None]
+    return Line(metric, entries, marks, floor, ceiling, span(regressed) if regressed else '', unpaired)
+
+
+def _missing_notes(lines: Sequence[Line]) -> list[str]:
+    "One sentence for all that one file lacks."
+    lost: dict[str, list[str]] = {}
+    for l in lines:
+        for reason in {d['reason'] for d in l.entries if d and d['value'] is None}:
+            lost.setdefault(reason, []).append(label(l.name))
+    return [
         f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {reason}"
         for reason, names in sorted(lost.items())
-    ]  # one sentence for all that one file lacks
-    notes = _about_marks(lines) + notes
-    if differ:
-        notes.insert(
-            0,
-            f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared"
-            " and none is called best.",
-        )
-    if not encoders and any(group_of(l.name) == 'encoder' for l in lines):
+    ]
+
+
+def _unfair_notes(lines: Sequence[Line], results: dict[str, dict[str, Any]]) -> list[str]:
+    "What must not be compared, or says nothing."
+    notes = []
+    if not same_encoder(results) and any(group_of(l.name) == 'encoder' for l in lines):
         notes.append(
             'The runs have different conditioning encoders, so cosines of the conditioning encoder must not be'
             ' compared.'
@@ -474,7 +492,33 @@ def table_lines(
                 f"'{name}' was judged by its own conditioning encoder, because that was forced: its judge numbers say"
                 " nothing."
             )
-    return lines, notes
+    return notes
+
+
+def table_lines(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> tuple[list[Line], list[str]]:  # lines, notes about what is missing or cannot be compared
+    "The parts that every form of a table is made from; raises `FacegenError` for a result of another form."
+    for name, r in results.items():
+        check_result(r, f"the result of '{name}'")
+    differ = unlike(results)
+    judges, said = (None, '') if differ else choosing(results)
+    lines, raised = [], False
+    for m in pick_metrics(results, metrics):
+        marks, unpaired, above = _marks(m, judges) if judges else ([''] * len(results), False, False)
+        lines.append(_line(m, results, marks, unpaired))
+        raised = raised or above
+    notes = []
+    if differ:
+        notes.append(
+            f"These runs were not measured alike (different {', '.join(differ)}), so their numbers must not be compared"
+            " and none is called best."
+        )
+    if said and (judges is None or any(any(l.marks) for l in lines)):
+        notes.append(said)
+    notes += _about_marks(lines) + ([LIFTED] if raised else [])
+    return lines, notes + _missing_notes(lines) + _unfair_notes(lines, results)
 
 
 def parts(
@@ -627,6 +671,22 @@ def judge_text(
     if not any(r.get('judges') for r in results.values()):
         return ''
     return _columns(judge_matrix(results))
+
+
+def difference_rows(
+    results: dict[str, dict[str, Any]],  # a result for each run
+    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
+) -> list[list[str]]:  # head and rows, as text; the head alone where no two runs can be paired
+    "How far each run is from the best in each metric, paired over the same people."
+    rows, names = [['metric', 'run', 'minus', 'difference', 'faces']], list(results)
+    for l in table_lines(results, metrics)[0]:
+        top = next((i for i, m in enumerate(l.marks) if m == 'best'), None)
+        for i, name in enumerate(names):
+            d = None if top in (None, i) else compare_faces(results[name], results[names[top]], l.name)
+            if d:
+                ends = '' if d['low'] is None else f" [{d['low']:+.4f}, {d['high']:+.4f}]"
+                rows.append([label(l.name), name, names[top], f"{d['value']:+.4f}{ends}", str(d['n'])])
+    return rows
 
 # %% ../../nbs/report/tables.ipynb #090044
 TEX = {
@@ -865,16 +925,41 @@ def over_seeds(
         for k in ('minutes', 'images', 'steps')
         if all(k in r['about'] for r in results)
     }
-    first = {k: v for k, v in first.items() if k != 'scores'}  # those of one seed are not those of the mean
+    choose = [r.get('validation') for r in results]
+    first = {k: v for k, v in first.items() if k not in ('scores', 'validation')}  # those of one seed say nothing here
     return dict(
         first,
         metrics=metrics,
         curves=curves,
+        **(dict(validation=over_seeds(choose)) if all(choose) else {}),
         seeds=len(results),
         about=dict({k: v for k, v in first['about'].items() if k != 'recipe_hash'}, **numbers, recipe_hashes=hashes),
     )
 
 # %% ../../nbs/report/tables.ipynb #090058
+def _of_one_model(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    "Whether two results are of the same checkpoint, drawn and judged alike."
+
+    def of(r: dict[str, Any]) -> tuple:
+        trained = (r['about'].get(k) for k in ('recipe_hash', 'steps', 'start'))
+        return (*trained, r['store_hash'], r['seed'], r.get('guidance'), r.get('refine'), r['judge'].get('name'))
+
+    return of(a) == of(b)
+
+
+def _load_run(path: Path) -> dict[str, Any]:
+    "The result of a run: that of the test people, and as `validation` that of the validation people beside it."
+    if not path.is_dir():
+        return load_result(path)
+    report, choose = (path / result_file(split) for split in ('test', 'validation'))
+    result = load_result(choose if choose.is_file() and not report.is_file() else path)
+    if choose.is_file() and result['split'] == 'test':
+        other = load_result(choose)
+        if _of_one_model(result, other):  # and not of an earlier checkpoint
+            result['validation'] = other
+    return result
+
+
 def load_runs(
     paths: Sequence[str | Path],  # folders of runs, or their results.json
 ) -> dict[str, dict[str, Any]]:  # name: result
@@ -882,7 +967,7 @@ def load_runs(
     out: dict[str, dict[str, Any]] = {}
     paths = [paths] if isinstance(paths, (str, Path)) or paths is None else paths
     for p in map(user_path, paths):
-        r, folder = load_result(p), p if p.is_dir() else p.parent
+        r, folder = _load_run(p), p if p.is_dir() else p.parent
         name = next(
             n
             for n in (folder.resolve().name, str(folder), *(f'{folder} ({i})' for i in range(2, 1000)))
@@ -931,6 +1016,7 @@ def gather_seeds(
                     r['n_people'],
                     recogniser(r['judge'].get('fingerprint'), r['judge'].get('name')),
                     recogniser(r['encoder'].get('fingerprint')),
+                    bool(r.get('validation')),
                 )
             ),
             [],
@@ -1164,22 +1250,6 @@ def html_report(
     return Path(path)
 
 # %% ../../nbs/report/tables.ipynb #090080
-def difference_rows(
-    results: dict[str, dict[str, Any]],  # a result for each run
-    metrics: str | Sequence[str] | None = None,  # as for `pick_metrics`; None: the short set
-) -> list[list[str]]:  # head and rows, as text; the head alone where no two runs can be paired
-    "How far each run is from the best in each metric, paired over the same people."
-    rows, names = [['metric', 'run', 'minus', 'difference', 'faces']], list(results)
-    for l in table_lines(results, metrics)[0]:
-        top = next((i for i, m in enumerate(l.marks) if m == 'best'), None)
-        for i, name in enumerate(names):
-            d = None if top in (None, i) else compare_faces(results[name], results[names[top]], l.name)
-            if d:
-                ends = '' if d['low'] is None else f" [{d['low']:+.4f}, {d['high']:+.4f}]"
-                rows.append([label(l.name), name, names[top], f"{d['value']:+.4f}{ends}", str(d['n'])])
-    return rows
-
-
 def _terminal(results: dict[str, dict[str, Any]], metrics: str | Sequence[str] | None) -> str:
     "The table, and below it the paired differences where there are any."
     rows, text = difference_rows(results, metrics), text_table(results, metrics) + '\n'
