@@ -695,15 +695,15 @@ def train(
         s,
         pick_encoder(encoder, weights, device, s),
         run,
-        resume,
-        device,
-        tracker,
+        resume=resume,
+        device=device,
+        tracker=tracker,
         save_every=save_every,
         before=minutes_so_far(),
         init=init,
     )
     last = r.train()
-    r.log(f"{last}: {r.at.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
+    r.log(f"{last}: {r.state.step:,} steps, {r.images:,} images, {r.budget.elapsed:.1f} minutes on {r.device}")
 
 # %% ../nbs/cli.ipynb #100023
 benches = typer.Typer(

@@ -5,7 +5,7 @@
 # %% ../../nbs/recipes/arcface_cgan.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..device import layout
 from ..models.base import FaceModel
 from ..training.config import METHODS, DesignRecipe
-from ..training.methods import Design
+from ..training.methods import Design, LossOf
 
 # %% auto #0
 __all__ = ['recipe', 'recipes', 'ArcFaceGenerator', 'ArcFaceDiscriminator', 'ArcFaceCGAN']
@@ -99,7 +99,8 @@ class ArcFaceCGAN(Design):
         name: str,  # which network
         lr: float,  # its learning rate now
         n: int,  # faces in the batch
-        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # rows -> loss to go down on, values to report
+        loss_of: LossOf,  # rows -> loss to go down on, values to report
+        **how: Any,  # as for `Trainer.learn`
     ) -> dict[str, Tensor]:  # mean values, and the gradient's length
         "One optimiser step; the discriminator goes down on half of its loss, and half is reported."
 
@@ -107,7 +108,7 @@ class ArcFaceCGAN(Design):
             loss, values = loss_of(rows)
             return loss / 2, {**values, 'd': values['d'] / 2}
 
-        return super().learn(name, lr, n, half if name == 'd' else loss_of)
+        return super().learn(name, lr, n, half if name == 'd' else loss_of, **how)
 
 
 METHODS['arcface_cgan'] = (DesignRecipe, ArcFaceCGAN)

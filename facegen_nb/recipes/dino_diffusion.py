@@ -20,7 +20,7 @@ from ..models.diffusion import DDPM_STEPS, Path
 from ..models.flow import FlowModel
 from ..training.config import METHODS, WEIGHT, Between, FlowRecipe
 from ..training.loader import Batch
-from ..training.methods import Flow, TrainState
+from ..training.methods import FlowTrainer, TrainState
 
 # %% auto #0
 __all__ = ['recipe', 'recipes', 'waves', 'two_layers', 'Denoiser', 'Double', 'Attend', 'Change', 'ScriptsDenoiser',
@@ -285,14 +285,14 @@ class DinoRecipe(FlowRecipe):
     choices = dict(denoiser=('scripts', 'notebook'))
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0040
-class DinoDiffusion(Flow):
+class DinoDiffusion(FlowTrainer):
     "DDPM in pixels or latents, as designed."
 
     n_val: int = 8  # faces take long
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
-        self.tiny = autoencoder_for(self.device) if r.latents else None
+        self.autoencoder = autoencoder_for(self.device) if r.latents else None
         kind, shape = (
             dict(scripts=ScriptsDenoiser, notebook=NotebookDenoiser)[r.denoiser],
             (dict(noise_shape=(32, 16, 16)) if r.latents else {}),
@@ -314,9 +314,9 @@ class DinoDiffusion(Flow):
         k = first + (t * (DDPM_STEPS - first)).floor()
         return super().error(net, x, k / (DDPM_STEPS - 1), noise, e, known)
 
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
-        fall = 0.5 * (1 + math.cos(math.pi * at.share)) if self.recipe.cosine else 1.0
-        return super().step(batch, dataclasses.replace(at, factor=at.factor * fall))
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
+        fall = 0.5 * (1 + math.cos(math.pi * state.progress)) if self.recipe.cosine else 1.0
+        return super().step(batch, dataclasses.replace(state, lr_factor=state.lr_factor * fall))
 
 
 METHODS['dino_diffusion'] = (DinoRecipe, DinoDiffusion)

@@ -16,22 +16,23 @@ from ..core import FacegenError
 from ..data.fingerprints import taught_by
 from ..device import layout
 from ..encoders.augment import augmented_view
+from ..encoders.base import Encoder
 from ..encoders.zoo import load_encoder
 from ..models.base import FaceModel
 from ..models.gan import Discriminator, FeatureDiscriminator
 from ..training.config import METHODS, SHARE, WEIGHT, AdversarialRecipe, Between
 from ..training.loader import Batch
-from ..training.losses import LPIPS, g_loss, identity_loss
-from ..training.methods import Adversarial, TrainState, batch_std
+from ..training.losses import LPIPS, identity_loss
+from ..training.methods import GANInputs, GANTrainer, TrainState
 
 # %% auto #0
 __all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'PCAGANRecipe', 'MultiDiscriminator', 'make_discriminators',
-           'to_grayscale', 'OnCanvas', 'PCAGAN']
+           'to_grayscale', 'PCAGAN']
 
 # %% ../../nbs/recipes/pca_gan.ipynb #ca0011
 @dataclass(frozen=True)
 class PCAGANRecipe(AdversarialRecipe):
-    "Settings of a generator that paints on a linear canvas and meets an adversary."
+    "Settings of a generator that starts from a linear prior and meets a discriminator."
 
     name: str = 'pca-gan'
     method: str = 'pca_gan'
@@ -39,19 +40,15 @@ class PCAGANRecipe(AdversarialRecipe):
     low_res_frac: float = 0.8
     identity: float = 2.1
     adversarial_from: float = 0.3
-    inverted_noise_frac: float = 0.5  # share of the faces that are told the noise of their picture; the others get any
-    embed_noise: float = (
-        0.0  # length of the random vector added to the embeddings asked for, before they are made unit again
-    )
-    positive_swap: float = (
-        0.0  # share of the faces that are asked for by the embedding of another picture of the person
-    )
+    inverted_noise_frac: float = 0.5  # share of the faces with the inverted noise of their image; the others get any
+    embed_noise: float = 0.0  # length of the random vector added to the embeddings asked for, before normalisation
+    positive_swap: float = 0.0  # share of the faces that are asked for by another image's embedding of the person
     mixup: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
     max_faces: int = 0  # learn from so many faces only, of whole people; 0 for all
     max_per_identity: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
     grayscale: bool = False  # learn from grey pictures (their embeddings stay those of the coloured ones)
     aux_encoder: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
-    discriminators: str = 'squeeze'  # who judges realism, joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
+    discriminators: str = 'squeeze'  # joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
     ranges = dict(
         inverted_noise_frac=SHARE,
         embed_noise=WEIGHT,
@@ -75,25 +72,25 @@ class MultiDiscriminator(nn.Module):
     def forward(self, images: Tensor, embeddings: Tensor) -> Tensor:
         return torch.cat([m(images, embeddings).reshape(len(images), -1) for m in self.members], 1)
 
-
+# %% ../../nbs/recipes/pca_gan.ipynb #ca0014
 def make_discriminators(
-    r: PCAGANRecipe,  # says who sits on it
+    r: PCAGANRecipe,  # names them
     dim: int,  # of the embeddings
-    encoder: Any,  # whose layers the critic 'encoder' sees
-    lpips: LPIPS | None,  # where its network is the squeeze network, the critic 'squeeze' sees through it
+    encoder: Any,  # whose layers the discriminator 'encoder' sees
+    lpips: LPIPS | None,  # where its network is the squeeze network, it serves the discriminator 'squeeze'
     device: torch.device,  # where these two are
 ) -> MultiDiscriminator:
-    "The critics that a recipe names; raises `FacegenError` for an unknown one."
+    "The discriminators that a recipe names; raises `FacegenError` for an unknown one."
 
-    def seeing():
-        return (
-            lpips if lpips and r.lpips_net == 'squeeze' else LPIPS('squeeze').to(device, memory_format=layout(device))
-        )
+    def squeezenet():
+        if lpips and r.lpips_net == 'squeeze':
+            return lpips
+        return LPIPS('squeeze').to(device, memory_format=layout(device))
 
     make = dict(
         pixels=lambda: Discriminator(dim, **r.discriminator),
         encoder=lambda: FeatureDiscriminator(encoder.features, dim, device=device),
-        squeeze=lambda: FeatureDiscriminator(seeing().features, dim, device=device),
+        squeeze=lambda: FeatureDiscriminator(squeezenet().features, dim, device=device),
     )
     names = r.discriminators.split('+')
     if bad := [n for n in names if n not in make]:
@@ -104,34 +101,20 @@ def make_discriminators(
 def to_grayscale(
     x: Tensor,  # (B,3,H,W)
 ) -> Tensor:  # the same, in the memory format of the device
-    "Pictures without colour, as bright as the eye finds them."
-    return (
-        (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
-        .sum(1, keepdim=True)
-        .expand_as(x)
-        .contiguous(memory_format=layout(x.device))
-    )
+    "Images without colour, as bright as the eye finds them."
+    weights = x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (x * weights).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=layout(x.device))
 
-# %% ../../nbs/recipes/pca_gan.ipynb #ca0014
-class OnCanvas(Adversarial):
-    "A generator on a canvas, its critics and recognisers, and the faces that it is asked for."
+# %% ../../nbs/recipes/pca_gan.ipynb #ca0043
+class PCAGAN(GANTrainer):
+    "A generator that learns from images by their inverted noise, from encoders and discriminators by any noise."
 
     def build(self, fingerprint: dict) -> FaceModel:
-        with torch.random.fork_rng(devices=[]):
-            self.aux_encoder = (
-                load_encoder(self.recipe.aux_encoder, device=self.device) if self.recipe.aux_encoder else None
-            )  # the generator begins with the same weights all the same
-        if self.aux_encoder:
-            if not self.aux_encoder.differentiable:
-                raise FacegenError(
-                    f"The second recogniser '{self.aux_encoder.name}' gives no gradient, so it cannot serve the"
-                    " identity loss; choose another one."
-                )
-            asked = {k: self.aux_encoder.fingerprint[k] for k in ('encoder', 'weights')}
+        self.aux_encoder = self._load_aux_encoder()
+        if self.aux_encoder:  # a teacher is never taken for an independent judge
+            teacher = {k: self.aux_encoder.fingerprint[k] for k in ('encoder', 'weights')}
             known = taught_by(fingerprint)
-            fingerprint = fingerprint | dict(
-                taught_by=known + [asked] * (asked not in known)
-            )  # so that it is never taken for an independent judge
+            fingerprint = fingerprint | dict(taught_by=known if teacher in known else [*known, teacher])
         model = super().build(fingerprint)
         if not model.prior.linear:
             raise FacegenError(
@@ -140,92 +123,84 @@ class OnCanvas(Adversarial):
             )
         return model
 
-    def critic(self, dim: int) -> nn.Module:
+    def _load_aux_encoder(self) -> Encoder | None:
+        name = self.recipe.aux_encoder
+        if not name:
+            return None
+        with torch.random.fork_rng(devices=[]):  # the generator begins with the same weights all the same
+            encoder = load_encoder(name, device=self.device)
+        if not encoder.differentiable:
+            raise FacegenError(
+                f"The second recogniser '{encoder.name}' gives no gradient, so it cannot serve the identity loss;"
+                ' choose another one.'
+            )
+        return encoder
+
+    def make_discriminator(self, dim: int) -> nn.Module:
         return make_discriminators(self.recipe, dim, self.encoder, self.lpips, self.device)
 
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
         r = self.recipe
-        batch.images = to_grayscale(batch.images) if r.grayscale else batch.images
+        if r.grayscale:
+            batch.images = to_grayscale(batch.images)
         if r.positive_swap:
-            batch.embeddings = torch.where(
-                (batch.uniform() < r.positive_swap)[:, None], batch.positives, batch.embeddings
-            )
+            swapped = (batch.uniform() < r.positive_swap)[:, None]
+            batch.embeddings = torch.where(swapped, batch.positives, batch.embeddings)
         if r.embed_noise:
-            batch.embeddings = F.normalize(
-                batch.embeddings + r.embed_noise * F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1), dim=1
-            )
-        return super().step(batch, at)
+            noise = F.normalize(batch.normal(batch.embeddings.shape[1]), dim=1)
+            batch.embeddings = F.normalize(batch.embeddings + r.embed_noise * noise, dim=1)
+        return super().step(batch, state)
 
     def n_inverted(self, n: int) -> int:
-        "How many of n faces are told their noise."
+        "How many of n faces are generated from the inverted noise of their image."
         return max(1, round(n * self.recipe.inverted_noise_frac))
 
     def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        """The first faces from the noise of their pictures, the others from any noise, perhaps for a blend of two
-        people.
+        """The first faces from the inverted noise of their images, the others from any noise.
+
+        Some of the others are asked for by the mean of two people's embeddings.
         """
         n = self.n_inverted(len(x))
         z = torch.cat([self.model.prior.invert(x[:n], e[:n]), z[n:]])
         return super().generate(x, self.mix_embeddings(e), z, side)
 
     def mix_embeddings(self, e: Tensor) -> Tensor:
-        "Embeddings (B,D) of pictures, the last of them replaced by blends with the first."
+        "Embeddings (B,D) of images, the last of them replaced by means with the first."
         k = round((len(e) - self.n_inverted(len(e))) * self.recipe.mixup)
         return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
-# %% ../../nbs/recipes/pca_gan.ipynb #ca0043
-class PCAGAN(OnCanvas):
-    "A generator that learns from pictures with their own noise, and from recognisers and an adversary with any noise."
+    def reconstruction_loss(
+        self, inputs: GANInputs, fake: Tensor, asked: Tensor, adversarial: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        "Distances to the images of those faces whose noise was inverted, and identity of all of them."
+        r, n = self.recipe, self.n_inverted(len(inputs))
+        losses = self.reconstruction_losses(fake[:n], inputs.images[:n], asked[:n], identity=False)
+        values = {k: v.mean() for k, v in losses.items()}
+        loss = self.weighted(values)
+        if r.identity:
+            view = augmented_view(fake, self.encoder.input_size, inputs.view_u)
+            distance = identity_loss(self.encoder(view), asked)  # of all faces in one pass
+            halves = [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
+            values['identity'] = identity = torch.stack(halves).mean()
+            if self.aux_encoder:
+                values['aux_identity'] = self._aux_identity(inputs, fake)
+                identity = (identity + values['aux_identity']) / 2
+            loss = loss + r.identity * identity
+        return loss, values
 
-    def learn_g(
-        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool
-    ) -> dict[str, Tensor]:
-        """The generator learns to be like the pictures whose noise it was told, to be taken for the person, and to pass
-        for real.
-        """
-        r = self.recipe
-        self.nets['d'].requires_grad_(False)
-
-        def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            a, views = x[rows], seen[rows]
-            fake, asked = self.kept if self.kept and self.parts == 1 else self.generate(a, e[rows], z[rows], side)
-            n = self.n_inverted(len(a))
-            values = {
-                k: v.mean() for k, v in self.reconstruction_losses(fake[:n], a[:n], asked[:n], identity=False).items()
-            }
-            loss = sum(getattr(r, k) * values[k] for k in self.weights if k in values)
-            if r.identity:
-                distance = identity_loss(
-                    self.encoder(augmented_view(fake, self.encoder.input_size, views)), asked
-                )  # of all faces in one pass
-                values['identity'] = taken = torch.stack(
-                    [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
-                ).mean()
-                if self.aux_encoder:
-                    with torch.no_grad():
-                        wanted = self.mix_embeddings(self.aux_encoder(a))
-                    values['aux_identity'] = identity_loss(
-                        self.aux_encoder(augmented_view(fake, self.aux_encoder.input_size, views)), wanted
-                    ).mean()
-                    taken = (taken + values['aux_identity']) / 2
-                loss = loss + r.identity * taken
-            if adversarial:
-                with torch.no_grad():
-                    real = self.discriminate(a, e[rows], u[rows]) if r.gan_loss == 'relativistic' else None
-                values['g'] = g_loss(self.discriminate(fake, asked, u[rows]), r.gan_loss, real, r.labels[2])
-                loss = loss + r.adversarial * values['g']
-            values['batch_std'] = batch_std(fake.detach()) / batch_std(a).clamp(min=1e-6)
-            return loss, values
-
-        return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
+    def _aux_identity(self, inputs: GANInputs, fake: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = self.mix_embeddings(self.aux_encoder(inputs.images))
+        view = augmented_view(fake, self.aux_encoder.input_size, inputs.view_u)
+        return identity_loss(self.aux_encoder(view), wanted).mean()
 
     @torch.no_grad()
     def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        "Faces with any noise, and their identity; distances to the pictures with the noise of these pictures."
+        "Faces with any noise, and their identity; distances to the images with the inverted noise of these images."
         x = to_grayscale(x) if self.recipe.grayscale else x
-        fakes, valid = super().validate(x, e, noise)
-        told = super().validate(x, e, self.ema.module.invert(x, e))[1]
-        return fakes, {k: v if k == 'identity' else told[k] for k, v in valid.items()}
+        faces, valid = super().validate(x, e, noise)
+        inverted = super().validate(x, e, self.ema.module.invert(x, e))[1]
+        return faces, {k: v if k == 'identity' else inverted[k] for k, v in valid.items()}
 
 # %% ../../nbs/recipes/pca_gan.ipynb #ca0015
 METHODS['pca_gan'] = (PCAGANRecipe, PCAGAN)

@@ -185,10 +185,10 @@ class SelfAttn(Design):
         for o in self.opts.values():
             o.state.clear()
 
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
-        if self.recipe.restart and at.share >= self.recipe.restart and int(self.nets['d'].lives) == 1:
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
+        if self.recipe.restart and state.progress >= self.recipe.restart and int(self.nets['d'].lives) == 1:
             self.begin_anew()
-        return super().step(batch, at)
+        return super().step(batch, state)
 
 
 METHODS['selfattn_cgan'] = (SelfAttnRecipe, SelfAttn)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..models.diffusion import DDPM_STEPS, Path
 from ..models.flow import FlowModel
 from ..models.layers import scaled_init
 from ..training.config import METHODS, DesignRecipe, FlowRecipe
-from ..training.methods import Design, Flow
+from ..training.methods import Design, FlowTrainer, LossOf
 
 # %% auto #0
 __all__ = ['recipe', 'recipes', 'TinyViTGenerator', 'TinyViTDiscriminator', 'TinyViTRecipe', 'TinyViTGAN', 'TinyViTUNet',
@@ -153,11 +152,9 @@ class TinyViTGAN(Design):
             dim, **r.discriminator
         )
 
-    def learn(
-        self, name: str, lr: float, n: int, loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
-    ) -> dict[str, Tensor]:
+    def learn(self, name: str, lr: float, n: int, loss_of: LossOf, **how: Any) -> dict[str, Tensor]:
         if not self.recipe.stale:
-            return super().learn(name, lr, n, loss_of)
+            return super().learn(name, lr, n, loss_of, **how)
         d = self.nets['d']
         weights = list(d.parameters())
 
@@ -175,22 +172,22 @@ class TinyViTGAN(Design):
             return loss_of(rows)
 
         if name == 'd':
-            values = super().learn(name, lr, n, not_cleared)
+            values = super().learn(name, lr, n, not_cleared, **how)
             self.left = None
         else:
             d.requires_grad_(True)
             scale = self.scaler.get_scale()
-            values = super().learn(name, lr, n, leaving)
+            values = super().learn(name, lr, n, leaving, **how)
             d.requires_grad_(False)
             self.left = [p.grad / scale + old for p, old in zip(weights, self.left or [0.0] * len(weights))]
         d.zero_grad(set_to_none=True)
         return values
 
-    def state(self) -> dict[str, Any]:
-        return dict(super().state(), left=self.left)
+    def state_dict(self) -> dict[str, Any]:
+        return dict(super().state_dict(), left=self.left)
 
-    def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
-        super().restore(state, mean)
+    def load_state_dict(self, state: dict[str, Any], ema: dict[str, Tensor]) -> None:
+        super().load_state_dict(state, ema)
         self.left = state['left'] and [t.to(self.device) for t in state['left']]
 
 
@@ -252,11 +249,11 @@ class TinyViTUNet(FlowModel):
         return self.unet(x, (t * (DDPM_STEPS - 1)).round()).sample.float()
 
 
-class TinyViTDiffusion(Flow):
+class TinyViTDiffusion(FlowTrainer):
     "Noise-MSE for the unconditional U-Net, with AdamW."
 
     def build(self, fingerprint: dict) -> FaceModel:
-        r, self.tiny = self.recipe, None
+        r, self.autoencoder = self.recipe, None
         return self.add(
             'model',
             TinyViTUNet(fingerprint['dim'], fingerprint=fingerprint, **r.model),

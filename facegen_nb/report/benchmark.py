@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ..core import FacegenError, logger, renamed, seed_everything
+from ..core import FacegenError, logger, renamed, renamed_keys, seed_everything
 from ..data.fingerprints import check_judge, same_recogniser
 from ..data.store import FaceStore
 from ..device import environment, layout, pick_device
@@ -72,7 +72,7 @@ def about_last(
 ) -> dict[str, Any]:  # empty before the first checkpoint
     "What a run's last checkpoint says of itself."
     file = run / 'checkpoints' / 'last' / 'about.json'
-    return json.loads(file.read_text(encoding='utf-8')) if file.is_file() else {}
+    return renamed_keys('state', json.loads(file.read_text(encoding='utf-8'))) if file.is_file() else {}
 
 
 def is_trained(
@@ -87,7 +87,7 @@ def is_trained(
     about = about_last(run)
     if about.get('recipe') != recipe.hash or not about['step']:
         return False
-    ending = 2 * about['closing'] + 3 * about['minutes'] / about['step']
+    ending = 2 * about['closing_minutes'] + 3 * about['minutes'] / about['step']
     return (
         recipe.max_minutes is None or about['minutes'] + max(ending, 0.03 * recipe.max_minutes) >= recipe.max_minutes
     ) and (recipe.max_steps is None or about['step'] >= recipe.max_steps)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
-from ..core import FacegenError
+from ..core import FacegenError, renamed_keys
 from ..data.datasheets import known_gaps
 from ..data.fingerprints import taught_by
 from ..distributed import require
@@ -318,7 +318,7 @@ def training_text(
         'peak of memory': f"{a['peak_memory'] / 2**30:.1f} GiB" if a.get('peak_memory') else None,
         'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x),
         'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded',
-        'accidents': a.get('accidents'),
+        'accidents': renamed_keys('state', a).get('rollbacks'),
     }
     complaints = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
     return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (

@@ -20,12 +20,12 @@ from ..core import RENAMED, FacegenError, first_name, renamed, renamed_keys, sha
 from .losses import GAN_LOSSES, LPIPS_FILES
 
 # %% auto #0
-__all__ = ['MANY', 'COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'Settings', 'Recipe', 'AdversarialRecipe',
+__all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'Settings', 'Recipe', 'AdversarialRecipe',
            'DesignRecipe', 'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names', 'recipe_module',
            'find_recipe']
 
 # %% ../../nbs/training/config.ipynb #050007
-MANY = 2**31
+_MANY = 2**31
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Between:
     "The numbers that a setting may have: from `low` to `high`, the latter only where `closed`."
 
     low: float = 0
-    high: float = MANY
+    high: float = _MANY
     closed: bool = False
 
     def __contains__(self, x: float) -> bool:

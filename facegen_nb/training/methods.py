@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ..core import FacegenError
+from ..core import FacegenError, logger
 from ..device import autocast, full_precision, layout, pick_dtype
 from ..encoders.augment import augment, augmented_view
 from ..encoders.base import Encoder
@@ -41,8 +42,8 @@ from .optim import Muon
 from .processes import Distributed
 
 # %% auto #0
-__all__ = ['EMA', 'schedule', 'TrainState', 'out_of_memory', 'Nets', 'local_statistics', 'Learner', 'Method', 'Judged',
-           'Adversarial', 'batch_std', 'Design', 'Flow']
+__all__ = ['LossOf', 'EMA', 'schedule', 'TrainState', 'out_of_memory', 'Trainer', 'check_networks', 'GANInputs', 'GeneratedFaces',
+           'batch_std', 'GANTrainer', 'Design', 'FlowTrainer']
 
 # %% ../../nbs/training/methods.ipynb #050016
 class EMA(AveragedModel):
@@ -85,11 +86,18 @@ def schedule(
 # %% ../../nbs/training/methods.ipynb #050020
 @dataclass
 class TrainState:
-    "Where a run stands."
+    "Where a run stands; kept in every checkpoint."
 
     step: int = 0  # steps done
-    share: float = 0.0  # of the budget, 0 to 1
-    factor: float = 1.0  # on learning rates, below 1 after an accident
+    progress: float = 0.0  # share of the budget that is used, 0 to 1
+    lr_factor: float = 1.0  # on learning rates, halved at each rollback
+    minutes: float = 0.0  # of the budget, used
+    images: int = 0  # training images seen
+    epoch: float = 0.0  # times all of them were seen
+    rollbacks: int = 0  # how often the run returned to a checkpoint
+    best: float | None = None  # best validation score
+    validations_since_best: int = 0
+    closing_minutes: float = 0.01  # that a validation and a checkpoint take
 
 
 def out_of_memory(
@@ -103,8 +111,68 @@ def out_of_memory(
     )
 
 # %% ../../nbs/training/methods.ipynb #050022
-class Nets:
-    "Networks, mean weights, optimisers and the judges of likeness of a run; `build` makes what is trained."
+@contextlib.contextmanager
+def _settings_error(
+    recipe: Recipe,  # whose networks are built or used in the block
+    what: str,  # what it means when the block fails
+) -> Iterator[None]:
+    "Whatever goes wrong in the block is an error of settings: raises `FacegenError`."
+    try:
+        yield
+    except FacegenError:
+        raise
+    except Exception as ex:
+        if out_of_memory(ex):
+            raise
+        why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
+        raise FacegenError(
+            f"The networks of the recipe '{recipe.name}' {what} ({why}); look at its settings"
+            f" {', '.join(recipe.network_settings())}."
+        ) from ex
+
+
+@contextlib.contextmanager
+def _local_statistics(
+    layers: list[nn.Module],  # that synchronise batch statistics
+) -> Iterator[None]:
+    "Within the block each process takes its own batch statistics, and waits for no other."
+    for m in layers:
+        m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
+    try:
+        yield
+    finally:
+        for m in layers:
+            del m.forward
+
+
+def _optimiser(
+    net: nn.Module,  # to be trained
+    name: str,  # 'muon' or 'adam'
+    lr: float,  # learning rate
+    betas: tuple[float, float],  # Adam's
+    weight_decay: float,  # above 0 for AdamW; Muon has none
+) -> torch.optim.Optimizer:
+    if name == 'muon':
+        return Muon(net, lr, betas=betas)
+    if name != 'adam':
+        raise FacegenError(f"Unknown optimiser '{name}'; use muon or adam.")
+    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    fused = next(net.parameters()).device.type in ('cuda', 'cpu')
+    return kind(net.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=fused)
+
+
+# rows of the batch -> loss to go down on, values to report
+LossOf = Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
+
+# %% ../../nbs/training/methods.ipynb #050024
+class Trainer:
+    """Networks, EMA, optimisers and losses of a run, and how a network learns from a batch: in parts when memory is
+    short, with the gradients of all processes.
+
+    A subclass has `build`, `step` and `score`.
+    """
+
+    n_val: int = 128  # validation faces generated at each validation
 
     def __init__(
         self,
@@ -112,52 +180,46 @@ class Nets:
         encoder: Encoder,  # of the conditions; serves the identity loss too
         fingerprint: dict,  # of the embeddings, kept in the checkpoint
         dist: Distributed,  # processes and device
-        log: Callable[[str], None] = print,  # gets what a user should know
+        log: Callable[[str], None] = logger.info,  # gets what a user should know
     ):
-        r, self.recipe, self.dist, self.device, self.log = recipe, recipe, dist, dist.device, log
-        self.dtype, self.parts = (
-            dist.broadcast(pick_dtype(self.device, r.precision)),
-            1,
-        )  # measured on a CPU: one process's word counts
-        if (r.identity or getattr(r, 'features', 0)) and not encoder.differentiable:
+        self.recipe, self.dist, self.device, self.log = recipe, dist, dist.device, log
+        self.dtype = dist.broadcast(pick_dtype(self.device, recipe.precision))  # measured on a CPU: one process decides
+        self.parts = 1  # in which a batch goes through the networks
+        if (recipe.identity or getattr(recipe, 'features', 0)) and not encoder.differentiable:
             raise FacegenError(
                 f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0"
                 " or choose another encoder."
             )
         place = dict(device=self.device, memory_format=layout(self.device))
-        self.encoder, self.lpips = encoder.to(**place), LPIPS(r.lpips_net).to(**place) if r.lpips else None
+        self.encoder = encoder.to(**place)
+        self.lpips = LPIPS(recipe.lpips_net).to(**place) if recipe.lpips else None
         self.nets: dict[str, nn.Module] = {}
-        self.run: dict[str, Callable] = {}
+        self.compiled: dict[str, Callable] = {}  # the networks as training calls them
         self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.stage: tuple = ()
-        self.rehearsed: set[tuple] = set()
-        with self.fitting('could not be built'):
+        self.phase_key: tuple = ()  # what kind of step this is: each kind is probed for memory once
+        self.probed: set[tuple] = set()
+        with _settings_error(recipe, 'could not be built'):
             self.model = self.build(fingerprint)
-            self.ema = EMA(self.model, r.ema)
-
-    @contextlib.contextmanager
-    def fitting(
-        self,
-        what: str,  # what it means when the block fails
-    ) -> Iterator[None]:
-        "Whatever goes wrong in the block is an error of settings: raises `FacegenError`."
-        try:
-            yield
-        except FacegenError:
-            raise
-        except Exception as ex:
-            if out_of_memory(ex):
-                raise
-            why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
-            raise FacegenError(
-                f"The networks of the recipe '{self.recipe.name}' {what} ({why}); look at its settings"
-                f" {', '.join(self.recipe.network_settings())}."
-            ) from ex
+            self.ema = EMA(self.model, recipe.ema)
 
     def build(self, fingerprint: dict) -> FaceModel:
-        "Make the networks with `add` and return the one that draws."
+        "Make the networks with `add` and return the one that generates."
         raise NotImplementedError
+
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
+        "Learn from a batch; returns the losses, still on the device."
+        raise NotImplementedError
+
+    def score(self, valid: dict[str, float]) -> float:
+        "One number of the validation's measures, lower is better: what `best` and `patience` go by."
+        raise NotImplementedError
+
+    def dry_run(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        """Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run.
+
+        A trainer without this is not checked before it trains.
+        """
 
     def add(
         self,
@@ -172,16 +234,8 @@ class Nets:
         if self.dist.world_size > 1 and self.device.type == 'cuda':
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
-        self.run[name] = torch.compile(net) if self.recipe.compile else net
-        if optimiser not in ('muon', 'adam'):
-            raise FacegenError(f"Unknown optimiser '{optimiser}'; use muon or adam.")
-        self.opts[name] = (
-            Muon(net, lr, betas=betas)
-            if optimiser == 'muon'
-            else (torch.optim.AdamW if decay else torch.optim.Adam)(
-                net.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=self.device.type in ('cuda', 'cpu')
-            )
-        )
+        self.compiled[name] = torch.compile(net) if self.recipe.compile else net
+        self.opts[name] = _optimiser(net, optimiser, lr, betas, decay)
         return net
 
     def start_from(
@@ -189,13 +243,28 @@ class Nets:
         faces: Tensor,  # (N,3,32,32) in [-1, 1], small
         embeddings: Tensor,  # (N,D), unit norm: of these faces
     ) -> None:
-        "Let a model that can do so, and its mean weights, start from what is simple in the training faces."
+        "Let a model that can do so, and its EMA, start from what is simple in the training faces."
         if hasattr(self.model, 'start_from'):
             self.model.start_from(faces, embeddings)
             self.ema.module.load_state_dict(self.model.state_dict())
 
-    def state(self) -> dict[str, Any]:
-        "Everything but the mean weights that is needed to go on."
+    def init_from(
+        self,
+        model: FaceModel,  # a trained one
+    ) -> None:
+        "Take the weights of a trained model, for the EMA too; raises `FacegenError` where the networks differ."
+        ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (self.model, model))
+        if other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:
+            raise FacegenError(
+                f"The model to begin with is not the network of the recipe '{self.recipe.name}': {len(other)} of"
+                f" {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there,"
+                f" {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it."
+            )
+        for m in (self.model, self.ema.module):
+            m.load_state_dict(model.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        "Everything but the EMA that is needed to go on."
         return dict(
             nets={k: v.state_dict() for k, v in self.nets.items()},
             opts={k: v.state_dict() for k, v in self.opts.items()},
@@ -205,53 +274,35 @@ class Nets:
             dtype=str(self.dtype).split('.')[-1],
         )
 
-    def restore(self, state: dict[str, Any], mean: dict[str, Tensor]) -> None:
-        "Take up a saved state and mean weights."
+    def load_state_dict(self, state: dict[str, Any], ema: dict[str, Tensor]) -> None:
+        "Take up a saved state and the weights of the EMA."
         for k, v in state['nets'].items():
             self.nets[k].load_state_dict(v)
             self.opts[k].load_state_dict(state['opts'][k])
         if state['scaler'] and self.scaler.is_enabled():
             self.scaler.load_state_dict(state['scaler'])  # another machine may need none, or need one
-        self.ema.module.load_state_dict(mean)
+        self.ema.module.load_state_dict(ema)
         self.ema.n_averaged.fill_(state['averaged'])
         self.parts = state['parts']
-        if self.device.type == 'cpu' and state['dtype'] != 'float16':
-            self.dtype = getattr(
-                torch, state['dtype']
-            )  # goes on as it began, whatever is faster today; fp16 came from a GPU
-
-# %% ../../nbs/training/methods.ipynb #050024
-@contextlib.contextmanager
-def local_statistics(
-    layers: list[nn.Module],  # that synchronise batch statistics
-) -> Iterator[None]:
-    "Within the block each process takes its own batch statistics, and waits for no other."
-    for m in layers:
-        m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
-    try:
-        yield
-    finally:
-        for m in layers:
-            del m.forward
-
-
-class Learner(Nets):
-    "Networks that learn: in parts when memory is short, with the gradients of all processes."
+        if self.device.type == 'cpu' and state['dtype'] != 'float16':  # fp16 came from a GPU
+            self.dtype = getattr(torch, state['dtype'])  # goes on as it began, whatever is faster today
 
     def learn(
         self,
         name: str,  # which network
         lr: float,  # its learning rate now
         n: int,  # faces in the batch
-        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # rows -> loss to go down on, values to report
+        loss_of: LossOf,  # of rows of the batch
+        *,
+        release: Callable[[], None] = lambda: None,  # lets go of tensors that `loss_of` holds, before another attempt
     ) -> dict[str, Tensor]:  # mean values, and the gradient's length as `norm_<name>`
         "One optimiser step of a network over the batch, in as many parts as memory wants."
         net, opt, self.parts = self.nets[name], self.opts[name], min(self.parts, n)
         synchronised = [m for other in self.nets.values() for m in other.modules() if isinstance(m, nn.SyncBatchNorm)]
-        if synchronised and (name, n, *self.stage) not in self.rehearsed:
-            self.rehearse(name, n, loss_of, synchronised)
-            self.rehearsed.add((name, n, *self.stage))
-        values = self.gradients(name, n, loss_of, not synchronised)
+        if synchronised and (name, n, *self.phase_key) not in self.probed:
+            self._probe_memory(name, n, loss_of, release, synchronised)
+            self.probed.add((name, n, *self.phase_key))
+        values = self._gradients(name, n, loss_of, release, retry=not synchronised)
         self.dist.all_reduce_mean([p.grad for p in net.parameters() if p.grad is not None])
         self.scaler.unscale_(opt)
         values[f'norm_{name}'] = nn.utils.clip_grad_norm_(net.parameters(), self.recipe.clip or math.inf)
@@ -261,19 +312,18 @@ class Learner(Nets):
         self.scaler.update()
         return values
 
-    def gradients(
-        self,
-        name: str,  # which network
-        n: int,  # faces in the batch
-        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
-        retry: bool = True,  # in more parts where memory runs out in any process; else that is an error
-    ) -> dict[str, Tensor]:  # mean values
-        "Gradients of a batch, in as many parts as the memory of every process wants."
+    def _gradients(
+        self, name: str, n: int, loss_of: LossOf, release: Callable[[], None], retry: bool = True
+    ) -> dict[str, Tensor]:
+        """Gradients of a batch, in as many parts as the memory of every process wants; returns the mean values.
+
+        Without `retry` it is an error when memory runs out.
+        """
         while True:
-            values = self.attempt(name, n, loss_of, retry)
+            values = self._try_gradients(name, n, loss_of, retry)
             if not retry or self.dist.all_true(values is not None):
                 return values
-            self.forget()
+            release()
             self.opts[name].zero_grad(set_to_none=True)
             if self.device.type == 'cuda':
                 torch.cuda.empty_cache()
@@ -287,14 +337,8 @@ class Learner(Nets):
                 ' as it is'
             )
 
-    def attempt(
-        self,
-        name: str,  # which network
-        n: int,  # faces in the batch
-        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
-        retry: bool,  # whether running out of memory can be mended
-    ) -> dict[str, Tensor] | None:  # mean values; None where memory ran out
-        """Try to make the gradients.
+    def _try_gradients(self, name: str, n: int, loss_of: LossOf, retry: bool) -> dict[str, Tensor] | None:
+        """Try to make the gradients; returns the mean values, None where memory ran out.
 
         A function of its own: once it is left, nothing holds the graph of a failed attempt.
         """
@@ -321,116 +365,61 @@ class Learner(Nets):
                 ' checkpoint, with a smaller batch_size or with nothing else on that GPU.'
             ) from ex
 
-    def rehearse(
-        self,
-        name: str,  # which network
-        n: int,  # faces in the batch
-        loss_of: Callable[[slice], tuple[Tensor, dict[str, Tensor]]],  # as for `learn`
-        layers: list[nn.Module],  # that synchronise batch statistics
+    def _probe_memory(
+        self, name: str, n: int, loss_of: LossOf, release: Callable[[], None], layers: list[nn.Module]
     ) -> None:
         """Find the number of parts that every process has memory for, with batch statistics of each process alone.
 
-        Nothing else changes.
+        Nothing else changes. The layers are those that synchronise batch statistics.
         """
-        self.forget()
+        release()
         buffers = [b for net in self.nets.values() for b in net.buffers()]
         before = [b.clone() for b in buffers]
         devices = [self.device] if self.device.type == 'cuda' else []
-        with local_statistics(layers), torch.random.fork_rng(devices):
-            self.gradients(name, n, loss_of)
+        with _local_statistics(layers), torch.random.fork_rng(devices):
+            self._gradients(name, n, loss_of, release)
         for buffer, value in zip(buffers, before):
             buffer.copy_(value)
-        self.forget()
-
-    def forget(self) -> None:
-        "Let go of what an attempt kept for the next half of the step."
+        release()
 
     def finish(self) -> None:
-        "End of a step: the mean weights follow."
+        "End of a step: the EMA follows."
         self.ema.update_parameters(self.model)  # running statistics too, where there are any
-
-# %% ../../nbs/training/methods.ipynb #050026
-class Method(Learner):
-    "What a run trains and how; a subclass has `build`, `step` and `score`."
-
-    n_val: int = 128  # validation faces drawn at a look
-
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
-        "Learn from a batch; returns the losses, still on the device."
-        raise NotImplementedError
-
-    def score(self, valid: dict[str, float]) -> float:
-        "One number of a look's measures, lower is better: what `best` and `patience` go by."
-        raise NotImplementedError
-
-    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
-        """Use every network on random faces (B,3,128,128) and unit embeddings (B,D), in every phase of a run.
-
-        A method without this is not tried.
-        """
-
-    @torch.no_grad()
-    def check_networks(self) -> None:
-        """Use every network once on two random faces and leave everything as it was.
-
-        Raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is
-        used.
-        """
-        rng = torch.Generator().manual_seed(0)
-        faces = (
-            torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(self.device, memory_format=layout(self.device))
-        )
-        embeddings = F.normalize(torch.randn(2, self.model.embed_dim, generator=rng), dim=1).to(self.device)
-        run, self.run = self.run, dict(self.nets)  # compiled networks are compiled for training alone
-        try:
-            with contextlib.ExitStack() as stack:
-                for net in self.nets.values():
-                    stack.enter_context(eval_mode(net))
-                stack.enter_context(torch.random.fork_rng(devices=[]))
-                stack.enter_context(self.fitting('do not fit'))
-                with autocast(self.device, self.dtype):
-                    self.trial(faces, embeddings, rng)
-        finally:
-            self.run = run
 
     def reconstruction_losses(
         self,
         fake: Tensor,  # (B,3,S,S) generated
-        x: Tensor,  # (B,3,S,S) the pictures
+        x: Tensor,  # (B,3,S,S) the images
         e: Tensor,  # (B,D) the embeddings asked for
         u: Tensor | None = None,  # (B,14) uniform numbers of the augmented view that the encoder sees
-        centre: bool = False,  # whether the distances to the pictures weigh the middle more than the corners
-        all_of_it: bool = False,  # also what has no weight in the loss, where it can be had
+        *,
+        centre: bool = False,  # whether the distances to the images weigh the middle more than the corners
+        every: bool = False,  # also what has no weight in the loss, where it can be had
         identity: bool = True,  # also the distance of embeddings; False where the caller measures it
     ) -> dict[str, Tensor]:  # l1, mse, lpips, features, identity, each (B,)
-        "The distances of fakes to their pictures and embeddings; those of weight 0 are left out."
-        r, parts, near, weight = self.recipe, {}, fake, 1.0
-
-        def on(k):
-            return all_of_it or getattr(r, k, 0.0)
-
+        "The distances of generated faces to their images and embeddings; those of weight 0 are left out."
+        r, losses, near, weight = self.recipe, {}, fake, 1.0
         if centre:
             w = centre_weight(x.shape[-1], device=x.device)
             near, weight = x + w * (fake - x), w.mean()
-        if on('l1'):
-            parts['l1'] = (near - x).abs().mean((1, 2, 3)) / weight
+        if every or getattr(r, 'l1', 0.0):
+            losses['l1'] = (near - x).abs().mean((1, 2, 3)) / weight
         if getattr(r, 'mse', 0.0):
-            parts['mse'] = (near - x).square().mean((1, 2, 3)) / weight
+            losses['mse'] = (near - x).square().mean((1, 2, 3)) / weight
         if self.lpips:
-            parts['lpips'] = self.lpips(near.contiguous(memory_format=layout(self.device)), x)
+            losses['lpips'] = self.lpips(near.contiguous(memory_format=layout(self.device)), x)
         if getattr(r, 'features', 0.0):
             with torch.no_grad():
                 wanted = self.encoder.features(x)
-            parts['features'] = feature_distance(self.encoder.features(near), wanted)
-        if identity and on('identity'):
-            parts['identity'] = identity_loss(
-                self.encoder(fake if u is None else augmented_view(fake, self.encoder.input_size, u)), e
-            )
-        return parts
+            losses['features'] = feature_distance(self.encoder.features(near), wanted)
+        if identity and (every or r.identity):
+            view = fake if u is None else augmented_view(fake, self.encoder.input_size, u)
+            losses['identity'] = identity_loss(self.encoder(view), e)
+        return losses
 
     @property
     def validation_dtype(self) -> torch.dtype:
-        """The number type in which validation faces are drawn: the run's own on CUDA, else float32.
+        """The number type in which validation faces are generated: the run's own on CUDA, else float32.
 
         They are embedded in float32 everywhere.
         """
@@ -441,227 +430,105 @@ class Method(Learner):
         self,
         x: Tensor,  # (B,3,128,128) validation faces
         e: Tensor,  # (B,D) their embeddings
-        noise: Tensor,  # (B,*noise_shape), the same at every look
-    ) -> tuple[Tensor, dict[str, float]]:  # faces drawn with the mean weights (B,3,128,128), and how like they are
-        "Draw validation people with the mean weights, and measure."
-        fakes, sums = [], {}
+        noise: Tensor,  # (B,*noise_shape), the same at every validation
+    ) -> tuple[Tensor, dict[str, float]]:  # faces generated by the EMA (B,3,128,128), and their distances
+        "Generate faces of validation people by the EMA, and measure."
+        faces, sums = [], {}
         precision = {torch.bfloat16: 'bf16', torch.float16: 'fp16'}.get(self.validation_dtype, 'fp32')
+        guidance = getattr(self.recipe, 'guidance', None)
         for a, b, z in zip(x.split(32), e.split(32), noise.split(32)):
-            fakes.append(
-                self.ema.module.generate(
-                    b, noise=z, guidance=getattr(self.recipe, 'guidance', None), precision=precision
-                )
-            )
+            faces.append(self.ema.module.generate(b, noise=z, guidance=guidance, precision=precision))
             with full_precision(self.device):
-                values = self.reconstruction_losses(fakes[-1], a, b, all_of_it=True)
-            for k, v in values.items():
+                losses = self.reconstruction_losses(faces[-1], a, b, every=True)
+            for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.sum()) / len(x)
-        return torch.cat(fakes), sums
+        return torch.cat(faces), sums
+
+# %% ../../nbs/training/methods.ipynb #050026
+@torch.no_grad()
+def check_networks(
+    trainer: Trainer,  # just made
+) -> None:
+    """Use every network once on two random faces and leave everything as it was.
+
+    Raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is used.
+    """
+    device = trainer.device
+    rng = torch.Generator().manual_seed(0)
+    faces = torch.rand(2, 3, 128, 128, generator=rng).mul(2).sub(1).to(device, memory_format=layout(device))
+    embeddings = F.normalize(torch.randn(2, trainer.model.embed_dim, generator=rng), dim=1).to(device)
+    compiled, trainer.compiled = trainer.compiled, dict(trainer.nets)  # networks are compiled for training alone
+    try:
+        with contextlib.ExitStack() as stack:
+            for net in trainer.nets.values():
+                stack.enter_context(eval_mode(net))
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            stack.enter_context(_settings_error(trainer.recipe, 'do not fit'))
+            with autocast(device, trainer.dtype):
+                trainer.dry_run(faces, embeddings, rng)
+    finally:
+        trainer.compiled = compiled
 
 # %% ../../nbs/training/methods.ipynb #050028
-class Judged(Method):
-    "The discriminator's half of an adversarial method."
+@dataclass
+class GANInputs:
+    "What both losses of a GAN step see."
 
-    kept: tuple[Tensor, Tensor] | None = (
-        None  # what `fakes` gave in this step, with its graph, where both halves can use the same
-    )
+    images: Tensor  # (B,3,S,S)
+    embeddings: Tensor  # (B,D)
+    noise: Tensor  # (B,*noise_shape)
+    augment_u: Tensor  # (B,5) uniform numbers: how faces are disturbed before the discriminator sees them
+    view_u: Tensor  # (B,14) uniform numbers of the augmented view that the encoder sees
 
-    def forget(self) -> None:
-        self.kept = None
+    def __len__(self) -> int:
+        return len(self.images)
 
-    def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        """Faces (B,3,side,side) drawn from noise z, with their graph, and the embeddings that they were asked for.
+    def __getitem__(self, rows: slice) -> GANInputs:
+        return GANInputs(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
-        The pictures x are for methods that look at them.
-        """
-        return self.run['g'](e, z, *([side] if side < 128 else [])), e
 
-    def discriminate(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
-        "Logits (B,) of disturbed faces, or (B,K) of several critics."
-        return self.run['d'](
-            (augment(faces, u, colour=0.2) if self.recipe.augment else faces).contiguous(
-                memory_format=layout(self.device)
-            ),
-            e,
-        )
+class GeneratedFaces:
+    """The faces that a GAN step generates: once, with their graph, for both losses.
 
-    def learn_d(
-        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, rate: float, at: TrainState, side: int = 128
-    ) -> dict[str, Tensor]:
-        "The discriminator learns to tell real faces from generated ones."
-        r, d = self.recipe, self.nets['d']
-        d.requires_grad_(True)
-        due = (r.r1 or r.r2) and (at.step // r.d_every) % r.penalty_every == 0
-        self.stage = (side, bool(due))
+    Where memory is short they are generated anew for each part of the batch.
+    """
 
-        def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            with torch.set_grad_enabled(self.parts == 1):
-                fake, asked = self.generate(
-                    x[rows], e[rows], z[rows], side
-                )  # in one part: the generator will learn from the same fakes
-            self.kept = (fake, asked) if self.parts == 1 else None
-            real, fakes = self.discriminate(x[rows], e[rows], u[rows]), self.discriminate(fake.detach(), asked, u[rows])
-            loss = d_loss(real, fakes, r.gan_loss, r.labels[:2])
-            values = dict(
-                d=loss,
-                d_real=real.mean(),
-                d_fake=fakes.mean(),
-                accuracy=((real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()) / 2,
-            )
-            if due:
-                loss = loss + r.penalty_every * self.penalty((x[rows], e[rows]), (fake.detach(), asked), u[rows])
-            return loss, values
+    def __init__(
+        self,
+        make: Callable[[slice], tuple[Tensor, Tensor]],  # rows of the batch -> faces, embeddings asked for
+    ):
+        self.make, self.whole = make, None
 
-        values = self.learn('d', r.lr_d * rate, len(x), loss_of)
-        d.requires_grad_(False)
-        return values
+    def __call__(
+        self,
+        rows: slice,  # of the batch
+        parts: int,  # in which the batch goes through
+        grad: bool = True,  # whether the caller wants gradients; the whole batch has its graph anyway
+    ) -> tuple[Tensor, Tensor]:  # faces (B,3,S,S), the embeddings (B,D) that they were asked for
+        if parts > 1:
+            self.release()
+            with torch.set_grad_enabled(grad):
+                return self.make(rows)
+        if self.whole is None:
+            self.whole = self.make(rows)
+        return self.whole
 
-    def penalty(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
-        "R1 and R2 of faces with their embeddings, in full precision: a gradient of a gradient is small."
-        total = torch.zeros((), device=self.device)
-        with torch.autocast(self.device.type, enabled=False):
-            for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
-                if weight:
-                    faces = faces.float().detach().requires_grad_()
-                    total = total + weight * gradient_penalty(
-                        self.discriminate(faces, e, u).reshape(len(faces), -1).mean(1), faces
-                    )
-        return total
+    def release(self) -> None:
+        "Let go of the faces and of their graph."
+        self.whole = None
 
-# %% ../../nbs/training/methods.ipynb #050029
-class Adversarial(Judged):
-    "A one-step generator that learns likeness first, then also from a discriminator."
 
-    weights = ('l1', 'mse', 'lpips', 'features', 'identity')
-
-    def build(self, fingerprint: dict) -> FaceModel:
-        r = self.recipe
-        self.check_weights()
-        self.add('d', self.critic(fingerprint['dim']), 'adam', r.lr_d, r.betas)
-        return self.add(
-            'g',
-            Generator(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **r.generator),
-            r.optimiser,
-            r.lr_g,
-            r.betas,
-        )
-
-    def check_weights(self) -> None:
-        "Raise `FacegenError` where the generator would have nothing to learn from."
-        r = self.recipe
-        if not any(getattr(r, k) for k in self.weights) and not (r.adversarial and r.adversarial_from <= 0):
-            raise FacegenError(
-                f"All losses of the recipe '{r.name}' ({', '.join(self.weights)}) have weight 0 before an adversary"
-                " joins, so its generator has nothing to learn from; give one of them a weight, or set"
-                " adversary_from=0 and a weight of adversarial."
-            )
-
-    def critic(self, dim: int) -> nn.Module:
-        "Who judges realism: faces and unit embeddings (B,dim) to logits (B,) or (B,K)."
-        return Discriminator(embed_dim=dim, **self.recipe.discriminator)
-
-    def score(self, valid: dict[str, float]) -> float:
-        weights = {k: getattr(self.recipe, k) for k in self.weights if k in valid}
-        return sum(w * valid[k] for k, w in weights.items()) if any(weights.values()) else valid['identity']
-
-    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
-        r = self.recipe
-        noise, u = (
-            torch.randn(len(faces), *self.model.noise_shape, generator=rng).to(self.device),
-            torch.full((len(faces), 5), 0.5, device=self.device),
-        )
-        if r.features:
-            self.encoder.features(faces)
-        for adversarial, side in {
-            self.phase(TrainState(share=s)) for s in (0.0, r.low_res_frac, r.adversarial_from, 1.0)
-        }:
-            x = F.avg_pool2d(faces, faces.shape[-1] // side)
-            fake, asked = self.generate(x, embeddings, noise, side)
-            if fake.shape != x.shape:
-                raise FacegenError(
-                    f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and"
-                    f" {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}."
-                )
-            if adversarial:
-                d_loss(self.discriminate(x, embeddings, u), self.discriminate(fake, asked, u), r.gan_loss, r.labels[:2])
-
-    def phase(self, at: TrainState) -> tuple[bool, int]:
-        "Whether the adversary takes part, and the side of the faces."
-        r = self.recipe
-        adversarial = bool(r.adversarial) and at.share >= r.adversarial_from
-        return adversarial, 64 if at.share < r.low_res_frac else 128
-
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
-        r, (adversarial, side) = self.recipe, self.phase(at)
-        rate = schedule(at.share, r.warm_up, r.cool_down) * at.factor
-        self.kept, values = None, {}
-        x, e, z, u, seen = (
-            batch.images,
-            batch.embeddings,
-            batch.normal(*self.model.noise_shape),
-            batch.uniform(5),
-            batch.uniform(14),
-        )
-        if side < x.shape[-1]:
-            x = F.avg_pool2d(x, x.shape[-1] // side)
-        if adversarial and at.step % r.d_every == 0:
-            for k in range(r.d_steps):
-                values = self.learn_d(x, e, z if k == 0 else batch.normal(*self.model.noise_shape), u, rate, at, side)
-            if r.d_steps > 1:
-                self.kept = None  # these were drawn from other noise
-        self.stage = (side, adversarial)
-        values |= self.learn_g(x, e, z, u, seen, rate, side, adversarial)
-        self.kept = None
-        self.finish()
-        return values
-
-    def learn_g(
-        self, x: Tensor, e: Tensor, z: Tensor, u: Tensor, seen: Tensor, rate: float, side: int, adversarial: bool
-    ) -> dict[str, Tensor]:
-        "The generator learns to be like the pictures, and to pass for real."
-        r = self.recipe
-        self.nets['d'].requires_grad_(False)
-
-        def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            fake, _ = self.kept if self.kept and self.parts == 1 else self.generate(x[rows], e[rows], z[rows], side)
-            values = {
-                k: v.mean()
-                for k, v in self.reconstruction_losses(fake, x[rows], e[rows], seen[rows], centre=adversarial).items()
-            }
-            loss = sum(
-                (getattr(r, k) * values[k] for k in self.weights if k in values), torch.zeros((), device=x.device)
-            )
-            if adversarial:
-                with torch.no_grad():
-                    real = self.discriminate(x[rows], e[rows], u[rows]) if r.gan_loss == 'relativistic' else None
-                values['g'] = g_loss(self.discriminate(fake, e[rows], u[rows]), r.gan_loss, real, r.labels[2])
-                loss = loss + r.adversarial * values['g']
-            values['batch_std'] = batch_std(fake.detach()) / batch_std(x[rows]).clamp(min=1e-6)
-            return loss, values
-
-        return self.learn('g', (r.lr_g_adversarial if adversarial else r.lr_g) * rate, len(x), loss_of)
-
-# %% ../../nbs/training/methods.ipynb #050129
 def batch_std(
     faces: Tensor,  # (B,3,S,S)
 ) -> Tensor:  # scalar
     "How much faces differ from each other: standard deviation over the batch, on 8x8 thumbnails."
     return F.adaptive_avg_pool2d(faces.float(), 8).std(0, unbiased=False).mean()
 
+# %% ../../nbs/training/methods.ipynb #050029
+class GANTrainer(Trainer):
+    "A one-step generator that learns to reconstruct first, then also from a discriminator."
 
-METHODS['adversarial'] = (AdversarialRecipe, Adversarial)
-
-# %% ../../nbs/training/methods.ipynb #050031
-class Design(Adversarial):
-    "A published conditional GAN; a subclass says which networks."
-
-    def networks(
-        self,
-        dim: int,  # of the embeddings
-        fingerprint: dict,  # of them, for the generator
-    ) -> tuple[FaceModel, nn.Module]:  # draws; maps faces (B,3,128,128) and unit embeddings (B,dim) to logits (B,)
-        "Generator and discriminator."
-        raise NotImplementedError
+    loss_names = ('l1', 'mse', 'lpips', 'features', 'identity')  # of reconstruction; each has a weight in the recipe
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
@@ -670,40 +537,242 @@ class Design(Adversarial):
         self.add('d', d, 'adam', r.lr_d, r.betas)
         return self.add('g', g, r.optimiser, r.lr_g, r.betas)
 
+    def networks(
+        self,
+        dim: int,  # of the embeddings
+        fingerprint: dict,  # of them, for the generator
+    ) -> tuple[FaceModel, nn.Module]:  # generates; maps faces (B,3,128,128) and unit embeddings (B,dim) to logits (B,)
+        "Generator and discriminator; the logits may be (B,K)."
+        r = self.recipe
+        d = self.make_discriminator(dim)
+        return Generator(embed_dim=dim, fingerprint=fingerprint, **r.generator), d
+
+    def make_discriminator(self, dim: int) -> nn.Module:
+        "Faces and unit embeddings (B,dim) to logits (B,) or (B,K)."
+        return Discriminator(embed_dim=dim, **self.recipe.discriminator)
+
+    def check_weights(self) -> None:
+        "Raise `FacegenError` where the generator would have nothing to learn from."
+        r = self.recipe
+        if not any(getattr(r, k) for k in self.loss_names) and not (r.adversarial and r.adversarial_from <= 0):
+            raise FacegenError(
+                f"All losses of the recipe '{r.name}' ({', '.join(self.loss_names)}) have weight 0 before the"
+                " discriminator joins, so its generator has nothing to learn from; give one of them a weight, or set"
+                " adversarial_from=0 and a weight of adversarial."
+            )
+
+    def score(self, valid: dict[str, float]) -> float:
+        weights = {k: getattr(self.recipe, k) for k in self.loss_names if k in valid}
+        return sum(w * valid[k] for k, w in weights.items()) if any(weights.values()) else valid['identity']
+
+    def phase(
+        self,
+        progress: float,  # share of the budget that is used
+    ) -> tuple[bool, int]:
+        "Whether the discriminator takes part, and the side of the faces."
+        r = self.recipe
+        return bool(r.adversarial) and progress >= r.adversarial_from, 64 if progress < r.low_res_frac else 128
+
+    def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
+        """Faces (B,3,side,side) generated from noise z, with their graph, and the embeddings that they were asked for.
+
+        The images x are for trainers that invert them.
+        """
+        return self.compiled['g'](e, z, *([side] if side < 128 else [])), e
+
+    def discriminate(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
+        "Logits (B,) of disturbed faces, or (B,K) of several discriminators."
+        if self.recipe.augment:
+            faces = augment(faces, u, colour=0.2)
+        return self.compiled['d'](faces.contiguous(memory_format=layout(self.device)), e)
+
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
+        r, (adversarial, side) = self.recipe, self.phase(state.progress)
+        rate = schedule(state.progress, r.warm_up, r.cool_down) * state.lr_factor
+        inputs = self.inputs(batch, side)
+        fakes = self.fakes(inputs, side)
+        values = {}
+        if adversarial and state.step % r.d_every == 0:
+            due = (r.r1 or r.r2) and (state.step // r.d_every) % r.penalty_every == 0
+            self.phase_key = (side, bool(due))
+            for k in range(r.d_steps):
+                if k:  # other faces each time
+                    again = dataclasses.replace(inputs, noise=batch.normal(*self.model.noise_shape))
+                    values = self.train_discriminator(again, self.fakes(again, side), r.lr_d * rate, penalise=due)
+                else:
+                    values = self.train_discriminator(inputs, fakes, r.lr_d * rate, penalise=due)
+            if r.d_steps > 1:
+                fakes.release()
+        self.phase_key = (side, adversarial)
+        lr = (r.lr_g_adversarial if adversarial else r.lr_g) * rate
+        values |= self.train_generator(inputs, fakes, lr, adversarial)
+        self.finish()
+        return values
+
+    def inputs(self, batch: Batch, side: int) -> GANInputs:
+        "What both losses of a step see, faces at the side of the phase."
+        x = batch.images
+        noise, u, views = batch.normal(*self.model.noise_shape), batch.uniform(5), batch.uniform(14)
+        if side < x.shape[-1]:
+            x = F.avg_pool2d(x, x.shape[-1] // side)
+        return GANInputs(x, batch.embeddings, noise, u, views)
+
+    def fakes(self, inputs: GANInputs, side: int) -> GeneratedFaces:
+        "The faces that a step generates, to be handed to both losses; nothing is generated yet."
+
+        def make(rows: slice) -> tuple[Tensor, Tensor]:
+            part = inputs[rows]
+            return self.generate(part.images, part.embeddings, part.noise, side)
+
+        return GeneratedFaces(make)
+
+    def train_discriminator(
+        self, inputs: GANInputs, fakes: GeneratedFaces, lr: float, penalise: bool
+    ) -> dict[str, Tensor]:
+        "The discriminator learns to tell real faces from generated ones."
+        self.nets['d'].requires_grad_(True)
+
+        def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            fake, asked = fakes(rows, self.parts, grad=False)
+            return self.discriminator_loss(inputs[rows], fake.detach(), asked, penalise)
+
+        values = self.learn('d', lr, len(inputs), loss_of, release=fakes.release)
+        self.nets['d'].requires_grad_(False)
+        return values
+
+    def train_generator(
+        self, inputs: GANInputs, fakes: GeneratedFaces, lr: float, adversarial: bool
+    ) -> dict[str, Tensor]:
+        "The generator learns to reconstruct the images, and to pass for real."
+        self.nets['d'].requires_grad_(False)
+
+        def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            fake, asked = fakes(rows, self.parts)
+            return self.generator_loss(inputs[rows], fake, asked, adversarial)
+
+        return self.learn('g', lr, len(inputs), loss_of, release=fakes.release)
+
+    def discriminator_loss(
+        self,
+        inputs: GANInputs,  # rows of a batch
+        fake: Tensor,  # (B,3,S,S) generated, without a graph
+        asked: Tensor,  # (B,D) the embeddings that they were asked for
+        penalise: bool,  # with the gradient penalties
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # loss, values to report
+        "How well the discriminator tells faces apart."
+        r, u = self.recipe, inputs.augment_u
+        real, fakes = self.discriminate(inputs.images, inputs.embeddings, u), self.discriminate(fake, asked, u)
+        loss = d_loss(real, fakes, r.gan_loss, r.labels[:2])
+        right = (real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()
+        values = dict(d=loss, d_real=real.mean(), d_fake=fakes.mean(), accuracy=right / 2)
+        if penalise:
+            penalty = self.gradient_penalties((inputs.images, inputs.embeddings), (fake, asked), u)
+            loss = loss + r.penalty_every * penalty
+        return loss, values
+
+    def gradient_penalties(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
+        "R1 and R2 of faces with their embeddings, in full precision: a gradient of a gradient is small."
+        total = torch.zeros((), device=self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
+                if weight:
+                    faces = faces.float().detach().requires_grad_()
+                    logits = self.discriminate(faces, e, u).reshape(len(faces), -1).mean(1)
+                    total = total + weight * gradient_penalty(logits, faces)
+        return total
+
+    def generator_loss(
+        self,
+        inputs: GANInputs,  # rows of a batch
+        fake: Tensor,  # (B,3,S,S) generated
+        asked: Tensor,  # (B,D) the embeddings that they were asked for
+        adversarial: bool,  # whether the discriminator takes part
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # loss, values to report
+        "Distances to images and embeddings, and what the discriminator takes for generated."
+        r, u = self.recipe, inputs.augment_u
+        loss, values = self.reconstruction_loss(inputs, fake, asked, adversarial)
+        if adversarial:
+            with torch.no_grad():
+                relative = r.gan_loss == 'relativistic'
+                real = self.discriminate(inputs.images, inputs.embeddings, u) if relative else None
+            values['g'] = g_loss(self.discriminate(fake, asked, u), r.gan_loss, real, r.labels[2])
+            loss = loss + r.adversarial * values['g']
+        values['batch_std'] = batch_std(fake.detach()) / batch_std(inputs.images).clamp(min=1e-6)
+        return loss, values
+
+    def reconstruction_loss(
+        self, inputs: GANInputs, fake: Tensor, asked: Tensor, adversarial: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        "The weighted distances of generated faces to images and embeddings, and each of them."
+        losses = self.reconstruction_losses(fake, inputs.images, asked, inputs.view_u, centre=adversarial)
+        values = {k: v.mean() for k, v in losses.items()}
+        return self.weighted(values), values
+
+    def weighted(self, values: dict[str, Tensor]) -> Tensor:
+        "The sum of reconstruction losses, each with its weight in the recipe."
+        found = (getattr(self.recipe, k) * values[k] for k in self.loss_names if k in values)
+        return sum(found, torch.zeros((), device=self.device))
+
+    def dry_run(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        r = self.recipe
+        noise = torch.randn(len(faces), *self.model.noise_shape, generator=rng).to(self.device)
+        u = torch.full((len(faces), 5), 0.5, device=self.device)
+        if r.features:
+            self.encoder.features(faces)
+        for adversarial, side in {self.phase(p) for p in (0.0, r.low_res_frac, r.adversarial_from, 1.0)}:
+            x = F.avg_pool2d(faces, faces.shape[-1] // side)
+            fake, asked = self.generate(x, embeddings, noise, side)
+            if fake.shape != x.shape:
+                raise FacegenError(
+                    f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and"
+                    f" {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}."
+                )
+            if adversarial:
+                logits = self.discriminate(x, embeddings, u), self.discriminate(fake, asked, u)
+                d_loss(*logits, r.gan_loss, r.labels[:2])
+
+# %% ../../nbs/training/methods.ipynb #050129
+METHODS['adversarial'] = (AdversarialRecipe, GANTrainer)
+
+# %% ../../nbs/training/methods.ipynb #050031
+class Design(GANTrainer):
+    "A published conditional GAN; a subclass has `networks`."
+
     def reconstruction_losses(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
-        "As designed: the whole picture counts alike."
+        "As designed: the whole image counts alike."
         return super().reconstruction_losses(*args, **kwargs)
 
 # %% ../../nbs/training/methods.ipynb #050033
-class Flow(Method):
-    "A many-step model that learns to clean pictures (flow matching or DDPM)."
+class FlowTrainer(Trainer):
+    "A many-step model that learns to denoise images (flow matching or DDPM)."
 
     n_val: int = 16
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
-        self.tiny = autoencoder_for(self.device) if r.latents else None
-        latents = dict(noise_shape=(32, 16, 16), patch=1) if r.latents else {}
-        return self.add(
-            'model',
-            FlowModel(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **{**latents, **r.model}),
-            r.optimiser,
-            r.lr,
-            r.betas,
-        )
+        self.autoencoder = autoencoder_for(self.device) if r.latents else None
+        return self.add('model', self.network(fingerprint), r.optimiser, r.lr, r.betas)
+
+    def network(
+        self,
+        fingerprint: dict,  # of the embeddings
+    ) -> FaceModel:
+        "The model that is trained."
+        latents = dict(noise_shape=(32, 16, 16), patch=1) if self.recipe.latents else {}
+        return FlowModel(embed_dim=fingerprint['dim'], fingerprint=fingerprint, **{**latents, **self.recipe.model})
 
     def score(self, valid: dict[str, float]) -> float:
         return valid['denoise']
 
-    def code(
+    def encode(
         self,
         images: Tensor,  # (B,3,128,128) in [-1, 1]
     ) -> Tensor:  # (B,*noise_shape)
-        "What is drawn: the pictures themselves, or their latents."
-        if not self.tiny:
+        "What is generated: the images themselves, or their latents."
+        if not self.autoencoder:
             return images
         with torch.no_grad():
-            return self.tiny.encode(images)
+            return self.autoencoder.encode(images)
 
     def error(
         self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None
@@ -711,50 +780,46 @@ class Flow(Method):
         "Squared error (B,) of a network on mixtures, and the clean estimate."
         m = self.model
         x_t = m.path.mix(x, noise, t)
-        said = net(x_t, t, e, known)
+        predicted = net(x_t, t, e, known)
         return (
-            denoising_loss(said, x, noise, x_t, t, m.path, m.prediction, self.recipe.space),
-            estimates(said, x_t, t, m.path, m.prediction)[0],
+            denoising_loss(predicted, x, noise, x_t, t, m.path, m.prediction, self.recipe.space),
+            estimates(predicted, x_t, t, m.path, m.prediction)[0],
         )
 
-    def step(self, batch: Batch, at: TrainState) -> dict[str, Tensor]:
-        r, pictures, e = self.recipe, batch.images, batch.embeddings
-        x = self.code(pictures)
-        t, known, u = (
-            sample_time(batch.uniform(), r.time, r.time_mean, r.time_std),
-            batch.uniform() >= r.cond_drop,
-            batch.uniform(14),
-        )
+    def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
+        r, images, e = self.recipe, batch.images, batch.embeddings
+        x = self.encode(images)
+        t = sample_time(batch.uniform(), r.time, r.time_mean, r.time_std)
+        known, views = batch.uniform() >= r.cond_drop, batch.uniform(14)
         noise = batch.normal(*x.shape[1:])
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            error, clean = self.error(self.run['model'], x[rows], t[rows], noise[rows], e[rows], known[rows])
+            error, clean = self.error(self.compiled['model'], x[rows], t[rows], noise[rows], e[rows], known[rows])
             values = dict(denoise=error.mean())
             loss = values['denoise']
-            if r.lpips or r.identity:
-                i = ((t[rows] < r.aux_loss_max_t) & known[rows]).nonzero()[:, 0]
-                if len(i):
-                    faces = self.tiny.decode(clean[i]) if self.tiny else clean[i]
-                    for k, v in self.reconstruction_losses(faces, pictures[rows][i], e[rows][i], u[rows][i]).items():
-                        values[k] = v.mean()
-                        loss = loss + getattr(r, k) * v.sum() / len(error)
+            i = ((t[rows] < r.aux_loss_max_t) & known[rows]).nonzero()[:, 0] if r.lpips or r.identity else ()
+            if len(i):
+                faces = self.autoencoder.decode(clean[i]) if self.autoencoder else clean[i]
+                losses = self.reconstruction_losses(faces, images[rows][i], e[rows][i], views[rows][i])
+                for k, v in losses.items():
+                    values[k] = v.mean()
+                    loss = loss + getattr(r, k) * v.sum() / len(error)
             return loss, values
 
-        values = self.learn('model', r.lr * schedule(at.share, r.warm_up, r.cool_down) * at.factor, len(x), loss_of)
+        rate = schedule(state.progress, r.warm_up, r.cool_down) * state.lr_factor
+        values = self.learn('model', r.lr * rate, len(x), loss_of)
         self.finish()
         return values
 
-    def trial(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
-        m, x = self.model, self.code(faces)
-        noise, half, known = (
-            torch.randn(x.shape, generator=rng).to(self.device),
-            torch.full((len(x),), 0.5, device=self.device),
-            torch.tensor([True, False], device=self.device),
-        )
+    def dry_run(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
+        m, x = self.model, self.encode(faces)
+        noise = torch.randn(x.shape, generator=rng).to(self.device)
+        half = torch.full((len(x),), 0.5, device=self.device)
+        known = torch.tensor([True, False], device=self.device)
         evaluations(m.steps, m.sampler)
         if m.path.name == 'ddpm' and m.steps > DDPM_STEPS:
             raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: ask for fewer.')
-        error, clean = self.error(self.run['model'], x, half, noise, embeddings, known)
+        error, clean = self.error(self.compiled['model'], x, half, noise, embeddings, known)
         if clean.shape != x.shape:
             raise FacegenError(
                 f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and"
@@ -764,17 +829,17 @@ class Flow(Method):
 
     @torch.no_grad()
     def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Draw validation people with the mean weights.
+        """Generate faces of validation people by the EMA.
 
-        Measure, with the error at times spread evenly and noise that is always the same.
+        Measure, with the error at evenly spaced times and noise that is always the same.
         """
         self.ema.module.eval()  # with running statistics, where there are any, not with those of these few faces
-        fakes, sums = super().validate(x, e, noise)
+        faces, sums = super().validate(x, e, noise)
         rng = torch.Generator().manual_seed(0)
         t = ((torch.arange(len(x)) + 0.5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
         with autocast(self.device, self.validation_dtype):
-            error = self.error(self.ema.module, self.code(x), t, noise, e, None)[0]
-        return fakes, dict(denoise=error.mean().item(), **sums)
+            error = self.error(self.ema.module, self.encode(x), t, noise, e, None)[0]
+        return faces, dict(denoise=error.mean().item(), **sums)
 
 
-METHODS['flow'] = (FlowRecipe, Flow)
+METHODS['flow'] = (FlowRecipe, FlowTrainer)

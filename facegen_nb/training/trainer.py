@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ import yaml
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..core import Budget, FacegenError, seed_everything, sha256, sheet, to_float
+from ..core import Budget, FacegenError, logger, renamed_keys, seed_everything, sha256, sheet, to_float
 from ..data.fingerprints import Embeddings, require_encoder, taught_by
 from ..data.store import FaceStore
 from ..device import environment, keep_memory, peak_memory
@@ -37,15 +37,14 @@ from ..models.hub import find_model
 from ..models.io import checkpoint_of, load_generator
 from .config import Recipe, method_of, recipe_file
 from .loader import Batches, generator_seed, thumbnails
-from .methods import Method, TrainState
+from .methods import Trainer, TrainState, check_networks
 from .processes import Distributed
 from .tracking import Bar, Live, Table, Tracker, Watch, start_wandb
 
 # %% auto #0
-__all__ = ['NAMED_EPOCHS', 'ACCIDENTS', 'REPORT', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint', 'recorded_start',
-           'check_run_dir', 'Progress', 'fixed_people', 'trained_model', 'init_from', 'safe_log', 'checkpoint_stamp',
-           'Run', 'check_room', 'open_folder', 'start_run', 'load_state', 'all_finite', 'save', 'validate',
-           'wandb_image', 'report', 'rollback', 'stopping', 'train_run']
+__all__ = ['NAMED_EPOCHS', 'MAX_ROLLBACKS', 'REPORT_EVERY', 'write_checkpoint', 'read_checkpoint', 'load_checkpoint',
+           'recorded_start', 'check_run_dir', 'read_state', 'fixed_people', 'trained_model', 'safe_log',
+           'checkpoint_stamp', 'check_disk_space', 'StopSignals', 'all_finite', 'wandb_image', 'Run']
 
 # %% ../../nbs/training/trainer.ipynb #060008
 NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500}  # epochs whose model is kept
@@ -53,7 +52,7 @@ NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500}  # 
 
 def write_checkpoint(
     folder: Path,  # such as RUN/checkpoints/last; replaced when there
-    method: Method,  # what to save
+    trainer: Trainer,  # what to save
     about: dict[str, Any],  # step, minutes, hashes
     resume: bool = True,  # also what is needed to go on
     before: Path | None = None,  # keep what was in `folder` under this name
@@ -63,9 +62,9 @@ def write_checkpoint(
         shutil.rmtree(left)  # of a process that was killed
     with atomic(folder, keep=before) as tmp:
         tmp.mkdir()
-        method.ema.module._save_pretrained(tmp)
+        trainer.ema.module._save_pretrained(tmp)
         if resume:
-            torch.save(method.state(), tmp / 'state.pt')
+            torch.save(trainer.state_dict(), tmp / 'state.pt')
         write_json(tmp / 'about.json', dict(about, files={f.name: sha256(f) for f in sorted(tmp.iterdir())}))
         for f in tmp.iterdir():  # on the disk before it is called whole
             with open(f, 'rb') as opened:
@@ -94,7 +93,7 @@ def read_checkpoint(
 
 def load_checkpoint(
     run: Path,  # a run folder
-    log: Callable[[str], None] = print,  # told when the last one is damaged
+    log: Callable[[str], None] = logger.info,  # told when the last one is damaged
 ) -> tuple[dict, dict, dict[str, Tensor]] | None:  # about, state and mean weights; None where there is nothing yet
     "The last whole checkpoint of a run; raises `FacegenError` when there are some and none is whole."
     found = [f for f in (run / 'checkpoints' / 'last', run / 'checkpoints' / 'previous') if f.exists()]
@@ -169,19 +168,13 @@ def check_run_dir(
         )
 
 # %% ../../nbs/training/trainer.ipynb #060012
-@dataclasses.dataclass
-class Progress:
-    "Where a run stands; kept in every checkpoint."
-
-    step: int = 0  # steps done
-    minutes: float = 0.0  # of the budget, used
-    images: int = 0  # training pictures seen
-    epoch: float = 0.0  # times all of them were seen
-    factor: float = 1.0  # on learning rates, halved at each accident
-    accidents: int = 0  # how often the run was rolled back
-    best: float | None = None  # best validation score
-    since: int = 0  # looks since then
-    closing: float = 0.01  # minutes that a look and a checkpoint take
+def read_state(
+    about: dict[str, Any],  # of a checkpoint: its about.json
+) -> TrainState:
+    "Where a run stood; raises KeyError where something is not known."
+    found = renamed_keys('state', about)
+    names = [f.name for f in dataclasses.fields(TrainState)]
+    return TrainState(**{k: found[k] for k in names if k in found or k != 'progress'})  # progress: not kept at first
 
 
 def fixed_people(
@@ -228,36 +221,17 @@ def trained_model(
     )
     return model, dict(start=sha256(folder / 'model.safetensors'), **known)
 
-
-def init_from(
-    method: Method,  # about to begin
-    model: FaceModel,  # a trained one
-) -> None:
-    """Give a method the weights of a trained model, the mean weights too.
-
-    Raises `FacegenError` where the networks differ.
-    """
-    ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (method.model, model))
-    if other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:
-        raise FacegenError(
-            f"The model to begin with is not the network of the recipe '{method.recipe.name}': {len(other)} of"
-            f" {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there,"
-            f" {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it."
-        )
-    for m in (method.model, method.ema.module):
-        m.load_state_dict(model.state_dict())
-
 # %% ../../nbs/training/trainer.ipynb #060014
 def safe_log(
     log: Callable[[str], None],  # gets what a user should know
 ) -> Callable[[str], None]:  # the same, except that a closed terminal or a full disk is no error
-    "What is said must not stop a run."
+    "What is logged must not stop a run."
 
-    def say(text: str) -> None:
+    def safe(text: str) -> None:
         with contextlib.suppress(OSError, UnicodeError):
             log(text)
 
-    return say
+    return safe
 
 
 def checkpoint_stamp(
@@ -271,8 +245,81 @@ def checkpoint_stamp(
     return about.st_mtime_ns, about.st_ino
 
 
+def check_disk_space(
+    folder: Path,  # of a run
+    trainer: Trainer,  # whose checkpoints will lie there
+) -> None:
+    """Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being
+    written.
+    """
+    weights = sum(v.numel() * v.element_size() for net in trainer.nets.values() for v in net.state_dict().values())
+    ema = sum(v.numel() * v.element_size() for v in trainer.model.state_dict().values())
+    place = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
+    free = shutil.disk_usage(place).free
+    there = sum((folder / 'checkpoints' / n).is_dir() for n in ('last', 'previous'))
+    need = (3 - there) * (3 * weights + ema)  # an optimiser keeps two numbers a weight
+    if free < need:
+        raise FacegenError(
+            f"The disk of '{folder}' has {free / 1e6:,.0f} MB free, and the checkpoints of this run need about"
+            f" {need / 1e6:,.0f} MB; free some space, or choose another --run folder."
+        )
+
+# %% ../../nbs/training/trainer.ipynb #060015
+class StopSignals:
+    "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
+
+    def __init__(
+        self,
+        ask: Callable[[], None],  # called at each such signal
+    ):
+        self.ask, self.old = ask, {}
+
+    def __enter__(self) -> None:
+        try:
+            self.old = {s: signal.signal(s, lambda *_: self.ask()) for s in (signal.SIGTERM, signal.SIGINT)}
+        except ValueError:
+            pass  # not the main thread: signals are somebody else's
+
+    def __exit__(self, *_: Any) -> None:
+        for s, h in self.old.items():
+            signal.signal(s, h)
+
+# %% ../../nbs/training/trainer.ipynb #060017
+def all_finite(
+    nets: Iterable[nn.Module],
+) -> Tensor:  # bool, on their device
+    "Whether all weights are finite numbers."
+    norms = torch.stack([n for net in nets for n in torch._foreach_norm(list(net.parameters()))])
+    return norms.isfinite().all()
+
+
+def wandb_image(im: Image.Image) -> Any:
+    "An image as wandb wants it; wandb is imported only where it is used."
+    import wandb
+
+    return wandb.Image(im)
+
+# %% ../../nbs/training/trainer.ipynb #060019
+MAX_ROLLBACKS = 3  # so often a run returns to its last checkpoint
+REPORT_EVERY = 20  # steps between two rows of the log
+
+
+@dataclasses.dataclass
+class _LoopTimes:
+    "When things were last done, in minutes of the budget."
+
+    saved: float
+    validated: float
+    closed: int  # step at which an epoch was last closed
+    longest_step: float = 0.0
+    reported: tuple[int, float] = (0, 0.0)  # step and seconds of the last report
+
+# %% ../../nbs/training/trainer.ipynb #060021
 class Run:
-    "One training run in a folder: made, trained, stopped, continued."
+    """One training run in a folder: begun, trained, stopped, continued.
+
+    The constructor checks and builds; `open` reads and writes the folder, and `train` opens what is not open.
+    """
 
     def __init__(
         self,
@@ -280,10 +327,11 @@ class Run:
         store: FaceStore,  # on which faces
         encoder: Encoder,  # conditions and identity loss
         folder: str | Path,  # where the run lives
+        *,
         resume: str = 'auto',  # 'auto': go on when there is something to go on from; 'never': refuse such a folder
         device: str | torch.device | None = None,  # None for the fastest
         tracker: str = 'none',  # 'wandb' or 'none'
-        log: Callable[[str], None] = print,  # gets a line an epoch
+        log: Callable[[str], None] = logger.info,  # gets a line an epoch
         clock: Callable[[], float] = time.monotonic,  # seconds; another clock serves in tests
         save_every: float = 5.0,  # minutes between two checkpoints
         before: float = 0.0,  # minutes of the budget that were used before
@@ -293,436 +341,397 @@ class Run:
             raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
         if not (save_every > 0):
             raise FacegenError(f'save_every was given as {save_every:g}; minutes above 0 were expected.')
-        self.recipe, self.store, self.folder, self.save_every = recipe, store, Path(folder), save_every
+        self.recipe, self.store, self.folder, self.resume = recipe, store, Path(folder), resume
+        self.save_every, self.init, self.tracking = save_every, init, tracker == 'wandb'
         self.budget, self.dist = Budget(recipe.max_minutes, spent=before, clock=clock), Distributed(device)
         self.device = self.dist.device
         self.log = safe_log(log) if self.dist.is_main else (lambda text: None)
         self.embeddings = load_embeddings(store, encoder.name, encoder)
-        self.about = dict(
-            recipe=recipe.hash,
-            store=store.hash,
-            **{f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')},
-        )
-        model, beginning = trained_model(init, self.embeddings) if init else (None, dict(start='scratch'))
-        self.about |= beginning
+        self.init_model, start = trained_model(init, self.embeddings) if init else (None, dict(start='scratch'))
+        self.about = self._provenance() | start
+        self._check_dir()
+        self.trainer = self._build_trainer(encoder)
+        self.batches = self._build_batches()
+        x, e = fixed_people(store, self.embeddings, self.trainer.n_val, self.device)
+        self.people = x, e, self.trainer.model.make_noise(len(e), seed=0).to(self.device)
+        self.state, self.stop_asked, self.opened = TrainState(), False, False
+        self.finite = torch.tensor(True, device=self.device)  # all losses since the last check
+
+    def _provenance(self) -> dict[str, Any]:
+        "Hashes of what a run is made of."
+        encoder = {f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')}
+        return dict(recipe=self.recipe.hash, store=self.store.hash, **encoder)
+
+    def _check_dir(self) -> None:
         if self.dist.is_main:
-            check_run_dir(self.folder, recipe, self.about, resume)
+            check_run_dir(self.folder, self.recipe, self.about, self.resume)
+
+    def _build_trainer(self, encoder: Encoder) -> Trainer:
         keep_memory()
-        seed_everything(recipe.seed)
-        earlier = (
-            dict(taught_by=t) if model and (t := taught_by(model.fingerprint)) else {}
-        )  # who taught the model that it begins with, taught this one
-        self.method = method_of(recipe.method)[1](
-            recipe, encoder, self.embeddings.fingerprint | earlier, self.dist, self.log
-        )
-        self.method.check_networks()
-        self.batches = Batches(
-            store,
+        seed_everything(self.recipe.seed)
+        fingerprint = self.embeddings.fingerprint
+        if self.init_model and (taught := taught_by(self.init_model.fingerprint)):
+            fingerprint = fingerprint | dict(taught_by=taught)  # who taught that model, taught this one
+        kind = method_of(self.recipe.method)[1]
+        trainer = kind(self.recipe, encoder, fingerprint, self.dist, self.log)
+        check_networks(trainer)
+        return trainer
+
+    def _build_batches(self) -> Batches:
+        r = self.recipe
+        return Batches(
+            self.store,
             self.embeddings,
             'train',
-            recipe.batch_size,
-            recipe.seed,
+            r.batch_size,
+            r.seed,
             self.dist,
-            max_faces=getattr(recipe, 'max_faces', 0),
-            max_per_identity=getattr(recipe, 'max_per_identity', 0),
+            max_faces=getattr(r, 'max_faces', 0),
+            max_per_identity=getattr(r, 'max_per_identity', 0),
         )
-        if self.batches.batch_size < recipe.batch_size:
-            self.log(
-                f'The training split has {self.batches.size} faces an epoch, fewer than batch_size={recipe.batch_size}:'
-                ' each step takes all of them.'
-            )
-        self.at, self.stop_asked, self.ok = Progress(), False, torch.tensor(True, device=self.device)
-        with self.alone():
-            if self.dist.is_main:
-                check_run_dir(self.folder, recipe, self.about, resume)  # somebody may have come in between
-            start_run(self, model, init)
-            if self.dist.is_main:
-                open_folder(self, tracker)
-            self.stamp = checkpoint_stamp(self.folder)
 
-    def alone(self) -> contextlib.AbstractContextManager:  # of the first process; the others write nothing
+    def exclusive(self) -> contextlib.AbstractContextManager:  # of the first process; the others write nothing
         "Within the block no other process works in the run's folder; raises `FacegenError` where one does."
         return locked(self.folder, 'The run folder') if self.dist.is_main else contextlib.nullcontext()
 
     @property
     def images(self) -> int:
-        "Training pictures seen."
-        return self.at.step * self.batches.batch_size
+        "Training images seen."
+        return self.state.step * self.batches.batch_size
 
     @property
     def epoch(self) -> float:
         "Epochs done."
-        return self.at.step / len(self.batches)
+        return self.state.step / len(self.batches)
 
     @property
-    def share(self) -> float:
+    def progress(self) -> float:
         "Share of the budget used: of the minutes or of the steps, whichever is further."
-        return max(self.budget.share, self.at.step / self.recipe.max_steps if self.recipe.max_steps else 0.0)
+        return max(self.budget.share, self.state.step / self.recipe.max_steps if self.recipe.max_steps else 0.0)
 
-    def train(self) -> Path:
-        "Train to the end of the budget; returns the folder of the last checkpoint."
-        with self.alone():
-            if self.dist.is_main and checkpoint_stamp(self.folder) != self.stamp:
+    # -- beginning and going on
+
+    def open(self) -> Run:  # itself
+        "Go on from the last checkpoint, else begin with a trained model, else from scratch; write the folder's files."
+        with self.exclusive():
+            self._check_dir()  # somebody may have come in between
+            self._start()
+            if self.dist.is_main:
+                check_disk_space(self.folder, self.trainer)
+                self._write_folder()
+                self._open_log()
+            self.stamp, self.opened = checkpoint_stamp(self.folder), True
+        return self
+
+    def _load_checkpoint(self) -> tuple[dict, dict, dict[str, Tensor]] | None:
+        return self.dist.broadcast(load_checkpoint(self.folder, self.log) if self.dist.is_main else None)
+
+    def _start(self) -> None:
+        "Stand where the run begins, and say where that is."
+        if self.batches.batch_size < self.recipe.batch_size:
+            self.log(
+                f'The training split has {self.batches.size} faces an epoch, fewer than'
+                f' batch_size={self.recipe.batch_size}: each step takes all of them.'
+            )
+        saved = self._load_checkpoint()
+        if saved:
+            self.load_state(saved)
+            self.budget.spent += self.state.minutes
+            self.log(f'going on from step {self.state.step:,}, {self.state.minutes:.1f} minutes in')
+        elif (self.folder / 'recipe.yaml').is_file():
+            self.log(f"The run in '{self.folder}' has no checkpoint, so it begins anew.")
+        if self.init_model and not saved:
+            self._start_from_model()
+        elif not saved:
+            self.trainer.start_from(*thumbnails(self.batches))
+        self.start_step = self.state.step
+        if not len(self.store.indices('validation')):
+            self.log(
+                'The store has nobody in its validation split: validation generates and measures training faces, so its'
+                ' scores say nothing of people who were never seen.'
+            )
+
+    def _start_from_model(self) -> None:
+        self.trainer.init_from(self.init_model)
+        known = ''
+        if 'start_images' in self.about:
+            known = f" ({self.about['start_minutes']:.0f} minutes, {self.about['start_images']:,} images)"
+        self.log(f"begins with the weights of '{self.init}'{known}")
+        if self.about.get('start_store', self.store.hash) != self.store.hash:
+            self.log(
+                f"That model was trained on another store ({self.about['start_store']}): people who are held out of"
+                ' this one may have been shown to it, and are then not unseen.'
+            )
+
+    def load_state(
+        self,
+        saved: tuple[dict, dict, dict[str, Tensor]],  # what `load_checkpoint` gave
+    ) -> None:
+        "Stand where a checkpoint stood; what was learnt from rollbacks since then stays."
+        about, state, ema = saved
+        was = self.state
+        try:
+            self.trainer.load_state_dict(state, ema)
+            self.state = read_state(about)
+        except (KeyError, RuntimeError, ValueError) as ex:
+            raise FacegenError(
+                f"The checkpoint in '{self.folder}' was made by another version of facegen_nb ({type(ex).__name__}:"
+                f" {str(ex).splitlines()[0][:80]}); train into another --run folder."
+            ) from None
+        self.state.lr_factor = min(self.state.lr_factor, was.lr_factor)
+        self.state.rollbacks = max(self.state.rollbacks, was.rollbacks)
+
+    def _write_folder(self) -> None:
+        "Write what is known before the first step."
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / 'samples').mkdir(exist_ok=True)
+        with atomic(self.folder / 'recipe.yaml') as t:
+            t.write_text(self.recipe.to_yaml(), encoding='utf-8')
+        machine = dict(
+            environment(self.device),
+            precision=str(self.trainer.dtype).split('.')[-1],
+            processes=self.dist.world_size,
+        )
+        write_json(self.folder / 'environment.json', dict(machine, run=self.about))
+
+    def _open_log(self) -> None:
+        self.table, self.watch, self.live = Table(self.folder / 'log.csv', upto=self.state.step), Watch(), Live()
+        patience = min(20.0, max(2.0, 0.6 * (self.recipe.max_minutes or 60.0)))  # seconds: a hundredth of the budget
+        settings = dataclasses.asdict(self.recipe)
+        self.tracker = (
+            Tracker(lambda: start_wandb(self.folder, settings, patience), patience) if self.tracking else None
+        )
+
+    # -- what is written on the way
+
+    def save(self, name: str = 'last', resume: bool = True) -> bool:
+        "Write a checkpoint of now; False, with a message, when the disk refuses."
+        if not self.dist.is_main:
+            return True
+        s = self.state
+        s.minutes, s.images, s.epoch = self.budget.elapsed, self.images, self.epoch
+        about = dict(self.about, **dataclasses.asdict(s), peak_memory=peak_memory(self.device))
+        folder = self.folder / 'checkpoints'
+        before = folder / 'previous' if name == 'last' else None
+        try:
+            write_checkpoint(folder / name, self.trainer, about, resume, before)
+            return True
+        except (OSError, RuntimeError, SafetensorError) as ex:
+            self.log(
+                f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and"
+                f" the one before is kept: free some space on the disk of '{self.folder}'."
+            )
+            return False
+
+    def validate(self, epoch: int) -> dict[str, float]:
+        "Generate the sample sheet, measure on validation people, keep the best; returns the measures."
+        if not self.dist.is_main:
+            return {}
+        faces, valid = self.trainer.validate(*self.people)
+        im = sheet(faces[:32], ncol=8)
+        valid['score'] = self.trainer.score(valid)
+        path = self.folder / 'samples' / f'epoch-{epoch:04d}.png'
+        try:
+            im.save(path)
+        except OSError as ex:
+            self.log(f"The sheet '{path}' could not be written ({ex.strerror}).")
+        better = self.state.best is None or valid['score'] < self.state.best
+        if better:
+            self.state.best, self.state.validations_since_best = valid['score'], 0
+            self.save('best', resume=False)
+        else:
+            self.state.validations_since_best += 1
+        self._report_validation(valid, im, better)
+        return valid
+
+    def _report_validation(self, valid: dict[str, float], im: Image.Image, better: bool) -> None:
+        values, s = {f'valid_{k}': v for k, v in valid.items()}, self.state
+        self.table.row(step=s.step, epoch=self.epoch, minutes=self.budget.elapsed, images=self.images, **values)
+        self.live.sheet = im
+        if self.tracker:
+            self.tracker.send(lambda: dict(values, samples=wandb_image(im)), s.step)
+        self.log(
+            f'epoch {self.epoch:6.2f}  {self.budget.elapsed:6.1f} min  {self.images:9,} images  '
+            + '  '.join(f'{k} {v:.3f}' for k, v in valid.items())
+            + ('  (best)' if better else '')
+        )
+
+    def _report(self, values: dict[str, Tensor], bar: Bar) -> None:
+        "One row of losses, and a message when something is wrong."
+        step, now = self.state.step, time.perf_counter()
+        speed = (step - self.times.reported[0]) * self.batches.batch_size / (now - self.times.reported[1])
+        self.times.reported = (step, now)
+        losses = torch.stack([v.detach().float().reshape(()) for v in values.values()])
+        numbers = dict(zip(values, losses.tolist()))  # one wait for the device
+        if not self.dist.is_main:
+            return
+        row = dict(step=step, epoch=self.epoch, minutes=self.budget.elapsed, images=self.images, images_per_s=speed)
+        row |= {f'lr_{k}': o.param_groups[0]['lr'] for k, o in self.trainer.opts.items()} | numbers
+        self.table.row(**row)
+        self.live.add(self.images, numbers)
+        if self.tracker:
+            self.tracker.send(lambda: row, step)
+        for text in self.watch.check(numbers, self.progress):
+            self.log(text)
+            self.table.row(step=step, note=text)
+        left = f'  {self.budget.left:.1f} min left' if self.recipe.max_minutes else ''
+        bar.show(
+            self.progress,
+            f'{speed:.0f} images/s  ' + '  '.join(f'{k} {v:.2f}' for k, v in numbers.items()) + left,
+        )
+
+    # -- the loop
+
+    def train(self) -> Path:  # the folder of the last checkpoint
+        "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
+        with self.exclusive():
+            if not self.opened:
+                self.open()
+            elif self.dist.is_main and checkpoint_stamp(self.folder) != self.stamp:
                 raise FacegenError(
                     f"The run in '{self.folder}' was continued elsewhere since it was opened here; open it again."
                 )
             try:
-                return train_run(self)
+                self._first_validation()
+                bar = Bar()
+                with StopSignals(self._ask_to_stop):
+                    self._loop(bar)
+                    bar.close()
+                    self._end()
+                if self.dist.is_main and self.tracker:
+                    self.tracker.close()
+                return self.folder / 'checkpoints' / 'last'
             finally:
                 self.stamp = checkpoint_stamp(self.folder)
 
-# %% ../../nbs/training/trainer.ipynb #060015
-def check_room(
-    run: Run,  # about to begin or to go on
-) -> None:
-    """Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being
-    written.
-    """
-    weights = sum(v.numel() * v.element_size() for net in run.method.nets.values() for v in net.state_dict().values())
-    mean = sum(v.numel() * v.element_size() for v in run.method.model.state_dict().values())
-    place = next(p for p in (run.folder, *run.folder.absolute().parents) if p.is_dir())
-    free, there = (
-        shutil.disk_usage(place).free,
-        sum((run.folder / 'checkpoints' / n).is_dir() for n in ('last', 'previous')),
-    )
-    need = (3 - there) * (3 * weights + mean)  # an optimiser keeps two numbers a weight
-    if free < need:
-        raise FacegenError(
-            f"The disk of '{run.folder}' has {free / 1e6:,.0f} MB free, and the checkpoints of this run need about"
-            f" {need / 1e6:,.0f} MB; free some space, or choose another --run folder."
-        )
+    def _ask_to_stop(self) -> None:
+        self.stop_asked = True
+        self.log('stopping: saving a checkpoint first')
 
+    def _first_validation(self) -> None:
+        "Validate and save before the first step, which tells how long the end will take."
+        begun, s = self.budget.elapsed, self.state
+        self.times = _LoopTimes(begun, begun, closed=s.step)
+        if s.step == 0 and self.progress < 1:
+            self.validate(0)
+            self.save()
+        s.closing_minutes = max(s.closing_minutes, self.budget.elapsed - begun)
+        self.times.saved = self.times.validated = self.budget.elapsed
+        self.times.reported = (s.step, time.perf_counter())
 
-def open_folder(
-    run: Run,  # about to begin or to go on
-    tracker: str,  # 'wandb' or 'none'
-) -> None:
-    """Write what is known before the first step, and open the log.
-
-    Raises `FacegenError` where there is no room for its checkpoints.
-    """
-    check_room(run)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / 'samples').mkdir(exist_ok=True)
-    with atomic(run.folder / 'recipe.yaml') as t:
-        t.write_text(run.recipe.to_yaml(), encoding='utf-8')
-    write_json(
-        run.folder / 'environment.json',
-        dict(
-            environment(run.device),
-            precision=str(run.method.dtype).split('.')[-1],
-            processes=run.dist.world_size,
-            run=run.about,
-        ),
-    )
-    run.table, run.watch, run.live = Table(run.folder / 'log.csv', upto=run.at.step), Watch(), Live()
-    patience = min(20.0, max(2.0, 0.6 * (run.recipe.max_minutes or 60.0)))  # seconds: a hundredth of the budget
-    run.tracker = (
-        Tracker(lambda: start_wandb(run.folder, dataclasses.asdict(run.recipe), patience), patience)
-        if tracker == 'wandb'
-        else None
-    )
-
-
-def start_run(
-    run: Run,  # just made
-    model: FaceModel | None,  # a trained one to begin with
-    init: str | Path | None,  # where that came from
-) -> None:
-    """Go on from the last checkpoint, else begin with a trained model, else from scratch.
-
-    And choose the people of the sheets.
-    """
-    saved = run.dist.broadcast(load_checkpoint(run.folder, run.log) if run.dist.is_main else None)
-    if saved:
-        load_state(run, saved)
-        run.budget.spent += run.at.minutes
-        run.log(f'going on from step {run.at.step:,}, {run.at.minutes:.1f} minutes in')
-    elif (run.folder / 'recipe.yaml').is_file():
-        run.log(f"The run in '{run.folder}' has no checkpoint, so it begins anew.")
-    if model and not saved:
-        init_from(run.method, model)
-        known = (
-            f" ({run.about['start_minutes']:.0f} minutes, {run.about['start_images']:,} pictures)"
-            if 'start_images' in run.about
-            else ''
-        )
-        run.log(f"begins with the weights of '{init}'{known}")
-        if run.about.get('start_store', run.store.hash) != run.store.hash:
-            run.log(
-                f"That model was trained on another store ({run.about['start_store']}): people who are held out of this"
-                " one may have been shown to it, and are then not unseen."
-            )
-    elif not saved:
-        run.method.start_from(*thumbnails(run.batches))
-    run.start_step = run.at.step
-    if not len(run.store.indices('validation')):
-        run.log(
-            'The store has nobody in its validation split: what a look draws and measures are training faces, so its'
-            ' scores say nothing of people who were never seen.'
-        )
-    x, e = fixed_people(run.store, run.embeddings, run.method.n_val, run.device)
-    run.people = x, e, run.method.model.make_noise(len(e), seed=0).to(run.device)
-
-
-def load_state(
-    run: Run,  # of the same recipe
-    saved: tuple[dict, dict, dict[str, Tensor]],  # what `load_checkpoint` gave
-) -> None:
-    "Stand where a checkpoint stood; what was learnt from accidents since then stays."
-    about, state, mean = saved
-    was = run.at
-    try:
-        run.method.restore(state, mean)
-        run.at = Progress(**{f.name: about[f.name] for f in dataclasses.fields(Progress)})
-    except (KeyError, RuntimeError, ValueError) as ex:
-        raise FacegenError(
-            f"The checkpoint in '{run.folder}' was made by another version of facegen_nb ({type(ex).__name__}:"
-            f" {str(ex).splitlines()[0][:80]}); train into another --run folder."
-        ) from None
-    run.at.factor, run.at.accidents = min(run.at.factor, was.factor), max(run.at.accidents, was.accidents)
-
-# %% ../../nbs/training/trainer.ipynb #060017
-def all_finite(run: Run) -> bool:
-    "Whether all losses since the last check, and all weights now, are finite."
-    norms = torch.stack([n for net in run.method.nets.values() for n in torch._foreach_norm(list(net.parameters()))])
-    return bool(run.ok & norms.isfinite().all())
-
-
-def save(run: Run, name: str = 'last', resume: bool = True) -> bool:
-    "Write a checkpoint of now; False, with a word, when the disk refuses."
-    if not run.dist.is_main:
-        return True
-    run.at.minutes, run.at.images, run.at.epoch = run.budget.elapsed, run.images, run.epoch
-    about = dict(run.about, **dataclasses.asdict(run.at), peak_memory=peak_memory(run.device))
-    try:
-        write_checkpoint(
-            run.folder / 'checkpoints' / name,
-            run.method,
-            about,
-            resume,
-            run.folder / 'checkpoints' / 'previous' if name == 'last' else None,
-        )
-        return True
-    except (OSError, RuntimeError, SafetensorError) as ex:
-        run.log(
-            f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and the"
-            f" one before is kept: free some space on the disk of '{run.folder}'."
-        )
-        return False
-
-
-def validate(run: Run, epoch: int) -> dict[str, float]:
-    "Draw the sample sheet, measure likeness on validation people, keep the best; returns the measures."
-    if not run.dist.is_main:
-        return {}
-    fakes, valid = run.method.validate(*run.people)
-    im = sheet(fakes[:32], ncol=8)
-    valid['score'] = run.method.score(valid)
-    path = run.folder / 'samples' / f'epoch-{epoch:04d}.png'
-    try:
-        im.save(path)
-    except OSError as ex:
-        run.log(f"The sheet '{path}' could not be written ({ex.strerror}).")
-    better = run.at.best is None or valid['score'] < run.at.best
-    if better:
-        run.at.best, run.at.since = valid['score'], 0
-        save(run, 'best', resume=False)
-    else:
-        run.at.since += 1
-    values = {f'valid_{k}': v for k, v in valid.items()}
-    run.table.row(step=run.at.step, epoch=run.epoch, minutes=run.budget.elapsed, images=run.images, **values)
-    run.live.sheet = im
-    if run.tracker:
-        run.tracker.send(lambda: dict(values, samples=wandb_image(im)), run.at.step)
-    run.log(
-        f'epoch {run.epoch:6.2f}  {run.budget.elapsed:6.1f} min  {run.images:9,} images  '
-        + '  '.join(f'{k} {v:.3f}' for k, v in valid.items())
-        + ('  (best)' if better else '')
-    )
-    return valid
-
-
-def wandb_image(im: Image.Image) -> Any:
-    "A picture as wandb wants it; wandb is imported only where it is used."
-    import wandb
-
-    return wandb.Image(im)
-
-
-def report(run: Run, values: dict[str, Tensor], speed: float, bar: Bar) -> None:
-    "One row of losses, and words when something is wrong."
-    numbers = dict(
-        zip(values, torch.stack([v.detach().float().reshape(()) for v in values.values()]).tolist())
-    )  # one wait for the device
-    if not run.dist.is_main:
-        return
-    rates = {f'lr_{k}': o.param_groups[0]['lr'] for k, o in run.method.opts.items()}
-    row = dict(
-        step=run.at.step,
-        epoch=run.epoch,
-        minutes=run.budget.elapsed,
-        images=run.images,
-        images_per_s=speed,
-        **rates,
-        **numbers,
-    )
-    run.table.row(**row)
-    run.live.add(run.images, numbers)
-    if run.tracker:
-        run.tracker.send(lambda: row, run.at.step)
-    for text in run.watch.check(numbers, run.share):
-        run.log(text)
-        run.table.row(step=run.at.step, note=text)
-    bar.show(
-        run.share,
-        f'{speed:.0f} images/s  '
-        + '  '.join(f'{k} {v:.2f}' for k, v in numbers.items())
-        + (f'  {run.budget.left:.1f} min left' if run.recipe.max_minutes else ''),
-    )
-
-# %% ../../nbs/training/trainer.ipynb #060019
-ACCIDENTS = 3  # so often a run is rolled back
-
-
-def rollback(
-    run: Run,  # in which something became NaN or infinite
-) -> None:
-    """Return to the last checkpoint with half the learning rate.
-
-    Raises `FacegenError` when that has been done too often.
-    """
-    where = f'at step {run.at.step:,} a loss or a weight was NaN or infinite'
-    run.at.accidents += 1
-    if run.at.accidents > ACCIDENTS:
-        raise FacegenError(
-            f"After {ACCIDENTS} returns to a checkpoint, {where} again; the last checkpoint is whole: train anew with"
-            " lower learning rates, or with precision=fp32."
-        )
-    saved = run.dist.broadcast(load_checkpoint(run.folder, run.log) if run.dist.is_main else None)
-    if saved is None:
-        raise FacegenError(
-            f"There is no checkpoint to return to, and {where}; free some space on the disk of '{run.folder}' and train"
-            " anew."
-        )
-    run.at.factor /= 2
-    load_state(run, saved)
-    run.ok.fill_(True)
-    text = (
-        f'{where}: back to step {run.at.step:,} with learning rates times {run.at.factor:g} (accident'
-        f' {run.at.accidents} of {ACCIDENTS})'
-    )
-    run.log(text)
-    if run.dist.is_main:
-        run.table.row(step=run.at.step, note=text)
-
-
-class stopping:
-    "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
-
-    def __init__(self, run: Run):
-        self.run, self.old = run, {}
-
-    def __enter__(self) -> None:
-        def ask(*_: Any) -> None:
-            self.run.stop_asked = True
-            self.run.log('stopping: saving a checkpoint first')
-
-        try:
-            self.old = {s: signal.signal(s, ask) for s in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:
-            pass  # not the main thread: signals are somebody else's
-
-    def __exit__(self, *_: Any) -> None:
-        for s, h in self.old.items():
-            signal.signal(s, h)
-
-# %% ../../nbs/training/trainer.ipynb #060021
-REPORT = 20  # steps between two rows
-
-
-def train_run(
-    run: Run,  # made, perhaps half done
-) -> Path:  # the folder of the last checkpoint
-    "Train to the end of the budget; SIGTERM and Ctrl-C save and stop."
-    per_epoch, bar, budget = len(run.batches), Bar(), run.budget
-    started, closed = budget.elapsed, run.at.step
-    if run.at.step == 0 and run.share < 1:
-        validate(run, 0)
-        save(run)
-    run.at.closing = max(run.at.closing, budget.elapsed - started)
-    saved = looked = budget.elapsed
-    longest, window = 0.0, (run.at.step, time.perf_counter())
-
-    def close_epoch() -> None:
-        nonlocal saved, looked, closed
-        t, closed = budget.elapsed, run.at.step
-        number = math.ceil(run.epoch - 1e-9)
-        validate(run, number)
-        save(run)
-        run.at.closing = max(run.at.closing, budget.elapsed - t)
-        if number in NAMED_EPOCHS and run.epoch == number:
-            save(run, f'epoch-{number:04d}', resume=False)
-        saved = looked = budget.elapsed
-
-    with stopping(run):
-        while True:
-            patient = not run.recipe.patience or run.at.since < run.recipe.patience
-            share, stop, due = run.dist.broadcast_numbers(
-                run.share,
-                float(run.stop_asked or not patient or budget.left <= 1.3 * run.at.closing + longest),
-                float(budget.elapsed - saved > run.save_every),
-            )
-            if share >= 1 or stop:
-                break
-            begun = budget.elapsed
-            dropout_seed = (run.recipe.seed << 32) + run.at.step * run.dist.world_size + run.dist.rank
-            torch.manual_seed(generator_seed(dropout_seed, run.dist.device))
-            values = run.method.step(run.batches(run.at.step), TrainState(run.at.step, share, run.at.factor))
-            run.at.step += 1
-            run.ok &= (
-                torch.stack([v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')])
-                .sum()
-                .isfinite()
-            )  # fp16 skips steps of infinite gradient by itself
-            longest = max(longest, budget.elapsed - begun)
-            ends = run.at.step % per_epoch == 0
-            if (run.at.step % REPORT == 0 or ends or due) and not run.dist.broadcast_numbers(float(all_finite(run)))[0]:
-                rollback(run)
+    def _loop(self, bar: Bar) -> None:
+        "Steps until the budget ends or somebody asks to stop."
+        while (due := self._next()) is not None:
+            values = self._step()
+            step = self.state.step
+            epoch_ends, reports = step % len(self.batches) == 0, step % REPORT_EVERY == 0
+            if (reports or epoch_ends or due) and not self._is_finite():
+                self.rollback()
                 continue
-            if run.at.step % REPORT == 0 or run.at.step == run.start_step + 1:
-                now = time.perf_counter()
-                speed = (run.at.step - window[0]) * run.batches.batch_size / (now - window[1])
-                window = (run.at.step, now)
-                report(run, values, speed, bar)
-            if ends and (budget.elapsed - looked >= 20 * run.at.closing or round(run.epoch) in NAMED_EPOCHS):
-                close_epoch()
+            if reports or step == self.start_step + 1:
+                self._report(values, bar)
+            if epoch_ends and self._validation_is_due():
+                self._close_epoch()
             elif due:
-                save(run)
-                saved = budget.elapsed
-        bar.close()
-        if run.at.step > run.start_step:
-            if not run.dist.broadcast_numbers(float(all_finite(run)))[0]:
-                rollback(run)
-            if run.stop_asked:
-                save(run)  # who stops a run is in a hurry: no look
-            elif run.at.step > closed:
-                close_epoch()
-            if run.recipe.patience and run.at.since >= run.recipe.patience:
-                run.log(
-                    f'the validation score has not improved for {run.at.since} looks: the run ends early; its best is'
-                    ' checkpoints/best'
+                self.save()
+                self.times.saved = self.budget.elapsed
+
+    def _next(self) -> bool | None:  # whether a checkpoint is due; None at the end
+        "Whether there is another step, as the first process sees it, and at which share of the budget."
+        left_for_end = 1.3 * self.state.closing_minutes + self.times.longest_step
+        self.state.progress, stop, due = self.dist.broadcast_numbers(
+            self.progress,
+            float(self.stop_asked or self._out_of_patience() or self.budget.left <= left_for_end),
+            float(self.budget.elapsed - self.times.saved > self.save_every),
+        )
+        return None if self.state.progress >= 1 or stop else bool(due)
+
+    def _out_of_patience(self) -> bool:
+        return bool(self.recipe.patience) and self.state.validations_since_best >= self.recipe.patience
+
+    def _step(self) -> dict[str, Tensor]:
+        begun, step = self.budget.elapsed, self.state.step
+        dropout_seed = (self.recipe.seed << 32) + step * self.dist.world_size + self.dist.rank
+        torch.manual_seed(generator_seed(dropout_seed, self.device))
+        values = self.trainer.step(self.batches(step), self.state)
+        self.state.step += 1
+        # without gradients' lengths: fp16 skips steps of infinite gradient by itself
+        losses = [v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')]
+        self.finite &= torch.stack(losses).sum().isfinite()
+        self.times.longest_step = max(self.times.longest_step, self.budget.elapsed - begun)
+        return values
+
+    def _is_finite(self) -> bool:
+        "Whether all losses since the last check, and all weights now, are finite, as the first process sees it."
+        finite = bool(self.finite & all_finite(self.trainer.nets.values()))
+        return bool(self.dist.broadcast_numbers(float(finite))[0])
+
+    def _validation_is_due(self) -> bool:
+        "Not where the last one is so recent that it would cost more than a twentieth of the time."
+        recent = self.budget.elapsed - self.times.validated < 20 * self.state.closing_minutes
+        return not recent or round(self.epoch) in NAMED_EPOCHS
+
+    def _close_epoch(self) -> None:
+        begun, self.times.closed = self.budget.elapsed, self.state.step
+        number = math.ceil(self.epoch - 1e-9)
+        self.validate(number)
+        self.save()
+        self.state.closing_minutes = max(self.state.closing_minutes, self.budget.elapsed - begun)
+        if number in NAMED_EPOCHS and self.epoch == number:
+            self.save(f'epoch-{number:04d}', resume=False)
+        self.times.saved = self.times.validated = self.budget.elapsed
+
+    def rollback(self) -> None:
+        """Return to the last checkpoint with half the learning rate, as something became NaN or infinite.
+
+        Raises `FacegenError` when that has been done too often.
+        """
+        where = f'at step {self.state.step:,} a loss or a weight was NaN or infinite'
+        self.state.rollbacks += 1
+        if self.state.rollbacks > MAX_ROLLBACKS:
+            raise FacegenError(
+                f"After {MAX_ROLLBACKS} returns to a checkpoint, {where} again; the last checkpoint is whole: train"
+                " anew with lower learning rates, or with precision=fp32."
+            )
+        saved = self._load_checkpoint()
+        if saved is None:
+            raise FacegenError(
+                f"There is no checkpoint to return to, and {where}; free some space on the disk of '{self.folder}' and"
+                " train anew."
+            )
+        self.state.lr_factor /= 2
+        self.load_state(saved)
+        self.finite.fill_(True)
+        text = (
+            f'{where}: back to step {self.state.step:,} with learning rates times {self.state.lr_factor:g} (rollback'
+            f' {self.state.rollbacks} of {MAX_ROLLBACKS})'
+        )
+        self.log(text)
+        if self.dist.is_main:
+            self.table.row(step=self.state.step, note=text)
+
+    def _end(self) -> None:
+        "Save and validate what was trained; say where nothing was."
+        s, budget = self.state, self.budget
+        if s.step > self.start_step:
+            if not self._is_finite():
+                self.rollback()
+            if self.stop_asked:
+                self.save()  # who stops a run is in a hurry: no validation
+            elif self.state.step > self.times.closed:
+                self._close_epoch()
+            if self._out_of_patience():
+                self.log(
+                    f'the validation score has not improved for {self.state.validations_since_best} validations: the'
+                    ' run ends early; its best is checkpoints/best'
                 )
-        elif run.at.step == 0 and not run.stop_asked and budget.minutes is not None and budget.over:
+        elif s.step == 0 and not self.stop_asked and budget.minutes is not None and budget.over:
             raise FacegenError(
                 f'The budget of {budget.minutes:.3g} minutes was used up by the set-up ({budget.elapsed:.1f} minutes)'
                 ' before the first step; give more with --max-minutes.'
             )
         else:
-            run.log(
-                f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {run.at.step:,} steps);'
-                ' give more with --max-minutes or --max-steps.'
+            self.log(
+                f'nothing to do: the budget of this run is used up ({budget.spent:.1f} minutes, {s.step:,} steps); give'
+                ' more with --max-minutes or --max-steps.'
             )
-    if run.dist.is_main and run.tracker:
-        run.tracker.close()
-    return run.folder / 'checkpoints' / 'last'
