@@ -180,6 +180,31 @@ class Batches:
     ):
         require_store(embeddings, store)
         self.dist = dist or Distributed('cpu')
+        i = self.rows = self._rows(store, split, max_faces)
+        self.n, self.seed, self.device = len(i), seed, self.dist.device
+        self.positive_sampler = PositiveSampler(store.identity_codes[i])
+        self.max_per_identity = max_per_identity or len(i)
+        self.size = len(self.positive_sampler.cap_per_identity(self.max_per_identity, torch.arange(self.n)))
+        self.batch_size = min(batch_size, self.size)  # faces an epoch, and a batch
+        if self.batch_size % self.dist.world_size:
+            raise FacegenError(
+                f'A batch of {self.batch_size} faces cannot be shared by {self.dist.world_size} processes; choose a'
+                ' batch size that they divide.'
+            )
+        bytes_ = len(i) * int(np.prod(store.images.shape[1:]))
+        self.source = store.images
+        self.on_device = bytes_ <= (free_memory(self.device) // 2 if limit is None else limit)
+        if self.on_device:  # (n,128,128,3) seen as (n,3,128,128)
+            images = torch.empty(len(i), *store.images.shape[1:], dtype=torch.uint8, device=self.device)
+            self.images = fill(images, store.images, i).permute(0, 3, 1, 2)
+        self.embeddings = torch.empty(2, len(i), embeddings.values.shape[1], device=self.device)
+        for k, values in enumerate((embeddings.values, embeddings.mirrored)):
+            fill(self.embeddings[k], values, i)
+        self.order = (-1, torch.empty(0))  # epoch, its order
+
+    @staticmethod
+    def _rows(store: FaceStore, split: str, max_faces: int) -> np.ndarray:
+        "The faces of a split, or of as many of its people as give `max_faces`; raises `FacegenError` without any."
         i = store.indices(split)
         if max_faces and not len(i := i[subset_identities(store.identity_codes[i], max_faces)]):
             raise FacegenError(
@@ -190,34 +215,7 @@ class Batches:
                 f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a"
                 " share."
             )
-        self.n, self.seed, self.device, self.positive_sampler, self.max_per_identity = (
-            len(i),
-            seed,
-            self.dist.device,
-            PositiveSampler(store.identity_codes[i]),
-            max_per_identity or len(i),
-        )
-        self.size = len(self.positive_sampler.cap_per_identity(self.max_per_identity, torch.arange(self.n)))
-        self.batch_size = min(batch_size, self.size)  # faces an epoch, and a batch
-        if self.batch_size % self.dist.world_size:
-            raise FacegenError(
-                f'A batch of {self.batch_size} faces cannot be shared by {self.dist.world_size} processes; choose a'
-                ' batch size that they divide.'
-            )
-        bytes_ = len(i) * int(np.prod(store.images.shape[1:]))
-        self.rows = i
-        self.on_device, self.source = (
-            bytes_ <= (free_memory(self.device) // 2 if limit is None else limit),
-            store.images,
-        )
-        if self.on_device:  # (n,128,128,3) seen as (n,3,128,128)
-            self.images = fill(
-                torch.empty(len(i), *store.images.shape[1:], dtype=torch.uint8, device=self.device), store.images, i
-            ).permute(0, 3, 1, 2)
-        self.embeddings = torch.empty(2, len(i), embeddings.values.shape[1], device=self.device)
-        for k, values in enumerate((embeddings.values, embeddings.mirrored)):
-            fill(self.embeddings[k], values, i)
-        self.order = (-1, torch.empty(0))  # epoch, its order
+        return i
 
     def __len__(self) -> int:
         "Batches an epoch; what is left over waits for the next order."

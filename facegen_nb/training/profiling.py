@@ -328,10 +328,8 @@ def run_job(
     entry = find(MODELS, job['model'], 'model')
     if why := missing(entry):
         raise FacegenError(why)
-    mode, batch = (
-        find(MODES, job['mode'], 'mode'),
-        job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented),
-    )
+    mode = find(MODES, job['mode'], 'mode')
+    batch = job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented)
     if mode['keep']:
         keep_memory()
     dtype = pick_dtype(device, mode['precision'])
@@ -343,35 +341,45 @@ def run_job(
     images = (torch.rand(batch, 3, 128, 128) * 2 - 1).to(device).contiguous(memory_format=order)
     flops, losses = count_flops(lambda: train_step(trainee, images[:1], dtype)), []
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    times = time_steps(
-        lambda: losses.append(train_step(trainee, images, dtype, scaler)),
-        job.get('seconds', 10.0),
-        device,
-        warm=1 if device.type == 'cpu' else 3,
-    )
+    warm = 1 if device.type == 'cpu' else 3
+
+    def step() -> None:
+        losses.append(train_step(trainee, images, dtype, scaler))
+
+    times = time_steps(step, job.get('seconds', 10.0), device, warm=warm)
     if not all(map(math.isfinite, losses)):
         raise FacegenError(
             f"The loss of {job['model']} in mode {job['mode']} became {losses[-1]}; a finite number was expected."
         )
-    t = statistics.median(times)
-    return dict(
-        model=job['model'],
-        mode=job['mode'],
-        version=importlib.metadata.version(entry.package) if entry.package else None,
+    setup = dict(
         device=device.type,
         dtype=str(dtype)[6:],
         channels_last=order == torch.channels_last,
         keep_memory=mode['keep'],
         batch=batch,
+    )
+    return _row(job, entry, setup, times, flops, sum(p.numel() for p in trainee.net.parameters()))
+
+
+def _row(
+    job: dict[str, Any], entry: Entry, setup: dict[str, Any], times: list[float], flops: int, parameters: int
+) -> dict[str, Any]:
+    "What is kept of a measurement."
+    t, batch = statistics.median(times), setup['batch']
+    return dict(
+        model=job['model'],
+        mode=job['mode'],
+        version=importlib.metadata.version(entry.package) if entry.package else None,
+        **setup,
         documented_batch=entry.documented,
-        parameters=sum(p.numel() for p in trainee.net.parameters()),
+        parameters=parameters,
         flops_per_image=flops,
         steps=len(times),
         seconds_per_step=t,
         slowest=max(times),
         images_per_second=batch / t,
         gflops=flops * batch / t / 1e9,
-        peak_memory=peak_memory(device),
+        peak_memory=peak_memory(torch.device(job.get('device', 'cpu'))),
     )
 
 # %% ../../nbs/training/profiling.ipynb #060038
@@ -449,9 +457,7 @@ def bench_train(
     for m in modes or ():
         find(MODES, m, 'mode')
     if seconds < 0 or (batch is not None and batch < 1):
-        raise FacegenError(
-            f'{seconds:g} seconds and batches of {batch} were asked for; at least 0 and 1 were expected.'
-        )
+        raise FacegenError(f'{seconds:g} seconds and batches of {batch} were given; at least 0 and 1 were expected.')
     jobs = [
         dict(model=n, mode=m, device=str(device), seconds=seconds, batch=batch)
         for n, e in entries.items()
