@@ -409,30 +409,28 @@ def method_of(
     return METHODS[name]
 
 
+#: Recipes that share a module; every other recipe has one of its own, called like it.
+_SHARED = dict.fromkeys(('generator', 'decoder', 'flow'), 'baselines')
+
+
 def recipe_names() -> list[str]:
     "Names of the recipes that come with the library."
     try:
         package = importlib.import_module('facegen_nb.recipes')
     except ModuleNotFoundError:
         return []
-    return sorted(renamed('method', m) for m in _recipe_modules(package))
-
-
-def _recipe_modules(package: Any) -> list[str]:
-    return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_')]
+    modules = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith('_')}
+    return sorted(modules - set(_SHARED.values()) | set(_SHARED))
 
 
 def recipe_module(
     name: str,  # of a recipe or a method, such as 'arcface-cgan-as-built'
 ) -> str | None:  # such as 'arcface_cgan'
-    "The module of `facegen_nb.recipes` that a name belongs to: the longest one that it begins with."
+    "The module of `facegen_nb.recipes` that a name belongs to: that of the longest recipe that it begins with."
     key = recipe_name(name.replace('_', '-')).replace('-', '_')
     found = [m for m in recipe_names() if key == m or key.startswith(f'{m}_')]
-    if not found:
-        return None
-    longest = max(found, key=len)
-    modules = _recipe_modules(importlib.import_module('facegen_nb.recipes'))
-    return longest if longest in modules else first_name('method', longest)
+    longest = max(found, key=len, default=None)
+    return _SHARED.get(longest, longest)
 
 
 def find_recipe(
@@ -448,7 +446,7 @@ def find_recipe(
     key = recipe_name(str(name).replace('_', '-')).replace('-', '_')
     names, module = recipe_names(), recipe_module(str(name))
     found = importlib.import_module(f'facegen_nb.recipes.{module}') if module else None
-    if module and key == renamed('method', module):
+    if module and key == module:
         return found.recipe
     variants = {
         r.name: r for kind in ('recipes', 'ablations') for r in getattr(found, kind, [])
