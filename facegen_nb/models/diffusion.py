@@ -23,19 +23,20 @@ DDPM_STEPS = 1000
 
 
 @lru_cache
-@torch.inference_mode(False)  # a table made within inference mode could not take part in training later
+@torch.inference_mode(False)  # a table created in inference mode could not be used in training later
 def _ddpm_table(device: torch.device, dtype: torch.dtype) -> Tensor:
     alpha_bar = (1 - torch.linspace(1e-4, 0.02, DDPM_STEPS, dtype=torch.float64)).cumprod(0)
     return torch.stack([alpha_bar.sqrt(), (1 - alpha_bar).sqrt()]).to(dtype).to(device)
 
 
 def _like(coefficient: Tensor, x: Tensor) -> Tensor:
-    return coefficient.view(-1, *[1] * (x.ndim - 1))  # (B,) to (B,1,...)
+    "(B,) to (B,1,...), to multiply x (B,...)."
+    return coefficient.view(-1, *[1] * (x.ndim - 1))
 
 
 @dataclass(frozen=True)
 class Path:
-    "A Gaussian path x_t = a(t) x + s(t) noise from a picture (t=0) to noise (t=1): 'flow' or 'ddpm'."
+    "A Gaussian path x_t = a(t) x + s(t) noise from an image (t=0) to noise (t=1): 'flow' or 'ddpm'."
 
     name: str = 'flow'  # 'flow' (straight; Lipman et al. 2022, Liu et al. 2022) or 'ddpm' (linear beta; Ho et al. 2020)
 
@@ -47,7 +48,7 @@ class Path:
         self,
         t: Tensor,  # (B,) in [0, 1]; for 'ddpm' rounded to the nearest of 1000 steps
     ) -> tuple[Tensor, Tensor]:  # a and s, each (B,) of t's type, in [0, 1]
-        "How much of the picture and how much noise there is at time t."
+        "The shares of image and noise at time t."
         if self.name == 'flow':
             return 1 - t, t
         a, s = _ddpm_table(t.device, t.dtype)
@@ -60,7 +61,7 @@ class Path:
         noise: Tensor,  # standard normal, shaped like x
         t: Tensor,  # (B,) in [0, 1]
     ) -> Tensor:  # x_t, shaped like x
-        "The noisy pictures a(t) x + s(t) noise."
+        "The noisy images a(t) x + s(t) noise."
         a, s = self.coefficients(t)
         return _like(a, x) * x + _like(s, x) * noise
 
@@ -94,19 +95,19 @@ def _known(value: str, what: str) -> None:
 
 
 def estimates(
-    output: Tensor,  # (B,...) what the network said
-    x_t: Tensor,  # (B,...) what it saw
+    output: Tensor,  # (B,...) of the network
+    x_t: Tensor,  # (B,...) its input
     t: Tensor,  # (B,) times
-    path: Path,  # from pictures to noise
-    prediction: str,  # what the network names: 'x' the picture, 'noise', or 'v' = noise - x
+    path: Path,  # between image and noise
+    prediction: str,  # what the output is: the image 'x', 'noise', or 'v' = noise - x
 ) -> tuple[Tensor, Tensor]:  # clean and noise, each (B,...)
-    """The picture and the noise that a network's output means.
+    """Clean image and noise from the output of a network.
 
-    Dividing by at least 0.05 for 'x' (Li and He 2025), 0.005 for 'noise'.
+    Divides by at least 0.05 for 'x' (Li and He 2025), 0.005 for 'noise'.
     """
     _known(prediction, 'prediction')
     a, s = (_like(c, x_t) for c in path.coefficients(t))
-    output = output.to(x_t.dtype)  # half precision ends here, before anything is divided
+    output = output.to(x_t.dtype)  # no division in half precision
     if prediction == 'v':
         return (x_t - s * output) / (a + s), (x_t + a * output) / (a + s)
     if prediction == 'x':
@@ -115,34 +116,42 @@ def estimates(
 
 # %% ../../nbs/models/diffusion.ipynb #030021
 def denoising_loss(
-    output: Tensor,  # (B,...) what the network said
+    output: Tensor,  # (B,...) of the network
     x: Tensor,  # (B,...) clean
     noise: Tensor,  # (B,...) standard normal
-    x_t: Tensor,  # (B,...) what the network saw: path.mix(x, noise, t)
+    x_t: Tensor,  # (B,...) its input: path.mix(x, noise, t)
     t: Tensor,  # (B,) times
-    path: Path,  # from pictures to noise
-    prediction: str,  # what the network names: 'x', 'v' or 'noise'
+    path: Path,  # between image and noise
+    prediction: str,  # what the output is: 'x', 'v' or 'noise'
     space: str = 'v',  # in which the error is measured: 'v', 'x' or 'noise'
 ) -> Tensor:  # (B,)
-    "Mean squared error of each picture, in the space of the velocity, the picture or the noise."
+    "Mean squared error of each image, in the space of the velocity, the image or the noise."
     _known(prediction, 'prediction')
     _known(space, 'space of the loss')
-    truth = x if prediction == 'x' else noise if prediction == 'noise' else noise - x
+    truth = _in_space(prediction, x, noise)
     error = (output.to(x_t.dtype) - truth).flatten(1).square().mean(1)
     if space == prediction:
         return error
     one = torch.ones_like(t)[:, None]
     clean, eps = estimates(one, 0 * one, t, path, prediction)
-    return error * (clean if space == 'x' else eps if space == 'noise' else eps - clean)[:, 0].square()
+    return error * _in_space(space, clean, eps)[:, 0].square()
+
+
+def _in_space(space: str, x: Tensor, noise: Tensor) -> Tensor:
+    "The image, the noise or the velocity."
+    if space == 'x':
+        return x
+    return noise if space == 'noise' else noise - x
 
 # %% ../../nbs/models/diffusion.ipynb #030027
 def guide(
-    conditional: Tensor,  # (B,...) what the network says with the condition
-    unconditional: Tensor,  # (B,...) and without
-    guidance: float,  # 0 without the condition, 1 with it, above 1 exaggerated
+    conditional: Tensor,  # (B,...) output with the condition
+    unconditional: Tensor,  # (B,...) output without it
+    guidance: float,  # 0 ignores the condition, 1 is the model as trained, more gives a stronger condition
 ) -> Tensor:  # (B,...)
-    """Classifier-free guidance (Ho and Salimans 2022): unconditional + guidance * (conditional - unconditional); 1
-    gives the conditional to the bit.
+    """Classifier-free guidance (Ho and Salimans 2022): unconditional + guidance * (conditional - unconditional).
+
+    With 1 it returns the conditional output itself.
     """
     return conditional if guidance == 1 else unconditional + guidance * (conditional - unconditional)
 
@@ -153,7 +162,7 @@ SAMPLERS = ('euler', 'heun', 'ddim', 'ancestral')
 def evaluations(
     steps: int,  # of the sampler
     sampler: str,  # one of SAMPLERS
-) -> int:  # how often the network is asked for one picture (NFE), without guidance
+) -> int:  # evaluations of the network for one image (NFE), without guidance
     "Number of function evaluations of a sampler; raises `FacegenError` for less than one step or an unknown sampler."
     if sampler not in SAMPLERS:
         raise FacegenError(
@@ -182,10 +191,10 @@ def sample(
     noise: Tensor,  # (B,...) standard normal: where t=1
     steps: int = 20,  # more are better and cost more; see `evaluations`
     sampler: str = 'heun',  # one of SAMPLERS
-    path: Path = Path(),  # the one that the model was trained on
+    path: Path = Path(),  # on which the model was trained
     draw: Callable[[int], Tensor] | None = None,  # for 'ancestral': number of the step to new normal noise (B,...)
 ) -> Tensor:  # (B,...), the clean estimate of the last step
-    """Pictures from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or
+    """Images from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or
     ancestral (Ho et al. 2020).
     """
     evaluations(steps, sampler)  # refuses wrong arguments
@@ -198,13 +207,13 @@ def sample(
         )
     x = noise.to(torch.promote_types(noise.dtype, torch.float32))
     t = _times(steps, sampler, path)
-    a, s = (c.tolist() + [end] for c, end in zip(path.coefficients(t), (1.0, 0.0)))  # after the last step: clean
+    a, s = (c.tolist() + [end] for c, end in zip(path.coefficients(t), (1.0, 0.0)))  # the last step ends at x
 
-    def look(x, k):
+    def evaluate(x, k):
         return estimate(x, torch.full((len(x),), t[k].item(), dtype=x.dtype, device=x.device))
 
     for k in range(steps):
-        clean, eps = look(x, k)
+        clean, eps = evaluate(x, k)
         last = k == steps - 1
         (a0, s0), (a1, s1) = (a[k], s[k]), (a[k + 1], s[k + 1])
         if sampler == 'ancestral' and not last:
@@ -212,7 +221,7 @@ def sample(
             eps = r * eps + math.sqrt(max(0.0, 1 - r * r)) * draw(k).to(x)
         step = a1 * clean + s1 * eps
         if sampler == 'heun' and not last:
-            clean2, eps2 = look(step, k + 1)
+            clean2, eps2 = evaluate(step, k + 1)
             move = s1 / (a1 + s1) - s0 / (a0 + s0)  # in tau, below 0
             step = (a1 + s1) * (x / (a0 + s0) + move / 2 * ((eps - clean) + (eps2 - clean2)))
         x = step

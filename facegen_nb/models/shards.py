@@ -50,7 +50,7 @@ __all__ = ['PORTION', 'SHARD_FORMATS', 'REQUEST', 'RECORD', 'SHARD_FACES', 'Embe
 
 # %% ../../nbs/models/shards.ipynb #040411
 class EmbeddingRows:
-    "Rows of unit embeddings, read where they are needed; those of a file stay on the disk."
+    "Rows of unit embeddings; those of a file are read when they are needed."
 
     def __init__(
         self,
@@ -78,20 +78,15 @@ class EmbeddingRows:
 
     def check(
         self,
-        generator: FaceModel,  # that will draw
+        generator: FaceModel,  # of the faces
         block: int = 4096,  # rows at a time
     ) -> str:  # SHA-256 of all rows as float32
         "Check every row; raises `FacegenError` for another size, norm or encoder than the model's."
         require_encoder(self.fingerprint, generator.fingerprint)
-        if len(self.shape) != 2 or self.shape[1] != generator.embed_dim or not len(self):
-            raise FacegenError(
-                f'Embeddings of shape {tuple(self.shape)} were given; this model expects (N, {generator.embed_dim}),'
-                ' unit vectors'
-                f"{f' of the encoder {generator.encoder!r}' if generator.encoder else ''}: give at least one row of"
-                " that size."
-            )
+        if len(self.shape) != 2:
+            raise FacegenError(f'Embeddings of shape {self.shape} were given; (N, {generator.embed_dim}) was expected.')
         total = hashlib.sha256()
-        for first in range(0, len(self), block):
+        for first in range(0, max(1, len(self)), block):  # an empty file is checked, too
             rows = self.read(first, first + block)
             try:
                 check_embeddings(rows, generator.embed_dim, generator.encoder)
@@ -102,12 +97,12 @@ class EmbeddingRows:
         return total.hexdigest()
 
 # %% ../../nbs/models/shards.ipynb #040421
-PORTION = 1024  # faces that are handed to a worker at once
+PORTION = 1024  # faces that a worker gets at once
 
 
 @dataclass(frozen=True)
 class Portion:
-    "Faces that are drawn together: their embeddings, and where their noise begins."
+    "A unit of work: embeddings of some faces, and the state of the random numbers at their start."
 
     first: int  # number of the first face
     embeddings: np.ndarray  # float32 (n,dim), one row a face
@@ -120,7 +115,7 @@ def spans(
     step: int,  # faces in a span, a multiple of 16
     size: int,  # random numbers for a face
 ) -> Iterator[tuple[int, int]]:  # first, and the one after the last
-    """Cut a row of faces into spans.
+    """Split a range of faces into spans.
 
     A rest of fewer than 16 random numbers joins the last one, as in `FaceModel.noise_blocks`.
     """
@@ -154,14 +149,14 @@ def portions(
 
 
 class PortionGenerator:
-    "Draws the faces of a portion: what a worker does, here or on another machine."
+    "Generates the faces of a portion, in this process or in a worker on another machine."
 
     def __init__(
         self,
-        generator: FaceModel,  # which
+        generator: FaceModel,  # any
         options: dict[str, Any],  # of `generate_blocks`
         batch_size: int = 32,  # faces computed together
-        device: str | None = None,  # where to draw, or 'fastest'; None: where the generator is
+        device: str | None = None,  # of the generator, or 'fastest'; None: unchanged
     ):
         if device is not None:
             generator = generator.to(pick_device(None if device == 'fastest' else device))
@@ -170,7 +165,7 @@ class PortionGenerator:
 
     def generate(
         self,
-        portion: Portion,  # what to draw
+        portion: Portion,  # which faces
     ) -> Iterator[np.ndarray]:  # uint8 (n,128,128,3)
         "Faces in batches."
         yield from generate_blocks(
@@ -184,17 +179,17 @@ class PortionGenerator:
 
     def __call__(
         self,
-        portion: Portion,  # what to draw
+        portion: Portion,  # which faces
     ) -> list[bytes]:  # a PNG file for each face
         "PNG files."
         return [png_bytes(face) for faces in self.generate(portion) for face in faces]
 
 
 def png_files(
-    portion_generator: PortionGenerator,  # what draws
-    work: Iterable[Portion],  # what to draw
+    portion_generator: PortionGenerator,  # of this process
+    work: Iterable[Portion],  # which faces
 ) -> Iterator[bytes]:  # PNG files, in order
-    "PNG files of portions in this process; one batch is drawn while others are packed."
+    "PNG files of portions in this process; one batch is generated while others are compressed."
     batches = (faces for portion in work for faces in portion_generator.generate(portion))
     with ThreadPoolExecutor(2) as pool:
         for files in in_order(pool, lambda faces: [png_bytes(face) for face in faces], batches, 3):
@@ -203,7 +198,7 @@ def png_files(
 # %% ../../nbs/models/shards.ipynb #040431
 @dataclass(frozen=True)
 class Face:
-    "A generated face on its way into a shard."
+    "A generated face of a shard."
 
     row: int  # of its embedding
     draw: int  # which of the faces of this embedding, from 0
@@ -212,7 +207,7 @@ class Face:
 
     @property
     def name(self) -> str:
-        "Of its file, without the ending."
+        "Name of its file, without the ending."
         return f'{self.row:06d}_{self.draw}'
 
 
@@ -234,7 +229,7 @@ def _write_tar(part: Path, faces: Iterable[Face]) -> None:
                 info = tarfile.TarInfo(f'{face.name}.{ending}')
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
-            tar.members.clear()  # it would remember every file
+            tar.members.clear()  # else it keeps every file in memory
 
 
 def _write_parquet(part: Path, faces: Iterable[Face]) -> None:
@@ -249,7 +244,7 @@ def _write_parquet(part: Path, faces: Iterable[Face]) -> None:
             out.write_table(pa.table(columns, schema=schema))
 
 
-SHARD_FORMATS = {  # name: what writes a shard; what a shard is called, by its number and the number of shards
+SHARD_FORMATS = {  # name: function that writes a shard; pattern of names: number k of n shards
     'webdataset': (_write_tar, 'data/train-{k:06d}.tar'),
     'parquet': (_write_parquet, 'data/train-{k:05d}-of-{n:05d}.parquet'),
     'folders': (_write_folder, '{k:05d}'),
@@ -259,7 +254,7 @@ SHARD_FORMATS = {  # name: what writes a shard; what a shard is called, by its n
 def content_hash(
     path: Path,  # a file, or a folder of files
 ) -> str:  # SHA-256
-    "What a shard holds."
+    "Hash of the content of a shard."
     if path.is_file():
         return sha256(path, 64)
     names = sorted(p.name for p in path.iterdir() if p.name not in LITTER)
@@ -271,9 +266,9 @@ _TYPES = {torch.float32: 'fp32', torch.bfloat16: 'bf16', torch.float16: 'fp16'}
 
 
 def weights_hash(
-    model: Any,  # any; what has no `state_dict` is known by its class alone
+    model: Any,  # any; without `state_dict` only its class counts
 ) -> str:  # SHA-256
-    "Which class and weights a model has; renaming weights leaves it as it is."
+    "Hash of the class and the weights of a model, independent of renamed weights."
     total = hashlib.sha256(type(model).__qualname__.encode())
     state = model.state_dict() if hasattr(model, 'state_dict') else {}
     for name, value in state.items():
@@ -284,10 +279,10 @@ def weights_hash(
 
 
 def number_types(
-    generator: FaceModel,  # that draws
+    generator: FaceModel,  # of the faces
     options: dict[str, Any],  # of `generate_blocks`
-) -> dict[str, str]:  # options that say in which number types it draws, where the user did not
-    "Decide what a machine would decide anew on each day."
+) -> dict[str, str]:  # options that fix the number types that the user left open
+    "The number types that this machine chooses for generation and refinement."
     device = next(generator.parameters()).device
     types = {}
     if options.get('precision', 'auto') == 'auto':
@@ -298,7 +293,7 @@ def number_types(
 
 
 def _plain_options(options: dict[str, Any]) -> dict[str, Any]:
-    "Options as they stand in a request; of the encoder of a refinement only which weights it has."
+    "Options for a request; the encoder of a refinement is named by its weights."
     plain = {k: v for k, v in options.items() if v is not None and k != 'refine_encoder'}
     if options.get('refine_encoder') is not None:
         plain['refine_encoder'] = entry_of(options['refine_encoder'].fingerprint, 'weights')
@@ -320,11 +315,11 @@ def _short(value: Any) -> str:
 
 def claim_folder(
     out: Path,  # the folder
-    request: dict[str, Any],  # what is asked for
-) -> dict[str, Any]:  # the request that stands there; its number types are those of the first call
-    """Begin a folder, or continue one.
+    request: dict[str, Any],  # of this call
+) -> dict[str, Any]:  # the request in the folder, with the number types of the first call
+    """Begin or continue a folder.
 
-    Raises `FacegenError` for another request and for a folder with anything else in it.
+    Raises `FacegenError` for another request and for a folder with other files.
     """
     if out.exists() and not out.is_dir():
         raise FacegenError(f"'{out}' is a file; a folder was expected: give another path.")
@@ -358,7 +353,7 @@ def claim_folder(
 def finished_shards(
     out: Path,  # the folder
 ) -> set[str]:  # names of shards
-    "The shards that are whole: in the record, and with the content that it says."
+    "The finished shards: in the record, and with the recorded hash."
     file = out / RECORD
     lines = file.read_text(encoding='utf-8').splitlines() if file.is_file() else []
     found = {}
@@ -366,7 +361,7 @@ def finished_shards(
         try:
             about = json.loads(line)
             found[about['shard']] = about['sha256']
-        except (ValueError, KeyError, TypeError):  # cut short by a kill
+        except (ValueError, KeyError, TypeError):  # truncated by an interruption
             continue
     return {name for name, content in found.items() if (out / name).exists() and content_hash(out / name) == content}
 
@@ -381,7 +376,7 @@ def _check_request(
     engine: str,
     numbers: dict[str, tuple[int, int, int]],  # name: value, smallest, largest
 ) -> None:
-    "Refuse what cannot be drawn before anything is read or written."
+    "Raise `FacegenError` for wrong arguments before anything is read or written."
     if format not in SHARD_FORMATS:
         raise FacegenError(f"Unknown format '{format}'; use one of {', '.join(SHARD_FORMATS)}.")
     if engine not in ('local', 'ray'):
@@ -390,13 +385,14 @@ def _check_request(
         check_number(value, name, least, most)
     if numbers['batch_size'][0] % 32:
         raise FacegenError(f"batch_size={numbers['batch_size'][0]} was given; a multiple of 32 was expected.")
-    next(generator.noise_blocks(32, state=torch.Generator().get_state()))  # noise of its own kind is refused
+    next(generator.noise_blocks(32, state=torch.Generator().get_state()))  # raises for a model with its own noise
 
 
 def _generated(
     generator: FaceModel,
     options: dict[str, Any],
     work: Iterable[Portion],
+    *,
     batch_size: int,
     engine: str,
     workers: int | None,
@@ -421,7 +417,7 @@ def _finish_shard(out: Path, name: str, first: int, faces: int) -> None:
     with open(out / RECORD, 'a+b') as file:
         if file.tell():
             file.seek(-1, 2)
-            if file.read(1) != b'\n':  # a line that a kill cut short
+            if file.read(1) != b'\n':  # a line that was truncated by an interruption
                 file.write(b'\n')
         file.write(json.dumps(about).encode() + b'\n')
 
@@ -438,42 +434,34 @@ def generate_shards(
     batch_size: int = 32,  # faces computed together, a multiple of 32; more are faster on a GPU
     engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
     workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
-    log: Callable[[str], None] = logger.debug,  # gets a line about shards that are there already
+    log: Callable[[str], None] = logger.debug,  # gets a line about shards that were finished before
     **options: Any,  # of `generate_blocks` and the model, such as `truncation`, `steps`, `refine` and `refine_encoder`
 ) -> dict[str, Any]:  # what was written, as plain values
-    """Draw faces into shards in constant memory.
+    """Generate faces into shards in constant memory.
 
     Raises `FacegenError` for wrong embeddings or options, another request, a folder in use.
     """
     start, out, rows = time.monotonic(), user_path(out), EmbeddingRows(embeddings)
-    _check_request(
-        generator,
-        rows,
-        format,
-        engine,
-        dict(
-            n=(n, 1, 10**6),
-            seed=(seed, 0, 2**63 - 1),
-            shard_faces=(shard_faces, 1, 10**9),
-            batch_size=(batch_size, 32, 2**20),
-        ),
-    )
     options = {k: v for k, v in options.items() if v is not None}
+    numbers = dict(
+        n=(n, 1, 10**6),
+        seed=(seed, 0, 2**63 - 1),
+        shard_faces=(shard_faces, 1, 10**9),
+        batch_size=(batch_size, 32, 2**20),
+    )
+    _check_request(generator, rows, format, engine, numbers)
     content = rows.check(generator)
-    next(
-        generate_blocks(generator, rows.read(0, 1), seed=seed, **options)
-    )  # wrong options are refused before a folder is made
+    next(generate_blocks(generator, rows.read(0, 1), seed=seed, **options))  # raises for wrong options
     if called_by_user():
         note_crop(rows.fingerprint, generator.fingerprint)
         if not is_fingerprint(rows.fingerprint):
             note_unknown(generator.fingerprint)
-    shard_faces = -(-shard_faces // batch_size) * batch_size
     request = dict(
         format=format,
         embeddings=dict(rows=len(rows), sha256=content),
         per_embedding=n,
         seed=seed,
-        shard_faces=shard_faces,
+        shard_faces=-(-shard_faces // batch_size) * batch_size,
         batch_size=batch_size,
         model=dict(type=type(generator).__name__, weights=weights_hash(generator)),
         options=_plain_options(options),
@@ -481,62 +469,65 @@ def generate_shards(
     )
     with locked(out, 'The folder'):
         request = claim_folder(out, request)
-        for left in (*out.glob('.*.part-*'), *out.glob('data/.*.part-*')):  # of a process that was killed
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        plan = list(spans(0, len(rows) * n, shard_faces, int(np.prod(generator.noise_shape))))
-        drawn, kept = _generate_shards(generator, rows, out, request, plan, options, engine, workers, log)
-    seconds = time.monotonic() - start
-    return dict(
-        out=str(out),
-        format=format,
-        faces=len(rows) * n,
-        embeddings=len(rows),
-        shards=len(plan),
-        shards_kept=kept,
-        faces_drawn=drawn,
-        seconds=round(seconds, 3),
-    )
+        counts = _write_shards(generator, rows, out, request, options=options, engine=engine, workers=workers, log=log)
+    about = dict(out=str(out), format=format, faces=len(rows) * n, embeddings=len(rows))
+    return about | counts | dict(seconds=round(time.monotonic() - start, 3))
 
 
-def _generate_shards(
+def _write_shards(
     generator: FaceModel,
     rows: EmbeddingRows,
     out: Path,
     request: dict[str, Any],
-    plan: list[tuple[int, int]],
+    *,
     options: dict[str, Any],
     engine: str,
     workers: int | None,
     log: Callable[[str], None],
-) -> tuple[int, int]:
-    "Draw the shards that are not finished: faces drawn, shards that were there."
+) -> dict[str, int]:
+    "Write the shards that are not finished; returns the numbers of shards, shards kept and faces generated."
+    for left in (*out.glob('.*.part-*'), *out.glob('data/.*.part-*')):  # of an interrupted process
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     n, seed, batch_size = request['per_embedding'], request['seed'], request['batch_size']
-    write, pattern = SHARD_FORMATS[request['format']]
-    names = [pattern.format(k=k, n=len(plan)) for k in range(len(plan))]
+    plan = _shard_plan(request, int(np.prod(generator.noise_shape)))
     finished = finished_shards(out)
-    todo = [(name, span) for name, span in zip(names, plan) if name not in finished]
+    todo = {name: span for name, span in plan.items() if name not in finished}
     if len(todo) < len(plan):
         log(f'{len(plan) - len(todo):,} of {len(plan):,} shards are there already and are kept')
-    total = sum(last - first for _, (first, last) in todo)
-    work = portions(rows, [span for _, span in todo], generator.noise_shape, n, seed, max(PORTION, batch_size))
-    files = iter(
-        progress(_generated(generator, options | request['number_types'], work, batch_size, engine, workers), total)
-    )
-    for name, (first, last) in todo:
-        shown: list[bytes] = []
-
-        def faces(first: int = first, last: int = last, shown: list[bytes] = shown) -> Iterator[Face]:
-            for number, png in zip(range(first, last), files):
-                if number < 64:
-                    shown.append(png)
-                yield Face(number // n, number % n, seed, png)
-
-        (out / name).parent.mkdir(exist_ok=True)
-        with atomic(out / name) as part:
-            write(part, faces())
-        if shown:
-            images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in shown])
-            with atomic(out / 'sheet.png') as part:
-                sheet(images, ncol=n if 1 < n <= 8 else 8).save(part, 'PNG')
+    total = sum(last - first for first, last in todo.values())
+    work = portions(rows, todo.values(), generator.noise_shape, n, seed, max(PORTION, batch_size))
+    how = dict(batch_size=batch_size, engine=engine, workers=workers)
+    files = iter(progress(_generated(generator, options | request['number_types'], work, **how), total))
+    for name, (first, last) in todo.items():
+        numbers = range(first, last)
+        faces = (Face(k // n, k % n, seed, png) for k, png in zip(numbers, files))
+        _write_shard(out, request['format'], name, faces, ncol=n if 1 < n <= 8 else 8, sheet_faces=64 - first)
         _finish_shard(out, name, first, last - first)
-    return total, len(plan) - len(todo)
+    return dict(shards=len(plan), shards_kept=len(plan) - len(todo), faces_drawn=total)
+
+
+def _shard_plan(request: dict[str, Any], size: int) -> dict[str, tuple[int, int]]:
+    "Name and span of every shard; `size` is that of a face's noise."
+    total = request['embeddings']['rows'] * request['per_embedding']
+    plan = list(spans(0, total, request['shard_faces'], size))
+    pattern = SHARD_FORMATS[request['format']][1]
+    return {pattern.format(k=k, n=len(plan)): span for k, span in enumerate(plan)}
+
+
+def _write_shard(out: Path, format: str, name: str, faces: Iterable[Face], *, ncol: int, sheet_faces: int) -> None:
+    "Write a shard under a temporary name, rename it, and write `sheet.png` of its first faces, if any are asked for."
+    shown: list[bytes] = []
+
+    def recorded() -> Iterator[Face]:
+        for face in faces:
+            if len(shown) < sheet_faces:
+                shown.append(face.png)
+            yield face
+
+    (out / name).parent.mkdir(exist_ok=True)
+    with atomic(out / name) as part:
+        SHARD_FORMATS[format][0](part, recorded())
+    if shown:
+        images = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in shown])
+        with atomic(out / 'sheet.png') as part:
+            sheet(images, ncol=ncol).save(part, 'PNG')
