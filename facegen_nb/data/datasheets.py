@@ -9,17 +9,17 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..files import atomic
 
 # %% auto #0
-__all__ = ['reason_kinds', 'read_reasons', 'known_gaps', 'datasheet', 'write_datasheet']
+__all__ = ['read_reasons', 'known_gaps', 'datasheet', 'write_datasheet']
 
 # %% ../../nbs/data/datasheets.ipynb #020008
-def reason_kinds(
+def _reason_kinds(
     reasons: Mapping[str, int],  # reason as in rejected.csv, and how often
 ) -> Counter:  # the same with N for every number
     "Count reasons that differ only in their numbers as one."
@@ -40,8 +40,14 @@ def read_reasons(
 def known_gaps(
     meta: dict[str, Any],  # a store's store.json
 ) -> list[str]:  # sentences
-    "What the numbers of a store warn of."
-    n, unknown, by, crop, gaps = meta['faces'], meta['faces_without_identity'], meta.get('split_by'), meta['crop'], []
+    "What the numbers of a store mean for its users: missing identities, licences, filters and others."
+    gaps = [*_split_gaps(meta), *_crop_gaps(meta['crop']), *_source_gaps(meta['sources'])]
+    return gaps + [f'Who is who: {w}.' for w in meta.get('warnings', ())]
+
+
+def _split_gaps(meta: dict[str, Any]) -> list[str]:
+    "What identities, duplicates and the size of the held-out parts mean."
+    n, unknown, by, gaps = meta['faces'], meta['faces_without_identity'], meta.get('split_by'), []
     if unknown and not by:
         gaps.append(
             f'The identity of {unknown:,} of {n:,} faces is unknown. Each of their pictures counts as a person of its'
@@ -57,13 +63,15 @@ def known_gaps(
             'Near-duplicates were not looked for. Pictures of one person stay on one side, copies of a picture under'
             ' two names may not; `facegen split` finds and joins them.'
         )
-    few = [
-        f"{meta['faces_by_split'].get(p, 0):,} {p}"
-        for p in ('validation', 'test')
-        if 0 < meta['faces_by_split'].get(p, 0) < 200
-    ]
-    if few:
+    held_out = {p: meta['faces_by_split'].get(p, 0) for p in ('validation', 'test')}
+    if few := [f'{k:,} {p}' for p, k in held_out.items() if 0 < k < 200]:
         gaps.append(f"There are {' and '.join(few)} faces only: intervals of everything measured on them are wide.")
+    return gaps
+
+
+def _crop_gaps(crop: dict[str, Any]) -> list[str]:
+    "What a crop without a detector or a filter means."
+    gaps = []
     if crop['detector'] == 'none':
         gaps.append(
             'No detector looked at the pictures. The crop is a fixed one, or what the source marks; what is not a face,'
@@ -71,8 +79,13 @@ def known_gaps(
         )
     if not crop.get('filters'):
         gaps.append('No quality filter was used: blurred, dark, turned and covered faces were not kept out.')
-    rendered = [s for s in meta['sources'] if s['kind'] == 'rendered']
-    bare = [s['name'] for s in meta['sources'] if not s.get('licence') and s not in rendered]
+    return gaps
+
+
+def _source_gaps(sources: Sequence[dict[str, Any]]) -> list[str]:
+    "What missing licences, rendered faces and unrecorded groups of people mean."
+    gaps, rendered = [], [s for s in sources if s['kind'] == 'rendered']
+    bare = [s['name'] for s in sources if not s.get('licence') and s not in rendered]
     if bare:
         gaps.append(
             f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or"
@@ -82,19 +95,17 @@ def known_gaps(
         gaps.append(
             'Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.'
         )
-    if len(rendered) < len(meta['sources']):
+    if len(rendered) < len(sources):
         gaps.append(
             'Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is'
             ' missing. Results on it hold for people like these only.'
         )
-    gaps += [f'Who is who: {w}.' for w in meta.get('warnings', ())]
     return gaps
 
 # %% ../../nbs/data/datasheets.ipynb #020014
 def _table(head: str, rows: Mapping[str, Any]) -> str:
-    return '\n'.join(
-        [f'| {head} | |', '|---|---:|', *(f"| {str(k).replace('|', '/')} | {v:,} |" for k, v in rows.items())]
-    )
+    lines = [f"| {str(k).replace('|', '/')} | {v:,} |" for k, v in rows.items()]
+    return '\n'.join([f'| {head} | |', '|---|---:|', *lines])
 
 
 def _source(s: dict[str, Any]) -> str:
@@ -110,76 +121,83 @@ def datasheet(
     rejected: Mapping[str, int] = {},  # reasons of the rejects, and how often
 ) -> str:  # Markdown
     "A page about a store (Gebru et al. 2021): sources, licences, funnel, split, known gaps."
-    by, crop, people = meta.get('split_by'), meta['crop'], meta.get('people_by_split')
-    lines = [
+    crop = '; '.join(f'{k} {json.dumps(v)}' for k, v in meta['crop'].items())
+    sections = [
+        'Datasheet',
         f"{meta['faces']:,} faces of 128x128 pixels, of {meta['people']:,} known people;"
-        f" {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`."
-    ]
-    lines += ['## Sources', *map(_source, meta['sources'])]
-    lines += [
+        f" {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`.",
+        '## Sources',
+        '\n'.join(map(_source, meta['sources'])),
         '## From pictures to faces',
-        'Crop: ' + '; '.join(f'{k} {json.dumps(v)}' for k, v in crop.items()) + '.',
+        f'Crop: {crop}.',
         _table('pictures, then faces', meta['counts']),
-    ]
-    if files := meta.get('found'):
-        rows = {
-            'with a face': files['with_face'],
-            'without': files['without_face'],
-            'archives, not read': files['archives'],
-            **{f'passed over: {ending}': k for ending, k in files['endings'].items()},
-            'found': files['found'],
-        }
-        lines.append(_table('files', {k: v for k, v in rows.items() if v}))
-    kinds = reason_kinds(rejected)
-    often = dict(kinds.most_common(12))
-    rest = kinds.total() - sum(often.values())
-    if kinds:
-        lines += [
-            f"{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.",
-            _table('reason (N stands for a number)', often | ({'any other': rest} if rest else {})),
-        ]
-    lines += [
+        *_files(meta.get('found')),
+        *_rejects(rejected),
         '## Split',
-        _table(
-            'part',
-            {f"{p}, faces": n for p, n in meta['faces_by_split'].items()}
-            | {f'{p}, people': n for p, n in (people or {}).items()},
-        ),
+        _parts(meta),
+        _split_text(meta),
+        '## Known gaps',
+        '\n'.join(f'- {gap}' for gap in known_gaps(meta)),
     ]
-    if by:
-        lines += [
+    return '# ' + '\n\n'.join(sections) + '\n'
+
+
+def _files(found: Mapping[str, Any] | None) -> list[str]:
+    "A table of the files of the sources; empty for a store of an earlier version, which did not count them."
+    if not found:
+        return []
+    rows = {
+        'with a face': found['with_face'],
+        'without': found['without_face'],
+        'archives, not read': found['archives'],
+        **{f'passed over: {ending}': k for ending, k in found['endings'].items()},
+        'found': found['found'],
+    }
+    return [_table('files', {k: v for k, v in rows.items() if v})]
+
+
+def _rejects(rejected: Mapping[str, int]) -> list[str]:
+    "The most frequent reasons for which images were rejected."
+    kinds = _reason_kinds(rejected)
+    if not kinds:
+        return []
+    often = dict(kinds.most_common(12))
+    if rest := kinds.total() - sum(often.values()):
+        often['any other'] = rest
+    listed = f'{kinds.total():,} were rejected; each is listed in `rejected.csv` with its reason.'
+    return [listed, _table('reason (N stands for a number)', often)]
+
+
+def _parts(meta: dict[str, Any]) -> str:
+    faces = {f'{p}, faces': n for p, n in meta['faces_by_split'].items()}
+    people = {f'{p}, people': n for p, n in (meta.get('people_by_split') or {}).items()}
+    return _table('part', faces | people)
+
+
+def _split_text(meta: dict[str, Any]) -> str:
+    "How the split was made."
+    if by := meta.get('split_by'):
+        cosines = ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items())
+        copies = ', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))
+        return (
             f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face"
-            " of another. The largest are "
-            + ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items())
-            + ". Copies found:"
-            f" {', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))}."
-        ]
-    else:
-        lines += [
-            f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts."
-            f" Identities: rule '{meta['identity_rule']}'."
-        ]
-    if not by and (who := [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]):
-        lines[-1] += f" {'; '.join(who)}."
-    lines += ['## Known gaps', *(f'- {g}' for g in known_gaps(meta))]
-    return (
-        '# '
-        + '\n\n'.join(['Datasheet', *lines])
-        .replace('\n\n- ', '\n- ')
-        .replace('Sources\n- ', 'Sources\n\n- ')
-        .replace('gaps\n- ', 'gaps\n\n- ')
-        + '\n'
+            f' of another. The largest are {cosines}. Copies found: {copies}.'
+        )
+    text = (
+        f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts."
+        f" Identities: rule '{meta['identity_rule']}'."
     )
+    who = [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]
+    return text + (f" {'; '.join(who)}." if who else '')
 
 
 def write_datasheet(
-    folder: str | Path,  # a store's
+    folder: str | Path,  # of a store
 ) -> Path:  # datasheet.md
     "Write the page beside the store; called by `curate` and `split_store`."
     folder = Path(folder)
-    text = datasheet(
-        json.loads((folder / 'store.json').read_text(encoding='utf-8')), read_reasons(folder / 'rejected.csv')
-    )
+    meta = json.loads((folder / 'store.json').read_text(encoding='utf-8'))
+    text = datasheet(meta, read_reasons(folder / 'rejected.csv'))
     with atomic(folder / 'datasheet.md') as f:
         f.write_text(text, encoding='utf-8')
     return folder / 'datasheet.md'

@@ -19,28 +19,23 @@ from ..device import layout, pick_device
 from ..weights import find_weights, read_weights
 
 # %% auto #0
-__all__ = ['FILE', 'URL', 'PROBE', 'squeeze_net', 'squeeze_features', 'fit_probe', 'probe_score', 'depiction']
+__all__ = ['PROBE', 'squeeze_net', 'squeeze_features', 'fit_probe', 'probe_score', 'depiction']
 
 # %% ../../nbs/data/depictions.ipynb #020008
-FILE, URL = (
-    'squeezenet1_1-b8a52dc0.pth',
-    'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth',
-)  # as torchvision and LPIPS know it
+_FILE = 'squeezenet1_1-b8a52dc0.pth'  # the weights that torchvision and LPIPS use
+_URL = f'https://download.pytorch.org/models/{_FILE}'
 
 
 @lru_cache(maxsize=2)
 def squeeze_net(
     device: str = 'cpu',  # where
-) -> nn.Module:  # pictures (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)
-    "SqueezeNet 1.1 without its classifier; raises `FacegenError` when its weights cannot be had."
+) -> nn.Module:  # images (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)
+    "SqueezeNet 1.1 without its classifier; raises `FacegenError` if its weights are not available."
     from torchvision.models import squeezenet1_1
 
     net = squeezenet1_1(weights=None)
-    net.load_state_dict(
-        read_weights(
-            find_weights(FILE, url=URL, hint='the filter max_depiction needs it; max_depiction=off does without')
-        )
-    )
+    hint = 'the filter max_depiction needs it; max_depiction=off does without'
+    net.load_state_dict(read_weights(find_weights(_FILE, url=_URL, hint=hint)))
     return net.features.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
 
@@ -49,12 +44,9 @@ def squeeze_features(
     images: np.ndarray,  # uint8 (N,H,W,3)
     net: nn.Module | None = None,  # another network with 512 maps
     device: Any = None,  # where; None for the fastest
-    batch: int = 64,  # pictures at once
+    batch: int = 64,  # images at once
 ) -> np.ndarray:  # float32 (N,1024)
-    """Mean and maximum of the last maps of SqueezeNet for every picture.
-
-    Raises `FacegenError` for anything but uint8 RGB.
-    """
+    "Mean and maximum of the last maps of SqueezeNet; raises `FacegenError` for anything but uint8 RGB."
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise FacegenError(
             f'Pictures of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.'
@@ -75,7 +67,7 @@ def fit_probe(
     unwanted: np.ndarray,  # bool (N,): True for depictions
     strength: float = 1e-3,  # C of the regression: smaller is simpler
 ) -> np.ndarray:  # float32 (1025,): weights, then the constant
-    "Learn to tell unwanted pictures from the others; raises `FacegenError` where one of the kinds is missing."
+    "Fit a logistic regression; raises `FacegenError` if one of the classes is missing."
     from sklearn.linear_model import LogisticRegression
 
     y = np.asarray(unwanted, bool)
@@ -93,7 +85,7 @@ def probe_score(
     features: np.ndarray,  # (N,1024)
     probe: np.ndarray,  # (1025,), from `fit_probe`
 ) -> np.ndarray:  # float32 (N,): log-odds
-    "What a probe says of features."
+    "The score of features."
     return features @ probe[:-1] + probe[-1]
 
 # %% ../../nbs/data/depictions.ipynb #020016
@@ -105,10 +97,6 @@ def depiction(
     probe: np.ndarray | None = None,  # another one, from `fit_probe`
     device: Any = None,  # where; None for the fastest
 ) -> np.ndarray:  # float32 (N,): log-odds, above 0 for what looks like a statue, a doll, a drawing, a mask
-    """How much each face looks like a depiction of a face.
-
-    Raises `FacegenError` when SqueezeNet's weights cannot be had.
-    """
-    return probe_score(
-        squeeze_features(images, device=device), np.load(PROBE, allow_pickle=False) if probe is None else probe
-    )
+    "Log-odds that each face is a depiction; raises `FacegenError` if the weights of SqueezeNet are not available."
+    probe = np.load(PROBE, allow_pickle=False) if probe is None else probe
+    return probe_score(squeeze_features(images, device=device), probe)

@@ -26,14 +26,13 @@ from .store import PARTS, FaceStore
 from ..files import atomic, locked, output_folder
 
 # %% auto #0
-__all__ = ['FORMATS', 'folder_name', 'folder_names', 'Exported', 'exported_faces', 'png_bytes', 'table_text', 'readme_text',
-           'image_schema', 'export_store']
+__all__ = ['FORMATS', 'png_bytes', 'image_schema', 'export_store']
 
 # %% ../../nbs/data/export.ipynb #02i009
 _RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.I)
 
 
-def folder_name(
+def _folder_name(
     person: str,  # as a store has it
 ) -> str:  # for a folder, on every system
     "A person's name as a folder's name."
@@ -45,14 +44,14 @@ def folder_name(
     return name if len(name.encode()) <= 120 else f'{name[:30]}%{sha256(person.encode(), 8)}'
 
 
-def folder_names(
+def _folder_names(
     people: Sequence[str],  # of a store
 ) -> dict[str, str]:  # person: folder
     "A folder for each person, different ones also where capitals do not count."
     taken: Counter = Counter()
     names = {}
     for person in sorted(set(people)):
-        name = folder_name(person)
+        name = _folder_name(person)
         taken[name.casefold()] += 1
         k = taken[name.casefold()]
         names[person] = name if k == 1 else f'{name}~{k}'
@@ -63,22 +62,22 @@ FORMATS = ('folders', 'zip', 'parquet')
 
 
 @dataclass(frozen=True)
-class Exported:
-    "One face on its way out of a store."
+class _Exported:
+    "One face of an export."
 
     row: int  # in the store
     part: str  # train, validation or test
     person: str | None  # None where it is unknown
-    source: str  # where it came from
+    source: str  # its name in the store
     path: str  # in the export: part, folder, file
 
 
-def exported_faces(
+def _exported_faces(
     store: FaceStore,  # any
-) -> list[Exported]:  # in the order of the store
-    "Which faces are exported, and what their files are called."
+) -> list[_Exported]:  # in the order of the store
+    "The faces that are exported, with their paths."
     people, parts, sources = (store.column(c) for c in ('identity', 'split', 'source'))
-    folders = folder_names([p for p in people if p is not None])
+    folders = _folder_names([p for p in people if p is not None])
     number: Counter = Counter()
     faces = []
     for row, (person, part, source) in enumerate(zip(people, parts, sources)):
@@ -87,7 +86,7 @@ def exported_faces(
         number[person] += 1
         folder = 'unknown' if person is None else folders[person]
         file = f'{row:07d}' if person is None else f'{folder}_{number[person]:04d}'
-        faces.append(Exported(row, part, person, source, f'{part}/{folder}/{file}.png'))
+        faces.append(_Exported(row, part, person, source, f'{part}/{folder}/{file}.png'))
     return faces
 
 
@@ -100,8 +99,8 @@ def png_bytes(
     return file.getvalue()
 
 
-def table_text(
-    faces: Sequence[Exported],  # what is exported
+def _table_text(
+    faces: Sequence[_Exported],  # what is exported
 ) -> str:  # CSV
     "The table of all files: path, identity, split, source."
     file = io.StringIO()
@@ -111,63 +110,60 @@ def table_text(
     return file.getvalue()
 
 
-def readme_text(
+def _readme_text(
     store: FaceStore,  # any
-    faces: Sequence[Exported],  # what is exported
+    faces: Sequence[_Exported],  # what is exported
 ) -> str:  # Markdown
     "What is in an export, and under which licences."
     parts = Counter(f.part for f in faces)
     licences = [f"- {s['name']}: {s.get('licence') or 'not stated'}" for s in store.meta['sources']]
-    return '\n'.join(
-        [
-            '# Faces',
-            '',
-            f'{len(faces):,} faces of 128 x 128 pixels, exported by facegen_nb from the store with content hash '
-            f'`{store.hash}`: '
-            + ', '.join(f'{n:,} {part}' for part, n in parts.items())
-            + f". {sum(f.person is None for f in faces):,} are of unknown people.",
-            '',
-            'Licences of the sources:',
-            '',
-            *licences,
-            '',
-            'datasheet.md says how the faces were selected.',
-            '',
-        ]
-    )
+    counts = ', '.join(f'{n:,} {part}' for part, n in parts.items())
+    unknown = sum(f.person is None for f in faces)
+    sections = [
+        '# Faces',
+        f'{len(faces):,} faces of 128 x 128 pixels, exported by facegen_nb from the store with content hash '
+        f'`{store.hash}`: {counts}. {unknown:,} are of unknown people.',
+        'Licences of the sources:',
+        '\n'.join(licences),
+        'datasheet.md says how the faces were selected.\n',
+    ]
+    return '\n\n'.join(sections)
 
 # %% ../../nbs/data/export.ipynb #02i014
 _COMMENT = b'facegen export'
 
 
-def _texts(store: FaceStore, faces: Sequence[Exported]) -> Iterator[tuple[str, str]]:
-    "The files of an export that are no images."
-    yield 'README.md', readme_text(store, faces)
+def _texts(store: FaceStore, faces: Sequence[_Exported]) -> Iterator[tuple[str, str]]:
+    "The text files of an export."
+    yield 'README.md', _readme_text(store, faces)
     if (sheet := store.path / 'datasheet.md').is_file():
         yield 'datasheet.md', sheet.read_text(encoding='utf-8')
 
 
-def _write_folders(store: FaceStore, faces: Sequence[Exported], add: Callable[[str, bytes], None]) -> None:
-    for name, text in (('faces.csv', table_text(faces)), *_texts(store, faces)):
+def _write_folders(store: FaceStore, faces: Sequence[_Exported], add: Callable[[str, bytes], None]) -> None:
+    for name, text in (('faces.csv', _table_text(faces)), *_texts(store, faces)):
         add(name, text.encode())
     for f in faces:
         add(f.path, png_bytes(store.images[f.row]))
 
 
-def _write_zip(store: FaceStore, faces: Sequence[Exported], out: Path) -> None:
+def _write_zip(store: FaceStore, faces: Sequence[_Exported], out: Path) -> None:
     if out.is_dir():
         raise FacegenError(f"'{out}' is a folder; a zip archive is a file: give a name such as faces.zip.")
-    if out.is_file():
-        try:
-            with zipfile.ZipFile(out) as z:
-                own = z.comment == _COMMENT
-        except (OSError, zipfile.BadZipFile):
-            own = False
-        if not own:
-            raise FacegenError(f"'{out}' exists and is no earlier export; it is left alone, so choose another name.")
+    if out.is_file() and not _is_export(out):
+        raise FacegenError(f"'{out}' exists and is no earlier export; it is left alone, so choose another name.")
     with locked(out, 'The archive'), atomic(out) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_STORED) as z:
         z.comment = _COMMENT
         _write_folders(store, faces, z.writestr)
+
+
+def _is_export(file: Path) -> bool:
+    "Whether a file is a zip archive of an earlier export, by its comment."
+    try:
+        with zipfile.ZipFile(file) as z:
+            return z.comment == _COMMENT
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def image_schema(
@@ -184,7 +180,7 @@ def image_schema(
     )
 
 
-def _write_parquet(store: FaceStore, faces: Sequence[Exported], folder: Path, rows: int) -> None:
+def _write_parquet(store: FaceStore, faces: Sequence[_Exported], folder: Path, rows: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -198,16 +194,12 @@ def _write_parquet(store: FaceStore, faces: Sequence[Exported], folder: Path, ro
                 for i in range(0, len(shard), 256):
                     block = shard[i : i + 256]
                     images = [dict(bytes=png_bytes(store.images[f.row]), path=f'{f.row:07d}.png') for f in block]
-                    out.write_table(
-                        pa.table(
-                            [
-                                pa.array(images, schema.field('image').type),
-                                pa.array([f.person for f in block], pa.string()),
-                                pa.array([f.source for f in block], pa.string()),
-                            ],
-                            schema=schema,
-                        )
-                    )
+                    columns = [
+                        pa.array(images, schema.field('image').type),
+                        pa.array([f.person for f in block], pa.string()),
+                        pa.array([f.source for f in block], pa.string()),
+                    ]
+                    out.write_table(pa.table(columns, schema=schema))
     for name, text in _texts(store, faces):
         (folder / name).write_text(text, encoding='utf-8')
 
@@ -218,13 +210,13 @@ def export_store(
     format: str = 'folders',  # one of `FORMATS`
     shard_rows: int = 10_000,  # faces in a parquet file
 ) -> dict[str, Any]:  # what was written, as plain values
-    "Write a store for other trainers; raises `FacegenError` for an unknown format and a place that is taken."
+    "Write a store for other trainers; raises `FacegenError` for an unknown format and an occupied place."
     if format not in FORMATS:
         raise FacegenError(f"Unknown format '{format}'; use one of {', '.join(FORMATS)}.")
     out = user_path(out)
     if store.path.resolve() in (out.resolve(), *out.resolve().parents):
         raise FacegenError(f"The export '{out}' would lie inside the store '{store.path}'; choose another place.")
-    faces = exported_faces(store)
+    faces = _exported_faces(store)
     if format == 'zip':
         _write_zip(store, faces, out)
     else:

@@ -20,10 +20,10 @@ from ..core import FacegenError, sha256, user_path
 from ..files import atomic, write_json
 
 # %% auto #0
-__all__ = ['PREPROCESSING', 'MEASURED_BOXES', 'is_fingerprint', 'entry_of', 'encoder_differences', 'encoder_text', 'Embeddings',
-           'rows_hash', 'fingerprint_file', 'read_fingerprint', 'check_rows_hash', 'read_embeddings', 'save_embeddings',
-           'require_encoder', 'require_store', 'measured_frame', 'crop_text', 'crop_difference', 'UnknownEmbeddings',
-           'unknown_text', 'called_by_user', 'note_crop', 'note_unknown', 'same_recogniser', 'taught_by', 'check_judge']
+__all__ = ['PREPROCESSING', 'is_fingerprint', 'entry_of', 'encoder_text', 'Embeddings', 'rows_hash', 'fingerprint_file',
+           'check_rows_hash', 'read_embeddings', 'save_embeddings', 'require_encoder', 'require_store',
+           'measured_frame', 'crop_text', 'crop_difference', 'UnknownEmbeddings', 'unknown_text', 'called_by_user',
+           'note_crop', 'note_unknown', 'same_recogniser', 'taught_by', 'check_judge']
 
 # %% ../../nbs/data/fingerprints.ipynb #027007
 PREPROCESSING = 1  # raised when the library's own resizing or scaling of an encoder's input changes; absent means 1
@@ -33,23 +33,23 @@ _MAKES_AN_EMBEDDING = ('dim', 'input_size', 'normalisation', 'preprocessing')
 def is_fingerprint(
     x: Any,  # what a file beside embeddings holds, or what a model carries
 ) -> bool:
-    "Does a value tell which encoder made embeddings?"
+    "Whether a value is a fingerprint, which names the encoder of embeddings."
     return isinstance(x, dict) and isinstance(x.get('encoder'), str) and bool(x['encoder'])
 
 
 def entry_of(
     fingerprint: dict[str, Any],  # of embeddings, or of the encoder that a model was trained with
     key: str,  # such as 'weights'
-) -> Any:  # None where nothing is said
+) -> Any:  # None if it is missing
     "An entry of a fingerprint; an old one without `preprocessing` stands for version 1."
     return fingerprint.get(key, 1 if key == 'preprocessing' else None)
 
 
-def encoder_differences(
+def _encoder_differences(
     found: dict[str, Any],  # a fingerprint
     expected: dict[str, Any],  # another
-) -> str:  # such as "input_size: 64 and 112"; empty where nothing differs
-    "How the encoders of two fingerprints differ, as far as both say something."
+) -> str:  # such as "input_size: 64 and 112"; empty without a difference
+    "How the encoders of two fingerprints differ, in the entries that both have."
     both_hashed = entry_of(found, 'weights') and entry_of(expected, 'weights')
     keys = ('weights' if both_hashed else 'encoder', *_MAKES_AN_EMBEDDING)
     pairs = {k: (entry_of(found, k), entry_of(expected, k)) for k in keys}
@@ -66,7 +66,7 @@ def encoder_text(
 # %% ../../nbs/data/fingerprints.ipynb #027010
 @dataclass
 class Embeddings:
-    "Unit embeddings with the fingerprint of what made them; a slice keeps it."
+    "Unit embeddings with the fingerprint of their encoder; a slice keeps it."
 
     values: np.ndarray  # float (N,D)
     mirrored: np.ndarray | None = None  # float (N,D), of the mirrored images
@@ -76,13 +76,10 @@ class Embeddings:
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> Embeddings:  # a number gives one row
-        rows = (
-            slice(rows, rows + 1 or None)
-            if isinstance(rows, (int, np.integer))
-            else np.asarray(rows)
-            if not isinstance(rows, slice)
-            else rows
-        )
+        if isinstance(rows, (int, np.integer)):
+            rows = slice(rows, rows + 1 or None)
+        elif not isinstance(rows, slice):
+            rows = np.asarray(rows)
         return Embeddings(self.values[rows], None if self.mirrored is None else self.mirrored[rows], self.fingerprint)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -106,14 +103,14 @@ def rows_hash(
 def fingerprint_file(
     file: str | Path,  # NAME.npy or NAME.mirrored.npy
 ) -> Path:  # NAME.json
-    "Where the fingerprint of a file of embeddings lies, if there is one."
+    "The path of the fingerprint of a file of embeddings."
     file = Path(file)
     return file.with_name(file.name.removesuffix('.npy').removesuffix('.mirrored') + '.json')
 
 
-def read_fingerprint(
+def _read_fingerprint(
     file: str | Path,  # NAME.npy or NAME.mirrored.npy
-) -> dict[str, Any] | None:  # None where none lies beside it
+) -> dict[str, Any] | None:  # None if there is none
     "The fingerprint beside a file of embeddings; another JSON file of that name is not one."
     try:
         found = json.loads(fingerprint_file(file).read_text(encoding='utf-8'))
@@ -127,10 +124,11 @@ def check_rows_hash(
     fingerprint: dict[str, Any],  # that lies beside them
     file: Path,  # they were read from
 ) -> None:
-    "Raise `FacegenError` where a fingerprint is that of other numbers; an old one has no hash of them."
-    which, kept = ('mirrored' if file.name.endswith('.mirrored.npy') else 'values'), fingerprint.get('rows')
+    "Raise `FacegenError` if a fingerprint is of other numbers; an old fingerprint has no hash of them."
+    which = 'mirrored' if file.name.endswith('.mirrored.npy') else 'values'
+    kept = fingerprint.get('rows')
     other_size = isinstance(fingerprint.get('dim'), int) and values.ndim == 2 and values.shape[1] != fingerprint['dim']
-    if other_size or isinstance(kept, dict) and kept.get(which, '') != rows_hash(values):
+    if other_size or (isinstance(kept, dict) and kept.get(which, '') != rows_hash(values)):
         raise FacegenError(
             f"The file '{file}' does not hold the numbers that the fingerprint '{fingerprint_file(file).name}' beside"
             " it tells of; it was exchanged or damaged: make the embeddings again, or move it to another name."
@@ -157,7 +155,7 @@ def read_embeddings(
             f"The file '{file}' holds {getattr(values, 'dtype', type(values).__name__)}; floating-point embeddings of"
             " shape (N, dim) were expected."
         )
-    fingerprint = read_fingerprint(file)
+    fingerprint = _read_fingerprint(file)
     if fingerprint is not None:
         check_rows_hash(values, fingerprint, file)
     return Embeddings(values, None, fingerprint)
@@ -167,24 +165,19 @@ def save_embeddings(
     file: str | Path,  # NAME.npy
     embeddings: Embeddings,  # with a fingerprint
 ) -> Path:  # the same
-    """Write embeddings and, beside them, the fingerprint that `read_embeddings` finds.
-
-    Raises `FacegenError` where there is none.
-    """
+    "Write embeddings and their fingerprint for `read_embeddings`; raises `FacegenError` without a fingerprint."
     file = user_path(file)
     if file.suffix != '.npy' or not is_fingerprint(embeddings.fingerprint):
         raise FacegenError(
             f"Embeddings are saved as NAME.npy, with the fingerprint of what made them; '{file.name}' and"
             f" {'a' if embeddings.fingerprint else 'no'} fingerprint were given."
         )
-    arrays = dict(values=embeddings.values) | (
-        {} if embeddings.mirrored is None else dict(mirrored=embeddings.mirrored)
-    )
+    arrays = dict(values=embeddings.values)
+    if embeddings.mirrored is not None:
+        arrays['mirrored'] = embeddings.mirrored
     for which, array in arrays.items():
-        with (
-            atomic(file if which == 'values' else file.with_name(f'{file.stem}.mirrored.npy')) as part,
-            open(part, 'wb') as f,
-        ):
+        target = file if which == 'values' else file.with_name(f'{file.stem}.mirrored.npy')
+        with atomic(target) as part, open(part, 'wb') as f:
             np.save(f, np.asarray(array))
     rows = {which: rows_hash(np.asarray(array)) for which, array in arrays.items()}
     write_json(fingerprint_file(file), dict(embeddings.fingerprint, rows=rows))
@@ -195,22 +188,21 @@ def require_encoder(
     found: dict[str, Any] | None,  # fingerprint of the embeddings; None: nothing is known
     expected: dict[str, Any] | None,  # that the model carries; None: nothing is known
     what: str = 'The embeddings',  # that were given, for the message
-    whom: str = 'the model was trained on embeddings of',  # who expects others, for the message
+    whom: str = 'the model was trained on embeddings of',  # the side that expects others, for the message
 ) -> bool:  # whether something could be compared
-    "Refuse embeddings of another encoder than a model's; raises `FacegenError` that names both sides."
+    "Raise `FacegenError` for embeddings of another encoder than that of a model."
     if not (is_fingerprint(found) and is_fingerprint(expected)):
         return False
-    if different := encoder_differences(found, expected):
-        others = [
-            d for d in different.split('; ') if not d.startswith(('weights:', 'encoder:'))
-        ]  # those two are named anyhow
+    if different := _encoder_differences(found, expected):
+        # weights and encoder are in the message in any case
+        others = [d for d in different.split('; ') if not d.startswith(('weights:', 'encoder:'))]
         more = f" ({'; '.join(others)})" if others else ''
         raise FacegenError(
             f"{what} were made by {encoder_text(found)}, and {whom} {encoder_text(expected)}{more}; the faces would be"
             f" those of strangers: embed the images with '{expected['encoder']}', or fit an adapter"
             " (facegen adapt)."
         )
-    return bool(found.get('weights') or not expected.get('weights'))  # a name alone does not tell which weights
+    return bool(found.get('weights') or not expected.get('weights'))  # the same name does not mean the same weights
 
 
 def require_store(
@@ -218,7 +210,7 @@ def require_store(
     store: Any,  # a FaceStore
     what: str = 'The embeddings',  # that were given, for the message
 ) -> None:
-    "Refuse embeddings of another store, or another number of them; raises `FacegenError` that names both sides."
+    "Raise `FacegenError` for embeddings of another store, or for another number of them."
     fingerprint = getattr(embeddings, 'fingerprint', None) or {}
     made, now = fingerprint.get('store'), getattr(store, 'hash', None)
     if made and now and made != now:
@@ -234,17 +226,17 @@ def require_store(
         )
 
 # %% ../../nbs/data/fingerprints.ipynb #02701e
-MEASURED_BOXES = {(55.0, 50.0, 195.0, 190.0): 'face'}  # fixed boxes whose faces were found to lie as in a frame
+_MEASURED_BOXES = {(55.0, 50.0, 195.0, 190.0): 'face'}  # fixed boxes whose faces were measured to match a frame
 
 
 def measured_frame(
     crop: dict[str, Any],  # of a fingerprint
 ) -> str | None:  # None where it is not known
-    "The frame in which the faces of a crop lie."
+    "The frame of the faces of a crop."
     box = crop.get('box')
     if crop.get('detector') == 'mtcnn':
         return crop.get('frame') or 'face'
-    return MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
+    return _MEASURED_BOXES.get(tuple(map(float, box))) if isinstance(box, (list, tuple)) else None
 
 
 def crop_text(
@@ -262,8 +254,8 @@ def crop_text(
 def crop_difference(
     found: dict[str, Any] | None,  # fingerprint of embeddings
     expected: dict[str, Any] | None,  # that the model carries
-) -> str:  # a warning; empty where the crops agree, or where one is not known
-    "Whether embeddings were made of faces that were cropped otherwise than in training."
+) -> str:  # empty if the crops agree, or if one is unknown
+    "A warning if embeddings were made of faces with another crop than in training."
     crops = [(fingerprint or {}).get('crop') for fingerprint in (found, expected)]
     if not all(isinstance(crop, dict) for crop in crops):
         return ''
@@ -289,7 +281,7 @@ def unknown_text(
     expected: dict[str, Any],  # fingerprint that the model carries
     what: str = 'these embeddings',  # that were given
 ) -> str:
-    "The sentence that says that nothing is known of embeddings."
+    "The message for embeddings of unknown origin."
     return (
         f"Nothing is known of what made {what}, so that it was {encoder_text(expected)}, which the model was trained"
         " with, cannot be checked; those of another encoder give faces of strangers"
@@ -297,14 +289,13 @@ def unknown_text(
 
 
 def called_by_user() -> bool:
-    "Whether the function that asks was called from outside of this package."
+    "Whether the calling function was itself called from outside of this package."
     frame = sys._getframe(2)
     while frame and frame.f_globals.get('__name__', '').split('.')[0] == 'torch':
         frame = frame.f_back  # its decorators
     names = frame.f_globals if frame else {}
-    module = getattr(names.get('__spec__'), 'name', None) or names.get(
-        '__name__', ''
-    )  # a module that was run has no name of its own
+    # a module that is run as a program is called `__main__`; its specification has the name
+    module = getattr(names.get('__spec__'), 'name', None) or names.get('__name__', '')
     return module.split('.')[0] != 'facegen_nb'
 
 
@@ -312,7 +303,7 @@ def note_crop(
     found: dict[str, Any] | None,  # fingerprint of embeddings
     expected: dict[str, Any] | None,  # that the model carries
 ) -> None:
-    "Warn once for each pair of crops that embeddings are of faces that were cropped otherwise than in training."
+    "Warn once for each pair of crops that embeddings are of faces with another crop than in training."
     if (text := crop_difference(found, expected)) and text not in _noted:
         _noted.add(text)
         warnings.warn(text, UnknownEmbeddings, stacklevel=4)
@@ -321,7 +312,7 @@ def note_crop(
 def note_unknown(
     expected: dict[str, Any] | None,  # fingerprint that the model carries; None: nothing can be compared
 ) -> None:
-    "Warn once for each encoder that the origin of embeddings is not known."
+    "Warn once for each encoder that the origin of embeddings is unknown."
     if not is_fingerprint(expected) or encoder_text(expected) in _noted:
         return
     _noted.add(encoder_text(expected))
@@ -333,7 +324,7 @@ def same_recogniser(
     a: dict[str, Any],  # a fingerprint
     b: dict[str, Any],  # another
 ) -> bool:  # True when both describe the same network with the same weights
-    "Do two fingerprints describe the same recogniser? The store and the crop do not matter."
+    "Whether two fingerprints describe the same recogniser; the store and the crop do not matter."
     hashes = [f.get('weights') for f in (a, b)]
     if all(hashes):
         return hashes[0] == hashes[1]
@@ -343,24 +334,22 @@ def same_recogniser(
 def taught_by(
     fingerprint: dict[str, Any] | None,  # that a model carries
 ) -> list[dict[str, Any]]:  # their fingerprints
-    "The recognisers that a loss of the model asked, beside its conditioning encoder."
+    "The recognisers in a loss of the model, besides its conditioning encoder."
     return list((fingerprint or {}).get('taught_by', ()))
 
 
 def check_judge(
     judge: dict[str, Any],  # fingerprint of the judge
     encoder: dict[str, Any],  # fingerprint of the conditioning encoder
-    force: bool = False,  # go on although they are the same
-    others: Iterable[dict[str, Any]] = (),  # fingerprints of further recognisers that a loss asked
+    force: bool = False,  # accept it although it is the same
+    others: Iterable[dict[str, Any]] = (),  # fingerprints of further recognisers in a loss
 ) -> bool:  # True when the judge is independent
-    "Refuse a judge that is the conditioning encoder itself, or another recogniser that the model was taught by."
-    part = (
-        'encoder whose embeddings the model was given'
-        if same_recogniser(judge, encoder)
-        else 'recogniser that the model was taught by'
-        if any(same_recogniser(judge, o) for o in others)
-        else None
-    )
+    "Raise `FacegenError` for a judge that conditioned the model or took part in a loss."
+    part = None
+    if same_recogniser(judge, encoder):
+        part = 'encoder whose embeddings the model was given'
+    elif any(same_recogniser(judge, other) for other in others):
+        part = 'recogniser that the model was taught by'
     if part and not force:
         raise FacegenError(
             f"The judge '{judge.get('encoder')}' is the {part}, and a model always pleases that one; choose another"
