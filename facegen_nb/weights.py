@@ -17,7 +17,8 @@ from .device import layout
 from .files import DownloadError, fetch_file
 
 # %% auto #0
-__all__ = ['use_torch_home', 'hub_file', 'find_weights', 'own_file', 'misfit', 'read_weights', 'fit_weights']
+__all__ = ['VISION_FILES', 'use_torch_home', 'hub_file', 'find_weights', 'own_file', 'misfit', 'read_weights', 'fit_weights',
+           'vision_file', 'vision_network']
 
 # %% ../nbs/weights.ipynb #000014
 def use_torch_home() -> Path | None:
@@ -163,3 +164,38 @@ def fit_weights(
         )
     net.load_state_dict(state)
     return net.to(memory_format=layout('cpu'))
+
+# %% ../nbs/weights.ipynb #000191
+#: Names of vision networks and of their files, as torchvision publishes them.
+VISION_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
+
+
+def vision_file(
+    name: str,  # one of `VISION_FILES`
+    hint: str = '',  # what else the user can do, for the message
+    *,
+    fetch: bool = True,  # download a missing file
+) -> Path:  # an existing file
+    "The weight file of a vision network; raises `FacegenError` when it cannot be had."
+    file = VISION_FILES[name]
+    digest = 'sha256:' + file.rpartition('-')[2].partition('.')[0]
+    return find_weights(file, None, f'https://download.pytorch.org/models/{file}', hint, digest=digest, fetch=fetch)
+
+
+def vision_network(
+    name: str = 'squeeze',  # 'squeeze' (SqueezeNet 1.1), 'alex' (AlexNet) or 'vgg' (VGG-16)
+    hint: str = '',  # what else the user can do, for the message
+) -> nn.Sequential:  # images (B,3,H,W), normalised as for ImageNet, to maps (B,C,h,w); frozen, on the CPU
+    "The convolutional layers of a vision network, downloaded first if need be; raises `FacegenError` without them."
+    from torchvision import models
+
+    make = dict(squeeze=models.squeezenet1_1, alex=models.alexnet, vgg=models.vgg16)[name]
+    file = vision_file(name, hint)
+    with torch.device('meta'):  # without random weights
+        net = make(weights=None)
+    state, expected = read_weights(file), net.state_dict()
+    fault = misfit({k: tuple(v.shape) for k, v in state.items()}, {k: tuple(v.shape) for k, v in expected.items()})
+    if fault:
+        raise FacegenError(f"The file '{file}' {fault}; the weights of {name} were expected: fetch it again.")
+    net.load_state_dict(state, assign=True)
+    return net.features.eval().requires_grad_(False)

@@ -16,27 +16,17 @@ from torch import nn
 
 from ..core import FacegenError
 from ..device import layout, pick_device
-from ..weights import find_weights, read_weights
+from ..weights import vision_network
 
 # %% auto #0
-__all__ = ['PROBE', 'squeeze_net', 'squeeze_features', 'fit_probe', 'probe_score', 'depiction']
+__all__ = ['PROBE', 'squeeze_features', 'fit_probe', 'probe_score', 'depiction']
 
 # %% ../../nbs/data/depictions.ipynb #020008
-_FILE = 'squeezenet1_1-b8a52dc0.pth'  # the weights that torchvision and LPIPS use
-_URL = f'https://download.pytorch.org/models/{_FILE}'
-
-
 @lru_cache(maxsize=2)
-def squeeze_net(
-    device: str = 'cpu',  # where
-) -> nn.Module:  # images (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)
-    "SqueezeNet 1.1 without its classifier; raises `FacegenError` if its weights are not available."
-    from torchvision.models import squeezenet1_1
-
-    net = squeezenet1_1(weights=None)
-    hint = 'the filter max_depiction needs it; max_depiction=off does without'
-    net.load_state_dict(read_weights(find_weights(_FILE, url=_URL, hint=hint)))
-    return net.features.eval().requires_grad_(False).to(device, memory_format=layout(device))
+def _squeeze_net(device: str) -> nn.Module:
+    "SqueezeNet without its classifier: images (B,3,H,W), ImageNet-normalised, to maps (B,512,h,w)."
+    net = vision_network('squeeze', 'the filter max_depiction needs it; max_depiction=off does without')
+    return net.to(device, memory_format=layout(device))
 
 
 @torch.inference_mode()
@@ -52,7 +42,7 @@ def squeeze_features(
             f'Pictures of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.'
         )
     device = torch.device('cpu') if net else pick_device(device)
-    net = net or squeeze_net(str(device))
+    net = net or _squeeze_net(str(device))
     out = np.empty((len(images), 1024), np.float32)
     mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     for i in range(0, len(images), batch):

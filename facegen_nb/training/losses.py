@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from ..core import FacegenError
 from ..device import layout
 from ..files import DownloadError, fetch_file
-from ..weights import hub_file
+from ..weights import VISION_FILES, hub_file, vision_file, vision_network
 
 # %% auto #0
 __all__ = ['LPIPS_FILES', 'GAN_LOSSES', 'lpips_missing', 'fetch_lpips', 'LPIPS', 'identity_loss', 'feature_distance',
            'check_gan_loss', 'd_loss', 'g_loss', 'gradient_penalty', 'centre_weight']
 
 # %% ../../nbs/training/losses.ipynb #050008
-LPIPS_FILES = dict(squeeze='squeezenet1_1-b8a52dc0.pth', alex='alexnet-owt-7be5be79.pth', vgg='vgg16-397923af.pth')
+LPIPS_FILES = VISION_FILES  # networks of LPIPS
 
 
 def lpips_missing(
@@ -31,13 +31,15 @@ def lpips_missing(
     "The sentence to show when LPIPS cannot be had offline, or None when it can."
     if net not in LPIPS_FILES:
         raise FacegenError(f"Unknown LPIPS network '{net}'; use one of {', '.join(LPIPS_FILES)}.")
-    file = hub_file(LPIPS_FILES[net])
-    if file.is_file():
-        return None
-    return (
-        f"LPIPS-{net} needs the weight file '{file.name}', which is not in '{file.parent}'; put it there, or set"
-        " TORCH_HOME to the folder above 'hub'."
-    )
+    try:
+        vision_file(net, fetch=False)
+    except FacegenError:
+        file = hub_file(LPIPS_FILES[net])
+        return (
+            f"LPIPS-{net} needs the weight file '{file.name}', which is not in '{file.parent}'; put it there, or set"
+            " TORCH_HOME to the folder above 'hub'."
+        )
+    return None
 
 
 def fetch_lpips(
@@ -70,7 +72,11 @@ class LPIPS(nn.Module):
 
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            self.net = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(memory_format=layout('cpu'))
+            self.net = lpips.LPIPS(net=net, verbose=False, pnet_rand=True)  # its own loader looks in fewer places
+        layers = vision_network(net).state_dict()
+        for stage in self.net.net.children():
+            stage.load_state_dict({k: layers[k] for k in stage.state_dict()})
+        self.net.requires_grad_(False).eval().to(memory_format=layout('cpu'))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         "Distance of each x to its y."
