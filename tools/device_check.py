@@ -384,7 +384,8 @@ def main() -> int:
 
         from facegen_nb.training.config import recipe_module, recipe_names
 
-        modules = [importlib.import_module(f"facegen_nb.recipes.{recipe_module(m)}") for m in recipe_names()]
+        names = sorted({recipe_module(n) for n in recipe_names()})
+        modules = [importlib.import_module(f"facegen_nb.recipes.{m}") for m in names]
         names = tuple(r.name for m in modules for r in getattr(m, "recipes", [m.recipe]))
     try:
         device = pick_device(asked.device)

@@ -48,7 +48,7 @@ __all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'is_trained'
 # %% ../../nbs/report/benchmark.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
     "Names of the published designs' recipes: as built, repaired, and their variants."
-    modules = [import_module(f'facegen_nb.recipes.{recipe_module(m)}') for m in recipe_names()]
+    modules = [import_module(f'facegen_nb.recipes.{m}') for m in sorted({recipe_module(n) for n in recipe_names()})]
     return [r.name for m in modules for r in getattr(m, 'recipes', [])]
 
 
