@@ -9,8 +9,8 @@ __all__ = ['app', 'benches', 'FACE_FORMATS', 'MANY_FILES', 'FORMS', 'DEMO', 'EXA
            'train', 'bench_train', 'bench_designs', 'bench_speed', 'pick_generator', 'embeddings_for', 'say_origin',
            'crop_images', 'embed_folder', 'generation_options', 'write_faces', 'write_table', 'write_shards',
            'generate', 'pick_adapter', 'encoder_for_images', 'adapted_file', 'store_or_images', 'adapter_text', 'adapt',
-           'evaluate', 'judge_splits', 'factor_image', 'evaluation_page', 'show_progress', 'compare', 'release', 'card',
-           'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
+           'audit_judges', 'audit', 'evaluate', 'judge_splits', 'factor_image', 'evaluation_page', 'show_progress',
+           'compare', 'release', 'card', 'show_app', 'demo', 'demo_page', 'minutes_so_far', 'main']
 
 # %% ../nbs/cli.ipynb #imports
 # typer reads the annotations of the commands at run time, so this module does without `from __future__ import
@@ -1315,6 +1315,95 @@ def adapt(
     print(f'{out}: {adapter_text(adapter)}')
     return dict(out=str(out), faces=adapter.n, people=len(np.unique(people)), cosine=adapter.cosine, r2=adapter.r2)
 
+# %% ../nbs/cli.ipynb #32c004
+def audit_judges(
+    g: 'models.FaceModel',  # that reconstructs
+    attacked: 'encoders.Encoder | None',  # the recogniser whose templates are inverted
+    names: list[str] | None,  # of further judges
+    device: str | None,  # where to put them
+) -> 'list[encoders.Encoder]':  # without the attacked one
+    "The further recognisers that judge: those that were named, and the model's own where its weights are at hand."
+    found = [encoders.load_encoder(name, None, device) for name in names or ()]
+    try:
+        own = models.encoder_for(g, None, device)
+    except FacegenError as ex:
+        note(f"the model's own recogniser does not judge: {ex}")
+    else:
+        if not any(data.same_recogniser(own.fingerprint, e.fingerprint) for e in found):
+            found.append(own)
+    if attacked is None:
+        return found
+    return [e for e in found if not data.same_recogniser(e.fingerprint, attacked.fingerprint)]
+
+
+@command
+def audit(
+    out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `audit.json` and `audit.html`.')],
+    store: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='A store with images of people.')] = None,
+    images: Annotated[
+        Optional[Path],
+        typer.Option(parser=ANY_PATH, help='Instead: a folder or an archive of images, a folder for each person.'),
+    ] = None,
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(parser=ENCODER, help='The recogniser whose templates are inverted.'),
+    ] = None,
+    embeddings: Annotated[
+        Optional[Path],
+        typer.Option(parser=FILE, help='Instead: its templates, a .npy file with one row a face of the store.'),
+    ] = None,
+    run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='The model: a run folder.')] = None,
+    checkpoint: Annotated[
+        Optional[str], typer.Option(parser=MODEL, help='The model: a folder, `rendered`, `lfw`, or a hub name.')
+    ] = None,
+    also_judge: Annotated[
+        Optional[list[str]], typer.Option(parser=ENCODER, help='A further recogniser that judges; repeatable.')
+    ] = None,
+    split: Annotated[str, typer.Option(parser=HELD_OUT, help='With --store: whose people are reconstructed.')] = 'test',
+    limit: Annotated[Optional[int], typer.Option(min=2, help='Faces to reconstruct at most, whole people.')] = None,
+    pairs: Annotated[int, typer.Option(min=20, help='Faces that the attacker knows at most.')] = 2000,
+    kind: Annotated[str, typer.Option(help='Of the adapter: `linear`, `mlp` or `auto`.')] = 'linear',
+    protections: Annotated[
+        bool,
+        typer.Option('--protections', help='Also attack protected templates: bits, noise, keys.'),
+    ] = False,
+    examples: Annotated[
+        Optional[int], typer.Option(min=0, help='People to show on the page; default: none, or 10 rendered ones.')
+    ] = None,
+    cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already.')] = False,
+    weights: Annotated[Optional[Path], typer.Option(parser=FILE, help="The recogniser's weight file.")] = None,
+    seed: Annotated[int, seed_option('Of people, noise and bootstrap.')] = 0,
+    device: Annotated[
+        Optional[str], typer.Option(parser=DEVICE, help='cuda, mps or cpu; default: the fastest.')
+    ] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+):
+    """How much do templates give away? Reconstruct faces from them and count who accepts these.
+
+    Example: `facegen audit --images photos --encoder mobilefacenet.onnx --checkpoint lfw --out audit`
+    """
+    earlier_output(out, 'audit')
+    if (encoder is None) == (embeddings is None):
+        raise FacegenError('Name exactly one of --encoder and --embeddings.')
+    if embeddings is not None and store is None:
+        raise FacegenError('--embeddings holds one row a face of a store; name it with --store.')
+    g = pick_generator(run, checkpoint, device)
+    attacked = None if encoder is None else encoders.load_encoder(encoder, weights, device)
+    also = audit_judges(g, attacked, also_judge, device)
+    how = dict(limit=limit, pairs=pairs, kind=kind, seed=seed, device=device, log=note)
+    with store_or_images(store, images, g, cropped=cropped, split=(0.5, 0.0, 0.5), seed=seed) as s:
+        templates = None if embeddings is None else read_embeddings(embeddings)
+        attack = privacy.open_audit(g, s, attacked, templates=templates, also=also, split=split, **how)
+        result = privacy.audit_templates(attack, split=split)
+        if protections:
+            result['protections'] = privacy.measure_protections(attack)
+        with output_folder(out, 'audit') as folder:
+            parts = privacy.protection_parts(result['protections'], folder) if protections else ((), '')
+            privacy.write_audit(attack, result, folder, examples=examples, figures=parts[0], more=parts[1])
+    print(privacy.audit_text(result))
+    print(f'written: {out / "audit.json"}, {out / "audit.html"}')
+    return result
+
 # %% ../nbs/cli.ipynb #100031
 @command
 def evaluate(
@@ -1788,6 +1877,7 @@ EXAMPLES = """Each step with an example:
 - `facegen generate --run runs/lfw --embeddings people.npy --out faces`
 - `facegen adapt --store lfw --encoder mobilefacenet_ms1m.onnx --checkpoint lfw --out adapter`
 - `facegen generate --checkpoint lfw --adapter adapter --embeddings others.npy --out faces`
+- `facegen audit --store lfw --encoder mobilefacenet_ms1m.onnx --checkpoint lfw --out audit`
 - `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen compare runs/lfw runs/other --out table.md`

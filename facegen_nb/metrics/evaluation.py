@@ -100,11 +100,11 @@ from ..training.losses import lpips_missing
 # %% auto #0
 __all__ = ['STEP', 'LPIPS_OFF', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'NOT_FOR_CHOOSING', 'judged_splits',
            'pick_faces', 'StoreContext', 'recognisers', 'compute_blocks', 'features_where', 'generation_pass',
-           'identity_part', 'seen_part', 'diversity_part', 'Space', 'squeezenet_space', 'available_spaces',
-           'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_spaces', 'memory_part',
-           'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part', 'pick_parts',
-           'parts_of_split', 'metric_names', 'wanted_networks', 'without_folders', 'check_judges', 'evaluate',
-           'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
+           'reference_rows', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'squeezenet_space',
+           'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_spaces',
+           'memory_part', 'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part',
+           'pick_parts', 'parts_of_split', 'metric_names', 'wanted_networks', 'without_folders', 'check_judges',
+           'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
 
 # %% ../../nbs/metrics/evaluation.ipynb #080011
 def judged_splits(
@@ -271,6 +271,18 @@ def generation_pass(
     return compute_blocks(s, 'faces', len(rows), shapes, work), np.argsort(order)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080025
+def reference_rows(
+    rows: np.ndarray,  # (n,) the evaluated faces, positions in the store
+    people: np.ndarray,  # (N,) who is on each image of the store; negative: unknown
+    seed: int = 0,  # of the choice
+) -> tuple[np.ndarray, np.ndarray]:  # faces whose pairs give the thresholds, and a gallery with one face a person
+    "The real images that identity is measured against: evaluated faces first, then others."
+    rng = np.random.default_rng(seed)
+    pool = np.r_[rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))]
+    first = np.sort(np.unique(people[pool], return_index=True)[1])
+    return pool[people[pool] >= 0][:1500], pool[first[:2500]]
+
+
 def identity_part(
     s: StoreContext,  # what is measured
     generated: np.ndarray,  # (n,D) the recogniser's embeddings of the generated faces
@@ -278,13 +290,9 @@ def identity_part(
     who: str,  # 'judge' or 'encoder'
 ) -> tuple[dict[str, dict], float | None]:  # metrics, and the threshold at FAR 1e-3
     "Identity by one recogniser."
-    rng, rows, people = np.random.default_rng(s.seed), s.rows, s.store_people
-    pool = np.r_[
-        rng.permutation(rows), rng.permutation(np.setdiff1d(np.arange(len(people)), rows))
-    ]  # evaluated faces first
-    some = pool[people[pool] >= 0][:1500]
+    rows, people = s.rows, s.store_people
+    some, gallery = reference_rows(rows, people, s.seed)
     imp = impostor_pairs(values[some].astype(np.float32), people[some])
-    gallery = pool[np.sort(np.unique(people[pool], return_index=True)[1])[:2500]]  # one picture of each person
     metrics = identity_metrics(
         generated,
         values[rows].astype(np.float32),

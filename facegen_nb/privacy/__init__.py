@@ -7,5 +7,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     [
         'adapter',
+        'audit',
+        'protection',
     ],
 )
