@@ -20,9 +20,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
 
-import numpy as np
-from PIL import Image
-
 # %% auto #0
 __all__ = ['logger', 'RENAMED', 'LazyImport', 'lazy_exports', 'share_cores', 'FacegenError', 'user_path', 'home_dir', 'data_dir',
            'weights_dir', 'cache_dir', 'seed_everything', 'randn', 'Budget', 'sha256', 'renamed', 'first_name',
@@ -46,9 +43,11 @@ class LazyImport:
 
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from PIL import Image
 else:
-    torch = LazyImport('torch')
+    np, torch, Image = LazyImport('numpy'), LazyImport('torch'), LazyImport('PIL.Image')
 
 # %% ../nbs/core.ipynb #lazy2
 def lazy_exports(
