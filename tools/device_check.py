@@ -127,9 +127,10 @@ def recipe_networks(name: str) -> "Iterator[tuple[str, Case]]":
 
 def loss_cases() -> "Iterator[tuple[str, Case]]":
     "Losses and augmentations; a gradient of a gradient among them."
-    from facegen_nb import losses
+    from facegen_nb.encoders import augment
     from facegen_nb.models.diffusion import Path, denoising_loss, estimates, sample_time
     from facegen_nb.models.gan import Discriminator
+    from facegen_nb.training import losses
     from facegen_nb.training.methods import batch_std
 
     u = torch.rand(BATCH, 14, generator=torch.Generator().manual_seed(4))
@@ -137,8 +138,8 @@ def loss_cases() -> "Iterator[tuple[str, Case]]":
     for kind in losses.GAN_LOSSES:
         both = Call(lambda x, kind=kind: [losses.d_loss(x[0], x[1], kind), losses.g_loss(x[1], kind, x[0])])
         yield f"adversarial loss: {kind}", Case(both, (logits,))
-    yield "augment", Case(Call(lambda x, u: losses.augment(x, u)), (images(), u))
-    yield "augmented view", Case(Call(lambda x, u: losses.augmented_view(x, 64, u)), (images(), u))
+    yield "augment", Case(Call(lambda x, u: augment.augment(x, u)), (images(), u))
+    yield "augmented view", Case(Call(lambda x, u: augment.augmented_view(x, 64, u)), (images(), u))
     yield "feature distance", Case(Call(lambda x, y: losses.feature_distance([x], [y])), (images(), images(seed=6)))
     yield "standard deviation over the batch", Case(Call(batch_std), (images(),))
     d = without_zeros(Discriminator(128, channels=(16, 32, 64, 64, 64)))
