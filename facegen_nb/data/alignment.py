@@ -22,16 +22,14 @@ from .decoding import decode
 from ..device import full_precision, layout, pick_device
 
 # %% auto #0
-__all__ = ['SMALLEST', 'ONET_SIDE', 'THRESHOLDS', 'TEMPLATES', 'FRAMES', 'to_array', 'Found', 'no_faces', 'main_face',
-           'mtcnn_nets', 'search_sizes', 'Work', 'shrunk', 'work_batches', 'octaves_of', 'levels_of', 'to_net',
-           'squares', 'propose', 'crop_squares', 'in_chunks', 'apply_offsets', 'non_max_suppression', 'FaceDetector',
-           'draw_boxes', 'turned_reason', 'similarity', 'frames', 'warp', 'align']
+__all__ = ['TEMPLATES', 'FRAMES', 'to_array', 'Found', 'main_face', 'mtcnn_nets', 'FaceDetector', 'draw_boxes', 'turned_reason',
+           'similarity', 'frames', 'warp', 'align']
 
 # %% ../../nbs/data/alignment.ipynb #020012
 def to_array(
-    x: np.ndarray | Image.Image | str | Path | bytes,  # anything that `sources.decode` reads
+    x: np.ndarray | Image.Image | str | Path | bytes,  # anything that `decode` reads
 ) -> np.ndarray:  # uint8 (H,W,3), RGB, upright
-    "An image as the detector wants it; raises `FacegenError` for another type, shape or depth."
+    "An image as the detector takes it; raises `FacegenError` for another type, shape or depth."
     if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3 and x.size:
         return x
     try:
@@ -48,7 +46,7 @@ def to_array(
 # %% ../../nbs/data/alignment.ipynb #020015
 @dataclass
 class Found:
-    "The faces of one picture, the largest first, in pixels of that picture (a pixel's centre lies at one half)."
+    "The faces of one image, the largest first, in pixels of that image (a pixel's centre lies at one half)."
 
     boxes: np.ndarray  # float32 (K,4): left, top, right, bottom; may reach over the edge
     confidences: np.ndarray  # float32 (K,), 0 to 1
@@ -67,14 +65,14 @@ class Found:
         return np.minimum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
 
-def no_faces() -> Found:
-    "A picture without a face."
+def _no_faces() -> Found:
+    "A image without a face."
     return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
 def main_face(
-    found: Found,  # the faces of a picture
-    shape: Sequence[int],  # the picture's height and width
+    found: Found,  # the faces of a image
+    shape: Sequence[int],  # the image's height and width
 ) -> int | None:  # number of the face; None where there is none
     "The face that a portrait is of: large and central."
     if not len(found):
@@ -93,76 +91,71 @@ def mtcnn_nets(
 
     def load(kind: type) -> nn.Module:
         net = kind(pretrained=False)
-        net.load_state_dict(
-            torch.load(
-                Path(facenet_pytorch.__file__).parent / 'data' / f'{kind.__name__.lower()}.pt',
-                map_location='cpu',
-                weights_only=True,
-            )
-        )
+        file = Path(facenet_pytorch.__file__).parent / 'data' / f'{kind.__name__.lower()}.pt'
+        net.load_state_dict(torch.load(file, map_location='cpu', weights_only=True))
         return net.eval().requires_grad_(False).to(device, memory_format=layout(device))
 
     return load(PNet), load(RNet), load(ONet)
 
 # %% ../../nbs/data/alignment.ipynb #020021
-SMALLEST = 20  # pixels: MTCNN sees little in smaller faces
-ONET_SIDE = 48  # pixels: the most that MTCNN sees of a face
+_SMALLEST = 20  # pixels: MTCNN finds few smaller faces
+_ONET_SIDE = 48  # pixels: side of the input of the last network
 
 
-def search_sizes(
-    height: int,  # of the picture
-    width: int,  # of the picture
-    min_face: float | None = None,  # the smallest face that is wanted; None: the largest faces will do
-) -> list[float]:  # smallest face of every search, until one finds something
-    "The searches of a picture: first for what is wanted, then for less, down to 20 pixels or 1/64 of the longer side."
-    fine = max(SMALLEST, max(height, width) / 64)
+def _search_sizes(
+    height: int,  # of the image
+    width: int,  # of the image
+    min_face: float | None = None,  # the smallest face that is wanted; None: the largest faces of the image
+) -> list[float]:  # smallest face of each search; the next one follows if nothing was found
+    "The searches of an image: for the wanted size, then smaller ones down to 20 pixels or 1/64 of the longer side."
+    fine = max(_SMALLEST, max(height, width) / 64)
     first = max(fine, min(height, width) / 4) if min_face is None else float(min_face)
     sizes = [first, *([first / 3] if first / 3 > 1.5 * fine else []), fine]
     return sizes if sizes[-1] < 0.75 * first else [first]
 
 # %% ../../nbs/data/alignment.ipynb #020024
 @dataclass
-class Work:
-    "Pictures of one size on their way through the networks."
+class _Batch:
+    "A batch of images of one size."
 
-    index: list[int]  # which pictures they are
-    pixels: np.ndarray  # uint8 (B,H,W,3), black beyond the picture
+    index: list[int]  # which images they are
+    pixels: np.ndarray  # uint8 (B,H,W,3), black beyond the image
     scale: np.ndarray  # float64 (B,2): width and height over the original's
     least: float  # smallest face, in pixels of this batch
 
 
-def shrunk(
+def _reduced(
     x: np.ndarray,  # uint8 (H,W,3)
-    least: float,  # smallest face that matters, in its pixels
+    least: float,  # smallest face to find, in its pixels
 ) -> np.ndarray:  # uint8, so small that this face has 48 pixels; never larger than before
-    "Make a picture as small as the search allows, by averaging."
-    k = ONET_SIDE / least
+    "Reduce an image as far as the search allows, by averaging."
+    k = _ONET_SIDE / least
     if k >= 1:
         return x
     size = max(12, round(x.shape[1] * k)), max(12, round(x.shape[0] * k))
     return np.asarray(Image.fromarray(x).resize(size, Image.BOX, reducing_gap=2.0))
 
 
-def work_batches(
+def _equal_batches(
     images: Sequence[np.ndarray],  # uint8 (H,W,3) of any sizes
-    least: dict[int, float],  # number of a picture and the smallest face to look for in it
-    most: int = 32,  # pictures in a batch
+    least: dict[int, float],  # number of a image and the smallest face to look for in it
+    most: int = 32,  # images in a batch
     pixels: int = 2_000_000,  # and pixels
-) -> Iterator[Work]:  # every picture once
-    "Gather shrunk pictures of equal size."
+) -> Iterator[_Batch]:  # every image once
+    "Batches of reduced images of equal size."
     waiting: dict[tuple, list] = {}
 
-    def batch(key: tuple) -> Work:
+    def batch(key: tuple) -> _Batch:
         (h, w, face), items = key, waiting.pop(key)
         x = np.zeros((len(items), h, w, 3), np.uint8)
         for out, (_, p) in zip(x, items):
             out[: p.shape[0], : p.shape[1]] = p
         scale = [(p.shape[1] / images[i].shape[1], p.shape[0] / images[i].shape[0]) for i, p in items]
-        return Work([i for i, _ in items], x, np.array(scale), face)
+        return _Batch([i for i, _ in items], x, np.array(scale), face)
 
     for i, face in least.items():
-        p = shrunk(images[i], face)
-        key = (-(-p.shape[0] // 8) * 8, -(-p.shape[1] // 8) * 8, min(float(face), float(ONET_SIDE)))
+        p = _reduced(images[i], face)
+        key = (-(-p.shape[0] // 8) * 8, -(-p.shape[1] // 8) * 8, min(float(face), float(_ONET_SIDE)))
         waiting.setdefault(key, []).append((i, p))
         if len(waiting[key]) >= most or len(waiting[key]) * key[0] * key[1] >= pixels:
             yield batch(key)
@@ -170,7 +163,7 @@ def work_batches(
         yield batch(key)
 
 # %% ../../nbs/data/alignment.ipynb #020027
-def octaves_of(
+def _octaves(
     x: Tensor,  # float (B,3,H,W)
 ) -> list[Tensor]:  # x, and x at 1/2, 1/4, ... while 24 pixels remain
     "Halve again and again; pixel j of octave o covers the pixels from j*2^o to (j+1)*2^o, exactly."
@@ -180,11 +173,11 @@ def octaves_of(
     return out
 
 
-def levels_of(
-    octaves: list[Tensor],  # as `octaves_of` gave them
+def _levels(
+    octaves: list[Tensor],  # as `_octaves` gave them
     least: float,  # smallest face in pixels
 ) -> Iterator[Tensor]:  # (B,3,h,w): faces of `least`, 1.41 least, 2 least ... have 12 pixels
-    "The sizes in which P-Net looks at a picture."
+    "The scales at which P-Net scans an image."
     (h, w), scale = octaves[0].shape[2:], 12 / least
     while min(h, w) * scale >= 12:
         o = min(max(0, int(math.log2(0.5 / scale))), len(octaves) - 1)
@@ -192,17 +185,17 @@ def levels_of(
         scale *= 0.709
 
 # %% ../../nbs/data/alignment.ipynb #020031
-THRESHOLDS = (0.6, 0.7, 0.7)  # P-Net, R-Net, O-Net: less is no face
+_THRESHOLDS = (0.6, 0.7, 0.7)  # P-Net, R-Net, O-Net: less is no face
 
 
-def to_net(
+def _to_net(
     x: Tensor,  # float (...,3,h,w) in [0, 255]
 ) -> Tensor:  # as MTCNN's networks were trained
     "(x - 127.5) / 128, in the memory format of the device."
     return ((x - 127.5) * 0.0078125).contiguous(memory_format=layout(x.device))
 
 
-def squares(
+def _squares(
     boxes: Tensor,  # (K,4)
 ) -> Tensor:  # (K,4)
     "The square round the same centre with the longer side."
@@ -210,19 +203,19 @@ def squares(
     return torch.cat([c - r, c + r], 1)
 
 
-def propose(
+def _propose(
     pnet: nn.Module,  # the first network
     octaves: list[Tensor],  # (B,3,H,W) in [0, 255], and smaller
     least: float,  # smallest face in pixels
-) -> tuple[Tensor, Tensor]:  # squares (K,4) in pixels of the first octave; their pictures (K,)
+) -> tuple[Tensor, Tensor]:  # squares (K,4) in pixels of the first octave; their images (K,)
     "Squares that may hold a face."
     from torchvision.ops import batched_nms
 
     (h, w), found = octaves[0].shape[2:], []
-    for level in levels_of(octaves, least):
-        reg, p = pnet(to_net(level))
+    for level in _levels(octaves, least):
+        reg, p = pnet(_to_net(level))
         p = p[:, 1]
-        i, y, x = (p >= THRESHOLDS[0]).nonzero(as_tuple=True)
+        i, y, x = (p >= _THRESHOLDS[0]).nonzero(as_tuple=True)
         ratio = p.new_tensor([level.shape[3] / w, level.shape[2] / h])
         corner, score = torch.stack([x, y], 1) * 2.0, p[i, y, x]
         boxes = torch.cat([(corner + 1) / ratio, (corner + 12) / ratio], 1)
@@ -233,49 +226,48 @@ def propose(
     boxes, score, i, reg = map(torch.cat, zip(*found))
     k = batched_nms(boxes, score, i, 0.7)
     boxes = boxes[k]
-    return squares(boxes + reg[k] * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)), i[k]
+    return _squares(boxes + reg[k] * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)), i[k]
 
 # %% ../../nbs/data/alignment.ipynb #020034
-def crop_squares(
+def _crop_squares(
     octaves: list[Tensor],  # (B,3,H,W) in [0, 255], and smaller
     boxes: Tensor,  # (K,4) in pixels of the first octave; may reach over the edge
-    index: Tensor,  # (K,): the picture of each
+    index: Tensor,  # (K,): the image of each
     side: int,  # pixels of the result
 ) -> Tensor:  # float (K,3,side,side) in [0, 255]
-    "Cut and resize many squares from many pictures."
+    "Cut and resize many squares from many images."
     from torchvision.ops import roi_align
 
     out = octaves[0].new_empty(len(boxes), 3, side, side)
     octave = ((boxes[:, 2:] - boxes[:, :2]).amax(1) / side).clamp(min=1).log2().long().clamp(max=len(octaves) - 1)
     for o in octave.unique().tolist():
         k = octave == o
-        out[k] = roi_align(
-            octaves[o], torch.cat([index[k, None].to(boxes), boxes[k] / 2**o], 1), side, sampling_ratio=2, aligned=True
-        )
+        rois = torch.cat([index[k, None].to(boxes), boxes[k] / 2**o], 1)
+        out[k] = roi_align(octaves[o], rois, side, sampling_ratio=2, aligned=True)
     return out
 
 
-def in_chunks(
+def _in_chunks(
     net: nn.Module,  # R-Net or O-Net
     x: Tensor,  # (K,3,h,w), K at least 1
-    n: int = 64,  # pictures at once: what fits a processor's cache
-) -> tuple[Tensor, ...]:  # the network's answers, concatenated
-    "Run a network on many small pictures."
-    return tuple(map(torch.cat, zip(*(net(to_net(c)) for c in x.split(n)))))
+    n: int = 64,  # images at once: what fits a processor's cache
+) -> tuple[Tensor, ...]:  # the outputs of the network, concatenated
+    "Run a network on many small images."
+    return tuple(map(torch.cat, zip(*(net(_to_net(c)) for c in x.split(n)))))
 
 # %% ../../nbs/data/alignment.ipynb #020036
-def apply_offsets(
+def _apply_offsets(
     boxes: Tensor,  # (K,4)
     reg: Tensor,  # (K,4): corrections in widths and heights
 ) -> Tensor:  # (K,4)
-    "Move the four sides of boxes as a network asks for."
+    "Move the four sides of boxes by the output of a network."
     return boxes + reg * (boxes[:, 2:] - boxes[:, :2] + 1).repeat(1, 2)
 
 
-def non_max_suppression(
+def _non_max_suppression(
     boxes: np.ndarray,  # (K,4), the best first
     limit: float = 0.7,  # share of the smaller of two boxes
-) -> np.ndarray:  # numbers of those that stay
+) -> np.ndarray:  # indices of the remaining boxes
     "Drop boxes that lie mostly inside a better one."
     area = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
     both = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2]) + 1
@@ -287,8 +279,11 @@ def non_max_suppression(
     return np.flatnonzero(keep)
 
 # %% ../../nbs/data/alignment.ipynb #020039
+_WHOLE = torch.tensor([-1, -1, 0, 0])  # from corners of pixels to whole pixels, as the networks were trained
+
+
 class FaceDetector:
-    "MTCNN on lists of pictures of any size: boxes, confidences and five landmarks of every face."
+    "MTCNN on lists of images of any size: boxes, confidences and five landmarks of every face."
 
     def __init__(
         self,
@@ -309,40 +304,43 @@ class FaceDetector:
 
     def cascade(
         self,
-        work: Work,  # pictures of one size
+        work: _Batch,  # images of one size
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # boxes (K,4), confidences, landmarks (K,5,2), images
         "All three stages; in pixels of the batch."
-        from torchvision.ops import batched_nms
-
-        octaves = octaves_of(torch.from_numpy(work.pixels).to(self.device).permute(0, 3, 1, 2).float())
-        boxes, i = propose(self.nets[0], octaves, work.least)
-        whole = boxes.new_tensor([-1, -1, 0, 0])
+        octaves = _octaves(torch.from_numpy(work.pixels).to(self.device).permute(0, 3, 1, 2).float())
+        boxes, i = _propose(self.nets[0], octaves, work.least)
         if len(boxes):
-            reg, p = in_chunks(self.nets[1], crop_squares(octaves, boxes + whole, i, 24))
-            p = p[:, 1]
-            k = (p > THRESHOLDS[1]).nonzero()[:, 0]
-            k = k[batched_nms(boxes[k], p[k], i[k], 0.7)]
-            boxes, i = squares(apply_offsets(boxes[k], reg[k])), i[k]
+            boxes, i = self._refine(octaves, boxes, i)
         if not len(boxes):
             return np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)), np.zeros(0, int)
-        reg, points, p = in_chunks(self.nets[2], crop_squares(octaves, boxes + whole, i, 48))
+        reg, points, p = _in_chunks(self.nets[2], _crop_squares(octaves, boxes + _WHOLE.to(boxes), i, 48))
         p = p[:, 1]
         k = p.argsort(descending=True, stable=True)
-        k = k[p[k] > max(THRESHOLDS[2], self.confidence)]
+        k = k[p[k] > max(_THRESHOLDS[2], self.confidence)]
         boxes, points = boxes[k], points[k].reshape(-1, 2, 5).transpose(1, 2)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]
-        return tuple(v.cpu().numpy() for v in (apply_offsets(boxes, reg[k]), p[k], points, i[k]))
+        return tuple(v.cpu().numpy() for v in (_apply_offsets(boxes, reg[k]), p[k], points, i[k]))
+
+    def _refine(self, octaves: list[Tensor], boxes: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
+        "Squares that R-Net accepts, and the image of each."
+        from torchvision.ops import batched_nms
+
+        reg, p = _in_chunks(self.nets[1], _crop_squares(octaves, boxes + _WHOLE.to(boxes), i, 24))
+        p = p[:, 1]
+        k = (p > _THRESHOLDS[1]).nonzero()[:, 0]
+        k = k[batched_nms(boxes[k], p[k], i[k], 0.7)]
+        return _squares(_apply_offsets(boxes[k], reg[k])), i[k]
 
     def search(
         self,
-        work: Work,  # pictures of one size
-    ) -> Iterator[tuple[int, Found]]:  # number of the picture, its faces
-        "The faces of a batch, in pixels of the pictures as they came."
+        work: _Batch,  # images of one size
+    ) -> Iterator[tuple[int, Found]]:  # number of the image, its faces
+        "The faces of a batch, in pixels of the original images."
         with full_precision(self.device):
             boxes, conf, points, i = self.cascade(work)  # a crop decides an embedding: the same on every device
         for j, (index, scale) in enumerate(zip(work.index, work.scale)):
             k = np.flatnonzero(i == j)
-            k = k[non_max_suppression(boxes[k])]
+            k = k[_non_max_suppression(boxes[k])]
             f = Found(
                 (boxes[k] / np.tile(scale, 2)).astype(np.float32),
                 conf[k].astype(np.float32),
@@ -353,15 +351,15 @@ class FaceDetector:
     @torch.inference_mode()
     def __call__(
         self,
-        images: Sequence[np.ndarray | Image.Image],  # pictures of any sizes
-    ) -> list[Found]:  # one for each picture, in their order
-        "Find the faces; pictures in which none was found are searched again for smaller ones."
+        images: Sequence[np.ndarray | Image.Image],  # images of any sizes
+    ) -> list[Found]:  # one for each image, in their order
+        "Find the faces; images without a face are searched again for smaller ones."
         images = [to_array(x) for x in images]
-        out = [no_faces() for _ in images]
-        plans = [search_sizes(*x.shape[:2], self.min_face) for x in images]
+        out = [_no_faces() for _ in images]
+        plans = [_search_sizes(*x.shape[:2], self.min_face) for x in images]
         for turn in range(max(map(len, plans), default=0)):
             todo = {i: p[turn] for i, p in enumerate(plans) if turn < len(p) and not len(out[i])}
-            for work in work_batches(images, todo):
+            for work in _equal_batches(images, todo):
                 for i, f in self.search(work):
                     out[i] = f
         return out
@@ -371,7 +369,7 @@ def draw_boxes(
     image: np.ndarray,  # uint8 (H,W,3)
     found: Found,  # its faces
 ) -> Image.Image:
-    "The picture with a box and five dots on every face."
+    "The image with a box and five dots on every face."
     im = Image.fromarray(image)
     d = ImageDraw.Draw(im)
     for box, points in zip(found.boxes.tolist(), found.landmarks):
@@ -394,8 +392,8 @@ def turned_reason(
     image: np.ndarray,  # uint8 (H,W,3)
     found: Found,  # its faces
     detector: Callable,  # a `FaceDetector`
-) -> str:  # empty where the image is upright
-    "Why a face is not taken that a detector is much surer of after turning the image."
+) -> str:  # empty if the image is upright
+    "Why a face is rejected: the detector is much more confident after a rotation of the image."
     doubt = 1 - float(found.confidences.max()) if len(found) else 1.0
     if doubt <= 1 - _SURE:
         return ''
@@ -429,11 +427,20 @@ def similarity(
     return a, w.mean() - a * z.mean(1)
 
 
+def _ffhq_frame(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "The crop of FFHQ from landmarks (K,5) as complex numbers: a*w + b moves the unit square to pixels."
+    eyes, mouth = z[:, :2].mean(1), z[:, 3:].mean(1)
+    across, down = z[:, 1] - z[:, 0], mouth - eyes
+    x = across - 1j * down
+    x = x / np.where(x == 0, np.nan, np.abs(x)) * np.maximum(2 * np.abs(across), 1.8 * np.abs(down))
+    return 2 * x, eyes + 0.1 * down - x * (1 + 1j)
+
+
 def frames(
     landmarks: np.ndarray,  # (K,5,2) in pixels
     frame: str = 'face',  # one of FRAMES
-) -> np.ndarray:  # float64 (K,2,3): moves (u, v, 1) of the unit square to pixels of the picture
-    "Where the crop of each face lies; raises `FacegenError` for landmarks that fix no crop."
+) -> np.ndarray:  # float64 (K,2,3): moves (u, v, 1) of the unit square to pixels of the image
+    "The crop of each face; raises `FacegenError` for landmarks that determine no crop."
     if frame not in FRAMES:
         raise FacegenError(f"Unknown frame '{frame}'; use one of {', '.join(FRAMES)}.")
     p = np.asarray(landmarks, np.float64)
@@ -444,12 +451,7 @@ def frames(
             a, b = similarity(p, TEMPLATES[frame])
             a, b = 1 / a, -b / a
         else:
-            z = p @ [1, 1j]
-            eyes, mouth = z[:, :2].mean(1), z[:, 3:].mean(1)
-            across, down = z[:, 1] - z[:, 0], mouth - eyes
-            x = across - 1j * down
-            x = x / np.where(x == 0, np.nan, np.abs(x)) * np.maximum(2 * np.abs(across), 1.8 * np.abs(down))
-            a, b = 2 * x, eyes + 0.1 * down - x * (1 + 1j)
+            a, b = _ffhq_frame(p @ [1, 1j])
         out = np.stack([np.stack([a.real, -a.imag, b.real], 1), np.stack([a.imag, a.real, b.imag], 1)], 1)
     if not np.isfinite(out).all():
         raise FacegenError(
@@ -464,7 +466,7 @@ def warp(
     frame: np.ndarray,  # (2,3): moves (u, v, 1) of the unit square to pixels
     size: int = 128,  # side of the result
 ) -> np.ndarray:  # uint8 (size,size,3)
-    "Resample a turned square of a picture, anti-aliased."
+    "Resample a rotated square of an image, anti-aliased."
     m = np.array(frame, np.float64)
     step = np.hypot(m[0, 0], m[1, 0]) / size  # source pixels a pixel
     block = max(1, int(step))
@@ -493,8 +495,10 @@ def align(
     size: int = 128,  # side of the crops
     frame: str = 'face',  # one of FRAMES
 ) -> np.ndarray:  # uint8 (size,size,3) or (K,size,size,3)
-    "Crop faces so that their eyes, nose and mouth lie where the frame wants them."
+    "Crop faces so that eyes, nose and mouth lie at the positions of the frame."
     p = np.asarray(landmarks, np.float64)
     many = p.ndim == 3
     crops = [warp(image, m, size) for m in frames(p if many else p[None], frame)]
-    return (np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)) if many else crops[0]
+    if not many:
+        return crops[0]
+    return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)

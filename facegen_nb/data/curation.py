@@ -341,13 +341,8 @@ def curate(
     engine: str = 'local',  # 'local': threads of this process; 'ray': a Ray cluster
     log: Callable[[str], None] | None = None,  # gets messages for the user; None: Python's warnings
 ) -> FaceStore:  # the store, opened
-    """Make a `FaceStore` of images.
-
-    Raises `FacegenError`, and leaves nothing behind, if this is impossible. An equal call resumes an interrupted one.
-    """
-    sources = _source_list(sources)
-    out = user_path(out)
-    out = out.resolve() if out.is_symlink() else out
+    "Make a `FaceStore` of images; an equal call resumes an interrupted one; raises `FacegenError` if it is impossible."
+    sources, out = _source_list(sources), _output_path(out)
     box = None if box is None else tuple(map(float, box))
     crop = Crop(detector, box, faces, frame, min_side, read_filters(filters))
     split, specs, rule = check_fractions(split), [parse_source(s) for s in sources], read_rule(identity)
@@ -357,32 +352,62 @@ def curate(
     if engine not in ('local', 'ray'):
         raise FacegenError(f"Unknown engine '{engine}'; use local or ray.")
     opt_out = [opt_out] if isinstance(opt_out, str) else list(opt_out)
-    recipe = crop.recipe()
-    request = _request(specs, recipe, rule, same_people, opt_out) | dict(split=split, seed=seed)
+    request = _request(specs, crop, rule, same_people, opt_out) | dict(split=split, seed=seed)
     with _output_errors(out), open_store_writer(out, request, overwrite) as w, _quiet_pillow():
         _set_opt_out(w, opt_out)
         if log and (len(w) or w.at['entries']):
             log(f'An interrupted run is resumed: {len(w):,} faces are there already.')
         local = engine == 'local' and any(src is not None for src in opened)
         with _cropper(crop, engine, device, workers, local) as run:
-            for i in range(w.at['source'], len(opened)):
-                if opened[i] is None:
-                    record = _add_rendered(w, i, names[i].partition('#')[0], seed)
-                else:
-                    record = _curate_source(w, i, opened[i], run, rule=rule, allow_damaged=allow_damaged)
-                w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], record])
+            _read_sources(w, opened, names, run, seed=seed, rule=rule, allow_damaged=allow_damaged)
         if not len(w):
             raise FacegenError(_nothing_text(sources, w.counts, w.reasons, _count_files(w)))
         known = [_source_people(s, src, n, i, rule) for i, (s, src, n) in enumerate(zip(specs, opened, names))]
         people = People(w, known, rule, same_people)
-        people.warnings += [f"{record['name']}: {record['damage']}" for record in w.at['told'] if 'damage' in record]
-        finish_store(w, people, split, seed, _store_record(w, people, recipe, rule))
-        if lost := [n for n in opt_out if plain_name(n) not in w.met]:
-            people.warnings.append(f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}.")
-        write_datasheet(w.folder)
-    for text in people.warnings:
+        _finish(w, people, split, seed, request)
+    for text in [*people.warnings, *_unmet_text(w, opt_out)]:
         log(text) if log else warnings.warn(text, stacklevel=2)
     return FaceStore(out)
+
+
+def _output_path(out: str | Path) -> Path:
+    out = user_path(out)
+    return out.resolve() if out.is_symlink() else out
+
+
+def _read_sources(
+    w: StoreWriter, opened: Sequence[Source | None], names: Sequence[str], run: Callable, *, seed: int, **settings: Any
+) -> None:
+    "Read all sources that an interrupted run has not finished."
+    for i in range(w.at['source'], len(opened)):
+        if opened[i] is None:
+            record = _add_rendered(w, i, names[i].partition('#')[0], seed)
+        else:
+            record = _curate_source(w, i, opened[i], run, **settings)
+        w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], record])
+
+
+def _finish(w: StoreWriter, people: People, split: Sequence[float], seed: int, request: dict[str, Any]) -> None:
+    "Write the table, store.json and the datasheet."
+    people.warnings += [f"{record['name']}: {record['damage']}" for record in w.at['told'] if 'damage' in record]
+    record = dict(
+        crop=request['crop'],
+        counts={s: w.counts[s] for s in STEPS},
+        found=_count_files(w),
+        rejected=sum(w.reasons.values()),
+        identity_rule=people.rule.shown,
+        identities=people.report,
+        warnings=list(people.warnings),
+        sources=w.at['told'],
+    )
+    finish_store(w, people, split, seed, record)
+    write_datasheet(w.folder)
+
+
+def _unmet_text(w: StoreWriter, opt_out: Sequence[str]) -> list[str]:
+    "A warning for names to leave out that did not occur; it is not written into the store."
+    lost = [n for n in opt_out if plain_name(n) not in w.met]
+    return [f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}."] if lost else []
 
 
 def _source_list(sources: Any) -> list[str | Path]:
@@ -398,13 +423,13 @@ def _source_list(sources: Any) -> list[str | Path]:
 
 
 def _request(
-    specs: Sequence[Spec], recipe: dict[str, Any], rule: Rule, same_people: bool, opt_out: Sequence[str]
+    specs: Sequence[Spec], crop: Crop, rule: Rule, same_people: bool, opt_out: Sequence[str]
 ) -> dict[str, Any]:
     "Everything that decides the content of the store, but split and seed: only an equal request resumes a run."
     request = dict(
         format=FORMAT,
         sources=[_identify(s) for s in specs],
-        crop=recipe,
+        crop=crop.recipe(),
         identity=[rule.shown, rule.content, same_people],
         pillow=PIL.__version__,
     )
@@ -445,20 +470,6 @@ def _cropper(
         return
     with ThreadPoolExecutor(threads) as pool:
         yield lambda s: in_order(pool, work, batches(s, BATCH), 2 * threads, lambda b: sum(e.held for e in b))
-
-
-def _store_record(w: StoreWriter, people: People, recipe: dict[str, Any], rule: Rule) -> dict[str, Any]:
-    "The settings and counts in store.json."
-    return dict(
-        crop=recipe,
-        counts={s: w.counts[s] for s in STEPS},
-        found=_count_files(w),
-        rejected=sum(w.reasons.values()),
-        identity_rule=rule.shown,
-        identities=people.report,
-        warnings=list(people.warnings),
-        sources=w.at['told'],
-    )
 
 
 def _source_people(

@@ -200,7 +200,9 @@ def _draft_scale(im: Image.Image, enough: Callable[[int, int], float] | None) ->
     if w * h > limit:
         raise Rejected(f'{w}x{h} pixels; at most {limit // 10**6} megapixels are read')
     fits = 1 / next(n for n in (1, 2, 4, 8) if w * h <= n * n * PIXEL_LIMIT)
-    return min(enough(w, h) if enough else 1.0, fits) if jpeg else 1.0
+    if not jpeg:
+        return 1.0
+    return min(enough(w, h), fits) if enough else fits
 
 
 def decode(

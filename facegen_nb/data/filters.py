@@ -16,18 +16,17 @@ from PIL import Image, ImageDraw, ImageFont
 from ..core import FacegenError
 
 # %% auto #0
-__all__ = ['SIDE', 'LUMA', 'FACE', 'HEAD', 'MEASURES', 'PRESETS', 'WORDS', 'captioned', 'at_scale', 'luma', 'sharpness',
-           'colour_spread', 'colour_and_light', 'pose', 'box_sizes', 'degraded', 'unrecognisable_centre',
-           'recognisability', 'measure', 'Filters', 'read_filters', 'value_text', 'objections', 'reasons', 'funnel',
+__all__ = ['SIDE', 'MEASURES', 'PRESETS', 'WORDS', 'captioned', 'luma', 'sharpness', 'colour_and_light', 'pose', 'box_sizes',
+           'unrecognisable_centre', 'recognisability', 'measure', 'Filters', 'read_filters', 'reasons', 'funnel',
            'plot_counts', 'plot_filters', 'plot_measures', 'reject_sheet']
 
 # %% ../../nbs/data/filters.ipynb #020011
 def captioned(
     images: np.ndarray,  # uint8 (N,H,W,3)
-    captions: Sequence[str],  # one text a picture
-    ncol: int = 8,  # pictures a row
+    captions: Sequence[str],  # one text a image
+    ncol: int = 8,  # images a row
 ) -> Image.Image:  # RGB
-    "Lay pictures out as a sheet with a caption of up to three short lines under each."
+    "A sheet of images with a caption of up to three short lines below each."
     if len(images) != len(captions):
         raise FacegenError(
             f'{len(images)} pictures and {len(captions)} captions were given; one caption a picture was expected.'
@@ -35,9 +34,9 @@ def captioned(
     h, w = np.asarray(images).shape[1:3] if len(images) else (0, 0)
     font, lines = ImageFont.load_default(11), [textwrap.wrap(c, max(8, w // 6))[:3] for c in captions]
     foot = 4 + 13 * max(map(len, lines), default=0)
-    out = Image.new(
-        'RGB', (max(1, min(ncol, len(images)) * (w + 2)), max(1, -(-len(images) // ncol) * (h + foot))), 'white'
-    )
+    nrow = -(-len(images) // ncol)
+    size = max(1, min(ncol, len(images)) * (w + 2)), max(1, nrow * (h + foot))
+    out = Image.new('RGB', size, 'white')
     for i, (x, text) in enumerate(zip(images, lines)):
         at = (i % ncol * (w + 2), i // ncol * (h + foot))
         out.paste(Image.fromarray(np.asarray(x)), at)
@@ -46,13 +45,13 @@ def captioned(
 
 # %% ../../nbs/data/filters.ipynb #020014
 SIDE = 128  # pixels: every measure is taken of a face of this side
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG has it
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG has it
 
 
-def at_scale(
+def _at_scale(
     images: np.ndarray,  # uint8 (N,S,S,3), any side S
 ) -> np.ndarray:  # uint8 (N,128,128,3)
-    "Faces at the one scale where they are measured; raises `FacegenError` for anything but square uint8 RGB pictures."
+    "Faces at the scale of all measures; raises `FacegenError` for anything but square uint8 RGB images."
     x = np.asarray(images)
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 8:
         raise FacegenError(
@@ -67,28 +66,28 @@ def at_scale(
 def luma(
     images: np.ndarray,  # uint8 (...,3)
 ) -> np.ndarray:  # float32 (...), whole numbers from 0 to 255
-    "Brightness of every pixel, rounded as picture files have it."
-    return np.rint(images.astype(np.float32) @ LUMA)
+    "Brightness of every pixel, rounded as in image files."
+    return np.rint(images.astype(np.float32) @ _LUMA)
 
 
 def sharpness(
     images: np.ndarray,  # uint8 (N,S,S,3)
-) -> np.ndarray:  # float32 (N,); 0 for a flat picture
+) -> np.ndarray:  # float32 (N,); 0 for a flat image
     "Variance of the 4-neighbour Laplacian of the luma at 128 pixels, inside the border (Pech-Pacheco et al. 2000)."
-    y = luma(at_scale(images))
+    y = luma(_at_scale(images))
     lap = y[:, 1:-1, :-2] + y[:, 1:-1, 2:] + y[:, :-2, 1:-1] + y[:, 2:, 1:-1] - 4 * y[:, 1:-1, 1:-1]
     return lap.var((1, 2))
 
 # %% ../../nbs/data/filters.ipynb #020023
 _at = (np.arange(SIDE // 2) + 0.5) / (SIDE // 2) - 0.5
-FACE = (_at[None, :] / 0.36) ** 2 + (_at[:, None] / 0.45) ** 2 < 1  # (64,64): the ellipse, on every second pixel
+_FACE = (_at[None, :] / 0.36) ** 2 + (_at[:, None] / 0.45) ** 2 < 1  # (64,64): the ellipse, on every second pixel
 
 
-def colour_spread(
+def _colour_spread(
     y: np.ndarray,  # (N,P) luma
     c: np.ndarray,  # (N,P) one chroma channel
 ) -> np.ndarray:  # (N,) variance
-    "Variance of a chroma channel that no parabola in the luma explains."
+    "Variance of the residual of a quadratic fit of a chroma channel to the luma."
 
     def mean(v):
         return v.mean(1, keepdims=True)
@@ -103,18 +102,17 @@ def colour_spread(
 def colour_and_light(
     images: np.ndarray,  # uint8 (N,S,S,3)
 ) -> dict[str, np.ndarray]:  # float32 (N,) each: chroma, colours, redness, highlight, contrast, burnt
-    "What the pixels inside the face's ellipse say, in levels of 0 to 255; `redness` is a ratio, `burnt` a share."
-    x = at_scale(images)[:, ::2, ::2][:, FACE].astype(np.float32)  # (N,P,3)
+    "Measures of the pixels inside the ellipse, in levels of 0 to 255; `redness` is a ratio, `burnt` a fraction."
+    x = _at_scale(images)[:, ::2, ::2][:, _FACE].astype(np.float32)  # (N,P,3)
     r, g, b = x[..., 0], x[..., 1], x[..., 2]
-    cb, cr = (
-        0.564 * (LUMA[0] * (b - r) + LUMA[1] * (b - g)),
-        0.713 * (LUMA[1] * (r - g) + LUMA[2] * (r - b)),
-    )  # exactly 0 for grey
-    y = x @ LUMA
+    # exactly 0 for grey
+    cb = 0.564 * (_LUMA[0] * (b - r) + _LUMA[1] * (b - g))
+    cr = 0.713 * (_LUMA[1] * (r - g) + _LUMA[2] * (r - b))
+    y = x @ _LUMA
     low, high = np.quantile(y, [0.05, 0.95], axis=1).astype(np.float32)
     return dict(
         chroma=np.hypot(cb, cr).mean(1),
-        colours=np.sqrt(colour_spread(y, cb) + colour_spread(y, cr)),
+        colours=np.sqrt(_colour_spread(y, cb) + _colour_spread(y, cr)),
         redness=cr.mean(1) / np.maximum(y.mean(1), 1),
         highlight=high,
         contrast=high - low,
@@ -122,16 +120,15 @@ def colour_and_light(
     )
 
 # %% ../../nbs/data/filters.ipynb #020034
-HEAD = np.array(
-    [[-0.5, 0, 0], [0.5, 0, 0], [0, 0.571, 0.5], [-0.414, 1.154, 0.05], [0.414, 1.154, 0.05]]
-)  # eyes, nose, mouth corners; x to the right, y down, z towards the camera, in eye distances
-_VIEW = np.linalg.pinv(np.c_[HEAD, np.ones(5)])  # (4,5)
+# eyes, nose, mouth corners; x to the right, y down, z towards the camera, in eye distances
+_HEAD = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.571, 0.5], [-0.414, 1.154, 0.05], [0.414, 1.154, 0.05]])
+_VIEW = np.linalg.pinv(np.c_[_HEAD, np.ones(5)])  # (4,5)
 
 
 def pose(
     landmarks: np.ndarray,  # (N,5,2) or (N,10): eyes, nose, corners of the mouth, left ones first; NaN where unknown
 ) -> dict[str, np.ndarray]:  # float32 (N,) each: yaw, pitch, roll in degrees; aspect, 1 for an undistorted face
-    "View and distortion of faces from five landmarks (POS, DeMenthon & Davis 1995); NaN where a landmark is."
+    "View and distortion of faces from five landmarks (POS, DeMenthon & Davis 1995); NaN for unknown landmarks."
     p = np.asarray(landmarks, np.float64)
     if p.ndim < 2 or p.shape[1:] not in ((5, 2), (10,)):
         raise FacegenError(
@@ -142,10 +139,9 @@ def pose(
     length = np.maximum(np.linalg.norm(view, axis=1), 1e-9)  # (N,2)
     across, down = (view / length[:, None]).transpose(2, 0, 1)  # (N,3) unit vectors in the head
     roll = np.arctan2(down[:, 0], across[:, 0])
-    x, y = (
-        np.cos(roll) * across[:, 2] + np.sin(roll) * down[:, 2],
-        np.cos(roll) * down[:, 2] - np.sin(roll) * across[:, 2],
-    )  # where the nose points
+    # direction of the nose
+    x = np.cos(roll) * across[:, 2] + np.sin(roll) * down[:, 2]
+    y = np.cos(roll) * down[:, 2] - np.sin(roll) * across[:, 2]
     yaw = np.arctan2(x, np.sqrt(np.clip(1 - x * x - y * y, 0, 1)))
 
     def degrees(v):
@@ -175,30 +171,22 @@ def box_sizes(
     return dict(side=np.minimum(w, h).astype(np.float32), mean_side=np.sqrt(w * h).astype(np.float32))
 
 # %% ../../nbs/data/filters.ipynb #020045
-def degraded(
+def _degraded(
     images: np.ndarray,  # uint8 (N,S,S,3)
     side: int = 8,  # pixels that are left of a face
 ) -> np.ndarray:  # uint8 (N,128,128,3)
-    "The same pictures with so few pixels that nobody can be recognised."
-    x = at_scale(images)
-    return (
-        np.stack(
-            [
-                np.asarray(Image.fromarray(i).resize((side, side), Image.BOX).resize((SIDE, SIDE), Image.BICUBIC))
-                for i in x
-            ]
-        )
-        if len(x)
-        else x
-    )
+    "The same images with so few pixels that a person cannot be recognised."
+    x = _at_scale(images)
+    small = [Image.fromarray(i).resize((side, side), Image.BOX) for i in x]
+    return np.stack([np.asarray(i.resize((SIDE, SIDE), Image.BICUBIC)) for i in small]) if small else x
 
 
 def unrecognisable_centre(
     embed: Callable[[np.ndarray], np.ndarray],  # uint8 (N,128,128,3) to unit embeddings (N,D)
     images: np.ndarray,  # some hundred ordinary faces
 ) -> np.ndarray:  # float32 (D,), unit norm
-    "Where a recogniser puts faces that cannot be recognised (Deng et al. 2021)."
-    c = np.asarray(embed(degraded(images)), np.float64).mean(0)
+    "The mean embedding of faces that cannot be recognised (Deng et al. 2021)."
+    c = np.asarray(embed(_degraded(images)), np.float64).mean(0)
     return (c / max(np.linalg.norm(c), 1e-12)).astype(np.float32)
 
 
@@ -216,7 +204,7 @@ def recognisability(
     return 1 - e @ centre
 
 # %% ../../nbs/data/filters.ipynb #020049
-MEASURES: dict[str, str] = dict(  # what each column says
+MEASURES: dict[str, str] = dict(  # meaning of each column
     side='shorter side of the detected face, pixels of the original',
     mean_side='root of its width times height, pixels of the original',
     confidence='the detector\'s, 0 to 1',
@@ -238,40 +226,30 @@ MEASURES: dict[str, str] = dict(  # what each column says
 
 def measure(
     images: np.ndarray,  # uint8 (N,S,S,3); may be memory-mapped
+    *,
     boxes: np.ndarray | None = None,  # (N,4) detected faces in pixels of the original: gives side and mean_side
-    sides: np.ndarray | None = None,  # (N,) where only the shorter side is known: the face is taken for a square
+    sides: np.ndarray | None = None,  # (N,) if only the shorter side is known: the face counts as a square
     confidence: np.ndarray | None = None,  # (N,) 0 to 1
     landmarks: np.ndarray | None = None,  # (N,5,2) or (N,10); NaN where unknown
     recognisable: np.ndarray | None = None,  # (N,) from `recognisability`
     depiction: np.ndarray | None = None,  # (N,) from `depictions.depiction`
-    batch_size: int = 256,  # pictures at once
+    batch_size: int = 256,  # images at once
 ) -> dict[str, np.ndarray]:  # float32 (N,) each; names and meaning in MEASURES
-    "Everything that `Filters` can ask about, one number a face and column."
-    n, column = len(images), lambda v: np.asarray(v, np.float32)
-    known = dict(
-        boxes=boxes,
-        sides=sides,
-        confidence=confidence,
-        landmarks=landmarks,
-        recognisable=recognisable,
-        depiction=depiction,
-    )
-    for k, v in known.items():
+    "All measures that `Filters` can use, one number a face and column."
+    n, scores = len(images), dict(confidence=confidence, recognisable=recognisable, depiction=depiction)
+    for k, v in dict(boxes=boxes, sides=sides, landmarks=landmarks, **scores).items():
         if v is not None and len(v) != n:
             raise FacegenError(f'{n} pictures and {len(v)} {k} were given; one row a picture was expected.')
-    out = {} if sides is None else dict(side=column(sides), mean_side=column(sides))
+    out = {k: np.asarray(v, np.float32) for k, v in scores.items() if v is not None}
+    if sides is not None:
+        out['side'] = out['mean_side'] = np.asarray(sides, np.float32)
     if boxes is not None:
         out.update(box_sizes(boxes))
-    if confidence is not None:
-        out['confidence'] = column(confidence)
     if landmarks is not None:
         out.update(pose(landmarks))
-    parts = [
-        dict(colour_and_light(x), sharpness=sharpness(x))
-        for x in (images[i : i + batch_size] for i in range(0, max(n, 1), batch_size))
-    ]
+    batches = [images[i : i + batch_size] for i in range(0, max(n, 1), batch_size)]
+    parts = [dict(colour_and_light(x), sharpness=sharpness(x)) for x in batches]
     out.update({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
-    out.update({k: column(v) for k, v in dict(recognisable=recognisable, depiction=depiction).items() if v is not None})
     return {k: out[k] for k in MEASURES if k in out}
 
 # %% ../../nbs/data/filters.ipynb #020052
@@ -279,10 +257,10 @@ def measure(
 class Filters:
     "Thresholds on the measures; None is off, and a face at the threshold passes."
 
-    min_side: float | None = None  # pixels; 64 halves the resolution of the picture, below it features are guessed
-    min_mean_side: float | None = None  # pixels; 90.5 = 128/sqrt(2) is half the pixels of the picture
-    min_confidence: float | None = None  # 0 to 1; what the detector doubts is often a hand, a pattern, a statue
-    min_aspect: float | None = None  # below: the picture was squeezed sideways
+    min_side: float | None = None  # pixels; 64 halves the resolution of the image, below it features are guessed
+    min_mean_side: float | None = None  # pixels; 90.5 = 128/sqrt(2) is half the pixels of the image
+    min_confidence: float | None = None  # 0 to 1; below: often a hand, a pattern, a statue
+    min_aspect: float | None = None  # below: the image was squeezed sideways
     max_aspect: float | None = None  # above: it was stretched sideways
     max_yaw: float | None = None  # degrees either way; beyond 60 one eye is hidden
     max_pitch: float | None = None  # degrees either way
@@ -294,14 +272,13 @@ class Filters:
     min_redness: float | None = None  # ratio; below: no redder than grey, as stone and drawings are
     min_sharpness: float | None = None  # variance; below: blurred, or enlarged from few pixels
     max_sharpness: float | None = None  # variance; above: hard edges all over, as drawings, prints and text have them
-    min_recognisable: float | None = None  # below: no recogniser can tell who it is
+    min_recognisable: float | None = None  # below: the person cannot be recognised
     max_depiction: float | None = None  # log-odds; above: a statue, a doll, a drawing, a mask (see `depictions`)
 
     def __post_init__(self):
         for k, v in asdict(self).items():
-            if v is not None and (
-                isinstance(v, bool) or not isinstance(v, (int, float, np.number)) or not np.isfinite(v)
-            ):
+            number = isinstance(v, (int, float, np.number)) and not isinstance(v, bool)
+            if v is not None and not (number and np.isfinite(v)):
                 raise FacegenError(f'The filter {k} was set to {v!r}; a number was expected, or None to switch it off.')
         if None not in (self.min_aspect, self.max_aspect) and self.min_aspect > self.max_aspect:
             raise FacegenError(
@@ -310,13 +287,13 @@ class Filters:
             )
 
     def active(self) -> dict[str, float]:
-        "The filters that are on, in the order in which they are asked."
+        "The filters that are on, in the order in which they are applied."
         return {k: v for k, v in asdict(self).items() if v is not None}
 
     def askable(
         self,
         measures: Mapping[str, Any],  # as `measure` gives them
-    ) -> Filters:  # where nobody looked for landmarks, no filter asks for them
+    ) -> Filters:  # for example without the filters on landmarks, if there was no detector
         "The same filters without those whose measure is missing."
         return Filters(**{k: v for k, v in self.active().items() if k[4:] in measures})
 
@@ -342,15 +319,14 @@ PRESETS: dict[str, Filters] = dict(
         max_sharpness=1500,
     ),
 )
-PRESETS['people'] = replace(
-    PRESETS['strict'], min_redness=None, max_sharpness=None, min_sharpness=45, max_depiction=-1
-)  # a probe in the place of two rules of thumb; needs SqueezeNet
+# a classifier instead of two rules on pixels; needs the weights of SqueezeNet
+PRESETS['people'] = replace(PRESETS['strict'], min_redness=None, max_sharpness=None, min_sharpness=45, max_depiction=-1)
 
 
 def read_filters(
-    text: str | Filters,  # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; filters are given back
+    text: str | Filters,  # such as 'strict', 'tinyvit,max_yaw=45' or 'strict,min_chroma=off'; or `Filters`
 ) -> Filters:
-    "Filters as they are typed: a preset, thresholds, or a preset with changes."
+    "Filters as on the command line: a preset, thresholds, or a preset with changes."
     if isinstance(text, Filters):
         return text
     first, *rest = [s.strip() for s in text.split(',')]
@@ -374,7 +350,7 @@ def read_filters(
     return Filters(**{**asdict(PRESETS[first]), **changes})
 
 # %% ../../nbs/data/filters.ipynb #020057
-WORDS: dict[str, tuple[str, str]] = dict(  # how a filter says that it objects, and the unit of its measure
+WORDS: dict[str, tuple[str, str]] = dict(  # how the reason of a filter begins, and the unit of its measure
     min_side=('side', ' px'),
     min_mean_side=('mean side', ' px'),
     min_confidence=('confidence', ''),
@@ -395,23 +371,24 @@ WORDS: dict[str, tuple[str, str]] = dict(  # how a filter says that it objects, 
 )
 
 
-def value_text(
-    value: float,  # what was measured
-    threshold: float,  # what was asked; another number
+def _value_text(
+    value: float,  # the measure
+    threshold: float,  # the limit; another number
 ) -> str:  # the value with just enough digits
     "Write a number so that it differs from the threshold."
-    for digits in range(0 if abs(threshold) >= 10 else 1 if abs(threshold) >= 2 else 2, 7):
+    least = 2 - (abs(threshold) >= 2) - (abs(threshold) >= 10)
+    for digits in range(least, 7):
         s = f'{value:.{digits}f}'
         if (float(s) < threshold) == (value < threshold) and float(s) != threshold:
             return s
     return f'{value:g}'
 
 
-def objections(
+def _objections(
     measures: Mapping[str, np.ndarray],  # as `measure` gives them: a dictionary or a table
     filters: Filters | str,  # thresholds, or as `read_filters` takes them
-) -> dict[str, np.ndarray]:  # a bool (N,) for every filter that is on: True where it objects
-    "What every filter says of every face by itself; raises `FacegenError` where a measure is missing."
+) -> dict[str, np.ndarray]:  # a bool (N,) for every filter that is on: True for rejected faces
+    "Which faces each filter rejects alone; raises `FacegenError` for a missing measure."
     out = {}
     for k, t in read_filters(filters).active().items():
         name = k[4:]
@@ -429,17 +406,16 @@ def objections(
 def reasons(
     measures: Mapping[str, np.ndarray],  # as `measure` gives them: a dictionary or a table
     filters: Filters | str,  # thresholds, or as `read_filters` takes them
-) -> list[str]:  # N texts: the first objection, such as 'side 53 px, at least 64 asked', or ''
-    "Why each face is refused, or an empty text where it is not."
+) -> list[str]:  # N texts: the first failed filter, such as 'side 53 px, at least 64 asked', or ''
+    "Why each face is rejected, or an empty text."
     filters = read_filters(filters)
     out = np.full(len(next(iter(dict(measures).values()), ())), '', object)
-    for k, bad in objections(measures, filters).items():
+    for k, bad in _objections(measures, filters).items():
         (word, unit), t = WORDS[k], getattr(filters, k)
+        limit = f"at {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
+        values = np.asarray(measures[k[4:]])
         for i in np.flatnonzero(bad & (out == '')):
-            out[i] = (
-                f"{word} {value_text(float(np.asarray(measures[k[4:]])[i]), t)}{unit}, at"
-                f" {'least' if k[:3] == 'min' else 'most'} {t:.4g} asked"
-            )
+            out[i] = f'{word} {_value_text(float(values[i]), t)}{unit}, {limit}'
     return out.tolist()
 
 # %% ../../nbs/data/filters.ipynb #020066
@@ -447,10 +423,10 @@ def funnel(
     measures: Mapping[str, np.ndarray],  # as `measure` gives them
     filters: Filters | str,  # thresholds, or as `read_filters` takes them
 ) -> dict[str, int]:  # faces left: 'measured', then one entry a filter
-    "How many faces are left after each filter, in the order in which they are asked."
+    "How many faces are left after each filter, in the order of the filters."
     left = np.ones(len(next(iter(dict(measures).values()), ())), bool)
     out = dict(measured=len(left))
-    for k, bad in objections(measures, filters).items():
+    for k, bad in _objections(measures, filters).items():
         left &= ~bad
         out[k] = int(left.sum())
     return out
@@ -476,24 +452,23 @@ def plot_filters(
     filters: Filters | str,  # thresholds, or as `read_filters` takes them
 ) -> Any:  # a matplotlib figure
     "The funnel as bars: faces left after each filter."
-    c, active = funnel(measures, filters), read_filters(filters).active()
-    names = [k if k not in active else f"{k[4:]} {'≥' if k[:3] == 'min' else '≤'} {active[k]:.4g}" for k in c]
-    return plot_counts(dict(zip(names, c.values())))
+    active = read_filters(filters).active()
+    names = {k: f"{k[4:]} {'≥' if k[:3] == 'min' else '≤'} {t:.4g}" for k, t in active.items()}
+    return plot_counts({names.get(k, k): n for k, n in funnel(measures, filters).items()})
 
 # %% ../../nbs/data/filters.ipynb #020067
 def plot_measures(
     measures: Mapping[str, np.ndarray],  # as `measure` gives them
     filters: Filters | str,  # thresholds, or as `read_filters` takes them
 ) -> Any:  # a matplotlib figure
-    "A histogram of every filtered measure, with the threshold and the share that it refuses by itself."
+    "A histogram of every filtered measure, with the threshold and the share that it rejects alone."
     import matplotlib.pyplot as plt
 
-    bad = objections(measures, filters)
+    bad = _objections(measures, filters)
     active = read_filters(filters).active()
     names = list(dict.fromkeys(k[4:] for k in bad))
-    fig, axes = plt.subplots(
-        -(-len(names) // 4) or 1, 4, figsize=(9, 1.7 * (-(-len(names) // 4) or 1)), layout='constrained', squeeze=False
-    )
+    nrow = max(1, -(-len(names) // 4))
+    fig, axes = plt.subplots(nrow, 4, figsize=(9, 1.7 * nrow), layout='constrained', squeeze=False)
     for ax in axes.flat[len(names) :]:
         ax.axis('off')
     for ax, name in zip(axes.flat, names):
@@ -520,15 +495,12 @@ def reject_sheet(
     seed: int = 0,  # which ones
     ncol: int = 8,  # faces a row
 ) -> Image.Image:  # RGB
-    "A random sample of refused faces, each with its reason; for looking at, not for publishing."
+    "A random sample of rejected faces, each with its reason; for inspection, not for publication."
     if len(images) != len(why):
         raise FacegenError(
             f'{len(images)} pictures and {len(why)} reasons were given; one reason a picture was expected.'
         )
     bad = np.flatnonzero([bool(r) for r in why])
     some = np.sort(np.random.default_rng(seed).permutation(bad)[:n])
-    return captioned(
-        np.stack([images[i] for i in some]) if len(some) else np.empty((0, SIDE, SIDE, 3), np.uint8),
-        [why[i] for i in some],
-        ncol,
-    )
+    faces = np.stack([images[i] for i in some]) if len(some) else np.empty((0, SIDE, SIDE, 3), np.uint8)
+    return captioned(faces, [why[i] for i in some], ncol)

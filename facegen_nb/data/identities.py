@@ -17,54 +17,53 @@ from ..core import FacegenError, sha256, user_path
 from .archives import ARCHIVES, is_image_name, known_person, person_name
 
 # %% auto #0
-__all__ = ['COLLECTIONS', 'PART', 'SESSION', 'KINDS', 'PATHS', 'PERSONS', 'is_collection', 'is_session', 'Folder', 'called_after',
-           'count_image', 'Layout', 'read_layout', 'plain_path', 'read_people', 'table_beside', 'Rule', 'read_rule',
+__all__ = ['KINDS', 'Folder', 'count_image', 'Layout', 'read_layout', 'read_people', 'table_beside', 'Rule', 'read_rule',
            'name_by_file', 'name_by_table', 'name_folders', 'name_image', 'FileNames']
 
 # %% ../../nbs/data/identities.ipynb #02h008
-COLLECTIONS = frozenset(
+_COLLECTIONS = frozenset(
     '''train training val valid validation dev test testing image images img imgs photo photos picture pictures
     pic pics face faces crop crops data dataset people persons real fake group groups crowd crowds wider misc other
     others unsorted male female man woman men women boys girls a b unknown unlabeled unlabelled unidentified
     distractors -1 noise outliers unclustered unassigned
     gallery probe query enrolment enrollment raw aligned cropped original originals hr lr hq lq'''.split()
-)  # folders that are no people
-PART = re.compile(r'\d+--.*|(batch|part|set|fold|split|chunk|shard|subset|group|disk|vol|volume)[-_ ]?\d+', re.I)
-SESSION = re.compile(
+)  # folder names that are not people
+_PART = re.compile(r'\d+--.*|(batch|part|set|fold|split|chunk|shard|subset|group|disk|vol|volume)[-_ ]?\d+', re.I)
+_SESSION = re.compile(
     r'(video|clip|session|cam|camera|day|seq|sequence|take|scene|visit|frame|frames|v|s|c)[-_ ]?\d+'
     r'|(19|20)\d\d([-_.]\d\d?){0,2}|\d{8}|(mon|tues|wednes|thurs|fri|satur|sun)day|indoors?|outdoors?',
     re.I,
 )
 
 
-def is_collection(
+def _is_collection(
     folder: str,  # a folder's name
-) -> bool:  # True where it names no person
-    "Whether a folder's name says that it holds several people."
-    return folder.lower() in COLLECTIONS or bool(PART.fullmatch(folder))
+) -> bool:  # True if it names no person
+    "Whether the name of a folder is one of a collection of several people."
+    return folder.lower() in _COLLECTIONS or bool(_PART.fullmatch(folder))
 
 
-def is_session(
+def _is_session(
     folder: str,  # a folder's name
-) -> bool:  # True where it may be a recording of a person
-    "Whether a folder's name is one that recordings have: a day, a date, a number, `video3`."
-    return folder.isdecimal() or bool(SESSION.fullmatch(folder))
+) -> bool:  # True if it may be a recording of a person
+    "Whether the name of a folder is one of a recording: a day, a date, a number, `video3`."
+    return folder.isdecimal() or bool(_SESSION.fullmatch(folder))
 
 # %% ../../nbs/data/identities.ipynb #02h011
 @dataclass
 class Folder:
-    "What is known of a folder that holds images."
+    "The counts of a folder with images."
 
     images: int = 0  # directly in it
-    named: int = 0  # of them, called after the folder
-    low: float = float('inf')  # the least number that is a file's name
+    named: int = 0  # of them, named after the folder
+    low: float = float('inf')  # the smallest number that is a file name
     high: float = -1.0  # the largest one; infinite where a name is no number
 
 
-def called_after(
+def _named_after_folder(
     path: str,  # of an image
 ) -> bool:  # True for `Ann/Ann_0001.jpg`
-    "Whether an image is called after its folder, as in Labeled Faces in the Wild."
+    "Whether an image is named after its folder, as in Labeled Faces in the Wild."
     p = PurePosixPath(path)
     return bool(p.parent.name) and re.fullmatch(re.escape(p.parent.name) + r'_\d+', p.stem) is not None
 
@@ -77,7 +76,7 @@ def count_image(
     p = PurePosixPath(path)
     f = folders.setdefault('' if p.parent.name == '' else p.parent.as_posix(), Folder())
     f.images += 1
-    f.named += called_after(path)
+    f.named += _named_after_folder(path)
     number = int(p.stem) if p.stem.isdecimal() else float('inf')
     f.low, f.high = min(f.low, number), max(f.high, number)
 
@@ -87,8 +86,8 @@ class Layout:
     "How the folders of a source are read."
 
     person: dict[str, str] = field(default_factory=dict)  # folder: the person whose images it holds
-    group: dict[str, str] = field(default_factory=dict)  # folder of unknown people: what it is split by
-    warnings: list[str] = field(default_factory=list)  # what the user should look at
+    group: dict[str, str] = field(default_factory=dict)  # folder of unknown people: the name by which it is split
+    warnings: list[str] = field(default_factory=list)  # what the user should check
     reason: str = ''  # why no folder is a person
 
 
@@ -128,8 +127,8 @@ def _guess_groups(pairs: Sequence[tuple[str, str]]) -> bool:
 
 
 def _doubtful_heads(inner: Mapping[str, Sequence[str]], empty: set[str]) -> list[str]:
-    "A sentence where a folder without images of its own holds several folders, and lies among people."
-    held = {h: sorted({r[1] for r in inner.values() if r[0] == h and not is_session(r[1])}) for h in sorted(empty)}
+    "A warning for a folder among people that has no images of its own and holds several folders."
+    held = {h: sorted({r[1] for r in inner.values() if r[0] == h and not _is_session(r[1])}) for h in sorted(empty)}
     doubtful = [f'{h}/{names[0]}' for h, names in held.items() if len(names) > 1]
     if not doubtful:
         return []
@@ -140,8 +139,8 @@ def _doubtful_heads(inner: Mapping[str, Sequence[str]], empty: set[str]) -> list
 
 
 def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout) -> bool:
-    "Whether the folders of the outer layer hold people, and are no people themselves."
-    inner = {f: r for f, r in rest.items() if len(r) > 1 and not is_collection(r[1])}
+    "Whether the folders of the outer layer are groups of people, not people."
+    inner = {f: r for f, r in rest.items() if len(r) > 1 and not _is_collection(r[1])}
     heads = {r[0] for r in rest.values() if r}
     holding = {r[0] for r in rest.values() if len(r) == 1}
     if not inner:
@@ -151,8 +150,8 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
         return False
     pairs = sorted({(r[0], r[1]) for r in inner.values()})
     repeated = max(Counter(name for _, name in pairs).values()) > 1
-    sessions = all(is_session(name) for _, name in pairs)
-    if all(SESSION.fullmatch(h) for h in heads) and not sessions:
+    sessions = all(_is_session(name) for _, name in pairs)
+    if all(_SESSION.fullmatch(h) for h in heads) and not sessions:
         return True  # 2024-05-01/Ann
     leaves = [folders[f] for f, r in inner.items() if len(r) == 2]
     called = sum(f.named for f in leaves) >= 0.9 * max(1, sum(f.images for f in leaves))
@@ -160,12 +159,7 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
         return True
     numbered = sessions and not repeated and all(name.isdecimal() and len(name) < 8 for _, name in pairs)
     if sessions and not (numbered and len(pairs) > len(heads)):
-        names = {name for _, name in pairs}
-        if all(map(str.isdecimal, names)) and len(names) > 2 * len(heads) and not _sound_like_people(sorted(heads)):
-            layout.warnings.append(
-                f"numbered folders lie in few folders, such as '{pairs[0][0]}/{pairs[0][1]}': the outer ones were taken"
-                " as people; if the inner ones are, use --identity folder"
-            )
+        layout.warnings += _numbered_sessions(pairs, heads)
         return False
     groups = not repeated and _guess_groups(pairs)
     taken, left = ('inner', 'outer') if groups else ('outer', 'inner')
@@ -176,29 +170,25 @@ def _are_groups(folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]]
     return groups
 
 
+def _numbered_sessions(pairs: Sequence[tuple[str, str]], heads: set[str]) -> list[str]:
+    "A warning if many numbered folders lie in few folders, because the inner ones may be people."
+    names = {name for _, name in pairs}
+    if not all(map(str.isdecimal, names)) or len(names) <= 2 * len(heads) or _sound_like_people(sorted(heads)):
+        return []
+    return [
+        f"numbered folders lie in few folders, such as '{pairs[0][0]}/{pairs[0][1]}': the outer ones were taken"
+        ' as people; if the inner ones are, use --identity folder'
+    ]
+
+
 def _people_layer(
     folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout, certain: bool
 ) -> None:
+    "Fill a layout: the folders of the outer layer are people, except for those that no rule allows."
     heads = {r[0] for r in rest.values() if r}
-    people = heads if certain else {h for h in heads if not is_collection(h)}
-    if not people:
-        layout.reason = (
-            f'by their names ({_some(heads)}) they are collections' if heads else 'no image lies in a folder'
-        )
-    if not certain and len(heads) == 1:
-        layout.reason = layout.reason or 'all lie in one folder'
-        people = set()
-    elif not certain and _numbered_ranges(folders, rest):
-        layout.reason = f'folders such as {_some(heads)} are ranges of numbers'
-        people = set()
-    elif not certain and people and all(SESSION.fullmatch(h) for h in people):
-        layout.warnings.append(
-            f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
-            'if each is a person, use --identity folder'
-        )
-        layout.group |= {f: r[0] for f, r in rest.items() if r}
-        layout.reason = f'by their names ({_some(people)}) they are sessions'
-        people = set()
+    people = heads if certain else _allowed_people(folders, rest, layout, heads)
+    if certain and not people:
+        layout.reason = 'no image lies in a folder'
     doubtful = heads - people if people else set()
     for f, r in rest.items():
         if r and r[0] in people and (name := person_name(r[0])):
@@ -219,6 +209,31 @@ def _people_layer(
         )
 
 
+def _allowed_people(
+    folders: Mapping[str, Folder], rest: Mapping[str, Sequence[str]], layout: Layout, heads: set[str]
+) -> set[str]:
+    "The folders of the outer layer that may be people; notes the reason if none is."
+    people = {h for h in heads if not _is_collection(h)}
+    if not people:
+        collections = f'by their names ({_some(heads)}) they are collections'
+        layout.reason = collections if heads else 'no image lies in a folder'
+    if len(heads) == 1:
+        layout.reason = layout.reason or 'all lie in one folder'
+        return set()
+    if _numbered_ranges(folders, rest):
+        layout.reason = f'folders such as {_some(heads)} are ranges of numbers'
+        return set()
+    if people and all(_SESSION.fullmatch(h) for h in people):
+        layout.warnings.append(
+            f'folders such as {_some(people)} sound like sessions, not people: their images are of unknown people; '
+            'if each is a person, use --identity folder'
+        )
+        layout.group |= {f: r[0] for f, r in rest.items() if r}
+        layout.reason = f'by their names ({_some(people)}) they are sessions'
+        return set()
+    return people
+
+
 def read_layout(
     folders: Mapping[str, Folder],  # path inside a source: what it holds
     certain: bool = False,  # whether folders are known to be people
@@ -231,11 +246,12 @@ def read_layout(
         if not deep:
             break
         indexed = all(r[1].casefold().startswith(r[0].casefold()) for r in rest.values() if len(r) > 1)
-        left_out = (
-            heads if len(heads) == 1 or (indexed and deep == heads) else {h for h in heads & deep if is_collection(h)}
-        )
-        if not left_out:
-            left_out = deep if _are_groups(folders, rest, layout) else set()
+        if len(heads) == 1 or (indexed and deep == heads):
+            left_out = heads
+        else:
+            left_out = {h for h in heads & deep if _is_collection(h)}
+        if not left_out and _are_groups(folders, rest, layout):
+            left_out = deep
         if not left_out:
             break
         rest = {f: r[1:] if r and r[0] in left_out else r for f, r in rest.items()}
@@ -244,40 +260,21 @@ def read_layout(
 
 # %% ../../nbs/data/identities.ipynb #02h020
 KINDS = ('auto', 'folder', 'parent', 'top', 'file:PATTERN', 'csv:FILE', 'none')
-PATHS = (
-    'path',
-    'file',
-    'filename',
-    'file_name',
-    'image',
-    'img',
-    'image_path',
-    'image_name',
-    'image_id',
-)  # heads of a column of paths
-PERSONS = (
-    'person',
-    'identity',
-    'identity_id',
-    'person_id',
-    'subject',
-    'subject_id',
-    'label',
-    'name',
-    'class',
-    'id',
-)  # of people, the best first
+# heads of a column of paths
+_PATH_COLUMNS = tuple('path file filename file_name image img image_path image_name image_id'.split())
+# heads of a column of people, the best first
+_PERSON_COLUMNS = tuple('person identity identity_id person_id subject subject_id label name class id'.split())
 
 
-def plain_path(
-    path: str,  # as somebody wrote it
-) -> str:  # for comparing
+def _plain_path(
+    path: str,  # as in a table
+) -> str:  # for comparison
     "A path with forward slashes, in one Unicode form."
     return unicodedata.normalize('NFC', path.strip().replace('\\', '/')).removeprefix('./').lstrip('/')
 
 
 def _table_text(file: str | Path) -> str:
-    "The text of a table, without what Excel puts in front of it."
+    "The text of a table, without the first line that Excel adds."
     data = user_path(file).read_bytes()
     text = data.decode('utf-16' if data[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig')
     return re.sub(r'\Asep=.[\r\n]+', '', text)
@@ -286,7 +283,9 @@ def _table_text(file: str | Path) -> str:
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
     "Column of the path, column of the person, first line of data."
     head = [cell.strip().lower() for cell in rows[0]]
-    path, person = (next((head.index(w) for w in words if w in head), None) for words in (PATHS, PERSONS))
+    path, person = (
+        next((head.index(w) for w in words if w in head), None) for words in (_PATH_COLUMNS, _PERSON_COLUMNS)
+    )
     if path is not None and person is not None and path != person:
         return path, person, 1
     return (0, 1, 0) if len(head) >= 2 and is_image_name(rows[0][0].strip()) else None
@@ -295,14 +294,13 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
 def read_people(
     file: str | Path,  # a path and a person in each line; commas, semicolons, tabs or blanks between
 ) -> dict[str, str]:  # path: person
-    "Read a table of people; raises `FacegenError` for another layout, and where one path has two people."
+    "Read a table of people; raises `FacegenError` for another layout, and for a path with two people."
     try:
         text = _table_text(file)
     except (OSError, UnicodeDecodeError) as e:
         raise FacegenError(
             f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); "
-            "give a UTF-8 text "
-            "with a path and a person in each line."
+            'give a UTF-8 text with a path and a person in each line.'
         ) from None
     first = next(iter(text.splitlines()), '')
     commas = max(',;\t', key=first.count)
@@ -312,14 +310,13 @@ def read_people(
     if where is None:
         raise FacegenError(
             f"The table '{file}' has no columns of paths and people; give a head such as 'path,person', "
-            "or lines such as "
-            "'Ann/1.jpg,Ann'."
+            "or lines such as 'Ann/1.jpg,Ann'."
         )
     table: dict[str, str] = {}
     for row in rows[where[2] :]:
         if len(row) <= max(where[:2]) or not (who := known_person(row[where[1]])):
             continue
-        path = plain_path(row[where[0]])
+        path = _plain_path(row[where[0]])
         if table.setdefault(path, who) != who:
             raise FacegenError(
                 f"The table '{file}' gives '{path}' two people, '{table[path]}' and '{who}'; give each path one person."
@@ -355,7 +352,7 @@ class Rule:
 
     @property
     def shown(self) -> str:
-        "As it is written into a store, without a path of this machine."
+        "The rule as recorded in a store, without a path of this machine."
         return f"csv:{Path(self.text.partition(':')[2]).name}" if self.kind == 'csv' else self.text
 
 
@@ -402,7 +399,7 @@ def read_rule(
 def name_by_file(
     rule: Rule,  # with a pattern
     path: str,  # inside a source
-) -> str | None:  # None where the pattern does not fit
+) -> str | None:  # None if the pattern does not fit
     "The person in a file's name."
     p = PurePosixPath(path)
     found = rule.pattern.match((p.parent / p.stem).as_posix() if '/' in rule.pattern.pattern else p.stem)
@@ -414,12 +411,13 @@ def name_by_table(
     rule: Rule,  # with a table
     source: str,  # name of the source
     path: str,  # inside it
-) -> tuple[str, str] | None:  # person, and the line's path
+) -> tuple[str, str] | None:  # person, and the path of the line
     "The person that a table gives an image."
-    name = PurePosixPath(path).name
-    stem = source[: -len(end)] if (end := next((a for a in ARCHIVES if source.lower().endswith(a)), '')) else source
-    inside, *called = map(plain_path, (path, f'{source}/{path}', f'{stem}/{path}'))
-    for key in (inside, *called, *(rule.ends.get(c) for c in called), plain_path(name)):
+    ending = next((a for a in ARCHIVES if source.lower().endswith(a)), '')
+    stem = source[: len(source) - len(ending)]
+    inside, *with_source = map(_plain_path, (path, f'{source}/{path}', f'{stem}/{path}'))
+    absolute = [rule.ends.get(p) for p in with_source]
+    for key in (inside, *with_source, *absolute, _plain_path(PurePosixPath(path).name)):
         if key in rule.table:
             return rule.table[key], key
 
@@ -428,9 +426,9 @@ def name_folders(
     folders: Mapping[str, Folder],  # path inside a source: what it holds
     rule: Rule,  # how people are read
     certain: bool = False,  # whether folders are known to be people
-    root: str | None = None,  # name of the source, where it is a folder
+    root: str | None = None,  # name of the source, if it is a folder
 ) -> Layout:  # the person of each folder
-    "The people of a source's folders, by a rule. Images directly in a source are in the folder that the source is."
+    "The people of the folders of a source, by a rule; images directly in a source belong to the folder of the source."
     if rule.kind == 'auto':
         return read_layout(folders, certain)
     parts = {f: PurePosixPath(f).parts for f in folders}
@@ -438,7 +436,7 @@ def name_folders(
         while True:
             heads = {r[0] for r in parts.values() if len(r) > 1}
             alone = len({r[0] for r in parts.values() if r}) == 1
-            left_out = heads if alone else {h for h in heads if is_collection(h)}
+            left_out = heads if alone else {h for h in heads if _is_collection(h)}
             if not left_out:
                 break
             parts = {f: r[1:] if r and r[0] in left_out else r for f, r in parts.items()}
@@ -455,15 +453,15 @@ def name_image(
     layout: Layout,  # of the source
     rule: Rule,  # how people are read
     path: str,  # of an image inside the source
-) -> str | None:  # None where it is unknown
-    "The person on an image, by its folder."
+) -> str | None:  # None if it is unknown
+    "The person of an image, by its folder."
     folder = PurePosixPath(path).parent
     who = layout.person.get('' if folder.name == '' else folder.as_posix())
-    return person_name(folder.name) if who is None and rule.kind == 'auto' and called_after(path) else who
+    return person_name(folder.name) if who is None and rule.kind == 'auto' and _named_after_folder(path) else who
 
 # %% ../../nbs/data/identities.ipynb #02h028
 class FileNames:
-    "Watches the names of images of unknown people."
+    "Collects the names of images of unknown people."
 
     GENERIC = frozenset(
         'img image images photo pic picture face frame dsc dscn dcim screenshot untitled crop file p n'.split()
@@ -476,7 +474,7 @@ class FileNames:
         self,
         path: str,  # of an image
     ) -> None:
-        "One more image."
+        "Add an image."
         self.seen += 1
         found = re.fullmatch(r'([^\W\d].*?)[ _.-]*\d+', PurePosixPath(path).stem)
         if (
@@ -488,7 +486,7 @@ class FileNames:
             self.names[found[1]] += 1
 
     def hint(self) -> str | None:
-        "A sentence, where names repeat as those of people do."
+        "A hint for the user, if names repeat like those of people."
         if len(self.names) < 2 or self.fitting < 0.8 * self.seen or self.fitting < 2 * len(self.names):
             return None
         return (

@@ -92,8 +92,8 @@ def split_clusters(
     price = np.zeros(len(size)) if cost is None else np.bincount(inverse, cost) / size
     order = _cluster_order(inverse, names, price, seed)
     part = np.full(len(size), 'train', object)
-    for p, f in (('test', fractions[2]), ('validation', fractions[1])):
-        least = 1 if f > 0 and len(size) > (1 if p == 'test' else 2) else 0
+    for p, f, clusters_before in (('test', fractions[2], 1), ('validation', fractions[1], 2)):
+        least = int(f > 0 and len(size) > clusters_before)  # a part gets a face if the parts before it have a cluster
         goal = max(int(f * len(clusters) + 0.5), least)
         for c in _take_clusters(order, size, price, goal, part == 'train'):
             part[c] = p

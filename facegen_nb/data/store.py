@@ -623,7 +623,7 @@ def finish_store(
     if any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError('a person came out on two sides of the split; this is a fault of facegen_nb')
     pixels = w.images.mark()[1]
-    content = _write_table(w, people, part, width, hashlib.sha256(pixels.encode()))
+    content = _write_table(w, people, part, width=width, h=hashlib.sha256(pixels.encode()))
     w.images.file.seek(0)
     w.images.file.write(_npy_header(n))
     w.images.file.flush()
@@ -643,7 +643,7 @@ def finish_store(
     write_json(w.folder / 'store.json', record)
 
 
-def _write_table(w: StoreWriter, people: People, part: np.ndarray, width: int, h: Any, block: int = 8192) -> str:
+def _write_table(w: StoreWriter, people: People, part: np.ndarray, *, width: int, h: Any, block: int = 8192) -> str:
     "Write faces.parquet, and factors.npy for rendered faces, block by block; returns the content hash."
     import pyarrow.parquet as pq
 
