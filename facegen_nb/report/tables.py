@@ -166,15 +166,10 @@ def number(
     "A number for a table."
     if x is None:
         return '–'
-    return (
-        f'{x:.1f}'
-        if abs(x) >= 100
-        else f'{x:.2f}'
-        if abs(x) >= 10
-        else f'{x:.3f}'
-        if abs(x) >= 0.0095 or x == 0
-        else f'{x:.2g}'
-    )
+    if 0 < abs(x) < 0.0095:
+        return f'{x:.2g}'
+    digits = 3 - (abs(x) >= 10) - (abs(x) >= 100)
+    return f'{x:.{digits}f}'
 
 # %% ../../nbs/report/tables.ipynb #090025
 def pick_metrics(
