@@ -387,7 +387,7 @@ def refuse(
     batch: list[Cropped],  # results of entries; changed in place
     filters: Filters,  # thresholds
 ) -> list[Cropped]:  # the same
-    "Move the faces that filters refuse to the rejects, each with its reason."
+    "Move the faces that a filter rejects to the rejects, each with its reason."
     faces = [f for c in batch for _, f in c.faces]
     if not faces or not filters.active():
         return batch

@@ -314,7 +314,7 @@ def _person_key(
     person: str,  # who
     seed: int,  # another seed, another number
 ) -> int:  # 64 bits
-    "The number by which a person is lined up."
+    "The number by which people are sorted."
     return int.from_bytes(hashlib.sha256(f'{seed}:{person}'.encode()).digest()[:8], 'big')
 
 
@@ -322,7 +322,7 @@ def _split_keys(
     keys: np.ndarray,  # uint64 (N,): `_person_key` of every face
     fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of people, for train, validation and test
 ) -> np.ndarray:  # int8 (N,): index into `PARTS`
-    "Assign every person to one part; a part with a fraction gets somebody as soon as there are people enough."
+    "Assign every person to one part; with few people train gets the first, test the second, validation the third."
     fractions = check_fractions(fractions)
     names, who = np.unique(keys, return_inverse=True)
     n = [int(f * len(names) + 0.5) for f in fractions]

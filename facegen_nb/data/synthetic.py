@@ -615,7 +615,7 @@ def _accessories(i: SimpleNamespace, head: dict[str, Tensor], light: Tensor) -> 
 
 
 def _parameters(identities: Tensor, nuisances: Tensor, size: int) -> dict[str, Tensor]:
-    "Everything the painters need: a `(B,)` number or a `(B,3)` colour for each name, float64, on the CPU."
+    "The parameters of all shapes: a `(B,)` number or a `(B,3)` colour for each name, float64, on the CPU."
     i = SimpleNamespace(**_decode(identities, IDENTITY_FACTORS))
     n = SimpleNamespace(**_decode(nuisances, NUISANCE_FACTORS))
     colours, head = _light_and_skin(i, n), _pose_and_head(i, n, size)
