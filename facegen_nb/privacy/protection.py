@@ -277,6 +277,7 @@ def protection_figure(
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(7, 4.5), dpi=90)
+    labels: dict[tuple[float, float], list[str]] = {}  # protections that lie at one point share a label
     marks = dict(ignorant=('o', 'none'), pairs=('o', None), key=('^', None))
     for i, f in enumerate(found):
         x, colour = f['genuine'].get('value'), f'C{i % 10}'
@@ -288,12 +289,15 @@ def protection_figure(
         for who, y in points:
             shape, face = marks[who]
             ax.plot(x, y, shape, color=colour, mfc=face or colour, ms=6)
-        ax.annotate(f['name'], (x, max(y for _, y in points)), (3, 3), textcoords='offset points', fontsize=7)
+        labels.setdefault((round(x, 2), round(max(y for _, y in points), 2)), []).append(f['name'])
+    for at, names in labels.items():
+        ax.annotate(', '.join(names), at, (0, 6), textcoords='offset points', fontsize=7, ha='center')
     for who, (shape, face) in marks.items():
         ax.plot([], [], shape, color='0.3', mfc=face or '0.3', label=f'attacker: {who}')
     ax.set_xlabel('genuine acceptance with protected templates, FMR 1e-3')
     ax.set_ylabel(f'success attack rate, {rate}')
     ax.grid(alpha=0.2)
+    ax.margins(0.15)
     ax.legend(fontsize=8)
     fig.tight_layout()
     return fig
