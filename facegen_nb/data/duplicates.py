@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from ..core import FacegenError, progress
+from .fingerprints import check_norms
 
 # %% auto #0
 __all__ = ['SIGNATURE', 'signatures', 'perceptual_hash', 'match_scores', 'join', 'joined', 'Copies', 'unit_block', 'tiles',
@@ -258,12 +259,7 @@ def unit_block(
     x = torch.from_numpy(np.array(e[rows], np.float32)).to(device)
     if x.ndim != 2:
         raise FacegenError(f'Embeddings of shape {np.shape(e)} were given; (N,D) was expected.')
-    norm = x.norm(dim=1)
-    if not bool(((norm - 1).abs() < 1e-2).all()):
-        raise FacegenError(
-            f'Embeddings with lengths from {norm.min():.3g} to {norm.max():.3g} were given; unit vectors were expected:'
-            ' divide them by their lengths.'
-        )
+    check_norms(x.norm(dim=1).cpu().numpy(), tolerance=0.01)
     return x
 
 

@@ -21,7 +21,7 @@ from ..files import atomic, write_json
 
 # %% auto #0
 __all__ = ['PREPROCESSING', 'is_fingerprint', 'entry_of', 'encoder_text', 'Embeddings', 'rows_hash', 'fingerprint_file',
-           'check_rows_hash', 'read_embeddings', 'save_embeddings', 'require_encoder', 'require_store',
+           'check_rows_hash', 'read_embeddings', 'save_embeddings', 'require_encoder', 'require_store', 'check_norms',
            'measured_frame', 'crop_text', 'crop_difference', 'UnknownEmbeddings', 'unknown_text', 'called_by_user',
            'note_crop', 'note_unknown', 'same_recogniser', 'taught_by', 'check_judge']
 
@@ -223,6 +223,26 @@ def require_store(
         raise FacegenError(
             f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row"
             " a face was expected."
+        )
+
+# %% ../../nbs/data/fingerprints.ipynb #027031
+def check_norms(
+    norms: np.ndarray,  # (N,) of the rows of a table of embeddings
+    what: str = 'Embeddings',  # that were given, for the message
+    expected: str = 'unit vectors were expected',  # for the message
+    tolerance: float = 0.02,  # largest difference from 1
+) -> None:
+    "Raise `FacegenError` unless all rows are finite and of unit norm."
+    norms = np.asarray(norms)
+    bad = int((~np.isfinite(norms)).sum())
+    if bad:
+        raise FacegenError(
+            f'{what} with NaN or infinite numbers in {bad} of {len(norms)} rows were given; {expected}: embed the faces'
+            ' again.'
+        )
+    if len(norms) and np.abs(norms - 1).max() > tolerance:
+        raise FacegenError(
+            f'{what} of norm {norms.min():.3g} to {norms.max():.3g} were given; {expected}: divide each by its norm.'
         )
 
 # %% ../../nbs/data/fingerprints.ipynb #02701e

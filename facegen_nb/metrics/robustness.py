@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..core import FacegenError, progress, to_float
-from ..data.fingerprints import Embeddings, require_encoder, require_store, same_recogniser
+from ..data.fingerprints import Embeddings, check_norms, require_encoder, require_store, same_recogniser
 from ..device import say_once
 from ..encoders.embeddings import cached_names, embed_images, embed_store, load_embeddings
 from ..files import atomic
@@ -62,17 +62,7 @@ def check_rows(
     found = f'The {what} have shape {v.shape}'
     if v.ndim != 2 or len(v) == 0 or n not in (None, len(v)):
         raise FacegenError(f"{found}; ({'n' if n is None else n}, D) was expected: give one row a face.")
-    if not np.isfinite(v).all():
-        raise FacegenError(
-            f'The {what} hold NaN or infinite numbers in {(~np.isfinite(v).all(1)).sum()} rows; finite unit vectors'
-            ' were expected, so embed the store again.'
-        )
-    norms = np.linalg.norm(v, axis=1)
-    if abs(norms - 1).max() > 0.02:
-        raise FacegenError(
-            f'The {what} have norms of {norms.min():.3g} to {norms.max():.3g}; unit vectors were expected: divide each'
-            ' by its norm.'
-        )
+    check_norms(np.linalg.norm(v, axis=1), f'The {what}')
     return v
 
 

@@ -19,6 +19,7 @@ from ..core import FacegenError, randn, renamed_weight
 from facegen_nb.data.fingerprints import (
     Embeddings,
     called_by_user,
+    check_norms,
     is_fingerprint,
     note_crop,
     note_unknown,
@@ -63,14 +64,7 @@ def check_embeddings(
             f'Embeddings of shape {tuple(e.shape)} were given; this model expects (B, {dim}), unit vectors{whose}.'
         )
     e = e.float()
-    if not torch.isfinite(e).all():
-        raise FacegenError(f'The embeddings hold NaN or infinite numbers; finite unit vectors{whose} were expected.')
-    n = e.norm(dim=1)
-    if ((n - 1).abs() > 0.02).any():
-        raise FacegenError(
-            f'Embeddings of norm {n.min():.3g} to {n.max():.3g} were given; this model expects unit vectors{whose}:'
-            ' divide each by its norm.'
-        )
+    check_norms(e.detach().norm(dim=1).cpu().numpy(), expected=f'this model expects unit vectors{whose}')
     return e
 
 # %% ../../nbs/models/base.ipynb #040022b
