@@ -29,10 +29,10 @@ from .core import FacegenError, home_dir, user_path
 from .files import check_writable
 
 # %% auto #0
-__all__ = ['REASONS', 'FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE',
-           'SOURCE', 'ENCODER', 'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'LARGEST_COUNT', 'JSON_OPTION',
-           'LARGEST_SEED', 'error_sentence', 'flush_output', 'errors_as_sentences', 'OneSentenceGroup', 'PathKind',
-           'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option', 'refine_option', 'json_text']
+__all__ = ['FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE', 'SOURCE',
+           'ENCODER', 'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'JSON_OPTION', 'LARGEST_SEED', 'flush_output',
+           'errors_as_sentences', 'OneSentenceGroup', 'PathKind', 'NameKind', 'Choice', 'check_numbers',
+           'prepare_process', 'seed_option', 'refine_option', 'json_text']
 
 # %% ../nbs/options.ipynb #095007
 _REASONS = {
@@ -54,7 +54,7 @@ _REASONS = {
     'EIO': ('the disk or the network failed', 'check the disk, or choose another one'),
     'ENODEV': ('the file system has no memory maps', 'choose a folder on another disk'),
 }
-REASONS = {getattr(errno, name): words for name, words in _REASONS.items() if hasattr(errno, name)}
+_REASON_OF = {getattr(errno, name): words for name, words in _REASONS.items() if hasattr(errno, name)}
 
 
 def _as_os_error(ex: BaseException) -> BaseException:
@@ -74,7 +74,7 @@ def _as_os_error(ex: BaseException) -> BaseException:
 
 def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
     "One sentence for an error of the operating system, with the path where it is known."
-    reason, advice = REASONS.get(ex.errno, (ex.strerror or str(ex) or type(ex).__name__, 'see what the system says'))
+    reason, advice = _REASON_OF.get(ex.errno, (ex.strerror or str(ex) or type(ex).__name__, 'see what the system says'))
     reason = ' '.join(reason.split())[:300]
     full = ex.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None), errno.EROFS)
     file = ex.filename2 if full and ex.filename2 is not None else ex.filename  # a copy names its source first
@@ -88,7 +88,7 @@ def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
     return f'A file of {places} cannot be written: {reason}; {advice}.'
 
 
-def error_sentence(
+def _error_sentence(
     ex: BaseException,  # what was raised
     written: Sequence[Path] = (),  # what the command writes, named where the error names no file
 ) -> str | None:  # None for a mistake of the program
@@ -165,7 +165,7 @@ def errors_as_sentences(
         if isinstance(ex, BrokenPipeError) and _reader_is_gone():
             _drop_output()
             raise SystemExit(141) from None
-        sentence = error_sentence(ex, written)
+        sentence = _error_sentence(ex, written)
         if sentence is None or os.environ.get('FACEGEN_TRACEBACK') == '1':
             raise
         print(f'facegen: {sentence}', file=sys.stderr)
@@ -208,9 +208,9 @@ class PathKind:
             )
         path = user_path(text)
         try:
-            found = 'folder' if path.is_dir() else 'file' if path.exists() else None
+            found = _kind_of(path)
         except OSError as ex:
-            raise FacegenError(error_sentence(ex)) from None
+            raise FacegenError(_error_sentence(ex)) from None
         if found and self.expected not in (found, 'path'):
             raise FacegenError(f"'{text}' is a {found}; a {self.expected} was expected: give another path.")
         if self.written and not found:
@@ -251,6 +251,13 @@ NEW_FOLDER, NEW_JSON = PathKind('folder', written=True), PathKind('file', writte
 NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
 CHANGED_FOLDER = PathKind('folder', written=True)  # it is there already, and something is written into it
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
+
+
+def _kind_of(path: Path) -> str | None:
+    "Whether there is a folder or a file; None where there is nothing."
+    if path.is_dir():
+        return 'folder'
+    return 'file' if path.exists() else None
 
 
 def _not_empty(text: str, expected: str) -> str:
@@ -298,7 +305,7 @@ DEVICE = Choice(('cuda', 'mps', 'cpu', 'auto'), r'cuda:\d{1,3}')
 PRECISION = Choice(('auto', 'fp32', 'bf16', 'fp16'))
 HELD_OUT = Choice(('test', 'validation', 'heldout', 'train'))
 FRAME = Choice(('face', 'arcface', 'ffhq'))
-LARGEST_COUNT = 2**53  # every whole number up to here is a floating-point number, too
+_LARGEST_COUNT = 2**53  # every whole number up to here is a floating-point number, too
 
 
 def check_numbers(
@@ -310,7 +317,7 @@ def check_numbers(
             option = '--' + name.replace('_', '-')
             if isinstance(x, float) and not math.isfinite(x):
                 raise FacegenError(f'{option} was given as {x:g}; a finite number was expected.')
-            if isinstance(x, int) and abs(x) > LARGEST_COUNT:
+            if isinstance(x, int) and abs(x) > _LARGEST_COUNT:
                 raise FacegenError(f'{option} was given as {x}; a smaller number was expected.')
 
 # %% ../nbs/options.ipynb #095016
@@ -352,7 +359,6 @@ def prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='plain-letters')
-    os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
     os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
     try:
         getpass.getuser()
