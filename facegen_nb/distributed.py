@@ -34,6 +34,7 @@ def in_order(
     items: Iterable,  # a stream of any length
     ahead: int,  # items in flight at most
     weight: Callable[[Any], int] = lambda x: 0,  # bytes that an item holds
+    *,
     room: int = 128 << 20,  # bytes in flight at most (a single item may be larger)
 ) -> Iterator:  # the results of `f`, in the order of `items`
     "Map a stream over a pool, in order, with a bounded number of items in flight."
@@ -114,10 +115,8 @@ class Blocks:
         **blocks: np.ndarray,  # (k,...) of every array
     ) -> None:
         "Write one block, then its line in the record."
-        for (
-            name,
-            a,
-        ) in self.arrays.items():  # written, not assigned to the map: a full disk is then an error and not a crash
+        # written, not assigned to the map: a full disk is then an error and not a crash
+        for name, a in self.arrays.items():
             b = np.ascontiguousarray(blocks[name], np.float32)
             if b.shape[1:] != a.shape[1:]:
                 raise ValueError(f"rows of shape {b.shape[1:]} were given for '{name}', which has {a.shape[1:]}")
@@ -236,6 +235,7 @@ def on_ray(
     items: Iterable,  # a stream of any length
     make: Callable[[], Callable],  # makes a worker (a function of one item) where it is to work; has to be picklable
     workers: int | None = None,  # how many; None: one for each core of the cluster, or `per_gpu` for each GPU
+    *,
     window: int = 256,  # items that are handed to Ray at once, at most
     room: int = 256 << 20,  # bytes at which no more are handed over at once
     per_gpu: int = 0,  # workers that share a GPU, where the cluster has some; 0 for work that needs none
