@@ -273,6 +273,9 @@ def main() -> None:
         + link_faults(p, cells)
         + work_faults(cells, works)
     ]
+    for p in sorted((TOP / "nbs").glob("*.qmd")):
+        text = [{"cell_type": "markdown", "source": p.read_text(encoding="utf-8")}]
+        found += [f"{p.relative_to(TOP)}: {fault}" for fault in link_faults(p, text) + work_faults(text, works)]
     found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
     # not install_cell.py: it writes ASCII only, and its text stands at the head of every page
     scripts = [TOP / "setup.py", *sorted(set((TOP / "tools").glob("*.py")) - {TOP / "tools/install_cell.py"})]
