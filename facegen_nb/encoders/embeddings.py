@@ -29,7 +29,7 @@ from ..device import full_precision, keep_memory
 from ..distributed import Blocks, in_order, on_ray
 from .base import Encoder, file_hash
 from .small import RENDERED
-from .zoo import ENCODERS, FACENET, base_name, encoder_names, load_encoder
+from .zoo import ENCODERS, FACENET, base_name, encoder_names, load_encoder, register
 from ..files import atomic, locked, write_json
 from ..weights import use_torch_home
 
@@ -363,8 +363,8 @@ class BlockEmbedder:
             self.encoder = encoder
             return
         name, make, file, expected = encoder
-        if make:
-            ENCODERS.setdefault(name, make)  # an encoder that the user registered is unknown to the worker
+        if make and name not in encoder_names():
+            register(name)(make)  # an encoder that the user registered is unknown to the worker
         self.encoder = load_encoder(name, file)
         if diff := _differences(self.encoder.fingerprint, expected, 'at the worker'):
             raise FacegenError(
