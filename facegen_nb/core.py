@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
@@ -52,22 +52,30 @@ else:
 # %% ../nbs/core.ipynb #lazy2
 def lazy_exports(
     package: str,  # the `__name__` of a package
-    modules: Sequence[str],  # its modules, in the order in which they are searched
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:  # `__getattr__` and `__dir__` of that package
     "Offer the public names of a package's modules, which are imported when a name is first asked for (PEP 562)."
 
+    @lru_cache
+    def index() -> dict[str, list[str]]:
+        "The modules of the package, each with the functions and classes that it defines."
+        syms = importlib.import_module(f"{package.partition('.')[0]}._modidx").d['syms']
+        here = {m.removeprefix(f'{package}.'): s for m, s in syms.items() if m.rpartition('.')[0] == package}
+        return {m: [n.removeprefix(f'{package}.{m}.') for n in s] for m, s in here.items()}
+
     def find(name: str) -> Any:
+        if name in index():
+            return importlib.import_module(f'{package}.{name}')
         if not name.startswith('_'):
-            for module in modules:
-                found = importlib.import_module(f'{package}.{module}')
-                if name in found.__all__:
-                    setattr(sys.modules[package], name, getattr(found, name))
-                    return getattr(found, name)
+            for m in [m for m, defined in index().items() if name in defined] or index():
+                module = importlib.import_module(f'{package}.{m}')
+                if name in module.__all__:
+                    setattr(sys.modules[package], name, getattr(module, name))
+                    return getattr(module, name)
         raise AttributeError(f"module '{package}' has no attribute '{name}'")
 
     def names() -> list[str]:
-        public = [n for m in modules for n in importlib.import_module(f'{package}.{m}').__all__]
-        return sorted({*vars(sys.modules[package]), *public})
+        public = [n for m in index() for n in importlib.import_module(f'{package}.{m}').__all__]
+        return sorted({*vars(sys.modules[package]), *index(), *public})
 
     return find, names
 

@@ -3,24 +3,4 @@
 # Written by hand: no notebook exports this file.
 from facegen_nb.core import lazy_exports
 
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    [
-        'curation',
-        'store',
-        'splits',
-        'fingerprints',
-        'synthetic',
-        'archives',
-        'decoding',
-        'sources',
-        'identities',
-        'alignment',
-        'filters',
-        'depictions',
-        'datasheets',
-        'cropping',
-        'duplicates',
-        'export',
-    ],
-)
+__getattr__, __dir__ = lazy_exports(__name__)

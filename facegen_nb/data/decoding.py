@@ -22,13 +22,13 @@ from ..core import user_path
 from .archives import Member, Rejected, Span, short_text
 
 # %% auto #0
-__all__ = ['PIXEL_LIMIT', 'JPEG_LIMIT', 'FORMATS', 'Depth', 'declared_depth', 'to_8_bits', 'to_rgb', 'decode', 'broken_reason']
+__all__ = ['PIXEL_LIMIT', 'JPEG_LIMIT', 'Depth', 'declared_depth', 'to_8_bits', 'to_rgb', 'decode', 'broken_reason']
 
 # %% ../../nbs/data/decoding.ipynb #020059
 PIXEL_LIMIT = (256 << 20) // 4  # pixels: a larger image is not decoded; Pillow takes 4 bytes for each
 JPEG_LIMIT = 170_000_000  # pixels of a JPEG, which is decoded at a half, a quarter or an eighth of its size
 # decoders that are tried, besides AVIF and HEIF where they are installed
-FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM')
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'GIF', 'TIFF', 'PPM')
 _BIG = threading.Semaphore(2)  # at most two large images are in memory at once, however many cores there are
 
 
@@ -146,14 +146,14 @@ def to_rgb(
 # %% ../../nbs/data/decoding.ipynb #020063
 @lru_cache(maxsize=1)
 def _formats() -> tuple[str, ...]:
-    "The decoders that are tried: `FORMATS`, and those of installed plug-ins."
+    "The decoders that are tried: `_FORMATS`, and those of installed plug-ins."
     Image.init()
     for name in ('pillow_heif', 'pillow_avif'):
         with contextlib.suppress(Exception):  # not installed, or for another Pillow
             module = importlib.import_module(name)
             if name == 'pillow_heif':
                 module.register_heif_opener()
-    return FORMATS + tuple(f for f in ('AVIF', 'HEIF') if f in Image.OPEN)
+    return _FORMATS + tuple(f for f in ('AVIF', 'HEIF') if f in Image.OPEN)
 
 
 def _unknown_reason(head: bytes) -> str:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..core import FacegenError
 
 # %% auto #0
-__all__ = ['SIDE', 'MEASURES', 'PRESETS', 'WORDS', 'captioned', 'luma', 'sharpness', 'colour_and_light', 'pose', 'box_sizes',
+__all__ = ['MEASURES', 'PRESETS', 'WORDS', 'captioned', 'luma', 'sharpness', 'colour_and_light', 'pose', 'box_sizes',
            'unrecognisable_centre', 'recognisability', 'measure', 'Filters', 'read_filters', 'reasons', 'funnel',
            'plot_counts', 'plot_filters', 'plot_measures', 'reject_sheet']
 
@@ -44,7 +44,7 @@ def captioned(
     return out
 
 # %% ../../nbs/data/filters.ipynb #020014
-SIDE = 128  # pixels: every measure is taken of a face of this side
+_SIDE = 128  # pixels: every measure is taken of a face of this side
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG has it
 
 
@@ -58,9 +58,9 @@ def _at_scale(
             f'Pictures of type {x.dtype} and shape {x.shape} were given; uint8 RGB squares (N,S,S,3) of at least 8'
             ' pixels were expected: crop the faces first.'
         )
-    if x.shape[1] == SIDE or not len(x):
-        return x.reshape(-1, SIDE, SIDE, 3) if len(x) else np.empty((0, SIDE, SIDE, 3), np.uint8)
-    return np.stack([np.asarray(Image.fromarray(i).resize((SIDE, SIDE), Image.BICUBIC)) for i in x])
+    if x.shape[1] == _SIDE or not len(x):
+        return x.reshape(-1, _SIDE, _SIDE, 3) if len(x) else np.empty((0, _SIDE, _SIDE, 3), np.uint8)
+    return np.stack([np.asarray(Image.fromarray(i).resize((_SIDE, _SIDE), Image.BICUBIC)) for i in x])
 
 
 def luma(
@@ -79,7 +79,7 @@ def sharpness(
     return lap.var((1, 2))
 
 # %% ../../nbs/data/filters.ipynb #020023
-_at = (np.arange(SIDE // 2) + 0.5) / (SIDE // 2) - 0.5
+_at = (np.arange(_SIDE // 2) + 0.5) / (_SIDE // 2) - 0.5
 _FACE = (_at[None, :] / 0.36) ** 2 + (_at[:, None] / 0.45) ** 2 < 1  # (64,64): the ellipse, on every second pixel
 
 
@@ -178,7 +178,7 @@ def _degraded(
     "The same images with so few pixels that a person cannot be recognised."
     x = _at_scale(images)
     small = [Image.fromarray(i).resize((side, side), Image.BOX) for i in x]
-    return np.stack([np.asarray(i.resize((SIDE, SIDE), Image.BICUBIC)) for i in small]) if small else x
+    return np.stack([np.asarray(i.resize((_SIDE, _SIDE), Image.BICUBIC)) for i in small]) if small else x
 
 
 def unrecognisable_centre(
@@ -502,5 +502,5 @@ def reject_sheet(
         )
     bad = np.flatnonzero([bool(r) for r in why])
     some = np.sort(np.random.default_rng(seed).permutation(bad)[:n])
-    faces = np.stack([images[i] for i in some]) if len(some) else np.empty((0, SIDE, SIDE, 3), np.uint8)
+    faces = np.stack([images[i] for i in some]) if len(some) else np.empty((0, _SIDE, _SIDE, 3), np.uint8)
     return captioned(faces, [why[i] for i in some], ncol)

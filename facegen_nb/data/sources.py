@@ -39,9 +39,9 @@ from ..distributed import portions, require
 from ..files import DownloadError, fetch_file, file_digest
 
 # %% auto #0
-__all__ = ['INSTRUCTIONS', 'KAGGLE', 'KINDS', 'DOWNLOADS', 'licence_beside', 'Labelled', 'Joined', 'open_lfw', 'find_file',
-           'read_table', 'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'HubSource', 'Spec', 'parse_source',
-           'source_names', 'open_source', 'batches', 'Remote', 'download']
+__all__ = ['INSTRUCTIONS', 'KAGGLE', 'DOWNLOADS', 'licence_beside', 'Labelled', 'Joined', 'open_lfw', 'find_file', 'read_table',
+           'open_celeba', 'open_ffhq', 'read_wider', 'open_wider', 'HubSource', 'Spec', 'parse_source', 'source_names',
+           'open_source', 'batches', 'Remote', 'download']
 
 # %% ../../nbs/data/sources.ipynb #020072
 _LICENCES = dict(
@@ -602,7 +602,7 @@ def _find_kaggle(
     raise FacegenError(f"No data set '{name}' is under {KAGGLE}; {advice}")
 
 # %% ../../nbs/data/sources.ipynb #020122
-KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle')  # words before the colon
+_KINDS = ('rendered', 'lfw', 'celeba', 'ffhq', 'wider', 'hf', 'kaggle')  # words before the colon
 
 
 @dataclass(frozen=True)
@@ -610,7 +610,7 @@ class Spec:
     "A source as the user named it, in its parts."
 
     text: str  # as it was given
-    kind: str  # one of `KINDS`, or 'files'
+    kind: str  # the word before the colon, such as 'lfw', or 'files'
     where: str  # the path; OWNER/NAME for hf; the number for rendered
     quota: int | None = None  # faces at most
     split: str | None = None  # of a data set on the hub
@@ -637,7 +637,7 @@ def parse_source(
     "Parse `[KIND:]WHERE[@N]`; raises `FacegenError` for a quota of 0 and an invalid number of rendered faces."
     text = str(source)
     kind, colon, rest = text.partition(':')
-    if not colon or kind not in KINDS:
+    if not colon or kind not in _KINDS:
         kind, rest = 'files', text
     if kind == 'rendered':
         if not rest.isdecimal() or int(rest) < 1:

@@ -3,16 +3,4 @@
 # Written by hand: no notebook exports this file.
 from facegen_nb.core import lazy_exports
 
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    [
-        'augment',
-        'base',
-        'dlib_resnet',
-        'siblings',
-        'small',
-        'zoo',
-        'embeddings',
-        'finetune',
-    ],
-)
+__getattr__, __dir__ = lazy_exports(__name__)

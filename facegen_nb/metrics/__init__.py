@@ -3,20 +3,4 @@
 # Written by hand: no notebook exports this file.
 from facegen_nb.core import lazy_exports
 
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    [
-        'statistics',
-        'identity',
-        'perceptual',
-        'distribution',
-        'realism',
-        'attributes',
-        'regression',
-        'robustness',
-        'result_files',
-        'face_scores',
-        'evaluation',
-        'snapshots',
-    ],
-)
+__getattr__, __dir__ = lazy_exports(__name__)

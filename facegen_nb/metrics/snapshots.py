@@ -40,10 +40,10 @@ from ..training.losses import lpips_missing
 
 # %% auto #0
 __all__ = ['SPACE_METRICS', 'NAMES', 'NO_LOSS', 'Snapshot', 'read_snapshot', 'named_checkpoints', 'SnapshotFaces',
-           'progress_rows', 'check_run', 'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves',
-           'real_faces', 'font', 'resized', 'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif',
-           'write_mp4', 'progress_film', 'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured',
-           'loss_names', 'panels', 'plot_metric', 'plot_losses', 'progress_figure', 'minutes_above', 'run_embeddings',
+           'progress_rows', 'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font',
+           'resized', 'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4',
+           'progress_film', 'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured', 'loss_names',
+           'panels', 'plot_metric', 'plot_losses', 'progress_figure', 'minutes_above', 'run_embeddings',
            'write_progress', 'progress_report']
 
 # %% ../../nbs/metrics/snapshots.ipynb #080012
@@ -147,7 +147,7 @@ def progress_rows(
     return np.sort(rows[np.sort(np.unique(who, return_index=True)[1])[:people]])
 
 
-def check_run(
+def _check_run_embeddings(
     snapshots: list[Snapshot],  # of a run
     store: FaceStore,  # on which it is to be looked at
     embeddings: Embeddings,  # of that store
@@ -196,7 +196,7 @@ def progress_faces(
         log(f'{ex} So the faces are those of its sample sheets, other people than asked for.')
         return sheets
     out, device = [], pick_device(device)
-    check_run(snapshots, store, embeddings, log)
+    _check_run_embeddings(snapshots, store, embeddings, log)
     for k in progress(snapshots):
         try:
             out.append(
@@ -642,7 +642,7 @@ def progress_metrics(
     "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
     snapshots, device = named_checkpoints(run, log), pick_device(device)
     independent = check_run_judge(snapshots, embeddings, judge, force)
-    check_run(snapshots, store, embeddings, log)
+    _check_run_embeddings(snapshots, store, embeddings, log)
     file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
     context = None
     key = dict(

@@ -3,20 +3,4 @@
 # Written by hand: no notebook exports this file.
 from facegen_nb.core import lazy_exports
 
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    [
-        'layers',
-        'refinement',
-        'hub',
-        'base',
-        'gan',
-        'diffusion',
-        'autoencoder',
-        'flow',
-        'inspection',
-        'io',
-        'pipeline',
-        'shards',
-    ],
-)
+__getattr__, __dir__ = lazy_exports(__name__)

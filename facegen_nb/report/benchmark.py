@@ -41,9 +41,8 @@ from ..training.profiling import time_steps
 from ..training.trainer import Run
 
 # %% auto #0
-__all__ = ['COLUMNS', 'design_names', 'pick_designs', 'about_last', 'is_trained', 'finished_result', 'seconds_a_face',
-           'wanted_parts', 'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results',
-           'results_text']
+__all__ = ['design_names', 'pick_designs', 'about_last', 'is_trained', 'finished_result', 'seconds_a_face', 'wanted_parts',
+           'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
 
 # %% ../../nbs/report/benchmark.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
@@ -337,7 +336,7 @@ def speed_table(
     return '\n'.join(lines)
 
 # %% ../../nbs/report/benchmark.ipynb #090028
-COLUMNS = (
+_COLUMNS = (
     'judge_source_mean',
     'judge_other_mean',
     'judge_source_tar_1e-3',
@@ -389,7 +388,7 @@ def results_text(
             some = {k: r for k, r in results.items() if r['n_faces'] == n}
             first = next(iter(some.values()))
             metrics = [
-                m for m in COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())
+                m for m in _COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())
             ]
             who = (
                 f"{n:,} faces of {first['n_people']:,} people"

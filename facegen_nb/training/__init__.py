@@ -3,17 +3,4 @@
 # Written by hand: no notebook exports this file.
 from facegen_nb.core import lazy_exports
 
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    [
-        'losses',
-        'optim',
-        'processes',
-        'loader',
-        'config',
-        'methods',
-        'tracking',
-        'trainer',
-        'profiling',
-    ],
-)
+__getattr__, __dir__ = lazy_exports(__name__)
