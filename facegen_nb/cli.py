@@ -72,14 +72,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode='markdown',
     pretty_exceptions_enable=False,
-    help='Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate.',
+    help='Faces from recognition embeddings: curate images, embed, train, generate, evaluate.',
 )
 
 
 def _path_kinds(
     f: Callable,  # a command
-) -> dict[str, Any]:  # name of each parameter that has one, and its kind
-    "What each path of a command has to be."
+) -> dict[str, Any]:  # parameter name to its kind
+    "The kind of each path parameter of a command."
     found = {}
     for name, parameter in inspect.signature(f).parameters.items():
         for about in getattr(parameter.annotation, '__metadata__', ()):
@@ -94,9 +94,7 @@ def command(
     to: typer.Typer | None = None,  # a group of commands; default: the program itself
     name: str | None = None,  # default: that of the function
 ) -> Callable:
-    """Register a command: its errors become one sentence, and what it returns is printed as JSON where `as_json` is
-    asked for.
-    """
+    "Register a command: errors become one sentence; with `as_json` the returned value is printed as JSON."
     if f is None:
         return functools.partial(command, to=to, name=name)
     written = [k for k, kind in _path_kinds(f).items() if isinstance(kind, PathKind) and kind.written]
@@ -147,8 +145,8 @@ def _check_finite(
 
 def _read_parts(
     text: str | None,  # 'all', or names such as 'images,distribution'; `identity` may stand among them
-) -> tuple[str, ...] | None:  # of `evaluation.PARTS`; None where nothing was asked
-    "The `--parts` option; raises `FacegenError` for a name that is none."
+) -> tuple[str, ...] | None:  # of `evaluation.PARTS`; None where no option was given
+    "The `--parts` option; raises `FacegenError` for an unknown name."
     if text is None:
         return None
     return evaluation.pick_parts(
@@ -185,7 +183,7 @@ _Encoder = Annotated[
     typer.Option(
         parser=ENCODER,
         help=(
-            'Which recogniser compares, by name or weight file. No weights are needed where the store has its'
+            'The recogniser that compares faces, by name or weight file. No weights are needed where the store has its'
             ' embeddings. Default: as for `embed`.'
         ),
     ),
@@ -200,7 +198,7 @@ _Force = Annotated[bool, typer.Option(help='Accept the conditioning encoder as t
 _Run = Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')]
 _TrainedStore = Annotated[
     Optional[Path],
-    typer.Option(parser=FOLDER, help='The store it was trained on: the card then tells what is in it.'),
+    typer.Option(parser=FOLDER, help='The store it was trained on: the card then describes it.'),
 ]
 
 # %% ../nbs/cli.ipynb #100015
@@ -224,7 +222,7 @@ _Filters = Annotated[
     str,
     typer.Option(
         help=(
-            'What a face must be like: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs'
+            'Filters of faces: `none`, `selfattn`, `tinyvit`, `tinyvit128`, `strict`, or `people` (needs'
             ' SqueezeNet, 5 MB, fetched once), with changes such as `strict,max_yaw=45`.'
         )
     ),
@@ -239,7 +237,7 @@ _OptOut = Annotated[
         '--opt-out',
         '--without',
         parser=FILE,
-        help='A text file: names of people, folders or pictures to leave out, one a line.',
+        help='A text file: names of people, folders or images to leave out, one per line.',
     ),
 ]
 _Identity = Annotated[
@@ -247,9 +245,9 @@ _Identity = Annotated[
     typer.Option(
         metavar='RULE',
         help=(
-            "Whose face an image shows. `auto`: folders are people, by a rule that looks at all folders and says"
-            " what it found; `folder`: the folder of the image; `parent`: the one above; `top`: the first folder;"
-            " `'file:(.+)_[0-9]+'`: what a regular expression finds in the file's name; `csv:FILE`: a table of"
+            "How the person of an image is known. `auto`: folders are people, by a rule that examines all folders and"
+            " prints what it found; `folder`: the folder of the image; `parent`: the one above; `top`: the first"
+            " folder; `'file:(.+)_[0-9]+'`: what a regular expression finds in the file's name; `csv:FILE`: a table of"
             " paths and people; `none`: unknown."
         ),
     ),
@@ -262,7 +260,7 @@ _SamePeople = Annotated[
     ),
 ]
 _AllowDamaged = Annotated[
-    bool, typer.Option('--allow-damaged', help='Keep what a damaged archive gave, and make a store of it.')
+    bool, typer.Option('--allow-damaged', help='Use the images that can be read from a damaged archive.')
 ]
 
 
@@ -272,7 +270,7 @@ def curate(
     *,
     out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='The folder of the store to be made.')],
     detector: Annotated[str, typer.Option(help='`mtcnn` finds the face; `none` takes a fixed box.')] = 'none',
-    faces: Annotated[str, typer.Option(help='With a detector: `main`, one face a picture, or `all`.')] = 'main',
+    faces: Annotated[str, typer.Option(help='With a detector: `main`, one face per image, or `all`.')] = 'main',
     frame: _CurateFrame = 'face',
     filters: _Filters = 'none',
     box: _Box = None,
@@ -286,7 +284,7 @@ def curate(
     engine: _Engine = 'local',
     as_json: _AsJson = False,
 ):
-    """Pictures become a store of 128x128 faces, split by person.
+    """Make a store of 128x128 faces, split by person, from images.
 
     Example: `facegen curate lfw-deepfunneled.tar --box 55,50,195,190 --out lfw`
     """
@@ -382,7 +380,7 @@ def _people_text(store: 'data.FaceStore', part: str) -> str:
 def _describe_store(
     store: 'data.FaceStore',  # what to describe
 ) -> None:
-    "Print what became of the files, the funnel, who was recognised, the splits and where rejected pictures are listed."
+    "Print the counts of files and faces, the rule of identities, the splits and the list of rejected images."
     files, kinds = store.meta.get('found'), [x['kind'] for x in store.meta['sources']]
     if files and files['found'] != files['with_face']:
         print(data.found_text(files))
@@ -395,17 +393,17 @@ def _describe_store(
     print('  '.join(f'{part} {size:,} faces{_people_text(store, part)}' for part, size in sizes.items()))
     print(
         f"{store.path}: {len(store):,} faces, content {store.hash}"
-        + (f"; rejected pictures are listed in {store.path / 'rejected.csv'}" if store.meta['rejected'] else '')
+        + (f"; rejected images are listed in {store.path / 'rejected.csv'}" if store.meta['rejected'] else '')
     )
 
 # %% ../nbs/cli.ipynb #100016
 def _pick_encoder(
     name: str | None,  # such as edgeface_xs, or a weight file; None: the default one
-    weights: Path | None,  # its file, if not in FACEGEN_WEIGHTS
+    weights: Path | None,  # its weight file, if not in FACEGEN_WEIGHTS
     device: str | None,  # where to put it
-    store: 'data.FaceStore | None' = None,  # to be embedded: rendered faces have another default than photographs
+    store: 'data.FaceStore | None' = None,  # faces to embed: the default depends on whether they are rendered
 ) -> 'encoders.Encoder':  # ready
-    "The encoder that the user named, or the default one, which is then said."
+    "The encoder that the user named, or the default one, whose name is then printed."
     if name is None and weights is not None:
         name, weights = str(weights), None
     if name is None:
@@ -417,10 +415,10 @@ def _pick_encoder(
 def _pick_embeddings(
     store: 'data.FaceStore',  # whose
     name: str | None,  # of the encoder; None: the default one
-    weights: Path | None,  # its file, if not in FACEGEN_WEIGHTS
-    device: str | None,  # where to embed, if need be
+    weights: Path | None,  # its weight file, if not in FACEGEN_WEIGHTS
+    device: str | None,  # where to embed, if needed
 ) -> 'encoders.Embeddings':  # of the store
-    "Embeddings that the store has already, without their encoder's weights; else embed it."
+    "Embeddings in the cache of the store, which need no weights; without them the store is embedded."
     have = encoders.cached_names(store)
     if weights is None and name is None:
         try:
@@ -443,12 +441,12 @@ _EmbedEncoder = Annotated[
         parser=ENCODER,
         help=(
             'Such as edgeface_xs or facenet (an unknown name lists them all), or a weight file, such as FILE.onnx'
-            ' of insightface; default: `rendered` for rendered faces, else the best whose weights are at hand.'
+            ' of insightface; default: `rendered` for rendered faces, else the best one with available weights.'
         ),
     ),
 ]
 _EmbedForce = Annotated[
-    bool, typer.Option('--force', help='As an experiment: take an encoder for rendered faces on other faces.')
+    bool, typer.Option('--force', help='For experiments: use an encoder of rendered faces on other faces.')
 ]
 
 
@@ -475,7 +473,7 @@ def embed(
     t = time.perf_counter() - t
     print(
         f'{e.name}: {len(done.values):,} faces and their mirror images, {done.values.shape[1]} numbers each; '
-        + ('found in the cache' if cached else f'{2 * len(s) / t:.0f} pictures a second ({t:.0f} s)')
+        + ('found in the cache' if cached else f'{2 * len(s) / t:.0f} images per second ({t:.0f} s)')
     )
     return dict(
         store=str(s.path),
@@ -490,7 +488,7 @@ def embed(
 
 # %% ../nbs/cli.ipynb #100018
 _AuditSplit = Annotated[
-    str, typer.Option(help="`store`: the store's own split; `published`: that of the pictures' folders.")
+    str, typer.Option(help="`store`: the store's own split; `published`: that of the image folders.")
 ]
 _AuditOut = Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also write the audit to this JSON file.')]
 
@@ -506,7 +504,7 @@ def audit_split(
     out: _AuditOut = None,
     device: _Device = None,
 ):
-    """How many held-out faces have a double, or nearly, among the training faces.
+    """Count the held-out faces that have a duplicate or near-duplicate among the training faces.
 
     Example: `facegen audit-split crops --split published --encoder edgeface_xs`
     """
@@ -532,7 +530,7 @@ _SplitStore = Annotated[
 _Drop = Annotated[
     bool,
     typer.Option(
-        help='Leave out training faces that come too close, where clusters alone leave too little to hold out.'
+        help='Leave out training faces that are too similar, if clusters alone leave too few faces to hold out.'
     ),
 ]
 _MostDropped = Annotated[
@@ -548,7 +546,7 @@ _Restore = Annotated[
 def split(
     store: _SplitStore,
     *,
-    limit: Annotated[float, typer.Option(help='No face of one part comes this close to a face of another.')] = 0.5,
+    limit: Annotated[float, typer.Option(help='Largest allowed cosine between faces of different parts.')] = 0.5,
     fractions: Annotated[str, typer.Option(help='Shares of train, validation and test faces.')] = '0.9,0.05,0.05',
     drop: _Drop = False,
     most_dropped: _MostDropped = 0.5,
@@ -636,7 +634,9 @@ _Recipe = Annotated[
 ]
 _TrainEncoder = Annotated[
     Optional[str],
-    typer.Option(parser=ENCODER, help='Whose embeddings are the condition; default: the best at hand.'),
+    typer.Option(
+        parser=ENCODER, help='Whose embeddings are the condition; default: the best one with available weights.'
+    ),
 ]
 _MaxMinutes = Annotated[Optional[float], typer.Option(help='Time budget: set-up, training, sheets and checkpoints.')]
 _MaxSteps = Annotated[
@@ -651,15 +651,13 @@ _Init = Annotated[
     typer.Option(
         metavar='MODEL',
         parser=MODEL,
-        help=('Fine-tune: begin with the weights of a run, a released model or one on the hub; default: from scratch.'),
+        help='Fine-tune the weights of a run, a released model or one on the hub; default: train from scratch.',
     ),
 ]
 _Tracker = Annotated[
     str, typer.Option(help='`none`, or `wandb`: Weights & Biases, online with a key, offline without.')
 ]
-_SaveEvery = Annotated[
-    float, typer.Option(help='Minutes between two checkpoints; one is written after each look, too.')
-]
+_SaveEvery = Annotated[float, typer.Option(help='Minutes between two checkpoints; each validation writes one, too.')]
 
 
 def _recipe_changes(
@@ -668,7 +666,7 @@ def _recipe_changes(
     max_steps: int | None,  # of `--max-steps`; alone it removes the time limit
     seed: int | None,  # of `--seed`
 ) -> dict[str, Any]:  # settings of a recipe
-    "What the options of `train` change in a recipe."
+    "The changes of a recipe by the options of `train`."
     changes = _read_settings(pairs)
     _check_finite(max_minutes, '--max-minutes', positive=True)
     if max_steps is not None:
@@ -691,16 +689,16 @@ def train(
     seed: Annotated[Optional[int], seed_option('Of weights, data order, noise.')] = None,
     set: _Set = None,
     init: _Init = None,
-    resume: Annotated[str, typer.Option(help='`auto` goes on with a run in that folder; `never` refuses it.')] = 'auto',
+    resume: Annotated[str, typer.Option(help='`auto` continues a run in that folder; `never` refuses to.')] = 'auto',
     device: _Device = None,
     tracker: _Tracker = 'none',
     save_every: _SaveEvery = 5.0,
 ):
-    """Train a recipe inside a time budget; stop and go on whenever you like.
+    """Train a recipe within a time budget; the same command continues an interrupted run.
 
     Example: `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
 
-    Your faces, and a model that knows faces in general: `facegen train pca-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
+    Fine-tune a released model on your own faces: `facegen train pca-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
 
     Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow --max-minutes 360`
     """  # noqa: E501
@@ -743,7 +741,7 @@ def bench_train(
     out: _JsonOut = None,
     device: _Device = None,
 ):
-    """FLOP, pictures a second, share of the machine's peak and memory of a training step, beside other libraries.
+    """Measure a training step: FLOP, images per second, fraction of the peak, memory; also of other libraries.
 
     Example: `pip install 'facegen_nb[bench]'; facegen bench train --out bench.json`
     """
@@ -760,10 +758,10 @@ _Designs = Annotated[
 _BenchEncoder = Annotated[
     Optional[str],
     typer.Option(
-        parser=ENCODER, help='Whose embeddings condition all designs; default: the best whose weights are at hand.'
+        parser=ENCODER, help='Whose embeddings condition all designs; default: the best one with available weights.'
     ),
 ]
-_BenchSplit = Annotated[str, typer.Option(parser=HELD_OUT, help='Who is judged: test, validation or heldout (both).')]
+_BenchSplit = Annotated[str, typer.Option(parser=HELD_OUT, help='People to evaluate: test, validation, heldout.')]
 _Keep = Annotated[
     Optional[Path],
     typer.Option(
@@ -776,7 +774,7 @@ _BenchParts = Annotated[
 ]
 _JudgeMinutes = Annotated[
     float,
-    typer.Option(min=0.01, help='That drawing the faces of one design may take; a slow sampler is judged on fewer.'),
+    typer.Option(min=0.01, help='Time limit for generating the faces of a design; slow samplers are judged on fewer.'),
 ]
 _Precision = Annotated[str, typer.Option(parser=PRECISION, help='auto, fp32, bf16 or fp16, for all designs.')]
 
@@ -817,11 +815,11 @@ def bench_designs(
     precision: _Precision = 'auto',
     device: _Device = None,
 ):
-    """Train and judge the published designs alike, and print the table; goes on where it was stopped.
+    """Train and judge the published designs under equal conditions; print a table; continue an interrupted call.
 
     Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20 --designs arcface-cgan,dino-diffusion`
     """  # noqa: E501
-    runs, asked, j = _read_seeds(seeds), _read_parts(parts), encoders.load_encoder(judge, judge_weights, device)
+    runs, measured, j = _read_seeds(seeds), _read_parts(parts), encoders.load_encoder(judge, judge_weights, device)
     s = data.FaceStore(store)
     results = report.bench_designs(
         s,
@@ -833,7 +831,7 @@ def bench_designs(
         runs,
         split,
         keep,
-        asked,
+        measured,
         judge_minutes,
         device,
         precision=precision,
@@ -886,12 +884,12 @@ def _pick_generator(
 
 
 def _embeddings_for(
-    g: 'models.FaceModel',  # whose encoder made them, if they are the right ones
+    g: 'models.FaceModel',  # the model that takes them
     file: Path,  # a .npy file
 ) -> 'torch.Tensor':  # (N,dim), checked
     """Embeddings of a file, compared with the model by the fingerprint beside them.
 
-    Where nothing is known, that is said.
+    Without a fingerprint, a message says that they could not be compared.
     """
     found = data.read_embeddings(file)
     known = data.require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{file}'")
@@ -901,20 +899,18 @@ def _embeddings_for(
 
 
 def _print_origin(
-    g: 'models.FaceModel',  # that will draw
+    g: 'models.FaceModel',  # the generator
     file: Path,  # a .npy file
-    found: 'data.Embeddings',  # what is in it
+    found: 'data.Embeddings',  # its content
     known: bool,  # whether its encoder could be compared with the model's
 ) -> None:
-    """Say where nothing is known of the encoder of embeddings, and where their faces were cropped otherwise than in
-    training.
-    """
+    "Print a note if the encoder of embeddings is unknown, or their faces were cropped otherwise than in training."
     if not known and data.is_fingerprint(g.fingerprint):
         unknown, beside = data.unknown_text(g.fingerprint, f"the embeddings in '{file}'"), data.fingerprint_file(file)
         why = (
             f'{beside.name} beside them does not name an encoder and its weights'
             if beside.is_file()
-            else f'no fingerprint {beside.name} lies beside them'
+            else f'there is no fingerprint file {beside.name}'
         )
         print(f'{unknown} ({why}).', file=sys.stderr)
     elif not known:
@@ -956,8 +952,8 @@ def _crop_images(
         )
     if small:
         print(
-            f"smaller than 40 pixels: {_count(small, 'face')}; such an embedding says little, and the generated face"
-            " may be that of a stranger"
+            f"smaller than 40 pixels: {_count(small, 'face')}; such an embedding carries little information, and"
+            " the generated face may be that of a stranger"
         )
     return crops
 
@@ -973,44 +969,32 @@ def _embed_images(
     return data.Embeddings(room.embed(crops), None, room.encoder.fingerprint), crops
 
 
-def _embed_folder(
-    folder: Path,  # images, as `_crop_images` takes them
-    g: 'models.FaceModel',  # whose encoder is needed
-    weights: Path | None,  # of that encoder
-    device: str | None,  # where to embed
-) -> 'tuple[np.ndarray, list[str]]':  # (N,dim), and the image of each
-    "Embed the largest face of each image with the encoder that a generator was trained with, cropped as in training."
-    room = models.Studio(g, models.encoder_for(g, weights, device), log=print)
-    crops = _crop_images(folder, room)
-    return room.embed(crops), crops.sources
-
-
 def _generation_options(
-    g: 'models.FaceModel',  # that will draw
+    g: 'models.FaceModel',  # the generator
     **given: Any,  # truncation, refine, guidance, steps, sampler; None: not given
 ) -> dict[str, Any]:  # those that were given
-    "Options for a model that draws in one step, or in many; raises `FacegenError` for one of the other kind."
+    "The given options of generation; raises `FacegenError` for an option that this kind of model does not have."
     options = {name: value for name, value in given.items() if value is not None}
     for name, value in options.items():
         if (name in ('truncation', 'refine')) == g.many_steps:
-            many, one = 'draw in many steps', 'draw in one step'
+            many, one = 'generate in many steps', 'generate in one step'
             kind, this = (one, 'in many') if g.many_steps else (many, 'in one')
             advice = {
                 'truncation': 'give --guidance',
                 'guidance': f'give --truncation {value}, a factor on the noise',
             }.get(name, 'leave it out')
             raise FacegenError(
-                f'--{name} is for models that {kind}; this one, {type(g).__name__}, draws {this}: {advice}.'
+                f'--{name} is for models that {kind}; this one, {type(g).__name__}, generates {this}: {advice}.'
             )
     return options
 
 # %% ../nbs/cli.ipynb #100029
 def _write_faces(
     folder: Path,  # where
-    blocks: 'Iterable[np.ndarray]',  # (b,H,W,3) uint8 each, the draws of an embedding one after the other
-    per_embedding: int,  # draws of each embedding
+    blocks: 'Iterable[np.ndarray]',  # (b,H,W,3) uint8 each, the faces of an embedding one after the other
+    per_embedding: int,  # faces of each embedding
 ) -> int:  # how many faces
-    "Write each face as `000000_0.png`, its embedding and its draw, and the first 64 as `sheet.png`."
+    "Write each face as `000000_0.png` (embedding, noise sample), and the first 64 as `sheet.png`."
     shown, number = [], 0
     for block in blocks:
         shown += list(block[: 64 - len(shown)])
@@ -1035,13 +1019,13 @@ def _write_csv(
 
 
 def _write_shards(
-    g: 'models.FaceModel',  # that draws
+    g: 'models.FaceModel',  # the generator
     source: 'Path | data.Embeddings',  # a .npy file, or embeddings
     out: Path,  # the folder; a second call continues
     crops: 'models.Faces | None',  # with --images: where the embeddings come from
     **how: Any,  # as `models.generate_shards` takes it
 ) -> None:
-    "Draw faces into shards, and print what was written."
+    "Generate faces into shards, and print what was written."
     if isinstance(source, Path):
         found = data.read_embeddings(source, mapped=True)
         known = data.require_encoder(found.fingerprint, g.fingerprint, f"The embeddings in '{source}'")
@@ -1051,7 +1035,7 @@ def _write_shards(
     if crops is not None:
         _write_csv(out / 'pictures.csv', crops.table())
     speed = (
-        f"; {done['faces_drawn']:,} drawn now, {done['faces_drawn'] / done['seconds']:.0f} a second"
+        f"; {done['faces_drawn']:,} generated now, {done['faces_drawn'] / done['seconds']:.0f} per second"
         if done['faces_drawn']
         else '; all of them were there already'
     )
@@ -1062,7 +1046,7 @@ def _write_shards(
 
 
 def _write_folder(
-    g: 'models.FaceModel',  # that draws
+    g: 'models.FaceModel',  # the generator
     source: 'Path | data.Embeddings',  # a .npy file, or embeddings
     out: Path,  # the folder; an earlier result is replaced
     crops: 'models.Faces | None',  # with --images: where the embeddings come from
@@ -1070,7 +1054,7 @@ def _write_folder(
     n: int,  # faces of each embedding
     **how: Any,  # as `models.generate_blocks` takes it
 ) -> None:
-    "Draw faces into one folder, and print what was written."
+    "Generate faces into one folder, and print what was written."
     e = _embeddings_for(g, source) if isinstance(source, Path) else source.values
     e = models.check_embeddings(e, g.embed_dim, g.encoder)
     if len(e) * n > _MANY_FILES:
@@ -1132,8 +1116,8 @@ _Embeddings = Annotated[
     typer.Option(
         parser=FILE,
         help=(
-            'A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy says what made them, as in a'
-            ' store.'
+            'A .npy file of unit embeddings, shape (N, dim); NAME.json beside NAME.npy names their encoder, as'
+            ' in a store.'
         ),
     ),
 ]
@@ -1158,7 +1142,7 @@ _Cropped = Annotated[
     bool,
     typer.Option(
         '--cropped',
-        help='With --images: they are face crops already, and are taken as they are (the largest centred square).',
+        help='With --images: they are face crops already; the largest centred square is used.',
     ),
 ]
 _GenerateFrame = Annotated[
@@ -1197,11 +1181,10 @@ _GenerateEngine = Annotated[
     typer.Option(help='With shards: `local`, this process, or `ray` for a Ray cluster, a worker for each GPU or core.'),
 ]
 _Guidance = Annotated[
-    Optional[float], typer.Option(help='Models of many steps: 1 as trained, above 1 stresses the embedding.')
+    Optional[float],
+    typer.Option(help='Models with many steps: guidance scale; above 1: stronger conditioning.'),
 ]
-_Truncation = Annotated[
-    Optional[float], typer.Option(help='Models of one step: factor on the noise, 0 gives the most typical face.')
-]
+_Truncation = Annotated[Optional[float], typer.Option(help='Models with one step: factor on the noise; 0: no noise.')]
 
 
 @command
@@ -1230,7 +1213,7 @@ def generate(
     sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
     device: _Device = None,
 ):
-    """Draw faces for embeddings, or for the people on images.
+    """Generate faces from embeddings, or from images of people.
 
     Example: `facegen generate --run runs/lfw --embeddings people.npy --per-embedding 4 --out faces`
 
@@ -1258,9 +1241,9 @@ def generate(
 # %% ../nbs/cli.ipynb #32c002
 def _pick_adapter(
     file: Path | None,  # a folder of `facegen adapt`
-    g: 'models.FaceModel',  # that it shall feed
+    g: 'models.FaceModel',  # the generator
 ) -> 'privacy.Adapter | None':  # None where none was named
-    "The adapter that the user named; raises `FacegenError` where it leads to another recogniser than the model's."
+    "The adapter that the user named; raises `FacegenError` where it maps to another recogniser than the model's."
     if file is None:
         return None
     adapter = privacy.load_adapter(file)
@@ -1269,7 +1252,7 @@ def _pick_adapter(
 
 
 def _encoder_for_images(
-    g: 'models.FaceModel',  # that will draw
+    g: 'models.FaceModel',  # the generator
     adapter: 'privacy.Adapter | None',  # from another recogniser's embeddings
     weights: Path | None,  # of the recogniser
     device: str | None,  # where to embed
@@ -1283,9 +1266,9 @@ def _encoder_for_images(
 def _adapted_file(
     adapter: 'privacy.Adapter | None',  # from another recogniser's embeddings
     file: Path | None,  # a .npy file of them
-    g: 'models.FaceModel',  # that will draw
+    g: 'models.FaceModel',  # the generator
 ) -> 'data.Embeddings | Path | None':  # such as the model takes; without an adapter the file as it is
-    "Embeddings of a file through an adapter; where nothing is known of what made them, that is said."
+    "Embeddings of a file through an adapter; a note is printed where their recogniser is unknown."
     if adapter is None or file is None:
         return file
     found = data.read_embeddings(file)
@@ -1304,7 +1287,7 @@ def _adapted_file(
 def _store_or_images(
     store: Path | None,  # a store
     images: Path | None,  # a folder of images
-    g: 'models.FaceModel',  # whose training images tell how to crop
+    g: 'models.FaceModel',  # crops are made as for its training
     **how: Any,  # as `privacy.images_store` takes it
 ) -> 'Iterator[data.FaceStore]':  # images: in a folder that is removed afterwards
     "The store that the user named, or one made of images."
@@ -1322,7 +1305,7 @@ def _store_or_images(
 def _adapter_text(
     a: 'privacy.Adapter',  # fitted
 ) -> str:  # one line
-    "What an adapter joins, and how well it does."
+    "The recognisers of an adapter, and its quality on held-out people."
     kind = f"linear and {a.hidden['b1'].size} hidden units" if getattr(a, 'hidden', None) else 'linear'
     return (
         f"{a.source} ({a.matrix.shape[0]} numbers) to {a.target} ({a.matrix.shape[1]}), {kind},"
@@ -1330,9 +1313,7 @@ def _adapter_text(
     )
 
 
-_AdaptEncoder = Annotated[
-    str, typer.Option(parser=ENCODER, help='The recogniser whose embeddings the model shall take.')
-]
+_AdaptEncoder = Annotated[str, typer.Option(parser=ENCODER, help='The recogniser of the input embeddings.')]
 _AdaptStore = Annotated[
     Optional[Path], typer.Option(parser=FOLDER, help='A store; the faces of its test split are left out.')
 ]
@@ -1392,7 +1373,7 @@ def _audit_judges(
     names: list[str] | None,  # of further judges
     device: str | None,  # where to put them
 ) -> 'list[encoders.Encoder]':  # without the attacked one
-    "The further recognisers that judge: those that were named, and the model's own where its weights are at hand."
+    "The further recognisers that judge: those that were named, and the model's own where its weights are available."
     found = [encoders.load_encoder(name, None, device) for name in names or ()]
     try:
         own = models.encoder_for(g, None, device)
@@ -1416,7 +1397,7 @@ _AuditEncoder = Annotated[
 ]
 _AuditEmbeddings = Annotated[
     Optional[Path],
-    typer.Option(parser=FILE, help='Instead: its templates, a .npy file with one row a face of the store.'),
+    typer.Option(parser=FILE, help='Instead: its templates, a .npy file with one row per face of the store.'),
 ]
 _AuditJudges = Annotated[
     Optional[list[str]], typer.Option(parser=ENCODER, help='A further recogniser that judges; repeatable.')
@@ -1453,7 +1434,7 @@ def audit(
     device: _Device = None,
     as_json: _AsJson = False,
 ):
-    """How much do templates give away? Reconstruct faces from them and count who accepts these.
+    """Reconstruct faces from templates and measure how often recognisers accept them.
 
     Example: `facegen audit --images photos --encoder mobilefacenet.onnx --checkpoint lfw --out audit`
     """
@@ -1461,7 +1442,7 @@ def audit(
     if (encoder is None) == (embeddings is None):
         raise FacegenError('Name exactly one of --encoder and --embeddings.')
     if embeddings is not None and store is None:
-        raise FacegenError('--embeddings holds one row a face of a store; name it with --store.')
+        raise FacegenError('--embeddings holds one row per face of a store; name it with --store.')
     g = _pick_generator(run, checkpoint, device)
     attacked = None if encoder is None else encoders.load_encoder(encoder, weights, device)
     also = _audit_judges(g, attacked, also_judge, device)
@@ -1523,7 +1504,7 @@ _EvaluateGuidance = Annotated[
     Optional[float],
     typer.Option(
         help=(
-            'Models of many steps: above 1 stresses the embedding. Models of one step: factor on the noise, which'
+            'Models with many steps: guidance scale. Models with one step: factor on the noise, which'
             ' `facegen generate` calls --truncation.'
         )
     ),
@@ -1538,7 +1519,7 @@ _Beside = Annotated[
 def evaluate(
     run: _EvaluateRun,
     *,
-    store: Annotated[Path, typer.Option(parser=FOLDER, help='The store whose people are drawn.')],
+    store: Annotated[Path, typer.Option(parser=FOLDER, help='The store with the people to generate.')],
     judge: _Judge,
     judge_weights: _JudgeWeights = None,
     also_judge: _AlsoJudge = None,
@@ -1560,19 +1541,19 @@ def evaluate(
 
     Example: `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """
-    asked = _read_parts(parts)
+    measured = _read_parts(parts)
     if Path(judge).suffix.lower() not in encoders.WEIGHT_FILES:  # a file is named after its weights
-        report.check_metrics(metrics, evaluation.metric_names(judge, asked, also_judge or ()))
+        report.check_metrics(metrics, evaluation.metric_names(judge, measured, also_judge or ()))
     s, j, results = data.FaceStore(store), encoders.load_encoder(judge, judge_weights, device), {}
     also = [encoders.load_encoder(name, None, device) for name in also_judge or ()]
-    report.check_metrics(metrics, evaluation.metric_names(j.name, asked, [e.name for e in also]))
+    report.check_metrics(metrics, evaluation.metric_names(j.name, measured, [e.name for e in also]))
     runs, splits = [run, *(beside or [])], evaluation.judged_splits(s, split)
     for r in runs:
         for part in splits:
             evaluation.check_run(r, s, j, part, force, also)  # all of them, before the first is measured
     how = dict(limit=limit, guidance=guidance, refine=refine, force=force, also=also, seed=seed, device=device)
     for r in runs:
-        result = _judge_splits(r, s, j, splits, asked, **how)
+        result = _judge_splits(r, s, j, splits, measured, **how)
         name = str(r) if r.name in ('', *results) else r.name
         results[name] = result
         with optional(f"The page '{r / 'evaluation.html'}'"):
@@ -1589,7 +1570,7 @@ def evaluate(
 # %% ../nbs/cli.ipynb #100032
 def _judge_splits(
     run: Path,  # a run folder
-    store: 'data.FaceStore',  # whose people are drawn
+    store: 'data.FaceStore',  # with the people to generate
     judge: Any,  # an Encoder that took no part
     splits: list[str],  # as `evaluation.judged_splits` gives them: the last one reports
     parts: list[str] | None,  # what is measured; None: all
@@ -1597,11 +1578,11 @@ def _judge_splits(
 ) -> dict[str, Any]:  # the result that reports, with that of the validation people as `validation`
     "Judge a run on the people of each split, one file for each."
     for split in splits:
-        asked = evaluation.parts_of_split(evaluation.pick_parts(parts), split, splits)
+        measured = evaluation.parts_of_split(evaluation.pick_parts(parts), split, splits)
         sheet = run / 'sheet.png' if split == splits[-1] else None
         scores, folder = run / evaluation.scores_file(split), run / 'evaluation'
         result = evaluation.judge_run(
-            run, store, judge, split, parts=asked, sheet_path=sheet, scores_path=scores, folder=folder, **how
+            run, store, judge, split, parts=measured, sheet_path=sheet, scores_path=scores, folder=folder, **how
         )
         evaluation.save_result(result, run / evaluation.result_file(split))
     result = evaluation.load_result(run / evaluation.result_file(splits[-1]))
@@ -1614,19 +1595,19 @@ def _factor_image(
     run: Path,  # a run folder: `factors.png` is written there
     result: dict[str, Any],  # its evaluation
 ) -> list[tuple[str, Path]]:  # caption and file, where factors were measured
-    "The figure of what came through of rendered people."
+    "The figure of preserved factors of rendered people."
     if result['metrics'].get('factors_mean', {}).get('value') is None:
         (run / 'factors.png').unlink(missing_ok=True)  # of an earlier evaluation
         return []
     fig = evaluation.factor_figure(
-        result['metrics'], f"What came through: {result['n_people']:,} unseen rendered people"
+        result['metrics'], f"Preserved factors of {result['n_people']:,} unseen rendered people"
     )
     fig.savefig(run / 'factors.png', bbox_inches='tight')
     return [
         (
             (
-                'Each factor of rendered people, read off faces that were drawn from their embeddings alone: from the'
-                ' floor of other people to the ceiling of real pictures.'
+                'Factors of rendered people, predicted from faces that were generated from their embeddings: from the'
+                ' floor (other people) to the ceiling (real images).'
             ),
             run / 'factors.png',
         )
@@ -1668,7 +1649,7 @@ def show_progress(
     force: _Force = False,
     device: _Device = None,
 ):
-    """What a run drew after epoch 1, 2, 5, 10, ...
+    """Show the faces that a run generated after epoch 1, 2, 5, 10, ...
 
     Writes sheet.png, film.gif (film.mp4 with ffmpeg), its images in epochs, progress.json, figure.png and page.html.
 
@@ -1686,7 +1667,7 @@ def show_progress(
         )
         images = [
             ('The same people and the same noise after each kept epoch.', made['small']),
-            ('Losses, and what an independent judge says of held-out people.', made['figure']),
+            ('Losses, and the metrics of an independent judge on held-out people.', made['figure']),
         ]
         with optional('The page'):
             report.html_report(
@@ -1695,8 +1676,8 @@ def show_progress(
                 {},
                 [p for p in images if p[1]],
                 prose=(
-                    'Real against real is the line that cannot be passed; the floor is what a face drawn for somebody '
-                    'else would get. The film is film.gif, beside this page.'
+                    'The ceiling is the value of real images against real images; the floor is the value of faces'
+                    ' generated for other people. The film is film.gif, beside this page.'
                 ),
             )
     names = [Path(made[k]).name for k in ('sheet', 'film', 'video', 'figure') if made[k]]
@@ -1738,7 +1719,7 @@ def compare(
     wandb: _Wandb = None,
     as_json: _AsJson = False,
 ):
-    """Runs side by side, from their result files; the best is marked, and what cannot be told apart from it.
+    """Compare runs by their result files; mark the best one and those not significantly different from it.
 
     Example: `facegen compare runs/generator runs/decoder --out table.md`
     """
@@ -1763,7 +1744,7 @@ def compare(
 
 _License = Annotated[
     str,
-    typer.Option(help='Of the weights, as the hub spells it; what the encoder and the pictures allow goes before it.'),
+    typer.Option(help='Of the weights, as the hub spells it; the terms of the encoder and the images take precedence.'),
 ]
 
 
@@ -1774,7 +1755,7 @@ def release(
     store: _TrainedStore = None,
     license: _License = 'apache-2.0',
 ):
-    """Make a run's last checkpoint a folder of its own, in half precision, with a card.
+    """Copy a run's last checkpoint to a folder, in half precision, with a model card.
 
     Evaluate it, then write the card again with `facegen card`.
 
@@ -1798,7 +1779,7 @@ def card(
     run: _CardRun,
     store: _TrainedStore = None,
 ):
-    """Write the model card of a run, README.md, as the Hugging Face hub wants it.
+    """Write the model card of a run, README.md, in the format of the Hugging Face hub.
 
     Example: `facegen card runs/lfw --store lfw`
     """
@@ -1828,7 +1809,7 @@ _AppFrame = Annotated[
         help=('Where eyes, nose and mouth of uploaded faces go, `face`, `arcface` or `ffhq`; default: as in training.')
     ),
 ]
-_Host = Annotated[str, typer.Option(help='Who may reach it: 127.0.0.1 is this machine only, 0.0.0.0 everybody.')]
+_Host = Annotated[str, typer.Option(help='Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all.')]
 
 
 @command(name='app')
@@ -1840,10 +1821,10 @@ def show_app(
     judge_weights: _JudgeWeights = None,
     frame: _AppFrame = None,
     host: _Host = '127.0.0.1',
-    port: Annotated[int, typer.Option(min=1, max=65535, help='Where.')] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help='Port to listen on.')] = 7860,
     device: _Device = None,
 ):
-    """A page in the browser: drop in a picture or take a rendered person, and see what the embedding gives away.
+    """Start a web page that reconstructs faces from the embedding of an uploaded image or a rendered person.
 
     Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
     """  # noqa: E501
@@ -1967,12 +1948,12 @@ _EXAMPLES = """Each step with an example:
 - `facegen card runs/lfw --store lfw`
 - `facegen app --checkpoint checkpoints/lfw`
 
-`FACEGEN_WEIGHTS` and `FACEGEN_DATA` name folders of weights and of picture sources."""
+`FACEGEN_WEIGHTS` and `FACEGEN_DATA` name folders of weights and of image sources."""
 
 
-def _print_version(asked: bool) -> None:
-    "What `--version` does."
-    if not asked:
+def _print_version(requested: bool) -> None:
+    "Print the version and exit, for `--version`."
+    if not requested:
         return
     print(f'facegen_nb {__version__}')
     raise typer.Exit()
@@ -1984,7 +1965,7 @@ def _main(
         bool, typer.Option('--version', callback=_print_version, is_eager=True, help='Print the version and exit.')
     ] = False,
 ) -> None:
-    """Faces from recognition embeddings: curate pictures, embed, train, generate, evaluate."""
+    """Faces from recognition embeddings: curate images, embed, train, generate, evaluate."""
 
 
 _started: list[float] = []

@@ -46,7 +46,7 @@ class Between:
 COUNT, WEIGHT, SHARE = Between(1), Between(0), Between(0, 1, closed=True)
 
 
-def _number(v: Any) -> Any:  # YAML reads 1e-3 as a text; here it is what it looks like
+def _number(v: Any) -> Any:  # YAML reads 1e-3 as text; here it becomes a number
     if isinstance(v, str):
         with contextlib.suppress(ValueError, OverflowError):
             v = float(v)
@@ -54,7 +54,7 @@ def _number(v: Any) -> Any:  # YAML reads 1e-3 as a text; here it is what it loo
     return v
 
 
-def _finite(v: Any) -> bool:  # whether it is a number that a float can hold, neither NaN nor infinite
+def _finite(v: Any) -> bool:  # whether it is a finite number in the range of floats
     return isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e300
 
 
@@ -89,10 +89,10 @@ def _converted(
 
 
 def recipe_name(
-    name: str,  # perhaps an old one, such as 'canvas-gan-tune'
-    back: bool = False,  # give the old name for one of today
+    name: str,  # current or earlier, such as 'canvas-gan-tune'
+    back: bool = False,  # return the earlier name of a current one
 ) -> str:  # such as 'pca-gan-tune'
-    "What a recipe is called today; its variants are renamed with it."
+    "The current name of a recipe; its variants are renamed with it."
     names = {new: old for old, new in RENAMED['recipe'].items()} if back else RENAMED['recipe']
     found = [k for k in names if name == k or name.startswith(f'{k}-')]
     if not found:
@@ -102,7 +102,7 @@ def recipe_name(
 
 
 def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
-    "Settings as they were called before all renaming: what their hash is made of."
+    "Settings under their first names, from which the hash is computed."
     out = {}
     for k, v in settings.items():
         if isinstance(v, dict):
@@ -116,7 +116,7 @@ def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
-    "Settings as they are called now, whatever version they were written for."
+    "Settings under their current names, whatever version wrote them."
     out = renamed_keys('setting', settings)
     for k, v in out.items():
         if isinstance(v, dict):
@@ -130,14 +130,14 @@ def _names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Settings:
-    "A record that goes to YAML and back, has a short hash, and refuses what it does not know."
+    "A record that converts to YAML and back, has a short hash and rejects unknown settings."
 
-    ranges: ClassVar[dict[str, Between]] = {}  # numbers that a setting may have; of a tuple, each part
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}  # words that a setting may be
+    ranges: ClassVar[dict[str, Between]] = {}  # allowed numbers of a setting; for a tuple, of each element
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}  # allowed words of a setting
 
     @property
     def hash(self) -> str:
-        "Eight hexadecimal digits of everything but the budget; no renaming of settings changes them."
+        "Eight hexadecimal digits that depend on all settings but the budget, and on no renaming."
         d = _first_names(dataclasses.asdict(self))
         d = {k: v for k, v in d.items() if k not in ('max_minutes', 'max_steps')}
         return sha256(json.dumps(d, sort_keys=True, default=list).encode(), 8)
@@ -150,14 +150,14 @@ class Settings:
     def limits(
         cls,
         kind: str,  # 'ranges' or 'choices'
-    ) -> dict[str, Any]:  # setting: what it may be
-        "The ranges or choices of a class and of all that it is built on."
+    ) -> dict[str, Any]:  # setting to its allowed values
+        "The ranges or choices of a class and of its base classes."
         return {k: v for c in reversed(cls.__mro__) for k, v in vars(c).get(kind, {}).items()}
 
     def replace(self, changes: dict[str, Any]) -> Settings:
-        """The same with other values.
+        """A copy with other values.
 
-        Earlier names of settings are understood. Raises `FacegenError` for an unknown setting, a value of another kind
+        Earlier names of settings are understood. Raises `FacegenError` for an unknown setting, a value of another type
         or out of its range.
         """
         changes = _names_of_today(changes)
@@ -180,21 +180,21 @@ class Settings:
 # %% ../../nbs/training/config.ipynb #050008
 @dataclass(frozen=True)
 class Recipe(Settings):
-    "What every run has: batches, schedule, mean weights, precision, budget."
+    "Settings of every run: batches, schedule, EMA, precision, budget."
 
-    name: str = 'generator'  # what it is called in tables
-    method: str = 'adversarial'  # which step: 'adversarial', 'flow', or one that a design brings along
-    batch_size: int = 32  # pictures a step, of all processes together
-    warm_up: float = 0.01  # share of the budget in which learning rates rise
-    cool_down: float = 0.7  # share of the budget, at its end, in which they fall to a tenth
-    clip: float = 0.0  # longest gradient of a network; 0 for any length
-    ema: float = 0.995  # how slowly the mean weights follow, a step
+    name: str = 'generator'  # its name in tables
+    method: str = 'adversarial'  # training method: 'adversarial', 'flow', or one that a design defines
+    batch_size: int = 32  # images per step, over all processes
+    warm_up: float = 0.01  # fraction of the budget in which the learning rates rise
+    cool_down: float = 0.7  # fraction of the budget, at its end, in which they fall to a tenth
+    clip: float = 0.0  # largest gradient norm of a network; 0: no clipping
+    ema: float = 0.995  # decay of the EMA of the weights, per step
     precision: str = 'auto'  # auto, fp32, bf16, fp16
     compile: bool = False  # compile the networks: minutes of set-up, then faster steps on most GPUs
-    patience: int = 0  # end the run after so many looks without a better validation score; 0 for never
-    seed: int = 0  # of weights, data order, noise and disturbances
+    patience: int = 0  # end the run after this many validations without a better score; 0: never
+    seed: int = 0  # of weights, data order, noise and augmentation
     max_minutes: float | None = 30.0  # time budget, set-up and checkpoints included
-    max_steps: int | None = None  # step budget; the first that ends, ends the run
+    max_steps: int | None = None  # step budget; the run ends with whichever budget ends first
     ranges = dict(
         batch_size=COUNT,
         warm_up=SHARE,
@@ -209,15 +209,15 @@ class Recipe(Settings):
     choices = dict(precision=('auto', 'fp32', 'bf16', 'fp16'))
 
     def network_settings(self) -> list[str]:
-        "The settings that are arguments of networks."
+        "Names of the settings that hold arguments of networks."
         return [f.name for f in dataclasses.fields(self) if isinstance(getattr(self, f.name), dict)]
 
     def check(self) -> None:
-        """Raise `FacegenError` where a setting is impossible, alone or beside another.
+        """Raise `FacegenError` where a setting is invalid, alone or in combination with others.
 
         A run calls it before anything starts.
         """
-        self.replace(dataclasses.asdict(self))  # one that was not made by `replace` may hold what it refuses
+        self.replace(dataclasses.asdict(self))  # the constructor does not check values, `replace` does
         if not self.name.strip() or not self.name.isprintable() or set(self.name) & set('/\\'):
             raise FacegenError(
                 f"The setting 'name' was given as {self.name!r:.100}; a word without / and \\ was expected."
@@ -234,32 +234,32 @@ class Recipe(Settings):
 
 @dataclass(frozen=True)
 class AdversarialRecipe(Recipe):
-    "Settings of a generator that learns as a decoder first, then with an adversary."
+    "Settings of a generator trained with reconstruction losses, and later also with a discriminator."
 
     generator: dict = field(default_factory=dict)  # arguments of `Generator`
     discriminator: dict = field(default_factory=dict)  # arguments of `Discriminator`
-    low_res_frac: float = 0.15  # share of the budget spent on faces of side 64, for half the cost
-    l1: float = 0.3  # weight of the L1 distance to the picture
-    mse: float = 0.0  # weight of the squared distance to the picture
-    lpips: float = 0.7  # weight of LPIPS to the picture
+    low_res_frac: float = 0.15  # fraction of the budget spent on 64x64 faces, at half the cost per step
+    l1: float = 0.3  # weight of the L1 distance to the image
+    mse: float = 0.0  # weight of the squared distance to the image
+    lpips: float = 0.7  # weight of LPIPS to the image
     lpips_net: str = 'squeeze'  # network of LPIPS
-    features: float = 0.0  # weight of the distance in the encoder's own layers (`rendered`, EdgeFace)
-    identity: float = 0.7  # weight of one minus the encoder's cosine
-    adversarial: float = 0.12  # weight of the adversary's opinion; 0 for a plain decoder
-    adversarial_from: float = 0.7  # share of the budget at which the adversary joins
-    gan_loss: str = 'softplus'  # kind of adversarial loss, of `facegen_nb.training.GAN_LOSSES`
-    labels: tuple = (1.0, 0.0, 1.0)  # for 'bce': of real faces, of generated ones, and what the generator wants
-    r1: float = 0.0  # weight of the discriminator's slope at real faces
-    r2: float = 0.0  # and at generated ones
-    penalty_every: int = 16  # steps between two such charges, each so many times as high
-    d_steps: int = 1  # discriminator's steps for each of the generator's
-    d_every: int = 1  # only every so many-th of the generator's steps has a discriminator's
-    lr_g: float = 1e-3  # generator's learning rate, while decoding
-    lr_g_adversarial: float = 6e-4  # generator's, once the adversary has joined
-    lr_d: float = 5e-4  # discriminator's learning rate
-    betas: tuple = (0.5, 0.99)  # Adam's, for the discriminator and what Muon leaves
-    optimiser: str = 'muon'  # the generator's: 'muon' or 'adam'
-    augment: bool = True  # the same random shift and colour for real and fake
+    features: float = 0.0  # weight of the feature distance in the encoder's layers (`rendered`, EdgeFace)
+    identity: float = 0.7  # weight of 1 - cosine of the encoder's embeddings
+    adversarial: float = 0.12  # weight of the adversarial loss; 0: no discriminator
+    adversarial_from: float = 0.7  # fraction of the budget after which the discriminator is used
+    gan_loss: str = 'softplus'  # adversarial loss, one of `facegen_nb.training.GAN_LOSSES`
+    labels: tuple = (1.0, 0.0, 1.0)  # targets of 'bce': D on real and on generated images, G
+    r1: float = 0.0  # weight of the R1 gradient penalty on real images
+    r2: float = 0.0  # weight of the R2 gradient penalty on generated images
+    penalty_every: int = 16  # steps between two penalties, each weighted by this number (lazy regularisation)
+    d_steps: int = 1  # discriminator steps per generator step
+    d_every: int = 1  # generator steps per step at which the discriminator is trained
+    lr_g: float = 1e-3  # learning rate of the generator before the discriminator is used
+    lr_g_adversarial: float = 6e-4  # learning rate of the generator with the discriminator
+    lr_d: float = 5e-4  # learning rate of the discriminator
+    betas: tuple = (0.5, 0.99)  # of Adam, for the discriminator and the parameters that Muon does not train
+    optimiser: str = 'muon'  # of the generator: 'muon' or 'adam'
+    augment: bool = True  # the same random shift and colour for real and generated images
     ranges = dict(
         low_res_frac=SHARE,
         l1=WEIGHT,
@@ -285,11 +285,9 @@ class AdversarialRecipe(Recipe):
 # %% ../../nbs/training/config.ipynb #050009
 @dataclass(frozen=True)
 class DesignRecipe(AdversarialRecipe):
-    """Settings of a published conditional GAN: the adversary from the first step to the last, constant rates, the
-    newest weights, nothing of ours.
-    """
+    "Settings of a published conditional GAN: adversarial loss from the first step, constant learning rates, no EMA."
 
-    norm: float = 1.0  # length of the embedding that the networks see
+    norm: float = 1.0  # norm of the embedding that the networks get
     low_res_frac: float = 0.0
     l1: float = 0.0
     lpips: float = 0.0
@@ -316,21 +314,21 @@ class FlowRecipe(Recipe):
     name: str = 'flow'
     method: str = 'flow'
     model: dict = field(default_factory=dict)  # arguments of `FlowModel`: network, prediction, path, steps, sampler
-    latents: bool = False  # draw latents of the tiny autoencoder in place of pixels
-    space: str = 'v'  # where the error is measured: 'v', 'x' or 'noise'
-    time: str = 'logit_normal'  # how times are drawn: 'logit_normal' or 'uniform'
-    time_mean: float = 0.0  # of the logit; above 0 favours much noise
-    time_std: float = 1.0  # of the logit
-    cond_drop: float = 0.1  # share of faces that come without their embedding, for guidance
-    lpips: float = 0.0  # weight of LPIPS of the clean estimate to the picture, where noise is below `aux_loss_max_t`
+    latents: bool = False  # generate latents of the tiny autoencoder instead of pixels
+    space: str = 'v'  # space of the loss: 'v', 'x' or 'noise'
+    time: str = 'logit_normal'  # distribution of the time: 'logit_normal' or 'uniform'
+    time_mean: float = 0.0  # mean of the logit; above 0 favours high noise
+    time_std: float = 1.0  # standard deviation of the logit
+    cond_drop: float = 0.1  # fraction of faces trained without their embedding, for classifier-free guidance
+    lpips: float = 0.0  # weight of LPIPS between the clean estimate and the image, for times below `aux_loss_max_t`
     lpips_net: str = 'squeeze'  # network of LPIPS
-    identity: float = 0.0  # weight of one minus the encoder's cosine of the clean estimate, there
-    aux_loss_max_t: float = 0.5  # time below which these two count
+    identity: float = 0.0  # weight of 1 - cosine of the clean estimate's embedding, for these times
+    aux_loss_max_t: float = 0.5  # largest time at which these two losses apply
     optimiser: str = 'muon'  # 'muon' or 'adam'
     lr: float = 1e-3  # learning rate
-    betas: tuple = (0.9, 0.99)  # Adam's, and for what Muon leaves
+    betas: tuple = (0.9, 0.99)  # of Adam, and for the parameters that Muon does not train
     ema: float = 0.999
-    guidance: float = 1.0  # of the sheets that training draws
+    guidance: float = 1.0  # guidance scale of the sample sheets
     ranges = dict(
         time_mean=Between(-100, 100),
         time_std=Between(0, 100),
