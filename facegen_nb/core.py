@@ -167,7 +167,7 @@ def _named_folder(variable: str) -> Path | None:
 
 
 def data_dir() -> Path | None:
-    "The folder of picture sources that `FACEGEN_DATA` names, or None; raises `FacegenError` where that is no folder."
+    "The folder of image sources that `FACEGEN_DATA` names, or None; raises `FacegenError` where that is no folder."
     return _named_folder('FACEGEN_DATA')
 
 
@@ -391,10 +391,10 @@ def renamed_keys(
 def to_float(
     images: torch.Tensor | np.ndarray,  # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
 ) -> torch.Tensor:  # float32 (B,3,H,W) in [-1, 1]
-    "uint8 pictures to the float pictures that networks see."
+    "uint8 images to the float images that networks see."
     x = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images)
     if x.dtype != torch.uint8:
-        raise FacegenError(f'Pictures of type {x.dtype} were given; uint8 was expected.')
+        raise FacegenError(f'Images of type {x.dtype} were given; uint8 was expected.')
     if x.shape[-1] == 3 and x.shape[1] != 3:
         x = x.permute(0, 3, 1, 2)
     return x.float().div_(127.5).sub_(1.0)
@@ -403,17 +403,17 @@ def to_float(
 def to_uint8(
     images: torch.Tensor,  # float (B,3,H,W) in [-1, 1]; values outside are clipped
 ) -> torch.Tensor:  # uint8 (B,3,H,W), same device
-    "Float pictures to uint8, rounded to the nearest value."
+    "Float images to uint8, rounded to the nearest value."
     return images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 # %% ../nbs/core.ipynb #000049
 def sheet(
     images: torch.Tensor | np.ndarray,  # float (B,3,H,W) in [-1, 1], or uint8 (B,3,H,W) or (B,H,W,3)
-    ncol: int = 8,  # pictures a row
-    pad: int = 2,  # white pixels between pictures
+    ncol: int = 8,  # images per row
+    pad: int = 2,  # white pixels between images
     scale: float = 1.0,  # enlarge or shrink the whole sheet
-) -> Image.Image:  # one RGB picture
-    "Lay pictures out as a sheet, row by row."
+) -> Image.Image:  # one RGB image
+    "Lay images out as a sheet, row by row."
     x = torch.as_tensor(images).detach().cpu()
     if x.is_floating_point():
         x = to_uint8(x)
@@ -421,7 +421,7 @@ def sheet(
         x = x.permute(0, 3, 1, 2)
     if x.ndim != 4 or not len(x) or x.shape[1] != 3:
         raise FacegenError(
-            f'Pictures of shape {tuple(x.shape)} were given; at least one, (B,3,H,W) or (B,H,W,3), was expected.'
+            f'Images of shape {tuple(x.shape)} were given; at least one, (B,3,H,W) or (B,H,W,3), was expected.'
         )
     b, c, h, w = x.shape
     nrow = -(-b // ncol)
@@ -437,7 +437,7 @@ def show(
     im: Image.Image,  # what to show
     quality: int = 85,  # JPEG quality
 ) -> None:
-    "Show a picture in a notebook as JPEG, which keeps notebooks small."
+    "Show an image in a notebook as JPEG, which keeps notebooks small."
     import io
 
     from IPython.display import Image as Shown

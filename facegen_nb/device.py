@@ -156,12 +156,12 @@ def rate_of(
 
 
 def conv_rate(
-    dtype: torch.dtype,  # element type of pictures and weights
+    dtype: torch.dtype,  # element type of images and weights
     device: torch.device | str = 'cpu',  # where to measure
     n: int = 8,  # timed repetitions
     channels: int = 64,  # in and out
-    side: int = 64,  # of the pictures
-    batch: int = 32,  # pictures
+    side: int = 64,  # of the images
+    batch: int = 32,  # images
 ) -> float:  # 10^9 floating-point operations a second
     "Measured rate of a 3x3 convolution, in the memory format of the device."
     g = torch.Generator(device).manual_seed(

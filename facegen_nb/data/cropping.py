@@ -80,7 +80,7 @@ def cut_box(
         l, t = (w - s) // 2, (h - s) // 2
         box = (l, t, l + s, t + s)
     if box[2] > w + 0.5 or box[3] > h + 0.5:
-        raise Rejected(f'picture of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
+        raise Rejected(f'image of {w:.0f}x{h:.0f}, smaller than the box {box_text(box)}')
     x = crop_square(im, [min(v * k, m) for v, m in zip(box, (im.width, im.height) * 2)])
     return Face(x, tuple(map(float, box)), float(box[2] - box[0]), float(sharpness(x[None])[0]))
 
@@ -219,9 +219,9 @@ def _mark_objection(m: Mark, w: float, h: float) -> str:
     if m.box is None:
         return ''
     if not np.isfinite(m.box).all() or max(m.box[2] - m.box[0], m.box[3] - m.box[1]) > 2 * max(w, h):
-        return 'the marked box does not fit the picture'
+        return 'the marked box does not fit the image'
     if m.box[0] >= w or m.box[1] >= h or min(m.box[2:]) <= 0:
-        return 'the marked box lies outside of the picture'
+        return 'the marked box lies outside of the image'
     return ''
 
 

@@ -119,7 +119,7 @@ def _check_crop(crop: Crop) -> None:
     if crop.faces not in ('main', 'all'):
         raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
     if crop.detector == 'none' and crop.faces == 'all':
-        raise FacegenError('All faces of a picture were asked for without a detector; give detector mtcnn.')
+        raise FacegenError('All faces of an image were asked for without a detector; give detector mtcnn.')
     if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES:
         raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
     if crop.filters.min_recognisable is not None:
@@ -407,7 +407,7 @@ def _finish(w: StoreWriter, people: People, split: Sequence[float], seed: int, r
 def _unmet_text(w: StoreWriter, opt_out: Sequence[str]) -> list[str]:
     "A warning for names to leave out that did not occur; it is not written into the store."
     lost = [n for n in opt_out if plain_name(n) not in w.met]
-    return [f"Asked to be left out, and not met in any picture's name: {', '.join(lost)}."] if lost else []
+    return [f"Asked to be left out, and not met in any image's name: {', '.join(lost)}."] if lost else []
 
 
 def _source_list(sources: Any) -> list[str | Path]:
@@ -505,12 +505,9 @@ def _nothing_text(
     if not counts['pictures']:
         met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'
         hub = ', or hf: and the folder for parquet files' if '.parquet' in files['endings'] else ''
-        return f'No picture was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files{hub}.'
+        return f'No image was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files{hub}.'
     why = '; '.join(f'{n} x {r}' for r, n in reasons.most_common(3))
-    return (
-        f"None of the {counts['pictures']} pictures in {what} could be used ({why}); give other pictures or another"
-        " box."
-    )
+    return f"None of the {counts['pictures']} images in {what} could be used ({why}); give other images or another box."
 
 
 @contextlib.contextmanager

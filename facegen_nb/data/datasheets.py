@@ -50,17 +50,17 @@ def _split_gaps(meta: dict[str, Any]) -> list[str]:
     n, unknown, by, gaps = meta['faces'], meta['faces_without_identity'], meta.get('split_by'), []
     if unknown and not by:
         gaps.append(
-            f'The identity of {unknown:,} of {n:,} faces is unknown. Each of their pictures counts as a person of its'
+            f'The identity of {unknown:,} of {n:,} faces is unknown. Each of their images counts as a person of its'
             ' own, so one person can stand on both sides of the split; `facegen split` parts them by embeddings.'
         )
     if unknown and by:
         gaps.append(
             f"The identity of {unknown:,} of {n:,} faces is unknown. They were parted by embeddings at cosine"
-            f" {by['limit']:g}; two pictures of one person that the encoder takes for strangers can stand on two sides."
+            f" {by['limit']:g}; two images of one person that the encoder takes for strangers can stand on two sides."
         )
     if not by:
         gaps.append(
-            'Near-duplicates were not looked for. Pictures of one person stay on one side, copies of a picture under'
+            'Near-duplicates were not looked for. Images of one person stay on one side, copies of an image under'
             ' two names may not; `facegen split` finds and joins them.'
         )
     held_out = {p: meta['faces_by_split'].get(p, 0) for p in ('validation', 'test')}
@@ -74,7 +74,7 @@ def _crop_gaps(crop: dict[str, Any]) -> list[str]:
     gaps = []
     if crop['detector'] == 'none':
         gaps.append(
-            'No detector looked at the pictures. The crop is a fixed one, or what the source marks; what is not a face,'
+            'No detector looked at the images. The crop is a fixed one, or what the source marks; what is not a face,'
             ' or lies elsewhere, was not noticed.'
         )
     if not crop.get('filters'):
@@ -128,9 +128,9 @@ def datasheet(
         f" {meta['faces_without_identity']:,} faces of unknown identity. Content hash `{meta['hash']}`.",
         '## Sources',
         '\n'.join(map(_source, meta['sources'])),
-        '## From pictures to faces',
+        '## From images to faces',
         f'Crop: {crop}.',
-        _table('pictures, then faces', meta['counts']),
+        _table('images, then faces', meta['counts']),
         *_files(meta.get('found')),
         *_rejects(rejected),
         '## Split',

@@ -177,7 +177,7 @@ def _unknown_reason(head: bytes) -> str:
         b'<!DO': 'a web page',
     }
     known = next((name for magic, name in names.items() if head.startswith(magic)), None)
-    return 'not a picture in a known format' + (f': {known}' if known else '')
+    return 'not an image in a known format' + (f': {known}' if known else '')
 
 
 def _upright(im: Image.Image) -> None:

@@ -39,7 +39,7 @@ def squeeze_features(
     "Mean and maximum of the last maps of SqueezeNet; raises `FacegenError` for anything but uint8 RGB."
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise FacegenError(
-            f'Pictures of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.'
+            f'Images of type {images.dtype} and shape {images.shape} were given; uint8 (N,H,W,3) was expected.'
         )
     device = torch.device('cpu') if net else pick_device(device)
     net = net or _squeeze_net(str(device))
@@ -63,7 +63,7 @@ def fit_probe(
     y = np.asarray(unwanted, bool)
     if not 0 < y.sum() < len(y):
         raise FacegenError(
-            f'{y.sum()} unwanted and {(~y).sum()} wanted pictures were given; at least one of each is needed.'
+            f'{y.sum()} unwanted and {(~y).sum()} wanted images were given; at least one of each is needed.'
         )
     mean, std = features.mean(0), np.maximum(features.std(0), 1e-6)
     m = LogisticRegression(C=strength, class_weight='balanced', max_iter=1000).fit((features - mean) / std, y)

@@ -40,7 +40,7 @@ def signatures(
     """
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
         raise FacegenError(
-            f'Pictures of shape {images.shape} and type {images.dtype} were given; uint8 (N,H,W,3) was expected.'
+            f'Images of shape {images.shape} and type {images.dtype} were given; uint8 (N,H,W,3) was expected.'
         )
     out, luma = np.empty(len(images), SIGNATURE), torch.tensor([0.299, 0.587, 0.114])
     for i in range(0, len(images), batch_size):
@@ -344,9 +344,9 @@ def duplicate_groups(
     "Find exact, near and mirrored copies in one pass; the groups do not depend on the order of the images."
     n = len(sig)
     if embeddings is not None and len(embeddings) != n:
-        raise FacegenError(f'{len(embeddings)} embeddings were given for {n} pictures; one a picture was expected.')
+        raise FacegenError(f'{len(embeddings)} embeddings were given for {n} images; one per image was expected.')
     if quality is not None and len(quality) != n:
-        raise FacegenError(f'{len(quality)} qualities were given for {n} pictures; one a picture was expected.')
+        raise FacegenError(f'{len(quality)} qualities were given for {n} images; one per image was expected.')
     # different images, in the order of their hashes, which does not depend on the order of the input
     _, first, same = np.unique(sig['digest'], return_index=True, return_inverse=True)
     u, unique, pairs, scores = len(first), sig[first], [np.zeros((0, 2), np.int64)], [np.zeros((0, 4), np.float32)]

@@ -29,7 +29,7 @@ def captioned(
     "A sheet of images with a caption of up to three short lines below each."
     if len(images) != len(captions):
         raise FacegenError(
-            f'{len(images)} pictures and {len(captions)} captions were given; one caption a picture was expected.'
+            f'{len(images)} images and {len(captions)} captions were given; one caption per image was expected.'
         )
     h, w = np.asarray(images).shape[1:3] if len(images) else (0, 0)
     font, lines = ImageFont.load_default(11), [textwrap.wrap(c, max(8, w // 6))[:3] for c in captions]
@@ -55,7 +55,7 @@ def _at_scale(
     x = np.asarray(images)
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 8:
         raise FacegenError(
-            f'Pictures of type {x.dtype} and shape {x.shape} were given; uint8 RGB squares (N,S,S,3) of at least 8'
+            f'Images of type {x.dtype} and shape {x.shape} were given; uint8 RGB squares (N,S,S,3) of at least 8'
             ' pixels were expected: crop the faces first.'
         )
     if x.shape[1] == _SIDE or not len(x):
@@ -216,7 +216,7 @@ MEASURES: dict[str, str] = dict(  # meaning of each column
     contrast='highlight less the luma of the darkest 5 %',
     burnt='share of the face above luma 250',
     chroma='mean distance from grey, 0 for greyscale',
-    colours='chroma that brightness does not explain, 0 for toned pictures',
+    colours='chroma that brightness does not explain, 0 for toned images',
     redness='mean Cr over mean luma: skin is above 0 at any tone',
     sharpness='variance of the Laplacian at 128 pixels',
     recognisable='one minus the cosine to the unrecognisable',
@@ -239,7 +239,7 @@ def measure(
     n, scores = len(images), dict(confidence=confidence, recognisable=recognisable, depiction=depiction)
     for k, v in dict(boxes=boxes, sides=sides, landmarks=landmarks, **scores).items():
         if v is not None and len(v) != n:
-            raise FacegenError(f'{n} pictures and {len(v)} {k} were given; one row a picture was expected.')
+            raise FacegenError(f'{n} images and {len(v)} {k} were given; one row per image was expected.')
     out = {k: np.asarray(v, np.float32) for k, v in scores.items() if v is not None}
     if sides is not None:
         out['side'] = out['mean_side'] = np.asarray(sides, np.float32)
@@ -498,7 +498,7 @@ def reject_sheet(
     "A random sample of rejected faces, each with its reason; for inspection, not for publication."
     if len(images) != len(why):
         raise FacegenError(
-            f'{len(images)} pictures and {len(why)} reasons were given; one reason a picture was expected.'
+            f'{len(images)} images and {len(why)} reasons were given; one reason per image was expected.'
         )
     bad = np.flatnonzero([bool(r) for r in why])
     some = np.sort(np.random.default_rng(seed).permutation(bad)[:n])

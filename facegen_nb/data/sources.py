@@ -47,11 +47,11 @@ __all__ = ['INSTRUCTIONS', 'KAGGLE', 'DOWNLOADS', 'licence_beside', 'Labelled', 
 _LICENCES = dict(
     lfw='No licence is stated by the makers of LFW; news photographs, published for research on face verification.',
     celeba=(
-        'CelebA: "available for non-commercial research purposes only"; the pictures "are obtained from the Internet'
+        'CelebA: "available for non-commercial research purposes only"; the images "are obtained from the Internet'
         ' which are not property of MMLAB".'
     ),
     ffhq=(
-        'FFHQ: pictures under CC BY 2.0, CC BY-NC 2.0, Public Domain Mark 1.0, CC0 1.0 or U.S. Government Works, as its'
+        'FFHQ: images under CC BY 2.0, CC BY-NC 2.0, Public Domain Mark 1.0, CC0 1.0 or U.S. Government Works, as its'
         ' metadata say for each; the data set under CC BY-NC-SA 4.0 by NVIDIA Corporation.'
     ),
     wider='No licence is stated with the files of WIDER FACE; its card on the Hugging Face hub says CC BY-NC-ND 4.0.',
@@ -289,7 +289,7 @@ def open_celeba(
     if not who:
         raise FacegenError(
             f"'{path}' was given as CelebA, but identity_CelebA.txt is not beside it, and without it one person can get"
-            f" on both sides of a split; {INSTRUCTIONS['celeba']} (To read the pictures without identities, leave out"
+            f" on both sides of a split; {INSTRUCTIONS['celeba']} (To read the images without identities, leave out"
             " 'celeba:'.)"
         )
     parts = {'0': 'train', '1': 'validation', '2': 'test'}
@@ -345,7 +345,7 @@ def read_wider(
             i += 2 + max(1, n)
     except (ValueError, IndexError):
         raise FacegenError(
-            f"Line {i + 1} of '{'the file' if isinstance(file, bytes) else file}' is not as in WIDER FACE (a picture's"
+            f"Line {i + 1} of '{'the file' if isinstance(file, bytes) else file}' is not as in WIDER FACE (an image's"
             " name, the number of its faces, a line for each); give the file wider_face_train_bbx_gt.txt or"
             " wider_face_val_bbx_gt.txt as published."
         ) from None
@@ -435,7 +435,7 @@ def _hub_columns(
     image_columns = [k for k, f in ds.features.items() if isinstance(f, hub.Image)]
     there = ', '.join(ds.features)
     if not image_columns:
-        raise FacegenError(f"The data set '{where}' has no column of pictures; it has {there}.")
+        raise FacegenError(f"The data set '{where}' has no column of images; it has {there}.")
     if column is not None and column not in ds.features:
         raise FacegenError(f"The data set '{where}' has no column '{column}'; it has {there}.")
     image_column, person = image_columns[0], column or next((c for c in _PERSON_COLUMNS if c in ds.features), None)
@@ -515,7 +515,7 @@ class HubSource(Source):
         except Exception as e:
             raise FacegenError(
                 f"The data set '{where}' could not be opened: {short_text(e) or type(e).__name__}; hf: takes OWNER/NAME"
-                " of the hub, or a folder with parquet files or pictures."
+                " of the hub, or a folder with parquet files or images."
             ) from None
         if split is not None:
             if split not in self.splits:

@@ -133,7 +133,7 @@ NUISANCE_FACTORS: tuple[Factor, ...] = (
     _number("background_hue", 0, 1, "hue of the background"),
     _number("background_tone", 0, 1, "background, from deep to pale"),
     _number("shirt", 0, 1, "colour of the shirt"),
-    _number("scale", 0.92, 1.08, "size of the person in the picture"),
+    _number("scale", 0.92, 1.08, "size of the person in the image"),
     _number("shift_x", -0.06, 0.06, "shift to the right"),
     _number("shift_y", -0.05, 0.05, "shift downwards"),
 )
@@ -1089,7 +1089,7 @@ def render(
             " other; repeat a row to draw it again."
         )
     if size < 16:
-        raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger picture.")
+        raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger image.")
     device = torch.device(device if device is not None else identities.device)
     chunk = chunk or (8 if device.type == "cpu" else 256)
     parameters = _parameters(identities, nuisances, size)
@@ -1121,7 +1121,7 @@ def rendered_faces(
 ) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]:  # uint8 (n,size,size,3), int64 (n,), float32 (n,F) and (n,M)
     "Images, person numbers, identity factors and nuisance factors of `n` rendered faces."
     if per_person < 1:
-        raise FacegenError(f"Found per_person={per_person}, expected at least 1 picture a person; ask for 1 or more.")
+        raise FacegenError(f"Found per_person={per_person}, expected at least 1 image per person; ask for 1 or more.")
     person = torch.arange(max(n, 0)) // per_person
     identities, nuisances = sample_identities(-(-n // per_person), seed)[person], sample_nuisances(n, seed)
     images = render(identities, nuisances, size, device)

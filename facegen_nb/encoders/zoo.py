@@ -317,7 +317,7 @@ def _check_onnx(session: Any, file: Path) -> None:
     if not fits or given[0][1] != 'tensor(float)':
         found = ', '.join(f'{shape} of {kind}' for shape, kind in given)
         raise FacegenError(
-            f"The network in '{file}' takes {found}; pictures of shape (N, 3, 112, 112) of tensor(float) were expected,"
+            f"The network in '{file}' takes {found}; images of shape (N, 3, 112, 112) of tensor(float) were expected,"
             " as insightface's recognisers take them: give such a file."
         )
 

@@ -98,7 +98,7 @@ class TinyAutoencoder(nn.Module):
         "Images to latents; raises `FacegenError` for another shape."
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % 8 or images.shape[3] % 8:
             raise FacegenError(
-                f'Pictures of shape {tuple(images.shape)} were given; (B, 3, H, W) with sides that are multiples of 8'
+                f'Images of shape {tuple(images.shape)} were given; (B, 3, H, W) with sides that are multiples of 8'
                 ' was expected: resize them.'
             )
         return self.encoder(images.add(1).mul(0.5))

@@ -190,7 +190,7 @@ class ScriptsDenoiser(Denoiser):
 
     def forward(
         self,
-        x: Tensor,  # (B,*noise_shape), picture and noise mixed
+        x: Tensor,  # (B,*noise_shape), image and noise mixed
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor,  # (B,embed_dim), unit norm
         known: Tensor | None = None,  # (B,) bool: whose embedding is told
@@ -239,7 +239,7 @@ class NotebookDenoiser(Denoiser):
 
     def forward(
         self,
-        x: Tensor,  # (B,3,128,128), picture and noise mixed; other sides that 16 divides are possible
+        x: Tensor,  # (B,3,128,128), image and noise mixed; other sides that 16 divides are possible
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor,  # (B,embed_dim), unit norm
         known: Tensor | None = None,  # (B,) bool: whose embedding is told

@@ -46,7 +46,7 @@ class PCAGANRecipe(AdversarialRecipe):
     mixup: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
     max_faces: int = 0  # learn from so many faces only, of whole people; 0 for all
     max_per_identity: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
-    grayscale: bool = False  # learn from grey pictures (their embeddings stay those of the coloured ones)
+    grayscale: bool = False  # learn from grey images (their embeddings stay those of the coloured ones)
     aux_encoder: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
     discriminators: str = 'squeeze'  # joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
     ranges = dict(

@@ -229,7 +229,7 @@ class TinyViTUNet(FlowModel):
         depth: int = 2,  # blocks a level
         steps: int = DDPM_STEPS,  # of the sampler, unless another number is asked for
         sampler: str = 'ancestral',  # of `facegen_nb.models.SAMPLERS`
-        fingerprint: dict | None = None,  # of the encoder whose embeddings stood beside the pictures
+        fingerprint: dict | None = None,  # of the encoder whose embeddings stood beside the images
     ):
         FaceModel.__init__(self)
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (3, 128, 128), fingerprint
@@ -240,12 +240,12 @@ class TinyViTUNet(FlowModel):
 
     def forward(
         self,
-        x: Tensor,  # (B,3,128,128), picture and noise mixed
+        x: Tensor,  # (B,3,128,128), image and noise mixed
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor | None = None,  # ignored
         known: Tensor | None = None,  # ignored
     ) -> Tensor:  # (B,3,128,128), the noise
-        "The noise that the network sees in mixed pictures."
+        "The noise that the network sees in mixed images."
         return self.unet(x, (t * (DDPM_STEPS - 1)).round()).sample.float()
 
 

@@ -51,7 +51,7 @@ class Batch:
 
     @cached_property
     def positives(self) -> Tensor:
-        "Embeddings (B,D) of another picture of the same people, their own where there is none."
+        "Embeddings (B,D) of another image of the same people, their own where there is none."
         return self.find_positives()
 
     def __len__(self) -> int:
@@ -127,7 +127,7 @@ def subset_identities(
 
 
 class PositiveSampler:
-    "Another picture of the same person, chosen evenly among them."
+    "Another image of the same person, chosen evenly among them."
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class Batches:
         batch_size: int = 32,  # faces a batch, of all processes together
         seed: int = 0,  # of order, mirroring and all that is drawn in a step
         dist: Distributed | None = None,  # the processes that share a batch, and their device
-        limit: int | None = None,  # bytes that the pictures may take on the device; None for half of what is free
+        limit: int | None = None,  # bytes that the images may take on the device; None for half of what is free
         max_faces: int = 0,  # learn from so many faces only, of whole people; 0 for all
         max_per_identity: int = 0,  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
     ):
@@ -208,11 +208,11 @@ class Batches:
         i = store.indices(split)
         if max_faces and not len(i := i[subset_identities(store.identity_codes[i], max_faces)]):
             raise FacegenError(
-                f'max_faces={max_faces} was asked for, and that is less than the pictures of one person; ask for more.'
+                f'max_faces={max_faces} was asked for, and that is less than the images of one person; ask for more.'
             )
         if not len(i):
             raise FacegenError(
-                f"The store '{store.path}' has no faces in its {split} split; curate more pictures or give that split a"
+                f"The store '{store.path}' has no faces in its {split} split; curate more images or give that split a"
                 " share."
             )
         return i
@@ -231,7 +231,7 @@ class Batches:
         return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
 
     def positives(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
-        "Embeddings (B,D) of other pictures of the people in a step, mirrored where theirs are."
+        "Embeddings (B,D) of other images of the people in a step, mirrored where theirs are."
         u = torch.rand(
             self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu'))
         )[self.dist.rank :: self.dist.world_size]
@@ -269,7 +269,7 @@ def thumbnails(
     n: int = 10_000,  # of so many faces at most
     side: int = 32,  # pixels
 ) -> tuple[Tensor, Tensor]:  # (M,3,side,side) in [-1, 1] and embeddings (M,D), on the CPU
-    """Small pictures of the first faces and of their mirror images, with their embeddings: what a generator can start
+    """Small images of the first faces and of their mirror images, with their embeddings: what a generator can start
     from.
     """
     rows = torch.arange(min(n, batches.n))

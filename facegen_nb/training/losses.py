@@ -60,7 +60,7 @@ def fetch_lpips(
 
 
 class LPIPS(nn.Module):
-    "Learned perceptual distance (B,) of pictures (B,3,H,W) in [-1, 1], H and W at least 64, by the `lpips` package."
+    "Learned perceptual distance (B,) of images (B,3,H,W) in [-1, 1], H and W at least 64, by the `lpips` package."
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ def identity_loss(
 
 # %% ../../nbs/training/losses.ipynb #050017
 def feature_distance(
-    a: list[Tensor],  # maps (B,C,h,w) of pictures, layer by layer
+    a: list[Tensor],  # maps (B,C,h,w) of images, layer by layer
     b: list[Tensor],  # the same of others
 ) -> Tensor:  # (B,), 0 when equal
     "Squared distance of unit-length features, mean over positions, summed over layers (after Zhang et al. 2018)."
@@ -158,10 +158,10 @@ def g_loss(
 
 # %% ../../nbs/training/losses.ipynb #050025
 def gradient_penalty(
-    logits: Tensor,  # (B,) of these pictures
+    logits: Tensor,  # (B,) of these images
     images: Tensor,  # (B,...), with requires_grad
 ) -> Tensor:  # scalar
-    """Half the squared length of the gradient of each logit by its picture, mean: R1 on real pictures, R2 on generated
+    """Half the squared length of the gradient of each logit by its image, mean: R1 on real images, R2 on generated
     ones.
     """
     (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
@@ -169,7 +169,7 @@ def gradient_penalty(
 
 # %% ../../nbs/training/losses.ipynb #050040
 def centre_weight(
-    size: int,  # side of the pictures
+    size: int,  # side of the images
     corner: float = 0.2,  # weight in the corners
     device: torch.device | str = 'cpu',  # where it is wanted
 ) -> Tensor:  # (size,size), 1 in the middle

@@ -56,7 +56,7 @@ def count_flops(
     return counter.get_total_flops()
 
 # %% ../../nbs/training/profiling.ipynb #060019
-PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))  # channels, side, pictures
+PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))  # channels, side, images
 
 
 def peak_rates(
@@ -155,7 +155,7 @@ def make_flow(
     device: torch.device,  # where it is trained
     fused: bool,  # use the fused optimiser
 ) -> Trainee:
-    "`models.FlowModel`: the clean picture from a mixture with noise, squared error."
+    "`models.FlowModel`: the clean image from a mixture with noise, squared error."
     from facegen_nb.models.flow import FlowModel
 
     net = FlowModel(embed_dim=512).to(device)
@@ -172,7 +172,7 @@ def make_generator(
     device: torch.device,  # where it is trained
     fused: bool,  # use the fused optimiser
 ) -> Trainee:
-    "`models.Generator`: pictures from embeddings and noise, squared error."
+    "`models.Generator`: images from embeddings and noise, squared error."
     from facegen_nb.models.gan import Generator
 
     net = Generator(embed_dim=512).to(device)
@@ -279,8 +279,8 @@ class Entry:
     "Something that can be trained, and how its documentation trains it."
 
     make: Callable[[torch.device, bool], Trainee]
-    documented: int  # pictures a step in its documentation (in our recipes, for ours)
-    cpu: int  # pictures a step on a CPU, so that a step takes seconds
+    documented: int  # images per step in its documentation (in our recipes, for ours)
+    cpu: int  # images per step on a CPU, so that a step takes seconds
     package: str = ''  # its name on PyPI; empty for our own
 
     @property
@@ -401,7 +401,7 @@ def fresh(
             env=env,
         )
     except subprocess.TimeoutExpired:
-        return {**job, 'error': f'not done after {timeout:g} seconds; give fewer pictures a step, or more time'}
+        return {**job, 'error': f'not done after {timeout:g} seconds; give fewer images per step, or more time'}
     if p.returncode == 0:
         return json.loads(p.stdout.splitlines()[-1])
     if p.returncode < 0:
@@ -409,7 +409,7 @@ def fresh(
             **job,
             'error': (
                 f'ended by signal {-p.returncode}'
-                + (', probably for want of memory; give fewer pictures a step' if p.returncode == -9 else '')
+                + (', probably for want of memory; give fewer images per step' if p.returncode == -9 else '')
             ),
         }
     return {**job, 'error': (p.stderr.strip().splitlines() or ['ended without a word'])[-1][:300]}
@@ -446,7 +446,7 @@ def bench_train(
     out: str | Path | None = None,  # a JSON file for the result
     log: Callable[[str], Any] = print,  # gets a line for each row
     modes: Sequence[str] | None = None,  # names in `MODES`, for every model; None: those of each entry
-    batch: int | None = None,  # pictures a step, for every model; None: those of each entry
+    batch: int | None = None,  # images per step, for every model; None: those of each entry
     timeout: float = 600.0,  # seconds that one measurement may take in all
     measure: Callable[[dict[str, Any], float], dict[str, Any]] = fresh,  # does one job; another serves in tests
 ) -> dict[str, Any]:  # environment, peaks and rows, plain values
@@ -497,7 +497,7 @@ def row_text(
     if 'error' in row:
         return f"{row['model']}, {row['mode']}: {row['error']}"
     return (
-        f"{row['model']}, {row['mode']}: {row['images_per_second']:.3g} pictures/s, {row['gflops']:,.0f} GFLOP/s"
+        f"{row['model']}, {row['mode']}: {row['images_per_second']:.3g} images/s, {row['gflops']:,.0f} GFLOP/s"
         f" ({row['dtype']}, {row['batch']} a step)"
     )
 
@@ -508,8 +508,8 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     'type': lambda r: r['dtype'],
     'batch': lambda r: str(r['batch']),
     'parameters, M': lambda r: f"{r['parameters'] / 1e6:.1f}",
-    'GFLOP/picture': lambda r: f"{r['flops_per_image'] / 1e9:.1f}",
-    'pictures/s': lambda r: f"{r['images_per_second']:.3g}",
+    'GFLOP/image': lambda r: f"{r['flops_per_image'] / 1e9:.1f}",
+    'images/s': lambda r: f"{r['images_per_second']:.3g}",
     'GFLOP/s': lambda r: f"{r['gflops']:,.0f}",
     'of peak': lambda r: f"{r['share']:.0%}",
     'of bf16 peak': lambda r: '' if r['share_bf16'] is None else f"{r['share_bf16']:.0%}",
@@ -558,7 +558,7 @@ def bench_text(
 def bench_plot(
     result: dict[str, Any],  # of `bench_train`
 ) -> Any:  # a matplotlib figure
-    "A bar for each row: GFLOP/s achieved, with the peak as a line and pictures a second beside each bar."
+    "A bar for each row: GFLOP/s achieved, with the peak as a line and images per second beside each bar."
     import matplotlib.pyplot as plt
 
     rows = [r for r in result['rows'] if 'error' not in r]

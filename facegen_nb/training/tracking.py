@@ -120,7 +120,7 @@ def end_wandb() -> None:
 
 
 class Tracker:
-    "Sends numbers and pictures to a tracker from a thread of its own, which may fail or hang without harm."
+    "Sends numbers and images to a tracker from a thread of its own, which may fail or hang without harm."
 
     def __init__(
         self,
