@@ -69,7 +69,7 @@ def training_crop(
     if fingerprint.get('encoder') in RENDERED and frame is None:
         assumed = (
             'The model knows rendered faces only, so each image is taken whole, as a rendered face; '
-            'for a photograph of a person it would draw a face of nobody.'
+            'for a photograph of a person the face would be meaningless.'
         )
         return TrainingCrop(False, assumed=assumed)
     if frame or measured_frame(crop):
@@ -266,7 +266,7 @@ def _no_face(missed: list[tuple[str, str]]) -> str:
     where = f"in '{source}'" if len(missed) == 1 else f"in any of {len(missed)} images, such as '{source}'"
     if reason == _NO_FACE:
         return (
-            f'No face was found {where}; give an image with a face that looks at the camera, or say that '
+            f'No face was found {where}; give an image with a frontal face, or say that '
             'an image is a face crop already (cropped, or --cropped of the command).'
         )
     advised = reason.endswith(_OTHER_MODEL) or 'turn the image' in reason
@@ -381,7 +381,7 @@ def generate_blocks(
         if not faces.isfinite().all():
             factor = 'guidance' if generator.many_steps else 'truncation'
             raise FacegenError(
-                f'NaN or infinite pixels were drawn for faces {first + start} to {first + start + len(noise) - 1}; '
+                f'NaN or infinite pixels were generated for faces {first + start} to {first + start + len(noise) - 1}; '
                 f'give a smaller {factor}, or another model.'
             )
         yield to_uint8(faces).permute(0, 2, 3, 1).cpu().numpy()

@@ -31,7 +31,7 @@ def generator_seed(
     seed: int,  # of any size, not negative
     device: torch.device | str,  # of the generator
 ) -> int:  # for `torch.Generator.manual_seed`
-    "A seed of which the whole counts: PyTorch's generator on a CPU takes the lowest 32 bits and ignores the others."
+    "A seed that depends on all bits: PyTorch's CPU generator uses only the lowest 32 bits of a seed."
     if torch.device(device).type != 'cpu' or seed < 2**32:
         return seed % 2**62
     return int(np.random.SeedSequence(seed).generate_state(1)[0])
@@ -39,26 +39,26 @@ def generator_seed(
 
 @dataclass
 class Batch:
-    "This process's share of a training step's faces, with the random numbers of the step."
+    "The faces of a training step in this process, with the random numbers of the step."
 
     images: Tensor  # (B,3,128,128) in [-1, 1], in the memory format of the device
     embeddings: Tensor  # (B,D), unit norm
     seed: int  # of the step
-    rank: int = 0  # which share
-    world_size: int = 1  # of how many
-    n_draws: int = field(default=0, repr=False)  # how often random numbers were drawn
+    rank: int = 0  # of the process
+    world_size: int = 1  # number of processes
+    n_draws: int = field(default=0, repr=False)  # number of calls for random numbers
     find_positives: Callable[[], Tensor] | None = field(default=None, repr=False)  # what `positives` calls, once
 
     @cached_property
     def positives(self) -> Tensor:
-        "Embeddings (B,D) of another image of the same people, their own where there is none."
+        "Embeddings (B,D) of another image of each person; of the same image where there is no other."
         return self.find_positives()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def rng(self) -> torch.Generator:
-        "A generator on the device; another one at each call, the same ones in the same step of any run."
+        "A random generator on the device; each call gives another one, reproducible for a step."
         self.n_draws += 1
         device = self.images.device
         return torch.Generator(device).manual_seed(generator_seed(self.seed * 64 + self.n_draws, device))
@@ -80,7 +80,7 @@ class Batch:
 def free_memory(
     device: torch.device,  # where
 ) -> int:  # bytes
-    "Bytes that can still be had on a device; the machine's own for CPU and MPS."
+    "Free bytes on a device; of the machine for CPU and MPS."
     return torch.cuda.mem_get_info(device)[0] if device.type == 'cuda' else psutil.virtual_memory().available
 
 
@@ -89,8 +89,8 @@ BLOCK = 4096  # rows that are in the host's memory at once while a device is fil
 
 def fill(
     out: Tensor,  # (n,...), on any device; overwritten
-    source: np.ndarray,  # (N,...), perhaps a memory map
-    rows: np.ndarray,  # (n,) which of them
+    source: np.ndarray,  # (N,...), also a memory map
+    rows: np.ndarray,  # (n,) rows of `source`
 ) -> Tensor:  # out
     "Copy rows of an array to a device, block by block: the host holds one block at a time."
     for k in range(0, len(rows), BLOCK):
@@ -103,8 +103,8 @@ def to_device(
     x: Tensor,  # on the CPU
     device: torch.device | str,  # where it is wanted
 ) -> Tensor:  # there
-    """Move a tensor; without waiting only from pinned memory to CUDA, since elsewhere the source may be freed before it
-    is read.
+    """Move a tensor; asynchronously only from pinned memory to CUDA, because elsewhere the source may be freed before
+    it is read.
     """
     if torch.device(device).type != 'cuda':
         return x.to(device)
@@ -115,9 +115,9 @@ def subset_identities(
     codes: np.ndarray,  # (n,) the person of each face, below 0 where unknown
     max_faces: int,  # at most so many
 ) -> np.ndarray:  # positions, in order
-    """All faces of as many people as give so many faces.
+    """All faces of as many people as have at most `max_faces` faces together.
 
-    The same people whenever it is asked, and more of them for more faces.
+    The choice of people is deterministic; a larger number adds people.
     """
     people, back, counts = np.unique(known_people(codes), return_inverse=True, return_counts=True)
     order = np.random.default_rng(0).permutation(len(people))
@@ -154,7 +154,7 @@ class PositiveSampler:
         max_per_identity: int,  # faces of one person
         order: Tensor,  # (n,) faces, all of them
     ) -> Tensor:  # (m,) faces
-        "The first faces of everybody, in the same order."
+        "The first faces of each person, in the same order."
         who = self.starts[order]
         by_person = torch.argsort(who, stable=True)
         starts = torch.searchsorted(who[by_person], who)
@@ -172,11 +172,11 @@ class Batches:
         embeddings: Embeddings,  # of that store
         split: str = 'train',  # which faces
         batch_size: int = 32,  # faces a batch, of all processes together
-        seed: int = 0,  # of order, mirroring and all that is drawn in a step
+        seed: int = 0,  # of the order, mirroring and all random numbers of a step
         dist: Distributed | None = None,  # the processes that share a batch, and their device
-        limit: int | None = None,  # bytes that the images may take on the device; None for half of what is free
-        max_faces: int = 0,  # learn from so many faces only, of whole people; 0 for all
-        max_per_identity: int = 0,  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
+        limit: int | None = None,  # bytes for images on the device; None: half of the free memory
+        max_faces: int = 0,  # largest number of faces, of whole people; 0: all
+        max_per_identity: int = 0,  # largest number of faces of a person per epoch, others in the next; 0: all
     ):
         require_store(embeddings, store)
         self.dist = dist or Distributed('cpu')
@@ -204,11 +204,11 @@ class Batches:
 
     @staticmethod
     def _rows(store: FaceStore, split: str, max_faces: int) -> np.ndarray:
-        "The faces of a split, or of as many of its people as give `max_faces`; raises `FacegenError` without any."
+        "The faces of a split, or `max_faces` of them, of whole people; raises `FacegenError` if there are none."
         i = store.indices(split)
         if max_faces and not len(i := i[subset_identities(store.identity_codes[i], max_faces)]):
             raise FacegenError(
-                f'max_faces={max_faces} was asked for, and that is less than the images of one person; ask for more.'
+                f'max_faces={max_faces} was given, which is less than the images of one person; give more.'
             )
         if not len(i):
             raise FacegenError(
@@ -218,7 +218,7 @@ class Batches:
         return i
 
     def __len__(self) -> int:
-        "Batches an epoch; what is left over waits for the next order."
+        "Batches per epoch; the remaining faces are left out."
         return self.size // self.batch_size
 
     def pick(
@@ -231,7 +231,7 @@ class Batches:
         return to_device(torch.from_numpy(np.array(self.source[self.rows[i.numpy()]])), self.device).permute(0, 3, 1, 2)
 
     def positives(self, i: Tensor, flip: Tensor, step: int) -> Tensor:
-        "Embeddings (B,D) of other images of the people in a step, mirrored where theirs are."
+        "Embeddings (B,D) of other images of the people in a step, mirrored like the images of the step."
         u = torch.rand(
             self.batch_size, generator=torch.Generator().manual_seed(generator_seed((self.seed << 40) + step, 'cpu'))
         )[self.dist.rank :: self.dist.world_size]
@@ -266,11 +266,12 @@ class Batches:
 # %% ../../nbs/training/loader.ipynb #050123
 def thumbnails(
     batches: Batches,  # of some split
-    n: int = 10_000,  # of so many faces at most
+    n: int = 10_000,  # largest number of faces
     side: int = 32,  # pixels
 ) -> tuple[Tensor, Tensor]:  # (M,3,side,side) in [-1, 1] and embeddings (M,D), on the CPU
-    """Small images of the first faces and of their mirror images, with their embeddings: what a generator can start
-    from.
+    """Small images of the first faces and of their mirror images, with their embeddings.
+
+    A linear prior is fitted to them.
     """
     rows = torch.arange(min(n, batches.n))
     x = torch.cat([F.avg_pool2d(to_float(batches.pick(i)), 128 // side).cpu() for i in rows.split(512)])

@@ -28,7 +28,7 @@ LPIPS_FILES = VISION_FILES  # networks of LPIPS
 def lpips_missing(
     net: str = 'squeeze',  # 'squeeze', 'alex' or 'vgg'
 ) -> str | None:  # None when the weights are there
-    "The sentence to show when LPIPS cannot be had offline, or None when it can."
+    "The message for missing LPIPS weights; None when they are there."
     if net not in LPIPS_FILES:
         raise FacegenError(f"Unknown LPIPS network '{net}'; use one of {', '.join(LPIPS_FILES)}.")
     try:
@@ -47,7 +47,7 @@ def fetch_lpips(
 ) -> None:
     """Put the weights of an LPIPS network where torch keeps such files, from where torchvision publishes them.
 
-    Raises `FacegenError` when they cannot be had, or FACEGEN_OFFLINE is set.
+    Raises `FacegenError` when they cannot be downloaded, or when FACEGEN_OFFLINE is set.
     """
     if (why := lpips_missing(net)) is None:
         return
@@ -72,7 +72,7 @@ class LPIPS(nn.Module):
 
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            self.net = lpips.LPIPS(net=net, verbose=False, pnet_rand=True)  # its own loader looks in fewer places
+            self.net = lpips.LPIPS(net=net, verbose=False, pnet_rand=True)  # its own loader searches fewer folders
         layers = vision_network(net).state_dict()
         for stage in self.net.net.children():
             stage.load_state_dict({k: layers[k] for k in stage.state_dict()})
@@ -89,7 +89,7 @@ class LPIPS(nn.Module):
 # %% ../../nbs/training/losses.ipynb #050014
 def identity_loss(
     generated: Tensor,  # (B,D) embeddings of generated faces, unit norm
-    wanted: Tensor,  # (B,D) embeddings asked for, unit norm
+    wanted: Tensor,  # (B,D) conditions, unit norm
 ) -> Tensor:  # (B,), 0 when equal, 2 when opposite
     "One minus the cosine of unit embeddings."
     return 1 - (generated * wanted).sum(1)
@@ -122,7 +122,7 @@ def d_loss(
     real: Tensor,  # logits of real faces
     fake: Tensor,  # logits of generated faces
     kind: str = 'softplus',  # one of `GAN_LOSSES`
-    labels: tuple[float, float] = (1.0, 0.0),  # for 'bce': what real and generated faces shall be called
+    labels: tuple[float, float] = (1.0, 0.0),  # for 'bce': targets of real and generated faces
 ) -> Tensor:  # scalar
     "Discriminator's loss on logits; softplus(-real) + softplus(fake) by default, means."
     check_gan_loss(kind)
@@ -138,14 +138,14 @@ def d_loss(
 def g_loss(
     fake: Tensor,  # logits of generated faces
     kind: str = 'softplus',  # one of `GAN_LOSSES`
-    real: Tensor | None = None,  # logits of the real faces beside them; 'relativistic' compares with these
-    label: float = 1.0,  # for 'bce': what the generator wants its faces to be called
+    real: Tensor | None = None,  # logits of real faces, for 'relativistic'
+    label: float = 1.0,  # for 'bce': target of generated faces
 ) -> Tensor:  # scalar
     "Generator's loss on logits; the non-saturating softplus(-fake) by default, mean."
     check_gan_loss(kind)
     if kind == 'relativistic' and real is None:
         raise FacegenError(
-            "The loss 'relativistic' was asked for without logits of real faces, which it compares with; give them as"
+            "The loss 'relativistic' needs logits of real faces, which were not given; give them as"
             " `real`, or choose another kind."
         )
     if kind == 'softplus':
@@ -161,11 +161,12 @@ def gradient_penalty(
     logits: Tensor,  # (B,) of these images
     images: Tensor,  # (B,...), with requires_grad
 ) -> Tensor:  # scalar
-    """Half the squared length of the gradient of each logit by its image, mean: R1 on real images, R2 on generated
-    ones.
+    """Gradient penalty: half the mean squared norm of the gradient of each logit with respect to its image.
+
+    On real images it is R1, on generated images R2.
     """
-    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return slope.float().square().flatten(1).sum(1).mean() / 2
+    (grad,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return grad.float().square().flatten(1).sum(1).mean() / 2
 
 # %% ../../nbs/training/losses.ipynb #050040
 def centre_weight(
@@ -173,7 +174,7 @@ def centre_weight(
     corner: float = 0.2,  # weight in the corners
     device: torch.device | str = 'cpu',  # where it is wanted
 ) -> Tensor:  # (size,size), 1 in the middle
-    "Weight of each pixel: 1 in an upright ellipse of 0.8 by 1 sides, where the crop has the face, soft at the edge."
+    "Weight of each pixel: 1 in an upright ellipse of 0.8 by 1 sides, which contains the face, soft at the edge."
     t = (torch.arange(size, device=device) + 0.5) / size - 0.5
     inside = torch.sigmoid(8 * (1 - (t / 0.4).square().add((t[:, None] / 0.5).square()).sqrt()))
     return corner + (1 - corner) * inside

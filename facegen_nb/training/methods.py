@@ -55,14 +55,14 @@ class EMA(AveragedModel):
     def __init__(
         self,
         model: nn.Module,  # the model that is trained
-        decay: float,  # how much of the old mean a step keeps, once warm
+        decay: float,  # fraction of the old average that a step keeps, after the warm-up
     ):
         super().__init__(model)
         self.decay = decay
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        "Follow the model by one step; its buffers are copied."
+        "Update the average with the model's weights; buffers are copied."
         mean, now, n = list(self.module.parameters()), list(model.parameters()), int(self.n_averaged)
         if n == 0:
             torch._foreach_copy_(mean, now)
@@ -74,11 +74,11 @@ class EMA(AveragedModel):
 
 
 def schedule(
-    share: float,  # share of the budget used, 0 to 1
-    warm_up: float,  # share in which the rate rises
-    cool_down: float,  # share, at the end, in which it falls
+    share: float,  # fraction of the budget used, 0 to 1
+    warm_up: float,  # fraction in which the rate rises
+    cool_down: float,  # fraction, at the end, in which it falls
 ) -> float:  # factor on the learning rate
-    "Linear rise, flat, cosine fall to a tenth: depends on the share of the budget, not on a step count."
+    "Linear rise, constant, cosine fall to a tenth, as a function of the fraction of the budget used."
     up = min(1.0, (share + 1e-3) / warm_up) if warm_up else 1.0
     down = max(0.0, (share - (1 - cool_down)) / cool_down) if cool_down else 0.0
     return up * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, down))))
@@ -86,24 +86,24 @@ def schedule(
 # %% ../../nbs/training/methods.ipynb #050020
 @dataclass
 class TrainState:
-    "Where a run stands; kept in every checkpoint."
+    "The state of a run; kept in every checkpoint."
 
     step: int = 0  # steps done
-    progress: float = 0.0  # share of the budget that is used, 0 to 1
-    lr_factor: float = 1.0  # on learning rates, halved at each rollback
-    minutes: float = 0.0  # of the budget, used
+    progress: float = 0.0  # fraction of the budget used, 0 to 1
+    lr_factor: float = 1.0  # factor on learning rates, halved at each rollback
+    minutes: float = 0.0  # minutes of the budget used
     images: int = 0  # training images seen
-    epoch: float = 0.0  # times all of them were seen
-    rollbacks: int = 0  # how often the run returned to a checkpoint
+    epoch: float = 0.0  # passes over the training images
+    rollbacks: int = 0  # number of returns to a checkpoint
     best: float | None = None  # best validation score
     validations_since_best: int = 0
-    closing_minutes: float = 0.01  # that a validation and a checkpoint take
+    closing_minutes: float = 0.01  # minutes that the last validation and checkpoint take
 
 
 def out_of_memory(
     ex: BaseException,  # what was raised
-) -> bool:  # whether for want of memory
-    "Tell an error for want of memory from others, on any device."
+) -> bool:  # whether memory ran out
+    "Whether an exception means that memory ran out, on any device."
     return (
         isinstance(ex, (torch.OutOfMemoryError, MemoryError))
         or isinstance(ex, RuntimeError)
@@ -114,9 +114,9 @@ def out_of_memory(
 @contextlib.contextmanager
 def _settings_error(
     recipe: Recipe,  # whose networks are built or used in the block
-    what: str,  # what it means when the block fails
+    what: str,  # the meaning of a failure, for the message
 ) -> Iterator[None]:
-    "Whatever goes wrong in the block is an error of settings: raises `FacegenError`."
+    "Turn every exception of the block into a `FacegenError` about the settings."
     try:
         yield
     except FacegenError:
@@ -126,7 +126,7 @@ def _settings_error(
             raise
         why = (str(ex).strip() or type(ex).__name__).splitlines()[0][:200]
         raise FacegenError(
-            f"The networks of the recipe '{recipe.name}' {what} ({why}); look at its settings"
+            f"The networks of the recipe '{recipe.name}' {what} ({why}); check its settings"
             f" {', '.join(recipe.network_settings())}."
         ) from ex
 
@@ -135,7 +135,7 @@ def _settings_error(
 def _local_statistics(
     layers: list[nn.Module],  # that synchronise batch statistics
 ) -> Iterator[None]:
-    "Within the block each process takes its own batch statistics, and waits for no other."
+    "Within the block each process uses its own batch statistics and does not wait for the others."
     for m in layers:
         m.forward = partial(nn.modules.batchnorm._BatchNorm.forward, m)
     try:
@@ -161,13 +161,13 @@ def _optimiser(
     return kind(net.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=fused)
 
 
-# rows of the batch -> loss to go down on, values to report
+# rows of the batch -> loss to minimise, values to report
 LossOf = Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
 
 # %% ../../nbs/training/methods.ipynb #050024
 class Trainer:
-    """Networks, EMA, optimisers and losses of a run, and how a network learns from a batch: in parts when memory is
-    short, with the gradients of all processes.
+    """Networks, EMA, optimisers and losses of a run, and the training step of a network: in parts when memory is
+    short, with gradients averaged over all processes.
 
     A subclass has `build`, `step` and `score`.
     """
@@ -177,14 +177,14 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,  # settings
-        encoder: Encoder,  # of the conditions; serves the identity loss too
+        encoder: Encoder,  # of the conditions and of the identity loss
         fingerprint: dict,  # of the embeddings, kept in the checkpoint
         dist: Distributed,  # processes and device
-        log: Callable[[str], None] = logger.info,  # gets what a user should know
+        log: Callable[[str], None] = logger.info,  # gets messages for the user
     ):
         self.recipe, self.dist, self.device, self.log = recipe, dist, dist.device, log
         self.dtype = dist.broadcast(pick_dtype(self.device, recipe.precision))  # measured on a CPU: one process decides
-        self.parts = 1  # in which a batch goes through the networks
+        self.parts = 1  # a batch is processed in this many parts
         if (recipe.identity or getattr(recipe, 'features', 0)) and not encoder.differentiable:
             raise FacegenError(
                 f"The encoder '{encoder.name}' gives no gradient, so it cannot serve the identity loss; set identity=0"
@@ -194,25 +194,25 @@ class Trainer:
         self.encoder = encoder.to(**place)
         self.lpips = LPIPS(recipe.lpips_net).to(**place) if recipe.lpips else None
         self.nets: dict[str, nn.Module] = {}
-        self.compiled: dict[str, Callable] = {}  # the networks as training calls them
+        self.compiled: dict[str, Callable] = {}  # compiled networks, for training
         self.opts: dict[str, torch.optim.Optimizer] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.phase_key: tuple = ()  # what kind of step this is: each kind is probed for memory once
+        self.phase_key: tuple = ()  # kind of step; memory is checked once for each kind
         self.probed: set[tuple] = set()
         with _settings_error(recipe, 'could not be built'):
             self.model = self.build(fingerprint)
             self.ema = EMA(self.model, recipe.ema)
 
     def build(self, fingerprint: dict) -> FaceModel:
-        "Make the networks with `add` and return the one that generates."
+        "Make the networks with `add` and return the generator."
         raise NotImplementedError
 
     def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
-        "Learn from a batch; returns the losses, still on the device."
+        "A training step on a batch; returns the losses, on the device."
         raise NotImplementedError
 
     def score(self, valid: dict[str, float]) -> float:
-        "One number of the validation's measures, lower is better: what `best` and `patience` go by."
+        "The validation score, lower is better; it decides `best` and `patience`."
         raise NotImplementedError
 
     def dry_run(self, faces: Tensor, embeddings: Tensor, rng: torch.Generator) -> None:
@@ -230,7 +230,7 @@ class Trainer:
         betas: tuple[float, float],  # Adam's
         decay: float = 0.0,  # of the weights, which makes Adam an AdamW; Muon has none
     ) -> nn.Module:  # the network, on the device
-        "Take a network into training."
+        "Register a network for training, with its optimiser."
         if self.dist.world_size > 1 and self.device.type == 'cuda':
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
@@ -243,7 +243,7 @@ class Trainer:
         faces: Tensor,  # (N,3,32,32) in [-1, 1], small
         embeddings: Tensor,  # (N,D), unit norm: of these faces
     ) -> None:
-        "Let a model that can do so, and its EMA, start from what is simple in the training faces."
+        "Initialise a model with a linear prior, and its EMA, from the training faces."
         if hasattr(self.model, 'start_from'):
             self.model.start_from(faces, embeddings)
             self.ema.module.load_state_dict(self.model.state_dict())
@@ -256,15 +256,15 @@ class Trainer:
         ours, theirs = ({k: tuple(v.shape) for k, v in m.state_dict().items()} for m in (self.model, model))
         if other := [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]:
             raise FacegenError(
-                f"The model to begin with is not the network of the recipe '{self.recipe.name}': {len(other)} of"
+                f"The model to start from is not the network of the recipe '{self.recipe.name}': {len(other)} of"
                 f" {len(ours)} weights are others ('{other[0]}' is {theirs.get(other[0], 'absent')} there,"
-                f" {ours.get(other[0], 'absent')} here); take the recipe.yaml that lies beside it."
+                f" {ours.get(other[0], 'absent')} here); use the recipe.yaml beside it."
             )
         for m in (self.model, self.ema.module):
             m.load_state_dict(model.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
-        "Everything but the EMA that is needed to go on."
+        "Everything but the EMA that is needed to resume."
         return dict(
             nets={k: v.state_dict() for k, v in self.nets.items()},
             opts={k: v.state_dict() for k, v in self.opts.items()},
@@ -275,17 +275,17 @@ class Trainer:
         )
 
     def load_state_dict(self, state: dict[str, Any], ema: dict[str, Tensor]) -> None:
-        "Take up a saved state and the weights of the EMA."
+        "Load a saved state and the weights of the EMA."
         for k, v in state['nets'].items():
             self.nets[k].load_state_dict(v)
             self.opts[k].load_state_dict(state['opts'][k])
         if state['scaler'] and self.scaler.is_enabled():
-            self.scaler.load_state_dict(state['scaler'])  # another machine may need none, or need one
+            self.scaler.load_state_dict(state['scaler'])  # another machine may need a scaler, or none
         self.ema.module.load_state_dict(ema)
         self.ema.n_averaged.fill_(state['averaged'])
         self.parts = state['parts']
         if self.device.type == 'cpu' and state['dtype'] != 'float16':  # fp16 came from a GPU
-            self.dtype = getattr(torch, state['dtype'])  # goes on as it began, whatever is faster today
+            self.dtype = getattr(torch, state['dtype'])  # the type of the first process, also where another is faster
 
     def learn(
         self,
@@ -294,9 +294,9 @@ class Trainer:
         n: int,  # faces in the batch
         loss_of: LossOf,  # of rows of the batch
         *,
-        release: Callable[[], None] = lambda: None,  # lets go of tensors that `loss_of` holds, before another attempt
-    ) -> dict[str, Tensor]:  # mean values, and the gradient's length as `norm_<name>`
-        "One optimiser step of a network over the batch, in as many parts as memory wants."
+        release: Callable[[], None] = lambda: None,  # frees tensors that `loss_of` holds, before another attempt
+    ) -> dict[str, Tensor]:  # mean values, and the gradient norm as `norm_<name>`
+        "One optimiser step of a network over the batch, in as many parts as memory requires."
         net, opt, self.parts = self.nets[name], self.opts[name], min(self.parts, n)
         synchronised = [m for other in self.nets.values() for m in other.modules() if isinstance(m, nn.SyncBatchNorm)]
         if synchronised and (name, n, *self.phase_key) not in self.probed:
@@ -315,7 +315,7 @@ class Trainer:
     def _gradients(
         self, name: str, n: int, loss_of: LossOf, release: Callable[[], None], retry: bool = True
     ) -> dict[str, Tensor]:
-        """Gradients of a batch, in as many parts as the memory of every process wants; returns the mean values.
+        """Gradients of a batch, in as many parts as the memory of all processes requires; returns the mean values.
 
         Without `retry` it is an error when memory runs out.
         """
@@ -333,7 +333,7 @@ class Trainer:
                 )
             self.parts = min(2 * self.parts, n)
             self.log(
-                f'memory is short: each batch of {n} now goes through in {self.parts} parts; the effective batch stays'
+                f'memory is short: each batch of {n} is now processed in {self.parts} parts; the effective batch stays'
                 ' as it is'
             )
 
@@ -361,7 +361,7 @@ class Trainer:
                 return None
             raise FacegenError(
                 f'Memory ran out in process {self.dist.rank} of {self.dist.world_size} within a step whose batch'
-                f' statistics all of them share ({self.parts} parts); start the run again, which goes on from its last'
+                f' statistics all of them share ({self.parts} parts); start the run again, which resumes from its last'
                 ' checkpoint, with a smaller batch_size or with nothing else on that GPU.'
             ) from ex
 
@@ -383,19 +383,19 @@ class Trainer:
         release()
 
     def finish(self) -> None:
-        "End of a step: the EMA follows."
+        "End of a step: update the EMA."
         self.ema.update_parameters(self.model)  # running statistics too, where there are any
 
     def reconstruction_losses(
         self,
         fake: Tensor,  # (B,3,S,S) generated
         x: Tensor,  # (B,3,S,S) the images
-        e: Tensor,  # (B,D) the embeddings asked for
+        e: Tensor,  # (B,D) the conditions
         u: Tensor | None = None,  # (B,14) uniform numbers of the augmented view that the encoder sees
         *,
-        centre: bool = False,  # whether the distances to the images weigh the middle more than the corners
-        every: bool = False,  # also what has no weight in the loss, where it can be had
-        identity: bool = True,  # also the distance of embeddings; False where the caller measures it
+        centre: bool = False,  # weigh the centre of the images more than the corners
+        every: bool = False,  # also losses of weight 0, where they can be computed
+        identity: bool = True,  # also the identity loss; False where the caller computes it
     ) -> dict[str, Tensor]:  # l1, mse, lpips, features, identity, each (B,)
         "The distances of generated faces to their images and embeddings; those of weight 0 are left out."
         r, losses, near, weight = self.recipe, {}, fake, 1.0
@@ -432,7 +432,7 @@ class Trainer:
         e: Tensor,  # (B,D) their embeddings
         noise: Tensor,  # (B,*noise_shape), the same at every validation
     ) -> tuple[Tensor, dict[str, float]]:  # faces generated by the EMA (B,3,128,128), and their distances
-        "Generate faces of validation people by the EMA, and measure."
+        "Generate faces of validation people with the EMA, and measure them."
         faces, sums = [], {}
         precision = {torch.bfloat16: 'bf16', torch.float16: 'fp16'}.get(self.validation_dtype, 'fp32')
         guidance = getattr(self.recipe, 'guidance', None)
@@ -451,7 +451,7 @@ def check_networks(
 ) -> None:
     """Use every network once on two random faces and leave everything as it was.
 
-    Raises `FacegenError` where settings do not fit, so that a run never ends with that when half of its budget is used.
+    Raises `FacegenError` where settings do not fit, before any of the budget is used.
     """
     device = trainer.device
     rng = torch.Generator().manual_seed(0)
@@ -472,12 +472,12 @@ def check_networks(
 # %% ../../nbs/training/methods.ipynb #050028
 @dataclass
 class GANInputs:
-    "What both losses of a GAN step see."
+    "The input of both losses of a GAN step."
 
     images: Tensor  # (B,3,S,S)
     embeddings: Tensor  # (B,D)
     noise: Tensor  # (B,*noise_shape)
-    augment_u: Tensor  # (B,5) uniform numbers: how faces are disturbed before the discriminator sees them
+    augment_u: Tensor  # (B,5) uniform numbers of the augmentation before the discriminator
     view_u: Tensor  # (B,14) uniform numbers of the augmented view that the encoder sees
 
     def __len__(self) -> int:
@@ -495,16 +495,16 @@ class GeneratedFaces:
 
     def __init__(
         self,
-        make: Callable[[slice], tuple[Tensor, Tensor]],  # rows of the batch -> faces, embeddings asked for
+        make: Callable[[slice], tuple[Tensor, Tensor]],  # rows of the batch -> faces, their conditions
     ):
         self.make, self.whole = make, None
 
     def __call__(
         self,
         rows: slice,  # of the batch
-        parts: int,  # in which the batch goes through
+        parts: int,  # number of parts of the batch
         grad: bool = True,  # whether the caller wants gradients; the whole batch has its graph anyway
-    ) -> tuple[Tensor, Tensor]:  # faces (B,3,S,S), the embeddings (B,D) that they were asked for
+    ) -> tuple[Tensor, Tensor]:  # faces (B,3,S,S), their conditions (B,D)
         if parts > 1:
             self.release()
             with torch.set_grad_enabled(grad):
@@ -514,21 +514,27 @@ class GeneratedFaces:
         return self.whole
 
     def release(self) -> None:
-        "Let go of the faces and of their graph."
+        "Free the faces and their graph."
         self.whole = None
 
 
 def batch_std(
     faces: Tensor,  # (B,3,S,S)
 ) -> Tensor:  # scalar
-    "How much faces differ from each other: standard deviation over the batch, on 8x8 thumbnails."
+    "Diversity of a batch: standard deviation over the batch, on 8x8 thumbnails."
     return F.adaptive_avg_pool2d(faces.float(), 8).std(0, unbiased=False).mean()
 
 # %% ../../nbs/training/methods.ipynb #050029
 class GANTrainer(Trainer):
     "A one-step generator that learns to reconstruct first, then also from a discriminator."
 
-    loss_names = ('l1', 'mse', 'lpips', 'features', 'identity')  # of reconstruction; each has a weight in the recipe
+    loss_names = (
+        'l1',
+        'mse',
+        'lpips',
+        'features',
+        'identity',
+    )  # reconstruction losses; each has a weight in the recipe
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
@@ -552,12 +558,12 @@ class GANTrainer(Trainer):
         return Discriminator(embed_dim=dim, **self.recipe.discriminator)
 
     def check_weights(self) -> None:
-        "Raise `FacegenError` where the generator would have nothing to learn from."
+        "Raise `FacegenError` where all losses of the generator have weight 0."
         r = self.recipe
         if not any(getattr(r, k) for k in self.loss_names) and not (r.adversarial and r.adversarial_from <= 0):
             raise FacegenError(
                 f"All losses of the recipe '{r.name}' ({', '.join(self.loss_names)}) have weight 0 before the"
-                " discriminator joins, so its generator has nothing to learn from; give one of them a weight, or set"
+                " discriminator is used, so its generator has nothing to learn from; give one of them a weight, or set"
                 " adversarial_from=0 and a weight of adversarial."
             )
 
@@ -569,19 +575,19 @@ class GANTrainer(Trainer):
         self,
         progress: float,  # share of the budget that is used
     ) -> tuple[bool, int]:
-        "Whether the discriminator takes part, and the side of the faces."
+        "Whether the discriminator is used, and the side of the faces."
         r = self.recipe
         return bool(r.adversarial) and progress >= r.adversarial_from, 64 if progress < r.low_res_frac else 128
 
     def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        """Faces (B,3,side,side) generated from noise z, with their graph, and the embeddings that they were asked for.
+        """Faces (B,3,side,side) generated from noise z, with their graph, and their conditions.
 
         The images x are for trainers that invert them.
         """
         return self.compiled['g'](e, z, *([side] if side < 128 else [])), e
 
     def discriminate(self, faces: Tensor, e: Tensor, u: Tensor) -> Tensor:
-        "Logits (B,) of disturbed faces, or (B,K) of several discriminators."
+        "Logits (B,) of augmented faces, or (B,K) of several discriminators."
         if self.recipe.augment:
             faces = augment(faces, u, colour=0.2)
         return self.compiled['d'](faces.contiguous(memory_format=layout(self.device)), e)
@@ -590,7 +596,7 @@ class GANTrainer(Trainer):
         r, (adversarial, side) = self.recipe, self.phase(state.progress)
         rate = schedule(state.progress, r.warm_up, r.cool_down) * state.lr_factor
         inputs = self.inputs(batch, side)
-        fakes = self.fakes(inputs, side)
+        faces = self.generated_faces(inputs, side)
         values = {}
         if adversarial and state.step % r.d_every == 0:
             due = (r.r1 or r.r2) and (state.step // r.d_every) % r.penalty_every == 0
@@ -598,27 +604,29 @@ class GANTrainer(Trainer):
             for k in range(r.d_steps):
                 if k:  # other faces each time
                     again = dataclasses.replace(inputs, noise=batch.normal(*self.model.noise_shape))
-                    values = self.train_discriminator(again, self.fakes(again, side), r.lr_d * rate, penalise=due)
+                    values = self.train_discriminator(
+                        again, self.generated_faces(again, side), r.lr_d * rate, penalise=due
+                    )
                 else:
-                    values = self.train_discriminator(inputs, fakes, r.lr_d * rate, penalise=due)
+                    values = self.train_discriminator(inputs, faces, r.lr_d * rate, penalise=due)
             if r.d_steps > 1:
-                fakes.release()
+                faces.release()
         self.phase_key = (side, adversarial)
         lr = (r.lr_g_adversarial if adversarial else r.lr_g) * rate
-        values |= self.train_generator(inputs, fakes, lr, adversarial)
+        values |= self.train_generator(inputs, faces, lr, adversarial)
         self.finish()
         return values
 
     def inputs(self, batch: Batch, side: int) -> GANInputs:
-        "What both losses of a step see, faces at the side of the phase."
+        "The input of both losses of a step, with faces at the side of the phase."
         x = batch.images
         noise, u, views = batch.normal(*self.model.noise_shape), batch.uniform(5), batch.uniform(14)
         if side < x.shape[-1]:
             x = F.avg_pool2d(x, x.shape[-1] // side)
         return GANInputs(x, batch.embeddings, noise, u, views)
 
-    def fakes(self, inputs: GANInputs, side: int) -> GeneratedFaces:
-        "The faces that a step generates, to be handed to both losses; nothing is generated yet."
+    def generated_faces(self, inputs: GANInputs, side: int) -> GeneratedFaces:
+        "The generated faces of a step, for both losses; they are generated when first needed."
 
         def make(rows: slice) -> tuple[Tensor, Tensor]:
             part = inputs[rows]
@@ -627,51 +635,52 @@ class GANTrainer(Trainer):
         return GeneratedFaces(make)
 
     def train_discriminator(
-        self, inputs: GANInputs, fakes: GeneratedFaces, lr: float, penalise: bool
+        self, inputs: GANInputs, faces: GeneratedFaces, lr: float, penalise: bool
     ) -> dict[str, Tensor]:
-        "The discriminator learns to tell real faces from generated ones."
+        "The discriminator learns to distinguish real from generated faces."
         self.nets['d'].requires_grad_(True)
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            fake, asked = fakes(rows, self.parts, grad=False)
-            return self.discriminator_loss(inputs[rows], fake.detach(), asked, penalise)
+            fake, conditions = faces(rows, self.parts, grad=False)
+            return self.discriminator_loss(inputs[rows], fake.detach(), conditions, penalise)
 
-        values = self.learn('d', lr, len(inputs), loss_of, release=fakes.release)
+        values = self.learn('d', lr, len(inputs), loss_of, release=faces.release)
         self.nets['d'].requires_grad_(False)
         return values
 
     def train_generator(
-        self, inputs: GANInputs, fakes: GeneratedFaces, lr: float, adversarial: bool
+        self, inputs: GANInputs, faces: GeneratedFaces, lr: float, adversarial: bool
     ) -> dict[str, Tensor]:
-        "The generator learns to reconstruct the images, and to pass for real."
+        "The generator learns from the reconstruction losses and from the adversarial loss."
         self.nets['d'].requires_grad_(False)
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            fake, asked = fakes(rows, self.parts)
-            return self.generator_loss(inputs[rows], fake, asked, adversarial)
+            fake, conditions = faces(rows, self.parts)
+            return self.generator_loss(inputs[rows], fake, conditions, adversarial)
 
-        return self.learn('g', lr, len(inputs), loss_of, release=fakes.release)
+        return self.learn('g', lr, len(inputs), loss_of, release=faces.release)
 
     def discriminator_loss(
         self,
         inputs: GANInputs,  # rows of a batch
         fake: Tensor,  # (B,3,S,S) generated, without a graph
-        asked: Tensor,  # (B,D) the embeddings that they were asked for
+        conditions: Tensor,  # (B,D) their conditions
         penalise: bool,  # with the gradient penalties
     ) -> tuple[Tensor, dict[str, Tensor]]:  # loss, values to report
-        "How well the discriminator tells faces apart."
+        "The discriminator's loss, its logits and its accuracy."
         r, u = self.recipe, inputs.augment_u
-        real, fakes = self.discriminate(inputs.images, inputs.embeddings, u), self.discriminate(fake, asked, u)
-        loss = d_loss(real, fakes, r.gan_loss, r.labels[:2])
-        right = (real > fakes.mean()).float().mean() + (fakes < real.mean()).float().mean()
-        values = dict(d=loss, d_real=real.mean(), d_fake=fakes.mean(), accuracy=right / 2)
+        real_logits = self.discriminate(inputs.images, inputs.embeddings, u)
+        fake_logits = self.discriminate(fake, conditions, u)
+        loss = d_loss(real_logits, fake_logits, r.gan_loss, r.labels[:2])
+        right = (real_logits > fake_logits.mean()).float().mean() + (fake_logits < real_logits.mean()).float().mean()
+        values = dict(d=loss, d_real=real_logits.mean(), d_fake=fake_logits.mean(), accuracy=right / 2)
         if penalise:
-            penalty = self.gradient_penalties((inputs.images, inputs.embeddings), (fake, asked), u)
+            penalty = self.gradient_penalties((inputs.images, inputs.embeddings), (fake, conditions), u)
             loss = loss + r.penalty_every * penalty
         return loss, values
 
     def gradient_penalties(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
-        "R1 and R2 of faces with their embeddings, in full precision: a gradient of a gradient is small."
+        "R1 and R2 of faces with their embeddings, in full precision because second derivatives are small."
         total = torch.zeros((), device=self.device)
         with torch.autocast(self.device.type, enabled=False):
             for weight, (faces, e) in ((self.recipe.r1, real), (self.recipe.r2, fake)):
@@ -685,26 +694,26 @@ class GANTrainer(Trainer):
         self,
         inputs: GANInputs,  # rows of a batch
         fake: Tensor,  # (B,3,S,S) generated
-        asked: Tensor,  # (B,D) the embeddings that they were asked for
-        adversarial: bool,  # whether the discriminator takes part
+        conditions: Tensor,  # (B,D) their conditions
+        adversarial: bool,  # whether the discriminator is used
     ) -> tuple[Tensor, dict[str, Tensor]]:  # loss, values to report
-        "Distances to images and embeddings, and what the discriminator takes for generated."
+        "The generator's loss: reconstruction losses and adversarial loss."
         r, u = self.recipe, inputs.augment_u
-        loss, values = self.reconstruction_loss(inputs, fake, asked, adversarial)
+        loss, values = self.reconstruction_loss(inputs, fake, conditions, adversarial)
         if adversarial:
             with torch.no_grad():
                 relative = r.gan_loss == 'relativistic'
                 real = self.discriminate(inputs.images, inputs.embeddings, u) if relative else None
-            values['g'] = g_loss(self.discriminate(fake, asked, u), r.gan_loss, real, r.labels[2])
+            values['g'] = g_loss(self.discriminate(fake, conditions, u), r.gan_loss, real, r.labels[2])
             loss = loss + r.adversarial * values['g']
         values['batch_std'] = batch_std(fake.detach()) / batch_std(inputs.images).clamp(min=1e-6)
         return loss, values
 
     def reconstruction_loss(
-        self, inputs: GANInputs, fake: Tensor, asked: Tensor, adversarial: bool
+        self, inputs: GANInputs, fake: Tensor, conditions: Tensor, adversarial: bool
     ) -> tuple[Tensor, dict[str, Tensor]]:
         "The weighted distances of generated faces to images and embeddings, and each of them."
-        losses = self.reconstruction_losses(fake, inputs.images, asked, inputs.view_u, centre=adversarial)
+        losses = self.reconstruction_losses(fake, inputs.images, conditions, inputs.view_u, centre=adversarial)
         values = {k: v.mean() for k, v in losses.items()}
         return self.weighted(values), values
 
@@ -721,14 +730,14 @@ class GANTrainer(Trainer):
             self.encoder.features(faces)
         for adversarial, side in {self.phase(p) for p in (0.0, r.low_res_frac, r.adversarial_from, 1.0)}:
             x = F.avg_pool2d(faces, faces.shape[-1] // side)
-            fake, asked = self.generate(x, embeddings, noise, side)
+            fake, conditions = self.generate(x, embeddings, noise, side)
             if fake.shape != x.shape:
                 raise FacegenError(
                     f"The generator of the recipe '{r.name}' gives faces of shape {tuple(fake.shape[1:])}, and"
-                    f" {tuple(x.shape[1:])} was expected; look at its settings {', '.join(r.network_settings())}."
+                    f" {tuple(x.shape[1:])} was expected; check its settings {', '.join(r.network_settings())}."
                 )
             if adversarial:
-                logits = self.discriminate(x, embeddings, u), self.discriminate(fake, asked, u)
+                logits = self.discriminate(x, embeddings, u), self.discriminate(fake, conditions, u)
                 d_loss(*logits, r.gan_loss, r.labels[:2])
 
 # %% ../../nbs/training/methods.ipynb #050129
@@ -739,7 +748,7 @@ class Design(GANTrainer):
     "A published conditional GAN; a subclass has `networks`."
 
     def reconstruction_losses(self, *args: Any, centre: bool = False, **kwargs: Any) -> dict[str, Tensor]:
-        "As designed: the whole image counts alike."
+        "As designed: all pixels have the same weight."
         return super().reconstruction_losses(*args, **kwargs)
 
 # %% ../../nbs/training/methods.ipynb #050033
@@ -768,7 +777,7 @@ class FlowTrainer(Trainer):
         self,
         images: Tensor,  # (B,3,128,128) in [-1, 1]
     ) -> Tensor:  # (B,*noise_shape)
-        "What is generated: the images themselves, or their latents."
+        "The model's output space: the images themselves, or their latents."
         if not self.autoencoder:
             return images
         with torch.no_grad():
@@ -818,22 +827,22 @@ class FlowTrainer(Trainer):
         known = torch.tensor([True, False], device=self.device)
         evaluations(m.steps, m.sampler)
         if m.path.name == 'ddpm' and m.steps > DDPM_STEPS:
-            raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: ask for fewer.')
+            raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: set fewer.')
         error, clean = self.error(self.compiled['model'], x, half, noise, embeddings, known)
         if clean.shape != x.shape:
             raise FacegenError(
                 f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and"
-                f" {tuple(x.shape[1:])} was expected; look at its setting model."
+                f" {tuple(x.shape[1:])} was expected; check its setting model."
             )
         m.generate(embeddings, noise=noise, guidance=self.recipe.guidance, steps=min(2, m.steps))
 
     @torch.no_grad()
     def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Generate faces of validation people by the EMA.
+        """Generate faces of validation people with the EMA, and measure them.
 
-        Measure, with the error at evenly spaced times and noise that is always the same.
+        The denoising error is measured at evenly spaced times with fixed noise.
         """
-        self.ema.module.eval()  # with running statistics, where there are any, not with those of these few faces
+        self.ema.module.eval()  # with running statistics, not with those of these few faces
         faces, sums = super().validate(x, e, noise)
         rng = torch.Generator().manual_seed(0)
         t = ((torch.arange(len(x)) + 0.5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)

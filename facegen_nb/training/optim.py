@@ -21,7 +21,7 @@ def orthogonalise(
     steps: int = 5,  # of the iteration
     dtype: torch.dtype = torch.float32,  # of the products: float32 or bfloat16
 ) -> Tensor:  # (m,n), singular values between about 0.7 and 1.2
-    "Roughly the nearest matrix with orthonormal rows or columns, by Newton-Schulz (quintic of Jordan et al. 2024)."
+    "Approximate the nearest matrix with orthonormal rows or columns (quintic Newton-Schulz, Jordan et al. 2024)."
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.float()
     x = x / (x.norm() + 1e-7)
@@ -51,10 +51,10 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        net: nn.Module,  # whose parameters
+        net: nn.Module,  # with the parameters to train
         lr: float = 1e-3,  # as for Adam
         momentum: float = 0.95,  # of matrices and convolutions
-        betas: tuple[float, float] = (0.5, 0.99),  # Adam's, for the rest
+        betas: tuple[float, float] = (0.5, 0.99),  # of Adam, for the other parameters
     ):
         def is_matrix(p):
             return p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 16
@@ -66,7 +66,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        "Move every parameter that has a gradient."
+        "Update every parameter that has a gradient."
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -38,16 +38,16 @@ def _step_of(row: dict[str, Any]) -> int | None:  # of a row of the table; None 
 
 
 class Table:
-    "A CSV file that grows by rows and, seldom, by columns."
+    "A CSV file to which rows and, rarely, columns are added."
 
     def __init__(
         self,
-        path: Path,  # the file; what is there already is kept
+        path: Path,  # the file; its rows are kept
         upto: int | None = None,  # drop rows whose `step` is above this
     ):
         self.path, self.failed = path, False
         rows = self._read()
-        self.columns = [k for k in rows[0] if k] if rows else []  # without what stands beyond the last column
+        self.columns = [k for k in rows[0] if k] if rows else []  # without fields beyond the last column
         if not rows or upto is None:
             return
         steps = [_step_of(r) for r in rows]
@@ -90,7 +90,7 @@ class Table:
         self,
         **values: Any,  # plain numbers and texts
     ) -> None:
-        "Append a row; a disk that refuses is told of once."
+        "Append a row; a failure to write is reported once."
         text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}
         had = self.columns
         try:
@@ -101,7 +101,7 @@ class Table:
                     self._rewrite(old)
                 except OSError:
                     self.columns = had
-                    raise  # what the file says they are
+                    raise  # as in the file
             self._append(text)
         except OSError as ex:
             if not self.failed:
@@ -120,13 +120,13 @@ def end_wandb() -> None:
 
 
 class Tracker:
-    "Sends numbers and images to a tracker from a thread of its own, which may fail or hang without harm."
+    "Sends numbers and images to a tracker from a thread of its own; training continues if it fails or hangs."
 
     def __init__(
         self,
         start: Callable[[], Any],  # makes the tracker: an object with log(dict, step=...) and finish()
         patience: float = 20.0,  # seconds to wait for it at the end
-        room: int = 1000,  # messages that may wait
+        room: int = 1000,  # largest number of waiting messages
     ):
         self.patience, self.box, self.dead, self.dropped = patience, queue.Queue(room), '', 0
         self.thread = threading.Thread(target=self._work, args=(start,), daemon=True)
@@ -144,10 +144,10 @@ class Tracker:
 
     def send(
         self,
-        make: Callable[[], dict[str, Any]],  # makes what is sent, in the tracker's thread
+        make: Callable[[], dict[str, Any]],  # makes the message, in the tracker's thread
         step: int,  # of the run
     ) -> None:
-        "Leave a message; returns at once."
+        "Put a message in the queue; returns at once."
         if self.dead:
             return
         try:
@@ -158,19 +158,19 @@ class Tracker:
             self.dropped += 1
 
     def close(self) -> None:
-        "Wait for the tracker, but not for ever."
+        "Wait for the tracker, for at most `patience` seconds."
         end = time.monotonic() + self.patience
         if not self.dead:
             with contextlib.suppress(queue.Full):
-                self.box.put(None, timeout=self.patience)  # behind what still waits
+                self.box.put(None, timeout=self.patience)  # after the waiting messages
         self.thread.join(max(0.0, end - time.monotonic()))
         if self.thread.is_alive():
             print(f'The tracker did not finish within {self.patience:g} seconds and is left behind.', file=sys.stderr)
             end_wandb()
 
 # %% ../../nbs/training/tracking.ipynb #05d049
-def has_key() -> bool:  # whether W&B would find a key without asking for one
-    "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and nobody has switched it off."
+def has_key() -> bool:  # whether W&B finds a key without a prompt
+    "Whether there is a key for W&B, in WANDB_API_KEY or in the netrc file, and it is not switched off."
     if os.environ.get('WANDB_MODE') in ('offline', 'disabled', 'dryrun'):
         return False
     if os.environ.get('WANDB_API_KEY'):
@@ -192,8 +192,8 @@ def has_key() -> bool:  # whether W&B would find a key without asking for one
 def reachable(
     url: str,  # of a server
     patience: float = 3.0,  # seconds
-) -> bool:  # whether something answers there
-    "Whether a connection can be made; True behind a proxy, where this cannot be told."
+) -> bool:  # whether the server answers
+    "Whether a connection can be made; True behind a proxy, where this cannot be tested."
     parts = urllib.parse.urlparse(url)
     if any(os.environ.get(k) for p in ('http_proxy', 'https_proxy', 'all_proxy') for k in (p, p.upper())):
         return True
@@ -211,7 +211,7 @@ def start_wandb(
     config: dict[str, Any],  # the recipe
     patience: float = 20.0,  # seconds that its end may take
 ) -> Any:  # a wandb run
-    "Start wandb: online with a key and a network, else offline; never a question. Says where it writes."
+    "Start wandb without a prompt, online with a key and a network, else offline; print where it writes."
     import wandb
 
     def begin(mode: str) -> Any:
@@ -247,7 +247,7 @@ def start_wandb(
 
 # %% ../../nbs/training/tracking.ipynb #050018
 class Bar:
-    "A bar over the budget, with live losses, where somebody can see it."
+    "A progress bar over the budget, with current losses, in a terminal or a live notebook."
 
     def __init__(self):
         self.bar = None
@@ -262,13 +262,13 @@ class Bar:
         share: float,  # of the budget
         text: str,  # losses, speed, time left
     ) -> None:
-        "Move the bar."
+        "Update the bar."
         if self.bar:
             self.bar.comment = text
             self.bar.update(min(999, int(share * 1000)))
 
     def close(self) -> None:
-        "Leave it full."
+        "Complete the bar."
         if self.bar:
             self.bar.update(1000)
 
@@ -278,7 +278,7 @@ class Live:
 
     def __init__(
         self,
-        every: float = 10.0,  # seconds between two drawings
+        every: float = 10.0,  # seconds between two updates
         on: bool | None = None,  # None: only in a live notebook
     ):
         self.on, self.every, self.last, self.curves, self.sheet, self.handle = (
@@ -295,7 +295,7 @@ class Live:
         images: int,  # seen so far
         values: dict[str, float],  # losses
     ) -> None:
-        "Take note of losses; now and then draw."
+        "Record losses, and update the figure at most every `every` seconds."
         if not self.on:
             return
         for k, v in values.items():
@@ -305,7 +305,7 @@ class Live:
             self.draw()
 
     def draw(self) -> Any:  # the figure
-        "Draw now."
+        "Update the figure now."
         import matplotlib.pyplot as plt
         from IPython.display import display
 
@@ -327,32 +327,32 @@ class Live:
 
 # %% ../../nbs/training/tracking.ipynb #050021
 class Watch:
-    "Names what goes wrong in training while all numbers are finite."
+    "Detects failures of training in which all numbers are finite."
 
     def __init__(
         self,
-        lasting: int = 10,  # reports in a row that make a case
+        lasting: int = 10,  # consecutive reports before a warning
     ):
         self.lasting, self.seen, self.reported = lasting, {}, set()
 
     def cases(self, v: dict[str, float], share: float) -> dict[str, bool]:
-        "Which cases the numbers of a report speak for."
+        "The failures that the numbers of a report indicate."
         d = 'accuracy' in v
         gap = abs(v.get('d_real', 1.0) - v.get('d_fake', 0.0))
         return {
             (
-                'The discriminator tells every real face from every generated one, so the generator learns nothing'
+                'The discriminator separates all real faces from all generated ones, so the generator learns nothing'
                 ' from it; try a lower lr_d, or r1=1.'
             ): d and v['accuracy'] > 0.999 and v['d'] < 0.02,
             (
-                'The discriminator has collapsed: it says the same of real and generated faces; try a lower lr_d, or'
-                ' more of it with a later adversarial_from.'
+                'The discriminator has collapsed: its logits are the same for real and generated faces; try a lower'
+                ' lr_d, or a later adversarial_from.'
             ): d and v['accuracy'] < 0.55 and gap < 1e-3,
             (
-                f"The generator is dying: its faces differ from each other by {v.get('batch_std', 1):.0%} of what real"
-                ' faces do; try a lower learning rate, or a smaller weight of the adversary.'
+                f"The generator collapses: the diversity of its faces is {v.get('batch_std', 1):.0%} of that of real"
+                ' faces; try a lower learning rate, or a smaller weight of the adversarial loss.'
             ): share > 0.2 and v.get('batch_std', 1.0) < 0.05,
-            'The generator gets no gradient, so it no longer learns; look at the weights of its losses.': (
+            'The generator gets no gradient, so it no longer learns; check the weights of its losses.': (
                 v.get('norm_g', v.get('norm_model', 1.0)) < 1e-9
             ),
         }
@@ -361,8 +361,8 @@ class Watch:
         self,
         values: dict[str, float],  # a report of a step
         share: float,  # of the budget
-    ) -> list[str]:  # sentences, each told once
-        "What has to be said now."
+    ) -> list[str]:  # sentences, each once
+        "New warnings."
         out = []
         for text, on in self.cases(values, share).items():
             case = text[:24]

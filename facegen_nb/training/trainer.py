@@ -51,13 +51,13 @@ NAMED_EPOCHS = {1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500}  # 
 
 
 def write_checkpoint(
-    folder: Path,  # such as RUN/checkpoints/last; replaced when there
+    folder: Path,  # such as RUN/checkpoints/last; an existing one is replaced
     trainer: Trainer,  # what to save
     about: dict[str, Any],  # step, minutes, hashes
-    resume: bool = True,  # also what is needed to go on
-    before: Path | None = None,  # keep what was in `folder` under this name
+    resume: bool = True,  # also what is needed to resume
+    before: Path | None = None,  # the earlier content of `folder` is kept under this name
 ) -> None:
-    "Write a checkpoint folder, whole or not at all; raises OSError or RuntimeError when the disk refuses."
+    "Write a checkpoint folder atomically; raises OSError or RuntimeError when writing fails."
     for left in folder.parent.glob(f'.{folder.name}.*'):
         shutil.rmtree(left)  # of a process that was killed
     with atomic(folder, keep=before) as tmp:
@@ -66,15 +66,15 @@ def write_checkpoint(
         if resume:
             torch.save(trainer.state_dict(), tmp / 'state.pt')
         write_json(tmp / 'about.json', dict(about, files={f.name: sha256(f) for f in sorted(tmp.iterdir())}))
-        for f in tmp.iterdir():  # on the disk before it is called whole
+        for f in tmp.iterdir():  # on the disk before it is renamed
             with open(f, 'rb') as opened:
                 os.fsync(opened.fileno())
 
 
 def read_checkpoint(
     folder: Path,  # written by `write_checkpoint`
-) -> tuple[dict, dict, dict[str, Tensor]]:  # about, state, mean weights
-    "A checkpoint that one can go on from; raises `FacegenError` with the reason when it is not whole."
+) -> tuple[dict, dict, dict[str, Tensor]]:  # about, state, EMA weights
+    "A checkpoint to resume from; raises `FacegenError` with the reason when it is incomplete."
     try:
         about = json.loads((folder / 'about.json').read_text(encoding='utf-8'))
         for name, wanted in about['files'].items():
@@ -93,9 +93,9 @@ def read_checkpoint(
 
 def load_checkpoint(
     run: Path,  # a run folder
-    log: Callable[[str], None] = logger.info,  # told when the last one is damaged
-) -> tuple[dict, dict, dict[str, Tensor]] | None:  # about, state and mean weights; None where there is nothing yet
-    "The last whole checkpoint of a run; raises `FacegenError` when there are some and none is whole."
+    log: Callable[[str], None] = logger.info,  # gets a message when the last one is damaged
+) -> tuple[dict, dict, dict[str, Tensor]] | None:  # about, state and EMA weights; None without a checkpoint
+    "The last complete checkpoint of a run; raises `FacegenError` when all are damaged."
     found = [f for f in (run / 'checkpoints' / 'last', run / 'checkpoints' / 'previous') if f.exists()]
     for k, folder in enumerate(found):
         try:
@@ -103,10 +103,10 @@ def load_checkpoint(
         except FacegenError as ex:
             if k == len(found) - 1:
                 raise FacegenError(
-                    f"{ex} There is no whole one before it: train into another --run folder, or use one of the named"
+                    f"{ex} There is no complete one before it: train into another --run folder, or use one of the named"
                     " epochs beside it."
                 ) from None
-            log(f'{ex} Going on from the one before.')
+            log(f'{ex} Resuming from the one before.')
             continue
         return saved
     return None
@@ -114,8 +114,8 @@ def load_checkpoint(
 # %% ../../nbs/training/trainer.ipynb #060010
 def recorded_start(
     folder: Path,  # of a run
-) -> dict[str, Any]:  # hashes of recipe, store and encoder; empty where they were not kept
-    "How a run began, as its environment.json says; raises `FacegenError` where that is damaged."
+) -> dict[str, Any]:  # hashes of recipe, store and encoder; empty where there are none
+    "The start of a run, from its environment.json; raises `FacegenError` where that is damaged."
     file = folder / 'environment.json'
     if not file.is_file():
         return {}
@@ -123,17 +123,17 @@ def recorded_start(
         return dict(json.loads(file.read_text(encoding='utf-8')).get('run', {}))
     except (ValueError, AttributeError, TypeError):
         raise FacegenError(
-            f"'{file}' is damaged, so it is not known on what the run was trained; choose another --run folder."
+            f"'{file}' is damaged, so the training data of the run are unknown; choose another --run folder."
         ) from None
 
 
 def check_run_dir(
-    folder: Path,  # where a run wants to live
+    folder: Path,  # of the new run
     recipe: Recipe,  # its recipe
     about: dict[str, Any],  # hashes of recipe, store and encoder
     resume: str,  # 'auto' or 'never'
 ) -> None:
-    "Refuse a folder that holds something else, before anything is written."
+    "Refuse a folder with other content, before anything is written."
     if resume not in ('auto', 'never'):
         raise FacegenError(f"Unknown value '{resume}' for resume; use auto or never.")
     recipe.check()
@@ -147,7 +147,7 @@ def check_run_dir(
         raise FacegenError(f"The folder '{folder}' is not empty and holds no run; choose another --run folder.")
     if resume == 'never':
         raise FacegenError(
-            f"The folder '{folder}' holds a run already; choose another --run folder, or go on with --resume auto."
+            f"The folder '{folder}' holds a run already; choose another --run folder, or continue with --resume auto."
         )
     old = recipe_file(folder / 'recipe.yaml')
     if old.hash != recipe.hash:
@@ -164,17 +164,19 @@ def check_run_dir(
     diff = ', '.join(f"{k} '{env[k]}' there, '{v}' asked" for k, v in about.items() if k in env and env[k] != v)
     if diff:
         raise FacegenError(
-            f"The folder '{folder}' holds a run with another beginning ({diff}); choose another --run folder."
+            f"The folder '{folder}' holds a run with another start ({diff}); choose another --run folder."
         )
 
 # %% ../../nbs/training/trainer.ipynb #060012
 def read_state(
     about: dict[str, Any],  # of a checkpoint: its about.json
 ) -> TrainState:
-    "Where a run stood; raises KeyError where something is not known."
+    "The state of a run at a checkpoint; raises KeyError where a value is missing."
     found = renamed_keys('state', about)
     names = [f.name for f in dataclasses.fields(TrainState)]
-    return TrainState(**{k: found[k] for k in names if k in found or k != 'progress'})  # progress: not kept at first
+    return TrainState(
+        **{k: found[k] for k in names if k in found or k != 'progress'}
+    )  # progress: absent in old checkpoints
 
 
 def fixed_people(
@@ -183,8 +185,9 @@ def fixed_people(
     n: int,  # at most so many
     device: torch.device | str,  # where they are wanted
 ) -> tuple[Tensor, Tensor]:  # faces (n,3,128,128) and embeddings (n,D)
-    """Validation faces and embeddings (training faces where nobody is in validation), the same in every epoch of every
-    run on this store.
+    """Validation faces and embeddings, the same in every epoch of every run on this store.
+
+    Without validation people, training faces.
     """
     i = store.indices('validation')
     i = i if len(i) else store.indices('train')
@@ -196,11 +199,11 @@ def fixed_people(
 # %% ../../nbs/training/trainer.ipynb #0600b1
 def trained_model(
     source: str | Path,  # a run, a released model, or the name of one on the hub
-    embeddings: Embeddings,  # that the new run will see
-) -> tuple[FaceModel, dict[str, Any]]:  # the model; start, and what is known of its minutes, images and store
-    """A trained model to begin with, and what is kept of its past.
+    embeddings: Embeddings,  # of the new run
+) -> tuple[FaceModel, dict[str, Any]]:  # the model; its minutes, images and store, where known
+    """A trained model to start from, and what is known of its training.
 
-    Raises `FacegenError` where there is none, or where it listens to another encoder.
+    Raises `FacegenError` where there is none, or where it was trained on embeddings of another encoder.
     """
     found = find_model(source)
     folder = checkpoint_of(found) if isinstance(found, Path) else None
@@ -210,8 +213,8 @@ def trained_model(
         ours, theirs, "The store's embeddings", f"the model '{source}' was trained on embeddings of"
     ):
         raise FacegenError(
-            f"The model '{source}' does not say which encoder's embeddings it was trained on; begin from scratch, or"
-            " with a model that says it."
+            f"The model '{source}' does not say which encoder's embeddings it was trained on; start from scratch, or"
+            " from a model that says it."
         )
     if folder is None:
         return model, dict(start=str(source))
@@ -224,8 +227,8 @@ def trained_model(
 # %% ../../nbs/training/trainer.ipynb #060014
 def safe_log(
     log: Callable[[str], None],  # gets what a user should know
-) -> Callable[[str], None]:  # the same, except that a closed terminal or a full disk is no error
-    "What is logged must not stop a run."
+) -> Callable[[str], None]:  # the same, but errors of a closed terminal or a full disk are ignored
+    "Wrap a log function, so that a failure to log does not stop a run."
 
     def safe(text: str) -> None:
         with contextlib.suppress(OSError, UnicodeError):
@@ -237,7 +240,7 @@ def safe_log(
 def checkpoint_stamp(
     folder: Path,  # of a run
 ) -> tuple[int, int] | None:  # None before the first checkpoint
-    "What tells the last checkpoint from every other one."
+    "Two numbers that identify the last checkpoint."
     try:
         about = (folder / 'checkpoints' / 'last' / 'about.json').stat()
     except OSError:
@@ -247,7 +250,7 @@ def checkpoint_stamp(
 
 def check_disk_space(
     folder: Path,  # of a run
-    trainer: Trainer,  # whose checkpoints will lie there
+    trainer: Trainer,  # whose checkpoints are written there
 ) -> None:
     """Raise `FacegenError` where the disk has no room for three checkpoints: the last, the one before, and one being
     written.
@@ -257,7 +260,7 @@ def check_disk_space(
     place = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free
     there = sum((folder / 'checkpoints' / n).is_dir() for n in ('last', 'previous'))
-    need = (3 - there) * (3 * weights + ema)  # an optimiser keeps two numbers a weight
+    need = (3 - there) * (3 * weights + ema)  # an optimiser keeps two numbers per weight
     if free < need:
         raise FacegenError(
             f"The disk of '{folder}' has {free / 1e6:,.0f} MB free, and the checkpoints of this run need about"
@@ -266,11 +269,11 @@ def check_disk_space(
 
 # %% ../../nbs/training/trainer.ipynb #060015
 class StopSignals:
-    "Within the block, SIGTERM and Ctrl-C ask the run to save and stop after the step in hand."
+    "Within the block, SIGTERM and Ctrl-C make the run save and stop after the current step."
 
     def __init__(
         self,
-        ask: Callable[[], None],  # called at each such signal
+        ask: Callable[[], None],  # called at each of these signals
     ):
         self.ask, self.old = ask, {}
 
@@ -278,7 +281,7 @@ class StopSignals:
         try:
             self.old = {s: signal.signal(s, lambda *_: self.ask()) for s in (signal.SIGTERM, signal.SIGINT)}
         except ValueError:
-            pass  # not the main thread: signals are somebody else's
+            pass  # not the main thread, which alone may handle signals
 
     def __exit__(self, *_: Any) -> None:
         for s, h in self.old.items():
@@ -294,19 +297,19 @@ def all_finite(
 
 
 def wandb_image(im: Image.Image) -> Any:
-    "An image as wandb wants it; wandb is imported only where it is used."
+    "An image for wandb, which is imported only where it is used."
     import wandb
 
     return wandb.Image(im)
 
 # %% ../../nbs/training/trainer.ipynb #060019
-MAX_ROLLBACKS = 3  # so often a run returns to its last checkpoint
+MAX_ROLLBACKS = 3  # largest number of returns to the last checkpoint
 REPORT_EVERY = 20  # steps between two rows of the log
 
 
 @dataclasses.dataclass
 class _LoopTimes:
-    "When things were last done, in minutes of the budget."
+    "Times of the last validation, checkpoint and report, in minutes of the budget."
 
     saved: float
     validated: float
@@ -316,26 +319,26 @@ class _LoopTimes:
 
 # %% ../../nbs/training/trainer.ipynb #060021
 class Run:
-    """One training run in a folder: begun, trained, stopped, continued.
+    """One training run in a folder, which can be stopped and continued.
 
     The constructor checks and builds; `open` reads and writes the folder, and `train` opens what is not open.
     """
 
     def __init__(
         self,
-        recipe: Recipe,  # what to do
-        store: FaceStore,  # on which faces
-        encoder: Encoder,  # conditions and identity loss
-        folder: str | Path,  # where the run lives
+        recipe: Recipe,  # the settings
+        store: FaceStore,  # with the faces
+        encoder: Encoder,  # of the conditions and of the identity loss
+        folder: str | Path,  # of the run
         *,
-        resume: str = 'auto',  # 'auto': go on when there is something to go on from; 'never': refuse such a folder
+        resume: str = 'auto',  # 'auto': continue a run in that folder; 'never': refuse to
         device: str | torch.device | None = None,  # None for the fastest
         tracker: str = 'none',  # 'wandb' or 'none'
-        log: Callable[[str], None] = logger.info,  # gets a line an epoch
+        log: Callable[[str], None] = logger.info,  # gets a line per epoch
         clock: Callable[[], float] = time.monotonic,  # seconds; another clock serves in tests
         save_every: float = 5.0,  # minutes between two checkpoints
-        before: float = 0.0,  # minutes of the budget that were used before
-        init: str | Path | None = None,  # a trained model to begin with, as for `trained_model`; None: from scratch
+        before: float = 0.0,  # minutes of the budget already used
+        init: str | Path | None = None,  # a trained model to start from, as for `trained_model`; None: from scratch
     ):
         if tracker not in ('wandb', 'none'):
             raise FacegenError(f"Unknown tracker '{tracker}'; use wandb or none.")
@@ -358,7 +361,7 @@ class Run:
         self.finite = torch.tensor(True, device=self.device)  # all losses since the last check
 
     def _provenance(self) -> dict[str, Any]:
-        "Hashes of what a run is made of."
+        "Hashes of recipe, store and encoder."
         encoder = {f'encoder_{k}': v for k, v in self.embeddings.fingerprint.items() if k in ('encoder', 'weights')}
         return dict(recipe=self.recipe.hash, store=self.store.hash, **encoder)
 
@@ -371,7 +374,9 @@ class Run:
         seed_everything(self.recipe.seed)
         fingerprint = self.embeddings.fingerprint
         if self.init_model and (taught := taught_by(self.init_model.fingerprint)):
-            fingerprint = fingerprint | dict(taught_by=taught)  # who taught that model, taught this one
+            fingerprint = fingerprint | dict(
+                taught_by=taught
+            )  # the earlier model's training data count for this one too
         kind = method_of(self.recipe.method)[1]
         trainer = kind(self.recipe, encoder, fingerprint, self.dist, self.log)
         check_networks(trainer)
@@ -390,7 +395,7 @@ class Run:
             max_per_identity=getattr(r, 'max_per_identity', 0),
         )
 
-    def exclusive(self) -> contextlib.AbstractContextManager:  # of the first process; the others write nothing
+    def exclusive(self) -> contextlib.AbstractContextManager:  # the first process locks; the others write nothing
         "Within the block no other process works in the run's folder; raises `FacegenError` where one does."
         return locked(self.folder, 'The run folder') if self.dist.is_main else contextlib.nullcontext()
 
@@ -406,15 +411,15 @@ class Run:
 
     @property
     def progress(self) -> float:
-        "Share of the budget used: of the minutes or of the steps, whichever is further."
+        "Fraction of the budget used: of the minutes or of the steps, whichever is larger."
         return max(self.budget.share, self.state.step / self.recipe.max_steps if self.recipe.max_steps else 0.0)
 
-    # -- beginning and going on
+    # -- start and resume
 
     def open(self) -> Run:  # itself
-        "Go on from the last checkpoint, else begin with a trained model, else from scratch; write the folder's files."
+        "Resume from the last checkpoint, else start from a trained model, else from scratch; write the folder's files."
         with self.exclusive():
-            self._check_dir()  # somebody may have come in between
+            self._check_dir()  # another process may have written in between
             self._start()
             if self.dist.is_main:
                 check_disk_space(self.folder, self.trainer)
@@ -427,19 +432,19 @@ class Run:
         return self.dist.broadcast(load_checkpoint(self.folder, self.log) if self.dist.is_main else None)
 
     def _start(self) -> None:
-        "Stand where the run begins, and say where that is."
+        "Load the checkpoint or the initial model, and log it."
         if self.batches.batch_size < self.recipe.batch_size:
             self.log(
-                f'The training split has {self.batches.size} faces an epoch, fewer than'
+                f'The training split has {self.batches.size} faces per epoch, fewer than'
                 f' batch_size={self.recipe.batch_size}: each step takes all of them.'
             )
         saved = self._load_checkpoint()
         if saved:
             self.load_state(saved)
             self.budget.spent += self.state.minutes
-            self.log(f'going on from step {self.state.step:,}, {self.state.minutes:.1f} minutes in')
+            self.log(f'resuming from step {self.state.step:,}, after {self.state.minutes:.1f} minutes')
         elif (self.folder / 'recipe.yaml').is_file():
-            self.log(f"The run in '{self.folder}' has no checkpoint, so it begins anew.")
+            self.log(f"The run in '{self.folder}' has no checkpoint, so it starts anew.")
         if self.init_model and not saved:
             self._start_from_model()
         elif not saved:
@@ -447,8 +452,8 @@ class Run:
         self.start_step = self.state.step
         if not len(self.store.indices('validation')):
             self.log(
-                'The store has nobody in its validation split: validation generates and measures training faces, so its'
-                ' scores say nothing of people who were never seen.'
+                'The store has no validation people: validation generates and measures training faces, so its'
+                ' scores do not apply to unseen people.'
             )
 
     def _start_from_model(self) -> None:
@@ -456,18 +461,18 @@ class Run:
         known = ''
         if 'start_images' in self.about:
             known = f" ({self.about['start_minutes']:.0f} minutes, {self.about['start_images']:,} images)"
-        self.log(f"begins with the weights of '{self.init}'{known}")
+        self.log(f"starts from the weights of '{self.init}'{known}")
         if self.about.get('start_store', self.store.hash) != self.store.hash:
             self.log(
                 f"That model was trained on another store ({self.about['start_store']}): people who are held out of"
-                ' this one may have been shown to it, and are then not unseen.'
+                ' this one may have been in its training data.'
             )
 
     def load_state(
         self,
         saved: tuple[dict, dict, dict[str, Tensor]],  # what `load_checkpoint` gave
     ) -> None:
-        "Stand where a checkpoint stood; what was learnt from rollbacks since then stays."
+        "Load the state of a checkpoint; the count of rollbacks and the lowered learning rates stay."
         about, state, ema = saved
         was = self.state
         try:
@@ -482,7 +487,7 @@ class Run:
         self.state.rollbacks = max(self.state.rollbacks, was.rollbacks)
 
     def _write_folder(self) -> None:
-        "Write what is known before the first step."
+        "Write the files that do not depend on training."
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / 'samples').mkdir(exist_ok=True)
         with atomic(self.folder / 'recipe.yaml') as t:
@@ -502,10 +507,10 @@ class Run:
             Tracker(lambda: start_wandb(self.folder, settings, patience), patience) if self.tracking else None
         )
 
-    # -- what is written on the way
+    # -- files written during training
 
     def save(self, name: str = 'last', resume: bool = True) -> bool:
-        "Write a checkpoint of now; False, with a message, when the disk refuses."
+        "Write a checkpoint of the current state; False, with a message, when writing fails."
         if not self.dist.is_main:
             return True
         s = self.state
@@ -518,8 +523,8 @@ class Run:
             return True
         except (OSError, RuntimeError, SafetensorError) as ex:
             self.log(
-                f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training goes on and"
-                f" the one before is kept: free some space on the disk of '{self.folder}'."
+                f"The checkpoint '{name}' could not be written ({str(ex).splitlines()[0][:160]}); training continues"
+                f" and the one before is kept: free some space on the disk of '{self.folder}'."
             )
             return False
 
@@ -562,7 +567,7 @@ class Run:
         speed = (step - self.times.reported[0]) * self.batches.batch_size / (now - self.times.reported[1])
         self.times.reported = (step, now)
         losses = torch.stack([v.detach().float().reshape(()) for v in values.values()])
-        numbers = dict(zip(values, losses.tolist()))  # one wait for the device
+        numbers = dict(zip(values, losses.tolist()))  # one synchronisation with the device
         if not self.dist.is_main:
             return
         row = dict(step=step, epoch=self.epoch, minutes=self.budget.elapsed, images=self.images, images_per_s=speed)
@@ -609,7 +614,7 @@ class Run:
         self.log('stopping: saving a checkpoint first')
 
     def _first_validation(self) -> None:
-        "Validate and save before the first step, which tells how long the end will take."
+        "Validate and save before the first step, to measure how long the end of the run will take."
         begun, s = self.budget.elapsed, self.state
         self.times = _LoopTimes(begun, begun, closed=s.step)
         if s.step == 0 and self.progress < 1:
@@ -620,7 +625,7 @@ class Run:
         self.times.reported = (s.step, time.perf_counter())
 
     def _loop(self, bar: Bar) -> None:
-        "Steps until the budget ends or somebody asks to stop."
+        "Steps until the budget ends or a stop is requested."
         while (due := self._next()) is not None:
             values = self._step()
             step = self.state.step
@@ -637,7 +642,7 @@ class Run:
                 self.times.saved = self.budget.elapsed
 
     def _next(self) -> bool | None:  # whether a checkpoint is due; None at the end
-        "Whether there is another step, as the first process sees it, and at which share of the budget."
+        "Whether there is another step, and its progress, as decided by the first process."
         left_for_end = 1.3 * self.state.closing_minutes + self.times.longest_step
         self.state.progress, stop, due = self.dist.broadcast_numbers(
             self.progress,
@@ -655,19 +660,19 @@ class Run:
         torch.manual_seed(generator_seed(dropout_seed, self.device))
         values = self.trainer.step(self.batches(step), self.state)
         self.state.step += 1
-        # without gradients' lengths: fp16 skips steps of infinite gradient by itself
+        # without gradient norms: fp16 skips steps with infinite gradients by itself
         losses = [v.detach().float().reshape(()) for k, v in values.items() if not k.startswith('norm_')]
         self.finite &= torch.stack(losses).sum().isfinite()
         self.times.longest_step = max(self.times.longest_step, self.budget.elapsed - begun)
         return values
 
     def _is_finite(self) -> bool:
-        "Whether all losses since the last check, and all weights now, are finite, as the first process sees it."
+        "Whether all losses since the last check, and all weights now, are finite, as decided by the first process."
         finite = bool(self.finite & all_finite(self.trainer.nets.values()))
         return bool(self.dist.broadcast_numbers(float(finite))[0])
 
     def _validation_is_due(self) -> bool:
-        "Not where the last one is so recent that it would cost more than a twentieth of the time."
+        "False where validation so soon after the last one would cost more than a twentieth of the time."
         recent = self.budget.elapsed - self.times.validated < 20 * self.state.closing_minutes
         return not recent or round(self.epoch) in NAMED_EPOCHS
 
@@ -682,15 +687,15 @@ class Run:
         self.times.saved = self.times.validated = self.budget.elapsed
 
     def rollback(self) -> None:
-        """Return to the last checkpoint with half the learning rate, as something became NaN or infinite.
+        """Return to the last checkpoint with half the learning rate, after a value became NaN or infinite.
 
-        Raises `FacegenError` when that has been done too often.
+        Raises `FacegenError` after too many returns.
         """
         where = f'at step {self.state.step:,} a loss or a weight was NaN or infinite'
         self.state.rollbacks += 1
         if self.state.rollbacks > MAX_ROLLBACKS:
             raise FacegenError(
-                f"After {MAX_ROLLBACKS} returns to a checkpoint, {where} again; the last checkpoint is whole: train"
+                f"After {MAX_ROLLBACKS} returns to a checkpoint, {where} again; the last checkpoint is intact: train"
                 " anew with lower learning rates, or with precision=fp32."
             )
         saved = self._load_checkpoint()
@@ -711,13 +716,13 @@ class Run:
             self.table.row(step=self.state.step, note=text)
 
     def _end(self) -> None:
-        "Save and validate what was trained; say where nothing was."
+        "Save and validate the trained model; log a note where there was no step."
         s, budget = self.state, self.budget
         if s.step > self.start_step:
             if not self._is_finite():
                 self.rollback()
             if self.stop_asked:
-                self.save()  # who stops a run is in a hurry: no validation
+                self.save()  # no validation, so that the run stops quickly
             elif self.state.step > self.times.closed:
                 self._close_epoch()
             if self._out_of_patience():
