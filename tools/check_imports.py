@@ -1,8 +1,8 @@
 """Check that imports run downwards: `python tools/check_imports.py`.
 
-The order of the modules is that of the sidebar in _quarto.yml. A module may import those above it, wherever the import
-stands: at the top, in a function, or as a text that `import_module` or `LazyImport` gets. Only the standard library is
-used.
+The order of the modules is that of the sidebar "Library" in _quarto.yml, where a page that stands in another sidebar
+keeps its place as a comment. A module may import those above it, wherever the import stands: at the top, in a function,
+or as a text that `import_module` or `LazyImport` gets. Only the standard library is used.
 """
 
 import ast
@@ -17,8 +17,10 @@ BY_NAME = {("training/config", "recipes"), ("models/hub", "models"), ("models/hu
 
 
 def order() -> "list[str]":
-    "The modules, such as `data/store`, as the sidebar lists their pages."
-    pages = re.findall(r"- (?:href: )?([\w/]+)\.ipynb", (TOP / "_quarto.yml").read_text(encoding="utf-8"))
+    "The modules, such as `data/store`, as the sidebar of the library lists their pages, comments included."
+    text = (TOP / "_quarto.yml").read_text(encoding="utf-8")
+    library = text.partition("- id: library\n")[2].partition("- id: ")[0]
+    pages = re.findall(r"^ *(?:# )?- ([\w/]+)\.ipynb", library, re.MULTILINE)
     return [page for page in pages if (TOP / f"facegen_nb/{page}.py").is_file()]
 
 

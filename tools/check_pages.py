@@ -1,6 +1,7 @@
 """Check the form of every page (see CONTRIBUTING.md).
 
-`python tools/check_pages.py`; only the standard library is used.
+`python tools/check_pages.py`; only the standard library is used. `--processed` checks the pages in _proc/, which
+nbdev makes for Quarto, instead: they must show the code that they explain.
 """
 
 import ast
@@ -12,6 +13,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 NOTEBOOK_BYTES, FIGURE_BYTES = 1_000_000, 300_000
+OPEN_ENTRIES = 18
+#: Pages that explain a network or a loss: `#| exports` exports a cell and shows it too.
+SHOW_FORWARD = ["models/gan.ipynb", "models/flow.ipynb", "training/losses.ipynb", "recipes/arcface_cgan.ipynb"]
 BADGES = {
     "Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
     "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/",
@@ -245,18 +249,59 @@ def work_faults(cells: "list[dict]", entries: "list[tuple[str, dict[str, str]]]"
     ]
 
 
+def sidebars() -> "dict[str, str]":
+    "The YAML of each sidebar by its name, without comments."
+    text = re.sub(r"^ *#.*\n", "", (TOP / "_quarto.yml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    part = text.partition("\n  sidebar:\n")[2].partition("\n  page-footer:\n")[0]
+    _, *found = re.split(r"^ *- id: *(\w+)\n", part, flags=re.MULTILINE)
+    return dict(zip(found[::2], found[1::2]))
+
+
+def open_entries(sidebar: str) -> int:
+    "How many entries of a sidebar are seen before a section is opened."
+    if "collapse-level: 1" not in sidebar:
+        return len(re.findall(r"^ *- ", sidebar, re.MULTILINE))
+    return len(re.findall(r"^ {8}- ", sidebar, re.MULTILINE))
+
+
 def sidebar_faults(paths: "list[Path]") -> "list[str]":
-    "Does the sidebar name every page, and no other?"
-    named = set(re.findall(r"[\w./-]+\.(?:ipynb|qmd)", (TOP / "_quarto.yml").read_text(encoding="utf-8")))
+    "Do the sidebars name every page, each once, and no other, and can each be seen at a glance?"
+    parts = sidebars()
+    named = Counter(name for part in parts.values() for name in re.findall(r"[\w./-]+\.(?:ipynb|qmd)\b", part))
     there = {p.relative_to(TOP / "nbs").as_posix() for p in [*paths, *(TOP / "nbs").glob("*.qmd")]}
+    found = [f"no page of the name {n}" for n in sorted(set(named) - there)]
+    found += [f"no sidebar has {n}" for n in sorted(there - set(named))]
+    found += [f"{n} stands in the sidebars {k} times" for n, k in named.items() if k > 1]
+    found += [
+        f"the sidebar {name} shows {n} entries; at most {OPEN_ENTRIES}"
+        for name, part in parts.items()
+        if (n := open_entries(part)) > OPEN_ENTRIES
+    ]
+    return [f"_quarto.yml: {fault}" for fault in found] if parts else ["_quarto.yml: no sidebars were found"]
+
+
+def shown_code(cells: "list[dict]") -> str:
+    "The code that a reader of the site sees: nbdev leaves out cells that are exported by `export` or are hidden."
+    left_out = r"^#\|\s*(?:export|exporti|hide|default_exp|include: *false|echo: *false)\b"
+    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    return "\n".join(source for source in code if not re.search(left_out, source, re.MULTILINE))
+
+
+def code_faults(folder: Path) -> "list[str]":
+    "Do the pages that explain networks show their code? `folder` has the notebooks, or what nbdev made of them."
     return [
-        f"_quarto.yml: {'no page of the name' if n in named else 'the sidebar lacks'} {n}"
-        for n in sorted(named ^ there)
+        f"{folder.name}/{page}: the page does not show `def forward`"
+        for page in SHOW_FORWARD
+        if "def forward" not in shown_code(cells_of(folder / page))
     ]
 
 
 def main() -> None:
     "Print every fault; fail if there is one."
+    if "--processed" in sys.argv[1:]:
+        found = code_faults(TOP / "_proc")
+        print("\n".join(found) or f"{len(SHOW_FORWARD)} processed pages show their code.")
+        sys.exit(bool(found))
     paths = sorted(
         p for p in (TOP / "nbs").rglob("*.ipynb") if not any(o.startswith((".", "_")) for o in p.relative_to(TOP).parts)
     )
@@ -277,6 +322,7 @@ def main() -> None:
         text = [{"cell_type": "markdown", "source": p.read_text(encoding="utf-8")}]
         found += [f"{p.relative_to(TOP)}: {fault}" for fault in link_faults(p, text) + work_faults(text, works)]
     found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
+    found += code_faults(TOP / "nbs")
     # not install_cell.py: it writes ASCII only, and its text stands at the head of every page
     scripts = [TOP / "setup.py", *sorted(set((TOP / "tools").glob("*.py")) - {TOP / "tools/install_cell.py"})]
     found += [f"{p.relative_to(TOP)}: {f}" for p in scripts for f in encoding_faults(p.read_text(encoding="utf-8"))]
