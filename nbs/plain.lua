@@ -1,5 +1,46 @@
--- nbdev turns `names` into links even in the signatures that it prints; in code a link is noise, so the name alone stays.
+-- What the pages need beyond Quarto's own filters.
+
+-- A cell that `#| exports` shows is open (nbdev: `code-fold: show`). One of more lines than this begins folded.
+local longest_open = 45
+local first_image = true
+
+-- "Source of Generator": the names that a cell defines.
+local function summary(text)
+  local names = {}
+  for line in text:gmatch("[^\n]+") do
+    local name = line:match("^class%s+([%w_]+)") or line:match("^def%s+([%w_]+)")
+    if name and name:sub(1, 1) ~= "_" then table.insert(names, name) end
+  end
+  return "Source" .. (#names > 0 and " of " .. table.concat(names, ", ") or "")
+end
+
 function CodeBlock(block)
+  -- nbdev turns `names` into links even in the signatures that it prints; in code a link is noise, so the name stays.
   block.text = block.text:gsub("%[(`[^`]+`)%]%(https?://[^%s)]*%)", "%1")
+  if block.attributes["code-fold"] == "show" then
+    local _, breaks = block.text:gsub("\n", "\n")
+    if breaks + 1 > longest_open then block.attributes["code-fold"] = "true" end
+    block.attributes["code-summary"] = summary(block.text)
+  end
   return block
+end
+
+-- Images below the first are loaded when they come near the window.
+function Image(image)
+  if not first_image then image.attributes["loading"] = "lazy" end
+  first_image = false
+  return image
+end
+
+-- The search index leaves the title block out; its subtitle has the words that a user looks for.
+function Pandoc(doc)
+  local words = {}
+  for _, key in ipairs({ "description", "keywords" }) do
+    if doc.meta[key] then table.insert(words, pandoc.utils.stringify(doc.meta[key])) end
+  end
+  if #words > 0 and FORMAT:match("html") then
+    local text = pandoc.Para(pandoc.Str(table.concat(words, ". ")))
+    doc.blocks:insert(pandoc.Div({ text }, pandoc.Attr("", { "quarto-include-in-search-index" }, { hidden = "hidden" })))
+  end
+  return doc
 end
