@@ -16,7 +16,7 @@ NOTEBOOK_BYTES, FIGURE_BYTES = 1_000_000, 300_000
 OPEN_ENTRIES = 18
 #: Pages that explain a network or a loss: `#| exports` exports a cell and shows it too.
 SHOW_FORWARD = ["models/gan.ipynb", "models/flow.ipynb", "training/losses.ipynb", "recipes/arcface_cgan.ipynb"]
-BADGES = {
+OPEN_IN = {
     "Colab": "https://colab.research.google.com/github/facegen-nb/facegen_nb/blob/main/",
     "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/facegen-nb/facegen_nb/blob/main/",
 }
@@ -140,11 +140,11 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
     return found
 
 
-def badge_faults(path: Path, cells: "list[dict]") -> "list[str]":
-    "Do the badges below the title open this very notebook, and does the cell that installs the library there follow?"
+def open_faults(path: Path, cells: "list[dict]") -> "list[str]":
+    "Do the links below the title open this very notebook, and does the cell that installs the library there follow?"
     links = re.findall(r"\]\(([^)\s]+)\)", cells[1]["source"] if len(cells) > 1 else "")
-    wanted = {name: place + path.relative_to(TOP).as_posix() for name, place in BADGES.items()}
-    found = [f"cell 2: no {name} badge with a link to {link}" for name, link in wanted.items() if link not in links]
+    wanted = {name: place + path.relative_to(TOP).as_posix() for name, place in OPEN_IN.items()}
+    found = [f"cell 2: no link "Open in {name}" to {link}" for name, link in wanted.items() if link not in links]
     if len(cells) < 3 or cells[2]["source"] != INSTALL:
         found.append("cell 3: not the text of tools/install_cell.py")
     return found
@@ -313,7 +313,7 @@ def main() -> None:
         f"{p.relative_to(TOP)}: {fault}"
         for p, cells in pages.items()
         for fault in form_faults(p, cells)
-        + badge_faults(p, cells)
+        + open_faults(p, cells)
         + figure_faults(cells, counts)
         + link_faults(p, cells)
         + work_faults(cells, works)
