@@ -144,7 +144,7 @@ def open_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "Do the links below the title open this very notebook, and does the cell that installs the library there follow?"
     links = re.findall(r"\]\(([^)\s]+)\)", cells[1]["source"] if len(cells) > 1 else "")
     wanted = {name: place + path.relative_to(TOP).as_posix() for name, place in OPEN_IN.items()}
-    found = [f"cell 2: no link "Open in {name}" to {link}" for name, link in wanted.items() if link not in links]
+    found = [f"cell 2: no link 'Open in {name}' to {link}" for name, link in wanted.items() if link not in links]
     if len(cells) < 3 or cells[2]["source"] != INSTALL:
         found.append("cell 3: not the text of tools/install_cell.py")
     return found
