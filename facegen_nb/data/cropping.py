@@ -164,7 +164,7 @@ def _small_reason(
     min_side: float,  # what was asked for
 ) -> str:  # the reason for rejecting it
     "The reason for rejecting a face that is too small."
-    return f'face of {side:.0f} pixels; at least {min_side:g} were asked for'
+    return f'face of {side:.0f} pixels; at least {min_side:g} were required'
 
 
 def _size_objection(

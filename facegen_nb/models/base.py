@@ -119,7 +119,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
 
     def sample(self, embeddings: Tensor, noise: Tensor, guidance: float | None = None) -> Tensor:
         """Faces (B,3,128,128), roughly in [-1, 1], of checked embeddings (B,embed_dim) and noise (B,*noise_shape), in
-        one step; `guidance` is truncation here: noise times this, 0 for the most typical face.
+        one step; `guidance` is truncation here: a factor on the noise.
         """
         return self(embeddings, noise * (1.0 if guidance is None else guidance))
 
@@ -158,12 +158,12 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
     ) -> Iterator[Tensor]:  # (block,*noise_shape), on the CPU; the last block has what is left
         "The rows of `make_noise(n, seed)`, block after block, in constant memory."
         if block < 16 or block % 16:
-            raise FacegenError(f'Blocks of {block} faces were asked for; a multiple of 16 was expected.')
+            raise FacegenError(f'Blocks of {block} faces were requested; a multiple of 16 was expected.')
         if type(self).make_noise is not FaceModel.make_noise:  # a subclass with its own noise: sampled at once
             if state is not None:
                 raise FacegenError(
-                    f'{type(self).__name__} draws noise of its own kind, all at once; its faces cannot be drawn in'
-                    ' parts.'
+                    f'{type(self).__name__} samples its own kind of noise, all at once; its faces cannot be'
+                    ' generated in parts.'
                 )
             yield from self.make_noise(n, seed).split(block)
             return
@@ -188,8 +188,8 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         *,
         noise: Tensor | None = None,  # (B,*noise_shape); sampled when absent
         seed: int | None = None,  # makes the sampled noise repeatable, on any device
-        guidance: float | None = None,  # many-step models: above 1 stresses the embedding; else as `truncation`
-        truncation: float | None = None,  # one-step models: factor on the noise, 0 for the most typical face
+        guidance: float | None = None,  # many-step models: guidance scale; else as `truncation`
+        truncation: float | None = None,  # one-step models: factor on the noise
         precision: str = 'auto',  # 'auto' (on CUDA bf16 where the card has it, else fp32), 'fp32', 'bf16', 'fp16'
         refine: int = 0,  # one-step models: gradient steps towards the embedding (`facegen_nb.models.refinement`)
         refine_encoder: Encoder | None = None,  # the encoder of the embeddings; None: found by the model's fingerprint
@@ -234,7 +234,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
         for k in options:
             if k not in takes:
                 raise FacegenError(
-                    f"{type(self).__name__} knows no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it"
+                    f"{type(self).__name__} has no option '{k}'; it has {', '.join([*takes][3:]) or 'none'}: leave it"
                     " out."
                 )
 
@@ -244,7 +244,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
             return guidance
         if self.many_steps:
             raise FacegenError(
-                f'truncation={truncation:g} was given; {type(self).__name__} draws in many steps and has guidance:'
+                f'truncation={truncation:g} was given; {type(self).__name__} generates in many steps and has guidance:'
                 ' give guidance.'
             )
         if guidance is not None:
@@ -264,7 +264,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
             )
         if self.many_steps:
             raise FacegenError(
-                f'refine={steps} was given; {type(self).__name__} draws in many steps and cannot be refined: leave it'
-                ' out.'
+                f'refine={steps} was given; {type(self).__name__} generates in many steps and cannot be refined:'
+                ' leave it out.'
             )
         return refining_encoder(self, encoder)

@@ -138,7 +138,7 @@ class FlowModel(FaceModel):
         prediction: str = 'x',  # output of the network: 'x', 'v' or 'noise'
         path: str = 'flow',  # between image and noise: 'flow' or 'ddpm'
         noise_shape: tuple[int, ...] = (3, 128, 128),  # of an image; (32, 16, 16) for latents of the autoencoder
-        steps: int = 20,  # of the sampler, unless another number is asked for
+        steps: int = 20,  # default number of sampler steps
         sampler: str = 'heun',  # of `facegen_nb.models.SAMPLERS`
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):

@@ -354,8 +354,8 @@ def generate_blocks(
     *,
     n: int = 1,  # faces for each embedding, with different noise
     seed: int = 0,  # of the noise
-    truncation: float | None = None,  # one-step models: factor on the noise, 0 for the most typical face
-    guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+    truncation: float | None = None,  # one-step models: factor on the noise
+    guidance: float | None = None,  # many-step models: guidance scale
     same: bool = False,  # the same noise for all of them
     block: int = 32,  # faces computed together
     state: torch.Tensor | None = None,  # of the random numbers, to enter a stream in the middle; instead of a seed
@@ -419,7 +419,7 @@ class Studio:
         device: str | None = None,  # None for the fastest
         frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
     ) -> Studio:  # ready
-        "A studio for a checkpoint; raises `FacegenError` where the model or its encoder cannot be had."
+        "A studio for a checkpoint; raises `FacegenError` where the model or its encoder is missing."
         generator = load_generator(model_of(checkpoint), pick_device(device))
         return cls(generator, encoder_for(generator, weights, device), frame=frame)
 
@@ -485,7 +485,7 @@ class Studio:
         *,
         n: int = 1,  # faces for each embedding
         truncation: float | None = None,  # one-step models: factor on the noise
-        guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+        guidance: float | None = None,  # many-step models: guidance scale
         same: bool = False,  # the same noise for all of them
         **options: Any,  # of the model, such as `steps` or `refine`
     ) -> np.ndarray:  # uint8 (N*n,128,128,3): n of the first embedding, n of the second, ...
@@ -507,7 +507,7 @@ class Studio:
         faces: str = 'largest',  # of an image: 'largest' or 'all'
         cropped: bool = False,  # the images are face crops already
         truncation: float | None = None,  # one-step models: factor on the noise
-        guidance: float | None = None,  # many-step models: above 1 stresses the embedding
+        guidance: float | None = None,  # many-step models: guidance scale
         **options: Any,  # of the model, such as `steps`
     ) -> np.ndarray:  # uint8 (N*n,128,128,3): n of the first face, n of the second, ...
         "Faces for the people on images: crop, embed, generate; raises `FacegenError` where no image has a face."
@@ -529,7 +529,7 @@ def encoder_for(
     weights: str | Path | None = None,  # of its encoder; None: found in FACEGEN_WEIGHTS
     device: str | None = None,  # None for the fastest
 ) -> Encoder:  # the one it was trained with
-    "The encoder of a model; raises `FacegenError` where the model names none, or where its weights cannot be had."
+    "The encoder of a model; raises `FacegenError` where the model names none, or where its weights are missing."
     if generator.encoder is None:
         raise FacegenError(
             'The checkpoint does not say which encoder it was trained with, so no image can be '

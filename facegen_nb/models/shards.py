@@ -201,7 +201,7 @@ class Face:
     "A generated face of a shard."
 
     row: int  # of its embedding
-    draw: int  # which of the faces of this embedding, from 0
+    draw: int  # number of the face among those of this embedding, from 0
     seed: int  # of the noise
     png: bytes  # the image
 
@@ -339,12 +339,12 @@ def claim_folder(
         there = _flat({k: v for k, v in found.items() if k != 'number_types'})
     except (ValueError, AttributeError) as ex:
         raise FacegenError(f"'{file}' is damaged ({ex}); choose another folder.") from None
-    asked = _flat(json.loads(json.dumps({k: v for k, v in request.items() if k != 'number_types'})))
-    differ = [k for k in {**there, **asked} if there.get(k) != asked.get(k)]
+    new = _flat(json.loads(json.dumps({k: v for k, v in request.items() if k != 'number_types'})))
+    differ = [k for k in {**there, **new} if there.get(k) != new.get(k)]
     if differ:
-        text = '; '.join(f'{k}: {_short(there.get(k))} there, {_short(asked.get(k))} asked for' for k in differ)
+        text = '; '.join(f'{k}: {_short(there.get(k))} there, {_short(new.get(k))} requested' for k in differ)
         raise FacegenError(
-            f"The folder '{out}' holds faces of another request ({text}); ask for the same again, or choose another"
+            f"The folder '{out}' holds faces of another request ({text}); repeat that request, or choose another"
             " folder."
         )
     return found
@@ -515,7 +515,7 @@ def _shard_plan(request: dict[str, Any], size: int) -> dict[str, tuple[int, int]
 
 
 def _write_shard(out: Path, format: str, name: str, faces: Iterable[Face], *, ncol: int, sheet_faces: int) -> None:
-    "Write a shard under a temporary name, rename it, and write `sheet.png` of its first faces, if any are asked for."
+    "Write a shard under a temporary name, rename it, and write `sheet.png` of its first faces, if requested."
     shown: list[bytes] = []
 
     def recorded() -> Iterator[Face]:

@@ -26,7 +26,7 @@ class ArcFaceGenerator(FaceModel):
         self,
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 100,  # size of the noise
-        norm: float = 24.0,  # length that embeddings are given
+        norm: float = 24.0,  # norm to which embeddings are scaled
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
         super().__init__()
@@ -44,20 +44,20 @@ class ArcFaceGenerator(FaceModel):
         embeddings: Tensor,  # (B,embed_dim), unit norm
         noise: Tensor,  # (B,noise_dim)
     ) -> Tensor:  # (B,3,128,128) in [-1, 1]
-        "Faces for embeddings, unchecked: what training calls."
+        "Faces for embeddings, unchecked, for training."
         x = self.join(torch.cat([self.embedding(embeddings * self.norm), self.noise(noise)], 1))
         return self.out(self.up(x.contiguous(memory_format=layout(x.device)))).float()
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0012
 class ArcFaceDiscriminator(nn.Module):
     """Faces (B,3,128,128) and unit embeddings (B,embed_dim) to logits (B,), or with `sigmoid` to numbers in (0, 1) that
-    are taken for logits; 7,779,681 parameters.
+    the loss treats as logits; 7,779,681 parameters.
     """
 
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings
-        norm: float = 24.0,  # length that embeddings are given
+        norm: float = 24.0,  # norm to which embeddings are scaled
         sigmoid: bool = False,  # as built: a sigmoid before a loss that has one
     ):
         super().__init__()
@@ -74,21 +74,21 @@ class ArcFaceDiscriminator(nn.Module):
         images: Tensor,  # (B,3,128,128) in [-1, 1]
         embeddings: Tensor,  # (B,embed_dim), unit norm
     ) -> Tensor:  # (B,)
-        "How real each face is, as one of this embedding."
+        "Logits of pairs of face and embedding."
         h, c = self.see(images), self.condition(embeddings * self.norm)
         said = self.head(torch.cat([h, c[:, :, None, None].expand(-1, -1, 4, 4)], 1)).flatten().float()
         return said.sigmoid() if self.sigmoid else said
 
 # %% ../../nbs/recipes/arcface_cgan.ipynb #ar0025
 class ArcFaceCGAN(Design):
-    "The design's networks, and the half before its discriminator's loss."
+    "The design's networks, and the factor one half of its discriminator loss."
 
     def networks(
         self,
         dim: int,  # of the embeddings
-        fingerprint: dict,  # of them, for the generator
-    ) -> tuple[FaceModel, nn.Module]:  # draws; judges
-        "Generator and discriminator, both told the length of embeddings."
+        fingerprint: dict,  # of the embeddings, for the generator
+    ) -> tuple[FaceModel, nn.Module]:  # the two networks
+        "Generator and discriminator, both with the same norm of embeddings."
         r = self.recipe
         return ArcFaceGenerator(dim, norm=r.norm, fingerprint=fingerprint, **r.generator), ArcFaceDiscriminator(
             dim, norm=r.norm, **r.discriminator
@@ -99,10 +99,10 @@ class ArcFaceCGAN(Design):
         name: str,  # which network
         lr: float,  # its learning rate now
         n: int,  # faces in the batch
-        loss_of: LossOf,  # rows -> loss to go down on, values to report
+        loss_of: LossOf,  # rows -> loss to minimise, values to report
         **how: Any,  # as for `Trainer.learn`
-    ) -> dict[str, Tensor]:  # mean values, and the gradient's length
-        "One optimiser step; the discriminator goes down on half of its loss, and half is reported."
+    ) -> dict[str, Tensor]:  # mean values, and the gradient norm
+        "One optimiser step; the discriminator's loss is halved, also in the report."
 
         def half(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
             loss, values = loss_of(rows)

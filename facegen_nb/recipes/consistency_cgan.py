@@ -23,14 +23,14 @@ __all__ = ['as_built', 'recipe', 'recipes', 'Condition', 'ConsistencyGenerator',
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0010
 class Condition(nn.Module):
-    """What both networks hear of unit embeddings (B,D): the embedding, or a fixed random projection of it brought to
-    unit length; times `norm`.
+    """The condition of both networks from unit embeddings (B,D): the embedding, or a fixed random projection of it
+    normalised to unit length; times `norm`.
     """
 
     def __init__(
         self,
         dim: int,  # D
-        norm: float = 1.0,  # length of what they hear
+        norm: float = 1.0,  # norm of the condition
         projection: int | None = None,  # seed of the random layer; None for none
     ):
         super().__init__()
@@ -40,7 +40,7 @@ class Condition(nn.Module):
             1 / math.sqrt(dim),
         )  # torch's default for a linear layer
         if self.projected:
-            rng = torch.Generator().manual_seed(projection)  # its own: the trained weights do not depend on it
+            rng = torch.Generator().manual_seed(projection)  # separate, so that the trained weights do not depend on it
             for name, shape in dict(weight=(dim, dim), bias=(dim,)).items():
                 self.register_buffer(name, (torch.rand(shape, generator=rng) * 2 - 1) * bound)
 
@@ -60,7 +60,7 @@ class ConsistencyGenerator(FaceModel):
         noise_dim: int = 100,  # size of the noise
         width: int = 512,  # of the layers of embedding and noise
         channels: tuple[int, ...] = (512, 256, 128, 64, 32),  # at sides 4, 8, 16, 32, 64
-        norm: float = 1.0,  # length of the embedding that is heard
+        norm: float = 1.0,  # norm of the condition
         projection: int | None = None,  # seed of the random projection (as built); None for none (repaired)
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
@@ -75,7 +75,7 @@ class ConsistencyGenerator(FaceModel):
 
         self.condition, c = Condition(embed_dim, norm, projection), list(channels)
         self.embed, self.noise = nn.Sequential(line(embed_dim, width), line(width, width)), line(noise_dim, width)
-        self.paint = nn.Sequential(
+        self.synthesis = nn.Sequential(
             up(2 * width, c[0], 1, 0),
             *(up(a, b, 2, 1) for a, b in zip(c, c[1:])),
             nn.Sequential(nn.ConvTranspose2d(c[-1], 3, 4, 2, 1, bias=False), nn.Tanh()),
@@ -87,8 +87,8 @@ class ConsistencyGenerator(FaceModel):
         embeddings: Tensor,  # (B,embed_dim), unit norm
         noise: Tensor,  # (B,noise_dim)
     ) -> Tensor:  # (B,3,128,128) in [-1, 1]
-        "Faces for embeddings, unchecked: what training calls."
-        return self.paint(
+        "Faces for embeddings, unchecked, for training."
+        return self.synthesis(
             torch.cat([self.embed(self.condition(embeddings)), self.noise(noise)], 1)[:, :, None, None]
         ).float()
 
@@ -103,9 +103,9 @@ class ConsistencyDiscriminator(nn.Module):
         embed_dim: int = 512,  # size of the embeddings
         hidden: int = 1024,  # of the embedding's layers
         channels: tuple[int, ...] = (64, 128, 256, 512, 1024),  # at sides 64, 32, 16, 8, 4
-        norm: float = 1.0,  # length of the embedding that is heard
+        norm: float = 1.0,  # norm of the condition
         projection: int | None = None,  # seed of the random projection, that of the generator; None for none
-        interaction: bool = True,  # add the inner product of the two maps (repaired); False for a mere sum (as built)
+        interaction: bool = True,  # add the inner product of the two maps (repaired); False: the sum alone (as built)
     ):
         super().__init__()
         down, c = (
@@ -131,7 +131,7 @@ class ConsistencyDiscriminator(nn.Module):
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0037
 class ConsistencyCGAN(Design):
-    "The two networks of consistency-cgan; the discriminator hears the embedding as the generator does."
+    "The two networks of consistency-cgan; both use the same condition."
 
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
         r = self.recipe
@@ -157,8 +157,8 @@ recipes = [as_built, recipe]
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0046
 def original_encoder(
     recipe: DesignRecipe,  # of this design
-) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
-    "The design's own recogniser, with random weights: they do not change the time that it takes."
+) -> tuple[str, nn.Module]:  # its name, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+    "The design's own recogniser with random weights, for measuring its time."
     from facenet_pytorch import InceptionResnetV1
 
     return 'FaceNet at 160 px', nn.Sequential(nn.Upsample(size=160, mode='bilinear'), InceptionResnetV1())

@@ -44,19 +44,19 @@ def two_layers(
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0015
 class Denoiser(FlowModel):
-    "A DDPM of noise prediction that hears step and embedding through two small networks; a subclass has `forward`."
+    "A DDPM with noise prediction, conditioned on step and embedding by two small networks; a subclass has `forward`."
 
     def __init__(
         self,
         embed_dim: int,  # of the embeddings
-        noise_shape: tuple[int, ...],  # of what is drawn
-        norm: float,  # of the embeddings that the network sees
-        guidance: float,  # unless another is asked for
-        steps: int,  # of the sampler, unless another number is asked for
+        noise_shape: tuple[int, ...],  # shape of the generated images or latents
+        norm: float,  # norm of the embeddings in the network
+        guidance: float,  # default guidance scale
+        steps: int,  # default number of sampler steps
         sampler: str,  # of `facegen_nb.models.SAMPLERS`
         fingerprint: dict | None,  # of the encoder
     ):
-        super(FlowModel, self).__init__()  # past FlowModel's, which would build its own U-Net
+        super(FlowModel, self).__init__()  # not FlowModel's, which would build its own U-Net
         self.embed_dim, self.noise_shape, self.fingerprint, self.norm = embed_dim, tuple(noise_shape), fingerprint, norm
         self.prediction, self.path, self.guidance, self.steps, self.sampler = (
             'noise',
@@ -67,13 +67,13 @@ class Denoiser(FlowModel):
         )
         self.time, self.cond = two_layers(256), two_layers(embed_dim)
 
-    def told(
+    def condition(
         self,
         t: Tensor,  # (B,) in [0, 1], DDPM's step divided by 999
         embeddings: Tensor,  # (B,embed_dim), unit norm
-        known: Tensor | None,  # (B,) bool: whose embedding is told; everybody's when absent
+        known: Tensor | None,  # (B,) bool: False drops the embedding (for guidance); None: all are used
     ) -> Tensor:  # (B,256)
-        "SiLU of step and embedding, which every block should hear."
+        "SiLU of step and embedding: the condition of every block."
         e = embeddings * self.norm if known is None else embeddings * (self.norm * known[:, None])
         return F.silu(self.time(waves((t * (DDPM_STEPS - 1)).round()[:, None])) + self.cond(e))
 
@@ -85,7 +85,7 @@ class Denoiser(FlowModel):
         steps: int | None = None,
         sampler: str | None = None,
     ) -> Tensor:
-        "Faces by `steps` steps of a sampler; guidance as designed unless another is asked for."
+        "Faces by `steps` steps of a sampler; by default with the guidance of the design."
         return super().sample(embeddings, noise, self.guidance if guidance is None else guidance, steps, sampler)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0017
@@ -118,7 +118,7 @@ class Double(nn.Module):
 
 class Attend(nn.Module):
     """Four heads of self-attention, then two linear layers, each after layer normalisation and added: (B,C,H,W) to the
-    same. Fused: no table of weights.
+    same. The attention is fused, without a matrix of weights.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Attend(nn.Module):
 
 
 class Change(nn.Module):
-    "A change of size: two double convolutions at cin, what is told added at cout channels, attention."
+    "A change of size: two double convolutions at cin, the condition added at cout channels, attention."
 
     def __init__(
         self,
@@ -158,8 +158,8 @@ class Change(nn.Module):
             Attend(cout) if attend else nn.Identity(),
         )
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        return self.attend(self.convs(x) + self.hear(told)[:, :, None, None])
+    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
+        return self.attend(self.convs(x) + self.hear(cond)[:, :, None, None])
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0019
 class ScriptsDenoiser(Denoiser):
@@ -172,8 +172,8 @@ class ScriptsDenoiser(Denoiser):
         width: int = 32,  # channels at full size
         up: tuple[int, ...] = (12, 6, 3),  # channels of the Up blocks, in widths; (16, 8, 4) as built cannot run
         last_attention: bool = True,  # attention at full size too
-        norm: float = 384**0.5,  # of the embeddings that the network sees
-        guidance: float = 3.0,  # unless another is asked for
+        norm: float = 384**0.5,  # norm of the embeddings in the network
+        guidance: float = 3.0,  # default guidance scale
         steps: int = 20,  # of the sampler; 1000 as designed
         sampler: str = 'ddim',  # 'ancestral' as designed
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
@@ -193,17 +193,17 @@ class ScriptsDenoiser(Denoiser):
         x: Tensor,  # (B,*noise_shape), image and noise mixed
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor,  # (B,embed_dim), unit norm
-        known: Tensor | None = None,  # (B,) bool: whose embedding is told
+        known: Tensor | None = None,  # (B,) bool: False drops the embedding (for guidance)
     ) -> Tensor:  # (B,*noise_shape), the noise
-        "What noise the network sees."
-        told = self.told(t, embeddings, known)
+        "The predicted noise."
+        cond = self.condition(t, embeddings, known)
         kept = [self.first(x)]
         for change in self.down:
-            kept.append(change(self.pool(kept[-1]), told))
+            kept.append(change(self.pool(kept[-1]), cond))
         x = self.middle(kept.pop())
         for change in self.up:
             x = change(
-                torch.cat([kept.pop(), F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)], 1), told
+                torch.cat([kept.pop(), F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)], 1), cond
             )
         return self.last(x).float()
 
@@ -215,8 +215,8 @@ class NotebookDenoiser(Denoiser):
         self,
         embed_dim: int = 512,  # of the embeddings
         width: int = 64,  # channels at half size
-        hears: bool = True,  # whether step and embedding reach the blocks; not so as built
-        norm: float = 768**0.5,  # of the embeddings that the network sees
+        hears: bool = True,  # whether step and embedding reach the blocks; False as built
+        norm: float = 768**0.5,  # norm of the embeddings in the network
         guidance: float = 1.0,  # none, as designed
         steps: int = 20,  # of the sampler; 1000 as designed
         sampler: str = 'ddim',  # 'ancestral' as designed
@@ -242,13 +242,13 @@ class NotebookDenoiser(Denoiser):
         x: Tensor,  # (B,3,128,128), image and noise mixed; other sides that 16 divides are possible
         t: Tensor,  # (B,) in [0, 1], 1 is all noise
         embeddings: Tensor,  # (B,embed_dim), unit norm
-        known: Tensor | None = None,  # (B,) bool: whose embedding is told
+        known: Tensor | None = None,  # (B,) bool: False drops the embedding (for guidance)
     ) -> Tensor:  # like x, the noise
-        "What noise the network sees."
-        told = self.told(t, embeddings, known)  # as built this is computed, and that is all
+        "The predicted noise."
+        cond = self.condition(t, embeddings, known)  # as built this is computed and not used
 
         def word(k):
-            return self.hear[k](told)[:, :, None, None] if self.hear else 0.0
+            return self.hear[k](cond)[:, :, None, None] if self.hear else 0.0
 
         kept: list[Tensor] = []
         for k, block in enumerate(self.down):
@@ -268,9 +268,9 @@ class DinoRecipe(FlowRecipe):
     method: str = 'dino_diffusion'
     denoiser: str = 'scripts'  # 'scripts' or 'notebook'
     model: dict = field(default_factory=dict)  # arguments of `ScriptsDenoiser` or `NotebookDenoiser`
-    first: int = 1  # first step of the diffusion that training visits
+    first: int = 1  # first diffusion step in training
     cosine: bool = True  # the learning rate falls to zero along a cosine; else it is constant
-    weight_decay: float = 0.01  # AdamW's
+    weight_decay: float = 0.01  # of AdamW
     batch_size: int = 16
     space: str = 'noise'
     time: str = 'uniform'
@@ -288,7 +288,7 @@ class DinoRecipe(FlowRecipe):
 class DinoDiffusion(FlowTrainer):
     "DDPM in pixels or latents, as designed."
 
-    n_val: int = 8  # faces take long
+    n_val: int = 8  # few, since generation is slow
 
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
@@ -335,8 +335,8 @@ recipes = [
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0057
 def original_encoder(
     recipe: DinoRecipe,  # of this design
-) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,D)
-    "The design's own recogniser, with random weights: they do not change the time that it takes."
+) -> tuple[str, nn.Module]:  # its name, and faces (B,3,128,128) in [-1, 1] to embeddings (B,D)
+    "The design's own recogniser with random weights, for measuring its time."
     import timm
 
     label, kind = (

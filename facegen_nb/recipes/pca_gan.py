@@ -32,7 +32,7 @@ __all__ = ['recipe', 'tune', 'finish', 'recipes', 'ablations', 'PCAGANRecipe', '
 # %% ../../nbs/recipes/pca_gan.ipynb #ca0011
 @dataclass(frozen=True)
 class PCAGANRecipe(AdversarialRecipe):
-    "Settings of a generator that starts from a linear prior and meets a discriminator."
+    "Settings of a generator with a linear prior, trained with discriminators."
 
     name: str = 'pca-gan'
     method: str = 'pca_gan'
@@ -40,14 +40,16 @@ class PCAGANRecipe(AdversarialRecipe):
     low_res_frac: float = 0.8
     identity: float = 2.1
     adversarial_from: float = 0.3
-    inverted_noise_frac: float = 0.5  # share of the faces with the inverted noise of their image; the others get any
-    embed_noise: float = 0.0  # length of the random vector added to the embeddings asked for, before normalisation
-    positive_swap: float = 0.0  # share of the faces that are asked for by another image's embedding of the person
-    mixup: float = 0.0  # share of the faces with any noise that are asked for the mean of two people's embeddings
-    max_faces: int = 0  # learn from so many faces only, of whole people; 0 for all
-    max_per_identity: int = 4  # so many faces of one person an epoch, others of theirs in the next one; 0 for all
-    grayscale: bool = False  # learn from grey images (their embeddings stay those of the coloured ones)
-    aux_encoder: str = ''  # a second recogniser that the faces must please, such as 'edgeface_xxs'; none where empty
+    inverted_noise_frac: float = (
+        0.5  # fraction of faces generated from the inverted noise; the others get sampled noise
+    )
+    embed_noise: float = 0.0  # norm of the random vector added to the conditions, before normalisation
+    positive_swap: float = 0.0  # fraction of faces conditioned on the embedding of another image of the person
+    mixup: float = 0.0  # fraction of faces with sampled noise conditioned on the mean of two people's embeddings
+    max_faces: int = 0  # largest number of training faces, of whole people; 0: all
+    max_per_identity: int = 4  # largest number of faces of a person per epoch; others in the next epoch; 0: all
+    grayscale: bool = False  # train on grey images, with the embeddings of the colour images
+    aux_encoder: str = ''  # a second recogniser in the identity loss, such as 'edgeface_xxs'; empty: none
     discriminators: str = 'squeeze'  # joined by +: 'pixels', 'squeeze' (LPIPS's network), 'encoder'
     ranges = dict(
         inverted_noise_frac=SHARE,
@@ -74,11 +76,11 @@ class MultiDiscriminator(nn.Module):
 
 # %% ../../nbs/recipes/pca_gan.ipynb #ca0014
 def make_discriminators(
-    r: PCAGANRecipe,  # names them
+    r: PCAGANRecipe,  # with the names of the discriminators
     dim: int,  # of the embeddings
-    encoder: Any,  # whose layers the discriminator 'encoder' sees
-    lpips: LPIPS | None,  # where its network is the squeeze network, it serves the discriminator 'squeeze'
-    device: torch.device,  # where these two are
+    encoder: Any,  # features for the discriminator 'encoder'
+    lpips: LPIPS | None,  # features for the discriminator 'squeeze', if it is the squeeze network
+    device: torch.device,  # of both
 ) -> MultiDiscriminator:
     "The discriminators that a recipe names; raises `FacegenError` for an unknown one."
 
@@ -101,17 +103,17 @@ def make_discriminators(
 def to_grayscale(
     x: Tensor,  # (B,3,H,W)
 ) -> Tensor:  # the same, in the memory format of the device
-    "Images without colour, as bright as the eye finds them."
+    "Grey images, by the luminance of the colours."
     weights = x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return (x * weights).sum(1, keepdim=True).expand_as(x).contiguous(memory_format=layout(x.device))
 
 # %% ../../nbs/recipes/pca_gan.ipynb #ca0043
 class PCAGAN(GANTrainer):
-    "A generator that learns from images by their inverted noise, from encoders and discriminators by any noise."
+    "A generator with image losses on inverted noise, and identity and adversarial losses on all noise."
 
     def build(self, fingerprint: dict) -> FaceModel:
         self.aux_encoder = self._load_aux_encoder()
-        if self.aux_encoder:  # a teacher is never taken for an independent judge
+        if self.aux_encoder:  # recorded, so that it is not used as an independent judge
             teacher = {k: self.aux_encoder.fingerprint[k] for k in ('encoder', 'weights')}
             known = taught_by(fingerprint)
             fingerprint = fingerprint | dict(taught_by=known if teacher in known else [*known, teacher])
@@ -119,7 +121,7 @@ class PCAGAN(GANTrainer):
         if not model.prior.linear:
             raise FacegenError(
                 'The recipe pca-gan needs a generator with a linear prior; leave generator.linear_prior true, or'
-                ' take the recipe generator.'
+                ' use the recipe generator.'
             )
         return model
 
@@ -127,7 +129,7 @@ class PCAGAN(GANTrainer):
         name = self.recipe.aux_encoder
         if not name:
             return None
-        with torch.random.fork_rng(devices=[]):  # the generator begins with the same weights all the same
+        with torch.random.fork_rng(devices=[]):  # the initial weights of the generator do not depend on it
             encoder = load_encoder(name, device=self.device)
         if not encoder.differentiable:
             raise FacegenError(
@@ -152,13 +154,13 @@ class PCAGAN(GANTrainer):
         return super().step(batch, state)
 
     def n_inverted(self, n: int) -> int:
-        "How many of n faces are generated from the inverted noise of their image."
+        "The number of faces, of n, that are generated from inverted noise."
         return max(1, round(n * self.recipe.inverted_noise_frac))
 
     def generate(self, x: Tensor, e: Tensor, z: Tensor, side: int = 128) -> tuple[Tensor, Tensor]:
-        """The first faces from the inverted noise of their images, the others from any noise.
+        """The first faces from the inverted noise of their images, the others from sampled noise.
 
-        Some of the others are asked for by the mean of two people's embeddings.
+        Some of the others are conditioned on the mean of two people's embeddings.
         """
         n = self.n_inverted(len(x))
         z = torch.cat([self.model.prior.invert(x[:n], e[:n]), z[n:]])
@@ -170,16 +172,16 @@ class PCAGAN(GANTrainer):
         return torch.cat([e[:-k], F.normalize(e[-k:] + e[:k], dim=1)]) if k else e
 
     def reconstruction_loss(
-        self, inputs: GANInputs, fake: Tensor, asked: Tensor, adversarial: bool
+        self, inputs: GANInputs, fake: Tensor, conditions: Tensor, adversarial: bool
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        "Distances to the images of those faces whose noise was inverted, and identity of all of them."
+        "Image losses of the faces with inverted noise, and identity loss of all faces."
         r, n = self.recipe, self.n_inverted(len(inputs))
-        losses = self.reconstruction_losses(fake[:n], inputs.images[:n], asked[:n], identity=False)
+        losses = self.reconstruction_losses(fake[:n], inputs.images[:n], conditions[:n], identity=False)
         values = {k: v.mean() for k, v in losses.items()}
         loss = self.weighted(values)
         if r.identity:
             view = augmented_view(fake, self.encoder.input_size, inputs.view_u)
-            distance = identity_loss(self.encoder(view), asked)  # of all faces in one pass
+            distance = identity_loss(self.encoder(view), conditions)  # of all faces in one pass
             halves = [part.mean() for part in (distance[:n], distance[n:]) if len(part)]
             values['identity'] = identity = torch.stack(halves).mean()
             if self.aux_encoder:
@@ -196,7 +198,7 @@ class PCAGAN(GANTrainer):
 
     @torch.no_grad()
     def validate(self, x: Tensor, e: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, float]]:
-        "Faces with any noise, and their identity; distances to the images with the inverted noise of these images."
+        "Faces with sampled noise and their identity loss; image losses of faces with inverted noise."
         x = to_grayscale(x) if self.recipe.grayscale else x
         faces, valid = super().validate(x, e, noise)
         inverted = super().validate(x, e, self.ema.module.invert(x, e))[1]
@@ -218,10 +220,10 @@ tune = recipe.replace(
         cool_down=0.95,
         ema=0.999,
     )
-)  # for `--init`, a model that has learnt already
+)  # for `--init`: a trained model
 finish = tune.replace(
     dict(name='pca-gan-finish', aux_encoder='edgeface_xxs', identity=3.0, mixup=0.3)
-)  # the end of a long run, with `--init`: full size, and two recognisers to please
+)  # the end of a long run, with `--init`: full size, and two recognisers in the identity loss
 recipes = [recipe, tune, finish]
 ablations = [
     recipe.replace(dict(name=f'pca-gan-{name}') | changes)

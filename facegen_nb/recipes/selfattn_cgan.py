@@ -24,9 +24,9 @@ __all__ = ['as_built', 'recipe', 'predecessor', 'recipes', 'Attention', 'SelfAtt
 
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0010
 class Attention(nn.Module):
-    """Every position of (B,C,H,W) looks at every other, one head, products unscaled.
+    """Self-attention over the positions of (B,C,H,W), one head, products unscaled.
 
-    Added with a learnt weight that starts at 0 (SAGAN).
+    The result is added with a trained weight that starts at 0 (SAGAN).
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SelfAttnGenerator(FaceModel):
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 100,  # size of the noise
         channels: tuple[int, ...] = (1024, 512, 256, 128, 64),  # at sides 4, 8, 16, 32, 64
-        norm: float = 1.0,  # length that the embedding is given
+        norm: float = 1.0,  # norm to which the embedding is scaled
         attention: bool = True,  # at side 32
         upsample: bool = True,  # nearest neighbour and a 3x3 convolution; otherwise a transposed convolution 4/2/1
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
@@ -89,7 +89,7 @@ class SelfAttnGenerator(FaceModel):
         embeddings: Tensor,  # (B,embed_dim), unit norm
         noise: Tensor,  # (B,noise_dim)
     ) -> Tensor:  # (B,3,128,128) in [-1, 1]
-        "Faces for embeddings, unchecked: what training calls."
+        "Faces for embeddings, unchecked, for training."
         x = torch.cat([noise, embeddings * self.norm], 1)[:, :, None, None]
         for stage in self.stages.values():
             x = stage(x)
@@ -103,7 +103,7 @@ class SelfAttnDiscriminator(nn.Module):
         self,
         embed_dim: int = 512,  # size of the embeddings
         channels: tuple[int, ...] = (64, 128, 256, 512, 1024),  # at sides 64, 32, 16, 8, 4
-        norm: float = 1.0,  # length that the embedding is given
+        norm: float = 1.0,  # norm to which the embedding is scaled
         attention: bool = True,  # at side 16
         dropout: float = 0.25,  # after each of the first three stages
     ):
@@ -131,11 +131,11 @@ class SelfAttnDiscriminator(nn.Module):
         self.pair = nn.ModuleDict(
             {'5': nn.Sequential(*halve(c[3] + embed_dim, c[4])), 'head': nn.Conv2d(c[4], 1, 4, 1, 0, bias=False)}
         )
-        self.register_buffer('lives', torch.ones((), dtype=torch.long))  # how often it was begun, see the predecessor
+        self.register_buffer('lives', torch.ones((), dtype=torch.long))  # number of restarts, see the predecessor
         dcgan_init(self)
 
     def joined(self, images: Tensor, embeddings: Tensor) -> Tensor:
-        "What stage 5 sees: maps of the faces and, as constant planes, the embeddings, (B,C+embed_dim,8,8)."
+        "The input of stage 5: maps of the faces and, as constant planes, the embeddings, (B,C+embed_dim,8,8)."
         x = images
         for stage in self.face.values():
             x = stage(x)
@@ -155,8 +155,8 @@ class SelfAttnRecipe(DesignRecipe):
     name: str = 'selfattn-cgan'
     method: str = 'selfattn_cgan'
     lr_d: float = 1e-4
-    labels: tuple = (0.9, 0.0, 0.9)  # of real faces, of generated ones, and what the generator wants
-    restart: float = 0.0  # share of the budget at which the discriminator and both optimisers begin anew; 0 for never
+    labels: tuple = (0.9, 0.0, 0.9)  # targets: D on real and on generated images, G
+    restart: float = 0.0  # fraction of the budget at which the discriminator and both optimisers are reset; 0: never
     ranges = dict(restart=SHARE)
 
 
@@ -174,14 +174,14 @@ class SelfAttn(Design):
         ), self.discriminator(dim)
 
     def begin_anew(self) -> None:
-        "A new discriminator, the same in every process, and optimisers that remember nothing."
+        "A new discriminator, the same in every process, and new optimisers."
         d = self.nets['d']
         lives = int(d.lives)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.recipe.seed + lives)
             fresh = self.discriminator(self.model.embed_dim)
         d.load_state_dict(fresh.state_dict())
-        d.lives.fill_(lives + 1)  # a buffer: who resumes after it does not do it again
+        d.lives.fill_(lives + 1)  # a buffer, so that a resumed run does not reset again
         for o in self.opts.values():
             o.state.clear()
 
@@ -210,8 +210,8 @@ recipes = [as_built, recipe, predecessor]
 # %% ../../nbs/recipes/selfattn_cgan.ipynb #se0057
 def original_encoder(
     recipe: SelfAttnRecipe,  # of this design
-) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
-    "The design's own recogniser, with random weights: they do not change the time that it takes."
+) -> tuple[str, nn.Module]:  # its name, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+    "The design's own recogniser with random weights, for measuring its time."
     from facenet_pytorch import InceptionResnetV1
 
     return 'FaceNet at 128 px', InceptionResnetV1()

@@ -35,9 +35,9 @@ class TinyViTGenerator(FaceModel):
         embed_dim: int = 512,  # size of the embeddings
         width: int = 512,  # channels at 4x4, halved at each doubling: 512 or 1024
         planes: int = 3,  # 3 for colour, 1 for grey (shown three times)
-        norm: float = 512**0.5,  # length that embeddings are given: 1 as built, the root of 512 repaired
-        noise: float = 0.1,  # how loud the noise is on top of it
-        unconditional: bool = False,  # draw from noise alone
+        norm: float = 512**0.5,  # norm to which embeddings are scaled: 1 as built, the root of 512 repaired
+        noise: float = 0.1,  # scale of the noise added to the embedding
+        unconditional: bool = False,  # generate from noise alone
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
         super().__init__()
@@ -68,7 +68,7 @@ class TinyViTGenerator(FaceModel):
                 nn.init.normal_(m.weight, std=1 / math.sqrt(m.in_channels))
 
     def code(self, embeddings: Tensor, noise: Tensor) -> Tensor:
-        "What the network is given: the embedding with noise on it (B,embed_dim), or noise alone."
+        "The input of the network: the embedding plus noise (B,embed_dim), or noise alone."
         if self.unconditional:
             return math.sqrt(1 + self.noise**2) * noise
         return self.norm * embeddings + self.noise * noise
@@ -78,7 +78,7 @@ class TinyViTGenerator(FaceModel):
         embeddings: Tensor,  # (B,embed_dim), unit norm
         noise: Tensor,  # (B,embed_dim), standard normal
     ) -> Tensor:  # (B,3,128,128) in [-1, 1]
-        "Faces for embeddings, unchecked: what training calls."
+        "Faces for embeddings, unchecked, for training."
         x = self.start(self.code(embeddings, noise))
         x = x.contiguous(memory_format=layout(x.device))
         return self.out(self.up(x)).float().expand(-1, 3, -1, -1)
@@ -93,9 +93,9 @@ class TinyViTDiscriminator(nn.Module):
         self,
         embed_dim: int = 512,  # size of the embeddings
         channels: tuple[int, ...] = (32, 64, 128, 128, 256, 512),  # at sides 64, 32, 16, 8, 4, 2
-        planes: int = 3,  # 3 for colour, 1 for grey: then colours are weighed as the eye does
+        planes: int = 3,  # 3 for colour, 1 for grey (luminance)
         projection: bool = True,  # repaired: judge the pair of face and embedding; as built the face alone
-        norm: float = 1.0,  # length that the projection's embeddings are given
+        norm: float = 1.0,  # norm to which the embeddings of the projection are scaled
     ):
         super().__init__()
         c = [planes, *channels]
@@ -110,7 +110,7 @@ class TinyViTDiscriminator(nn.Module):
         )
 
     def parts(self, images: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor | float]:
-        "What is said of the face (B,), and of the pair (B,)."
+        "The logit of the face (B,), and that of the pair (B,)."
         if self.grey is not None:
             images = (images * self.grey).sum(1, keepdim=True)
         h = self.see(images)
@@ -140,11 +140,9 @@ class TinyViTRecipe(DesignRecipe):
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0023
 class TinyViTGAN(Design):
-    "The design's networks, and its stale gradients where the recipe wants them."
+    "The design's networks, and its stale gradients where the recipe sets them."
 
-    left: list[Tensor] | None = (
-        None  # what the generator's steps since the discriminator's last one left in its gradients
-    )
+    left: list[Tensor] | None = None  # gradients of the discriminator left by generator steps since its last step
 
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
         r = self.recipe
@@ -226,10 +224,10 @@ class TinyViTUNet(FlowModel):
         self,
         embed_dim: int = 512,  # size of the embeddings, which are ignored
         channels: tuple[int, ...] = (224, 448, 672, 896),  # at sides 128, 64, 32, 16; multiples of 32
-        depth: int = 2,  # blocks a level
-        steps: int = DDPM_STEPS,  # of the sampler, unless another number is asked for
+        depth: int = 2,  # blocks per level
+        steps: int = DDPM_STEPS,  # default number of sampler steps
         sampler: str = 'ancestral',  # of `facegen_nb.models.SAMPLERS`
-        fingerprint: dict | None = None,  # of the encoder whose embeddings stood beside the images
+        fingerprint: dict | None = None,  # of the encoder of the embeddings in training, which are ignored
     ):
         FaceModel.__init__(self)
         self.embed_dim, self.noise_shape, self.fingerprint = embed_dim, (3, 128, 128), fingerprint
@@ -245,7 +243,7 @@ class TinyViTUNet(FlowModel):
         embeddings: Tensor | None = None,  # ignored
         known: Tensor | None = None,  # ignored
     ) -> Tensor:  # (B,3,128,128), the noise
-        "The noise that the network sees in mixed images."
+        "The predicted noise of mixed images."
         return self.unet(x, (t * (DDPM_STEPS - 1)).round()).sample.float()
 
 
@@ -287,8 +285,8 @@ recipes.append(
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0045
 def original_encoder(
     recipe: TinyViTRecipe,  # of this design
-) -> tuple[str, nn.Module]:  # what it is, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
-    "The design's own recogniser, with random weights: they do not change the time that it takes."
+) -> tuple[str, nn.Module]:  # its name, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
+    "The design's own recogniser with random weights, for measuring its time."
     import timm
 
     return 'ViT-Tiny/8 at 112 px', nn.Sequential(
