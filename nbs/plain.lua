@@ -25,6 +25,24 @@ function CodeBlock(block)
   return block
 end
 
+-- nbdev finds the command `curate` before the function of the same name. Outside of the pages of the command line the
+-- function is meant; a name that only a command has is a plain word there.
+local functions = {
+  adapt = "privacy/adapter", audit_split = "data/splits", curate = "data/curation", download = "data/sources",
+  evaluate = "metrics/evaluation", release = "report/cards", bench_designs = "report/benchmark",
+  bench_speed = "report/benchmark", bench_train = "training/profiling",
+}
+local input = quarto and quarto.doc and quarto.doc.input_file or ""
+local of_commands = input:match("cli%.ipynb$") or input:match("commands%.ipynb$")
+
+function Link(link)
+  local home, name = link.target:match("^(https?://.*/)cli%.html#([%w_]+)$")
+  if not name or of_commands then return nil end
+  if not functions[name] then return link.content end
+  link.target = home .. functions[name] .. ".html#" .. name
+  return link
+end
+
 -- Images below the first are loaded when they come near the window.
 function Image(image)
   if not first_image then image.attributes["loading"] = "lazy" end
