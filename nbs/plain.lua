@@ -4,14 +4,14 @@
 local longest_open = 45
 local first_image = true
 
--- "Source of Generator": the names that a cell defines.
-local function summary(text)
+-- The public names that a cell defines.
+local function defined(text)
   local names = {}
   for line in text:gmatch("[^\n]+") do
     local name = line:match("^class%s+([%w_]+)") or line:match("^def%s+([%w_]+)")
     if name and name:sub(1, 1) ~= "_" then table.insert(names, name) end
   end
-  return "Source" .. (#names > 0 and " of " .. table.concat(names, ", ") or "")
+  return names
 end
 
 function CodeBlock(block)
@@ -20,7 +20,8 @@ function CodeBlock(block)
   if block.attributes["code-fold"] == "show" then
     local _, breaks = block.text:gsub("\n", "\n")
     if breaks + 1 > longest_open then block.attributes["code-fold"] = "true" end
-    block.attributes["code-summary"] = summary(block.text)
+    local names = table.concat(defined(block.text), ", ")
+    block.attributes["code-summary"] = names == "" and "Source" or "Source of " .. names
   end
   return block
 end
@@ -50,8 +51,18 @@ function Image(image)
   return image
 end
 
--- The search index leaves the title block out; its subtitle has the words that a user looks for.
 function Pandoc(doc)
+  -- Where the source is open, the signature above it would say the same twice.
+  local open = {}
+  doc:walk({ CodeBlock = function(block)
+    if block.attributes["code-fold"] ~= "show" then return nil end
+    for _, name in ipairs(defined(block.text)) do open[name] = true end
+  end })
+  doc = doc:walk({ CodeBlock = function(block)
+    local name = block.text:match("^def ([%w_]+)%(")
+    if name and open[name] and not block.classes:includes("cell-code") then return {} end
+  end })
+  -- The search index leaves the title block out; its subtitle has the words that a user looks for.
   local words = {}
   for _, key in ipairs({ "description", "keywords" }) do
     if doc.meta[key] then table.insert(words, pandoc.utils.stringify(doc.meta[key])) end
