@@ -109,6 +109,32 @@ def _check_templates(templates: Any, store: Any) -> np.ndarray:
     return values / norms
 
 
+def _check_given(attacked: Encoder | None, templates: Any, also: Sequence[Encoder]) -> None:
+    "Refuse an audit without an attacked system, with two of them, or without a judge."
+    if (attacked is None) == (templates is None):
+        raise FacegenError('Give either the recogniser that is attacked or its templates, one of the two.')
+    if attacked is None and not also:
+        raise FacegenError(
+            'Only templates were given, so nothing can judge the reconstructions; name a recogniser to judge.'
+        )
+
+
+def _known_faces(people: np.ndarray, rows: np.ndarray, pairs: int, seed: int) -> np.ndarray:
+    "Faces that the attacker knows, in random order: of people none of whom is reconstructed."
+    others = np.flatnonzero(~np.isin(people, people[rows]))
+    return np.random.default_rng(seed).permutation(others)[:pairs]
+
+
+def _check_known(people: np.ndarray, rows: np.ndarray, known: np.ndarray) -> None:
+    "Refuse an attacker who knows too few people to fit an adapter."
+    left = len(np.unique(people[known]))
+    if left < FEW_PEOPLE:
+        raise FacegenError(
+            f'{left} people are left beside the {len(np.unique(people[rows]))} that are to be'
+            f' reconstructed; an attacker needs images of at least {FEW_PEOPLE}: give more people, or a smaller limit.'
+        )
+
+
 def open_audit(
     generator: Any,  # a loaded model that carries the fingerprint of its recogniser
     store: Any,  # a FaceStore with images of people
@@ -125,51 +151,28 @@ def open_audit(
     log: Callable[[str], None] = logger.info,  # gets a line on what is being done
 ) -> Attack:
     "Choose people and embed their faces; raises `FacegenError` with a sentence for what cannot be audited."
+    _check_given(attacked, templates, also)
     mine = generator.fingerprint
-    if (attacked is None) == (templates is None):
-        raise FacegenError('Give either the recogniser that is attacked or its templates, one of the two.')
-    if attacked is None and not also:
-        raise FacegenError(
-            'Only templates were given, so nothing can judge the reconstructions; name a recogniser to judge.'
-        )
     rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
-    derangement(people[rows], seed)
+    derangement(people[rows], seed)  # refuses a single person
     white_box = attacked is not None and same_recogniser(attacked.fingerprint, mine)
-    others = np.flatnonzero(~np.isin(people, people[rows]))
-    known = np.random.default_rng(seed).permutation(others)[:pairs]
-    if not white_box and len(np.unique(people[known])) < FEW_PEOPLE:
-        raise FacegenError(
-            f'{len(np.unique(people[known]))} people are left beside the {len(np.unique(people[rows]))} that are to be'
-            f' reconstructed; an attacker needs images of at least {FEW_PEOPLE}: give more people, or a smaller limit.'
-        )
-    judges = [e for e in ((attacked,) if attacked else ()) + tuple(also)]
+    known = _known_faces(people, rows, pairs, seed)
+    if not white_box:
+        _check_known(people, rows, known)
+    judges = [*((attacked,) if attacked else ()), *also]
     check_judges(judges[0], judges[1:], mine, True, taught_by(mine))
-    some, gallery = reference_rows(rows, people, seed)
-    needed = np.unique(np.r_[rows, some, gallery])
+    needed = np.unique(np.concatenate([rows, *reference_rows(rows, people, seed)]))
     rendered = base_name(str(mine.get('encoder'))) in RENDERED
-    all_needed = np.union1d(needed, known)
-    values = [_values(store, e, all_needed if e is attacked else needed, rendered, log) for e in judges]
+    faces = [np.union1d(needed, known) if e is attacked else needed for e in judges]
+    values = [_values(store, e, at, rendered, log) for e, at in zip(judges, faces)]
     native = None
     if not white_box:
         native = np.full((len(store), generator.embed_dim), np.nan, np.float32)
         native[known] = model_rows(store, mine, known, device).values
-    context = StoreContext(
-        generator=generator,
-        store=store,
-        embeddings=None,
-        judge=judges[0],
-        judge_values=values[0],
-        real=values[0][rows],
-        encoder=None,
-        rows=rows,
-        people=people[rows],
-        store_people=people,
-        folder=Path(),
-        device=pick_device(device),
-        seed=seed,
-        log=log,
-        also=list(zip(judges[1:], values[1:])),
-    )
+    seen = dict(rows=rows, people=people[rows], store_people=people, embeddings=None, encoder=None)
+    judged = dict(judge=judges[0], judge_values=values[0], real=values[0][rows], also=list(zip(judges[1:], values[1:])))
+    how = dict(folder=Path(), device=pick_device(device), seed=seed, log=log)
+    context = StoreContext(generator=generator, store=store, **seen, **judged, **how)
     own = values[0] if attacked is not None else _check_templates(templates, store)
     return Attack(context=context, templates=own, native=native, known=known, kind=kind)
 
@@ -298,23 +301,15 @@ def notes_of(
     taught = [e for e in (mine, *taught_by(mine)) if same_recogniser(s.judge.fingerprint, e)]
     if taught:
         notes.append(
-            f'The attacked system {encoder_text(taught[0])} took part in training the model, which pleases it; the'
-            ' rates by other recognisers are the independent ones.'
+            f'The attacked system {encoder_text(taught[0])} took part in training the model, so its rates are not'
+            ' independent; those of other recognisers are.'
         )
     return notes
 
 
-def audit_templates(
-    attack: Attack,  # as `open_audit` made it
-    *,
-    split: str = 'test',  # as for `open_audit`
-    curve_faces: int = 256,  # faces for each point of the curve over known pairs; 0: no curve
-    n_boot: int = 1000,  # resamples for intervals
-) -> dict[str, Any]:  # a result: plain values
-    "Reconstruct the people and measure who accepts them."
-    start, s = time.monotonic(), attack.context
-    s.n_boot = n_boot
-    adapter = attack.fit()
+def _rates_of_all(attack: Attack, adapter: Adapter | None) -> dict[str, dict]:
+    "Reconstruct all evaluated faces, and measure by every recogniser how often they are accepted."
+    s = attack.context
     conditions = np.full((len(s.store), s.generator.embed_dim), np.nan, np.float32)
     conditions[s.rows] = attack.conditions(adapter)
     s.embeddings = Embeddings(conditions, None, s.generator.fingerprint)
@@ -325,23 +320,46 @@ def audit_templates(
         metrics = identity_part(s, arrays['judge'][back], s.judge_values, 'judge')[0]
         for k, (e, values) in enumerate(s.also, 1):
             metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
-    curves = dict(pairs=pairs_rates(attack, faces=curve_faces)) if curve_faces else {}
-    took_part = (s.generator.fingerprint, *taught_by(s.generator.fingerprint))
-    judges = [
-        dict(
-            name=e.name,
-            independent=not any(same_recogniser(e.fingerprint, f) for f in took_part),
-            fingerprint=e.fingerprint,
-        )
-        for e in (s.judge, *(e for e, _ in s.also))
-    ]
-    fitted = adapter and dict(
+    return metrics
+
+
+def _about_judges(attack: Attack) -> list[dict[str, Any]]:
+    "The recognisers that judge, the attacked system first, and whether each took part in training the model."
+    s, mine = attack.context, attack.context.generator.fingerprint
+    took_part = (mine, *taught_by(mine))
+
+    def independent(e: Encoder) -> bool:
+        return not any(same_recogniser(e.fingerprint, f) for f in took_part)
+
+    encoders = [s.judge, *(e for e, _ in s.also)]
+    return [dict(name=e.name, independent=independent(e), fingerprint=e.fingerprint) for e in encoders]
+
+
+def _about_adapter(attack: Attack, adapter: Adapter | None) -> dict[str, Any] | None:
+    "What a result records of the adapter; None where there was none."
+    return adapter and dict(
         kind='mlp' if getattr(adapter, 'hidden', None) else 'linear',
         faces=adapter.n,
-        people=len(np.unique(s.store_people[attack.known])),
+        people=len(np.unique(attack.context.store_people[attack.known])),
         cosine=adapter.cosine,
         r2=adapter.r2,
     )
+
+
+def audit_templates(
+    attack: Attack,  # as `open_audit` made it
+    *,
+    split: str = 'test',  # as for `open_audit`
+    curve_faces: int = 256,  # faces for each point of the curve over known pairs; 0: no curve
+    n_boot: int = 1000,  # resamples for intervals
+) -> dict[str, Any]:  # a result: plain values
+    "Reconstruct the people and measure how often recognisers accept them."
+    start, s = time.monotonic(), attack.context
+    s.n_boot = n_boot
+    adapter = attack.fit()
+    metrics = _rates_of_all(attack, adapter)
+    curves = dict(pairs=pairs_rates(attack, faces=curve_faces)) if curve_faces else {}
+    judges = _about_judges(attack)
     result = dict(
         format=1,
         kind='audit',
@@ -354,7 +372,7 @@ def audit_templates(
         encoder=dict(fingerprint=s.generator.fingerprint),
         store_hash=s.store.hash,
         about=dict(recipe='audit'),
-        adapter=fitted,
+        adapter=_about_adapter(attack, adapter),
         notes=notes_of(attack, split),
         metrics=metrics,
         curves=curves,

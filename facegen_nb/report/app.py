@@ -47,35 +47,33 @@ def crop_face(
 # the slider of models of many steps, and of one
 GUIDANCE = {
     True: ('Guidance: how much the embedding is stressed', 4.0),
-    False: ('Truncation: 0 draws the most typical face', 1.5),
+    False: ('Truncation: 0 gives the most typical face', 1.5),
 }
 
 MOST_REFINE = 16  # gradient steps of refinement on the page
 
 
 class Studio(ImageStudio):
-    """A studio for a page: it also knows rendered people, walks from one person to another, and says what a judge
-    thinks.
-    """
+    "A studio for a page, with rendered people, interpolation between two people and the judge's cosines."
 
     def __init__(
         self,
         generator: FaceModel,  # any model of this library
         encoder: Encoder,  # the one it was trained with
-        judge: Encoder | None = None,  # took no part in training; None: nobody judges
+        judge: Encoder | None = None,  # took no part in training; None: no judge
         *,
         frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
     ):
         super().__init__(generator, encoder, frame=frame, log=lambda text: None)  # the page shows it
         if judge and same_recogniser(judge.fingerprint, encoder.fingerprint):
             raise FacegenError(
-                f"The judge '{judge.name}' is the conditioning encoder itself, which would flatter the faces; give"
+                f"The judge '{judge.name}' is the conditioning encoder itself, so its cosines would be too high; give"
                 " another recogniser, or none."
             )
         if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)):
             raise FacegenError(
-                f"The judge '{judge.name}' is a recogniser that taught the model, and a model pleases its teacher; give"
-                " another recogniser, or none."
+                f"The judge '{judge.name}' is a recogniser that taught the model, so its cosines would be too high;"
+                " give another recogniser, or none."
             )
         self.judge = judge
 
@@ -116,10 +114,10 @@ class Studio(ImageStudio):
         self,
         a: np.ndarray,  # (D,), unit norm
         b: np.ndarray,  # (D,), unit norm
-        n: int = 8,  # pictures, the first of a, the last of b
+        n: int = 8,  # images, the first of a, the last of b
         **how: Any,  # as `draw` takes it
     ) -> np.ndarray:  # uint8 (n,128,128,3)
-        "The way from one person to another along the arc between their embeddings, with the same noise."
+        "Interpolation between two people along the arc between their embeddings, with the same noise."
         return self.synthesize(
             np.concatenate([slerp(a[None], b[None], t) for t in np.linspace(0, 1, n)]), same=True, **how
         )
@@ -129,7 +127,7 @@ class Studio(ImageStudio):
         faces: np.ndarray,  # uint8 (n,128,128,3)
         source: np.ndarray,  # uint8 (128,128,3)
     ) -> list[float | None]:  # cosines
-        "How like the source the judge finds each face; None without a judge."
+        "The judge's cosine of each face to the source; None without a judge."
         if self.judge is None:
             return [None] * len(faces)
         e = embed_images(self.judge, np.concatenate([source[None], faces]), bar=False)
@@ -153,7 +151,131 @@ def open_studio(
 
 # %% ../../nbs/report/app.ipynb #090117
 ABOUT = """# A face from its embedding
-A recogniser turned the picture into a few hundred numbers. The faces below were drawn from these numbers alone."""
+A recogniser turned the image into a few hundred numbers. The faces below were generated from these numbers alone."""
+
+
+def _on_page(work: Any) -> Any:
+    "A handler whose mistakes of the user appear on the page as a message."
+
+    @wraps(work)
+    def call(*args):
+        try:
+            return work(*args)
+        except FacegenError as ex:
+            raise require('gradio', 'app').Error(str(ex)) from None
+
+    return call
+
+
+def _seed_of(seed: int | None) -> int:
+    "The seed that the page gives; an empty field is 0."
+    return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
+
+
+class _Handlers:
+    "What the page computes when an input changes."
+
+    def __init__(self, studio: Studio):
+        self.studio = studio
+
+    def options(self, factor: float, refine: int) -> dict[str, Any]:
+        "Options of generation from the sliders."
+        refinement = {'refine': refine} if check_number(refine, 'refine', 0, MOST_REFINE) else {}
+        return self.studio.factor(factor) | refinement
+
+    @_on_page
+    def take(self, file, cropped):
+        "The crop of an uploaded image."
+        if file is None:
+            return None
+        crops = self.studio.crop(file, cropped=cropped)
+        if crops.several:
+            require('gradio', 'app').Info('There are more faces on this image; the largest was taken.')
+        return crops.images[0]
+
+    def again(self, file, cropped):
+        "The crop again when the box is ticked; before there is an image, the person stays."
+        return require('gradio', 'app').skip() if file is None else self.take(file, cropped)
+
+    @_on_page
+    def draw(self, file, n, factor, seed, refine=0):
+        "Faces of one embedding, each with the judge's cosine to the source."
+        if file is None:
+            return []
+        face, options = self.studio.crop_of(file), self.options(factor, refine)
+        n = check_number(n, 'faces', 1, 12)
+        faces = self.studio.synthesize(self.studio.embed(face)[None], _seed_of(seed), n=n, **options)
+        said = ['' if c is None else f'cosine {c:.2f}' for c in self.studio.judge_cosines(faces, face)]
+        return list(zip(faces, said))
+
+    @_on_page
+    def walk(self, a, b, factor, seed, share, refine=0):
+        "The interpolation between two people, and one point of it."
+        if a is None or b is None:
+            return [], None
+        u, v = (self.studio.embed(self.studio.crop_of(file)) for file in (a, b))
+        options, seed = self.options(factor, refine), _seed_of(seed)
+        between = slerp(u[None], v[None], min(1.0, max(0.0, float(share))))
+        way = self.studio.walk(u, v, 8, seed=seed, **options)
+        return list(way), self.studio.synthesize(between, seed, **options)[0]
+
+
+def _file_input(*args: Any, **options: Any) -> Any:
+    "An image as the file that was given, decoded by the studio only."
+    image = require('gradio', 'app').Image(*args, type='filepath', image_mode=None, **options)
+    decoded = image.preprocess
+    image.preprocess = lambda payload: payload.path if payload is not None and payload.path else decoded(payload)
+    return image
+
+
+def _person_input(handlers: _Handlers, k: int, name: str) -> Any:
+    "A column in which one person is chosen: upload, box, button; returns the image of the crop."
+    gr, studio = require('gradio', 'app'), handlers.studio
+    with gr.Column():
+        upload = _file_input(label=f'{name}: an image', sources=['upload', 'clipboard', 'webcam'], height=220)
+        with gr.Row():
+            cropped = gr.Checkbox(label='It is cropped already')
+            other = gr.Button('A rendered person')
+        seen = dict(label='What the recogniser sees', format='png', interactive=False, height=180)
+        face, number = _file_input(studio.person(k), **seen), gr.State(k)
+    upload.change(handlers.take, [upload, cropped], face)
+    cropped.change(handlers.again, [upload, cropped], face)
+    other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
+    return face
+
+
+def _introduction(studio: Studio) -> None:
+    "What the page shows, who judges, and what was assumed of the crop."
+    gr, text = require('gradio', 'app'), ABOUT
+    if studio.judge:
+        text += (
+            f' The number under each face is its cosine to the source by the judge `{studio.judge.name}`, which took'
+            ' no part in training: 1 is the same image, about 0 another person.'
+        )
+    gr.Markdown(text)
+    if studio.crop_of_training.assumed:
+        gr.Markdown(studio.crop_of_training.assumed)
+
+
+def _settings(studio: Studio) -> tuple[Any, Any, Any, list[Any]]:
+    "The inputs of generation: number of faces, guidance or truncation, seed, and refinement where it is possible."
+    gr = require('gradio', 'app')
+    label, most = GUIDANCE[studio.many_steps]
+    with gr.Row():
+        n = gr.Slider(1, 12, 6, step=1, label='Faces')
+        guidance = gr.Slider(0, most, 1.0, step=0.05, label=label)
+        seed = gr.Number(0, label='Seed of the noise', precision=0)
+    if not studio.can_refine:
+        return n, guidance, seed, []
+    refine = gr.Slider(0, MOST_REFINE, 0, step=1, label='Refinement: gradient steps to the embedding')
+    return n, guidance, seed, [refine]
+
+
+def _gallery(title: str, columns: int) -> Any:
+    "A titled gallery of faces."
+    gr = require('gradio', 'app')
+    gr.Markdown(f'**{title}**')
+    return gr.Gallery(show_label=False, format='png', columns=columns, height='fit-content', object_fit='contain')
 
 
 def build_app(
@@ -161,145 +283,33 @@ def build_app(
 ) -> Any:  # a gradio Blocks; `launch` starts it
     "The page of a studio; raises `FacegenError` without gradio."
     os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-    gr = require('gradio', 'app')
-
-    def safely(work: Any) -> Any:
-        @wraps(work)
-        def call(*args):
-            try:
-                return work(*args)
-            except FacegenError as ex:
-                raise gr.Error(str(ex)) from None
-
-        return call
-
-    @safely
-    def take(file, cropped):
-        if file is None:
-            return None
-        crops = studio.crop(file, cropped=cropped)
-        if crops.several:
-            gr.Info('There are more faces on this image; the largest was taken.')
-        return crops.images[0]
-
-    def again(file, cropped):
-        return gr.skip() if file is None else take(file, cropped)  # ticked before there is an image: the person stays
-
-    def refinement(steps):
-        return {'refine': steps} if check_number(steps, 'refine', 0, MOST_REFINE) else {}
-
-    def seed_of(seed):
-        return check_number(0 if seed is None else seed, 'seed', 0, 2**63 - 1)
-
-    @safely
-    def draw(file, n, factor, seed, refine=0):
-        if file is None:
-            return []
-        face, options = studio.crop_of(file), studio.factor(factor) | refinement(refine)
-        faces = studio.synthesize(studio.embed(face)[None], seed_of(seed), n=check_number(n, 'faces', 1, 12), **options)
-        return [(f, '' if c is None else f'cosine {c:.2f}') for f, c in zip(faces, studio.judge_cosines(faces, face))]
-
-    @safely
-    def walk(a, b, factor, seed, share, refine=0):
-        if a is None or b is None:
-            return [], None
-        u, v, options = (
-            studio.embed(studio.crop_of(a)),
-            studio.embed(studio.crop_of(b)),
-            studio.factor(factor) | refinement(refine),
-        )
-        between = slerp(u[None], v[None], min(1.0, max(0.0, float(share))))
-        return (
-            list(studio.walk(u, v, 8, seed=seed_of(seed), **options)),
-            studio.synthesize(between, seed_of(seed), **options)[0],
-        )
-
-    def file_input(*args, **options):
-        "An image as the file that was given, decoded by nothing but the studio."
-        image = gr.Image(*args, type='filepath', image_mode=None, **options)
-        decoded = image.preprocess
-        image.preprocess = lambda payload: payload.path if payload is not None and payload.path else decoded(payload)
-        return image
-
-    label, most = GUIDANCE[studio.many_steps]
+    gr, handlers = require('gradio', 'app'), _Handlers(studio)
     with gr.Blocks(title='facegen_nb', analytics_enabled=False, delete_cache=(60, 540)) as page:
-        gr.Markdown(
-            ABOUT
-            + (
-                f" Under each stands what the judge `{studio.judge.name}`, which took no part in training, finds: 1 is"
-                " the same picture, about 0 another person."
-                if studio.judge
-                else ''
-            )
-        )
-        if studio.crop_of_training.assumed:
-            gr.Markdown(studio.crop_of_training.assumed)
-        faces = []
+        _introduction(studio)
         with gr.Row():
-            for k, name in enumerate(('The person', 'Somebody else, for the walk')):
-                with gr.Column():
-                    upload = file_input(
-                        label=f'{name}: an image', sources=['upload', 'clipboard', 'webcam'], height=220
-                    )
-                    with gr.Row():
-                        cropped = gr.Checkbox(label='It is cropped already')
-                        other = gr.Button('A rendered person')
-                    face = file_input(
-                        studio.person(k), label='What the recogniser sees', format='png', interactive=False, height=180
-                    )
-                    number = gr.State(k)
-                    upload.change(take, [upload, cropped], face)
-                    cropped.change(again, [upload, cropped], face)
-                    other.click(lambda s: (studio.person(s + 2), s + 2), number, [face, number])
-                    faces.append(face)
+            names = 'The person', 'Another person, for the interpolation'
+            faces = [_person_input(handlers, k, name) for k, name in enumerate(names)]
+        n, guidance, seed, refine = _settings(studio)
+        gallery = _gallery('Generated from the embedding', 6)
         with gr.Row():
-            n, guidance, seed = (
-                gr.Slider(1, 12, 6, step=1, label='Faces'),
-                gr.Slider(0, most, 1.0, step=0.05, label=label),
-                gr.Number(0, label='Seed of the noise', precision=0),
-            )
-        refine = (
-            [gr.Slider(0, MOST_REFINE, 0, step=1, label='Refinement: gradient steps towards the embedding')]
-            if studio.can_refine
-            else []
-        )
-        gr.Markdown('**Drawn from the embedding**')
-        gallery = gr.Gallery(show_label=False, format='png', columns=6, height='fit-content', object_fit='contain')
-        with gr.Row():
-            share = gr.Slider(0, 1, 0.5, step=0.01, label='From the person (0) to somebody else (1)')
-            between = gr.Image(label='On the way', format='png', interactive=False, height=180)
-        gr.Markdown('**The whole way**')
-        strip = gr.Gallery(show_label=False, format='png', columns=8, height='fit-content', object_fit='contain')
-        gr.on(
-            [page.load, faces[0].change, n.change, guidance.change, seed.change, *(r.change for r in refine)],
-            draw,
-            [faces[0], n, guidance, seed, *refine],
-            gallery,
-        )
-        gr.on(
-            [
-                page.load,
-                *(f.change for f in faces),
-                guidance.change,
-                seed.change,
-                share.change,
-                *(r.change for r in refine),
-            ],
-            walk,
-            [*faces, guidance, seed, share, *refine],
-            [strip, between],
-        )
+            share = gr.Slider(0, 1, 0.5, step=0.01, label='From the person (0) to the other person (1)')
+            between = gr.Image(label='At this point', format='png', interactive=False, height=180)
+        strip = _gallery('The whole interpolation', 8)
+        both = [page.load, guidance.change, seed.change, *(r.change for r in refine)]
+        gr.on([*both, faces[0].change, n.change], handlers.draw, [faces[0], n, guidance, seed, *refine], gallery)
+        moves = [*both, *(f.change for f in faces), share.change]
+        gr.on(moves, handlers.walk, [*faces, guidance, seed, share, *refine], [strip, between])
         gr.Markdown(MISUSE)
     return page
 
 # %% ../../nbs/report/app.ipynb #090120
 def start_app(
     studio: Studio,  # what does the work
-    host: str = '127.0.0.1',  # who may reach it: this machine; 0.0.0.0 for everybody
+    host: str = '127.0.0.1',  # who may reach it: this machine; 0.0.0.0 for all machines
     port: int = 7860,  # where
     wait: bool = True,  # until it is stopped
 ) -> str:  # its address
-    """Start the page; pictures that are dropped in lie in a temporary folder of this machine for ten minutes.
+    """Start the page; uploaded images lie in a temporary folder of this machine for ten minutes.
 
     Raises `FacegenError` where the port is taken.
     """

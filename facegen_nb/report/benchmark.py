@@ -5,6 +5,7 @@
 # %% ../../nbs/report/benchmark.ipynb #imports
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import statistics
@@ -80,7 +81,7 @@ def is_trained(
 ) -> bool:
     """Whether a run of this recipe has used its budget.
 
-    It ends a little before its minutes are over: when what is left is too short for another step, a look and a
+    It ends a little before its minutes are over: when what is left is too short for another step, a validation and a
     checkpoint.
     """
     about = about_last(run)
@@ -95,11 +96,11 @@ def is_trained(
 def finished_result(
     run: Path,  # a run folder
     store: FaceStore,  # whose people
-    judge: Encoder,  # who took no part
+    judge: Encoder,  # took no part
     split: str,  # which people
-    parts: Sequence[str] = (),  # what has to have been asked for; a result that does not tell is taken as it is
+    parts: Sequence[str] = (),  # what must have been asked for; a result that does not record it is taken as it is
 ) -> dict[str, Any] | None:  # its result, where it is of the last checkpoint
-    "The result of a run, if it need not be made again."
+    "The result of a run, if it need not be measured again."
     try:
         r = load_result(run)
     except FacegenError:
@@ -121,7 +122,7 @@ def seconds_a_face(
     generator: Any,  # anything with `generate`
     embeddings: np.ndarray,  # (n,D), at least two
 ) -> float:
-    "How long one face takes to draw."
+    "How long it takes to generate one face."
     e = torch.tensor(np.asarray(embeddings[:2], np.float32))
     generator.generate(e[:1], seed=0)  # the first call loads and allocates
     t = time.perf_counter()
@@ -139,19 +140,76 @@ def wanted_parts(
 def judging(
     seconds: float,  # for a face
     faces: int,  # of the split
-    minutes: float,  # that drawing may take
+    minutes: float,  # that generation may take
     parts: Sequence[str] | None = None,  # what is wanted; None: all but robustness
 ) -> dict[str, Any]:  # `parts` and `limit` for `evaluate`
     "What can be measured in that time: what is wanted; less, and fewer faces, for a slow sampler."
     most, wanted = int(60 * minutes / seconds), wanted_parts(parts)
     if 2 * faces + 400 <= most:
-        return dict(parts=wanted, limit=None)  # seen people and several draws of one embedding are drawn too
+        return dict(parts=wanted, limit=None)  # seen people and several samples of one embedding are generated too
     return dict(
         parts=[p for p in wanted if p in ('images', 'distribution', 'memorisation')],
         limit=None if faces <= most else max(64, most),
     )
 
 # %% ../../nbs/report/benchmark.ipynb #090018
+@dataclasses.dataclass(kw_only=True)
+class _Bench:
+    "What all designs of a benchmark share: data, recognisers, folders, and how they are judged."
+
+    store: FaceStore
+    encoder: Encoder  # conditions all designs
+    judge: Encoder  # took no part
+    out: Path  # of the run folders
+    split: str  # whose people are judged
+    parts: Sequence[str] | None  # as for `bench_designs`
+    judge_minutes: float  # that generating the faces of one design may take
+    keep: Path | None  # the folder of what is committed
+    device: str | None
+    log: Callable[[str], None]
+
+    def evaluate(self, key: str) -> dict[str, Any]:
+        "Judge the last checkpoint of a run, and save its result in the run folder."
+        run, wanted = self.out / key, wanted_parts(self.parts)
+        generator = load_generator(run / 'checkpoints' / 'last', pick_device(self.device))
+        seconds = seconds_a_face(generator, load_embeddings(self.store, self.encoder.name).values)
+        how = judging(seconds, len(pick_faces(self.store, self.split, None, 0)), self.judge_minutes, self.parts)
+        self.log(f'{key}: judging' + (f" on {how['limit']} faces, as it generates slowly" if how['limit'] else ''))
+        result = judge_run(
+            run,
+            self.store,
+            self.judge,
+            self.split,
+            device=self.device,
+            sheet_path=run / 'sheet.png',
+            scores_path=run / SCORES_FILE,
+            folder=run / 'evaluation',
+            log=self.log,
+            **how,
+        )
+        result['about']['parts'] = wanted  # asked for, though a slow sampler is judged by fewer
+        save_result(result, run / 'results.json')
+        return load_result(run)
+
+    def result_of(self, key: str, recipe: Recipe) -> dict[str, Any] | None:
+        "Train and judge one recipe, as far as that is not done yet; None where training was stopped."
+        run = self.out / key
+        with locked(run, 'The run folder'):
+            if not is_trained(run, recipe):
+                self.log(f'{key}: training')
+                Run(recipe, self.store, self.encoder, run, device=self.device, log=self.log).train()
+            if not is_trained(run, recipe):
+                self.log(f'{key} was stopped; the same command continues it')
+                return None
+            result = finished_result(run, self.store, self.judge, self.split, wanted_parts(self.parts))
+            if result is None:
+                result = self.evaluate(key)
+            if self.keep:
+                with optional(f"The copy of {key} in '{self.keep}'"):
+                    keep_result(run, self.keep / key)
+            return result
+
+
 def bench_designs(
     store: FaceStore,  # with embeddings of the encoder
     encoder: Encoder,  # conditions all designs
@@ -163,70 +221,38 @@ def bench_designs(
     split: str = 'heldout',  # who is judged
     keep: str | Path | None = None,  # also put results and sheets of generated faces there, small ones
     parts: Sequence[str] | None = None,  # what is measured, of `evaluation.PARTS`; None: all but robustness
-    judge_minutes: float = 10.0,  # that drawing the faces of one design may take
+    judge_minutes: float = 10.0,  # that generating the faces of one design may take
     device: str | None = None,  # None for the fastest
     log: Callable[[str], None] = logger.info,  # gets a line on what is being done
     **changes: Any,  # to every recipe, such as precision or max_steps
 ) -> dict[str, dict[str, Any]]:  # run: result, of all that are finished
     """Train and judge published designs alike.
 
-    Goes on where it was stopped, and leaves alone what another process works on.
+    Continues where it was stopped, and leaves alone what another process works on.
     """
-    recipes, results, out, wanted = pick_designs(designs), {}, Path(out), wanted_parts(parts)
-    check_judge(judge.fingerprint, encoder.fingerprint)  # before anything is trained
+    recipes, results, out = pick_designs(designs), {}, Path(out)
+    wanted_parts(parts)  # an unknown part is refused before anything is trained
+    check_judge(judge.fingerprint, encoder.fingerprint)
     pick_faces(store, split)
     for recipe in recipes.values():
         recipe.replace(changes).check()
-    for folder in (out, *([Path(keep)] if keep else [])):
+    keep = Path(keep) if keep else None
+    for folder in (out, *([keep] if keep else [])):
         check_writable(folder)
     out.mkdir(parents=True, exist_ok=True)
-    jobs = {
-        name if s == 0 else f'{name}-seed{s}': r.replace(dict(max_minutes=minutes_each, seed=s, **changes))
-        for s in seeds
-        for name, r in recipes.items()
-    }
-    for key, recipe in jobs.items():  # the first seed of all designs, then the second
-        run = out / key
+    how = dict(split=split, parts=parts, judge_minutes=judge_minutes, keep=keep, device=device, log=log)
+    bench = _Bench(store=store, encoder=encoder, judge=judge, out=out, **how)
+    jobs = [(s, name, recipe) for s in seeds for name, recipe in recipes.items()]  # the first seed of all designs first
+    for seed, name, recipe in jobs:
+        key = name if seed == 0 else f'{name}-seed{seed}'
         try:
-            with locked(run, 'The run folder'):
-                if not is_trained(run, recipe):
-                    log(f'{key}: training')
-                    Run(recipe, store, encoder, run, device=device, log=log).train()
-                if not is_trained(run, recipe):
-                    log(f'{key} was stopped; the same command goes on with it')
-                    break
-                if (result := finished_result(run, store, judge, split, wanted)) is None:
-                    how = judging(
-                        seconds_a_face(
-                            load_generator(run / 'checkpoints' / 'last', pick_device(device)),
-                            load_embeddings(store, encoder.name).values,
-                        ),
-                        len(pick_faces(store, split, None, 0)),
-                        judge_minutes,
-                        parts,
-                    )
-                    log(f"{key}: judging" + (f" on {how['limit']} faces, as it draws slowly" if how['limit'] else ''))
-                    result = judge_run(
-                        run,
-                        store,
-                        judge,
-                        split,
-                        device=device,
-                        sheet_path=run / 'sheet.png',
-                        scores_path=run / SCORES_FILE,
-                        folder=run / 'evaluation',
-                        log=log,
-                        **how,
-                    )
-                    result['about']['parts'] = wanted  # asked for, though a slow sampler is judged by fewer
-                    save_result(result, run / 'results.json')
-                    result = load_result(run)
-                results[key] = result
-                if keep:
-                    with optional(f"The copy of {key} in '{keep}'"):
-                        keep_result(run, Path(keep) / key)
+            result = bench.result_of(key, recipe.replace(dict(max_minutes=minutes_each, seed=seed, **changes)))
         except FolderInUse:
             log(f'{key} is being worked on by another process')
+            continue
+        if result is None:
+            break
+        results[key] = result
     return results
 
 
@@ -243,6 +269,54 @@ def keep_result(
     Image.open(run / 'sheet.png').convert('RGB').save(to / 'sheet.jpg', quality=80, optimize=True)
 
 # %% ../../nbs/report/benchmark.ipynb #090025
+def _own_encoder(recipe: Recipe, name: str, device: torch.device) -> tuple[str | None, torch.nn.Module | None]:
+    "The recogniser that a design runs in its training loop: its name and network; None twice where it has none."
+    make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None)
+    label, own = make(recipe) if make else (None, None)
+    return label, own and own.to(device).eval()
+
+
+def _timed_method(recipe: Recipe, device: torch.device) -> Any:
+    "The training method of a recipe, as it trains on embeddings of size 512."
+    encoder = Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none')
+    return method_of(recipe.method)[1](recipe, encoder, dict(dim=512), Distributed(device), lambda text: None)
+
+
+def _time_design(name: str, recipe: Recipe, seconds: float, device: torch.device) -> dict[str, Any]:
+    "A row of `bench_speed`: the time of one training step, with and without the recogniser in the loop."
+    seed_everything(0)
+    method = _timed_method(recipe, device)
+    label, own = _own_encoder(recipe, name, device)
+    batch = recipe.batch_size
+    x = (torch.rand(batch, 3, 128, 128, device=device) * 2 - 1).contiguous(memory_format=layout(device))
+    e = F.normalize(torch.randn(batch, 512, device=device), dim=1)
+    count, every = iter(range(10**9)), getattr(recipe, 'd_every', 1)
+
+    def step(in_loop: bool) -> None:
+        if in_loop:
+            with torch.no_grad():
+                own(x)
+        k = next(count)
+        method.step(Batch(x, e, seed=k), TrainState(k, 0.5))
+
+    def step_seconds(in_loop: bool) -> float:
+        "One step; `every` of them are timed at once, as a discriminator may learn in every second step only."
+        return statistics.median(time_steps(lambda: [step(in_loop) for _ in range(every)], seconds, device)) / every
+
+    plain, slow = step_seconds(False), step_seconds(True) if own else None
+    return dict(
+        recipe=name,
+        batch=batch,
+        weights=sum(map(num_parameters, method.nets.values())),
+        step_s=plain,
+        images_per_s=batch / plain,
+        encoder=label,
+        encoder_weights=num_parameters(own) if own else None,
+        in_loop_step_s=slow,
+        in_loop_images_per_s=batch / slow if slow else None,
+    )
+
+
 def bench_speed(
     designs: Sequence[str] | None = None,  # as for `pick_designs`; None: the repaired ones
     device: str | None = None,  # None for the fastest
@@ -255,55 +329,10 @@ def bench_speed(
     """
     rows, where = [], pick_device(device)
     for name, recipe in pick_designs(designs or [n for n in design_names() if n.endswith('-repaired')]).items():
-        recipe = recipe.replace(changes)
-        seed_everything(0)
-        method = method_of(recipe.method)[1](
-            recipe,
-            Encoder(SmallEncoder(512, 8), 'none', 512, 64, weights_hash='none'),
-            dict(dim=512),
-            Distributed(where),
-            lambda text: None,
-        )
-        make = getattr(import_module(f'facegen_nb.recipes.{recipe_module(name)}'), 'original_encoder', None)
-        label, own = make(recipe) if make else (None, None)
-        own = own and own.to(where).eval()
-        x = (torch.rand(recipe.batch_size, 3, 128, 128, device=where) * 2 - 1).contiguous(memory_format=layout(where))
-        e = F.normalize(torch.randn(recipe.batch_size, 512, device=where), dim=1)
-        count = iter(range(10**9))
-
-        def step(asked: bool) -> None:
-            if asked:
-                with torch.no_grad():
-                    own(x)
-            k = next(count)
-            method.step(Batch(x, e, seed=k), TrainState(k, 0.5))
-
-        every = getattr(recipe, 'd_every', 1)
-
-        def pair(asked):
-            return [step(asked) for _ in range(every)]  # a discriminator that learns in every second step only
-
-        t, slow = (
-            statistics.median(time_steps(lambda: pair(asked), seconds, where)) / every if not asked or own else None
-            for asked in (False, True)
-        )
-        rows.append(
-            dict(
-                recipe=name,
-                batch=recipe.batch_size,
-                weights=sum(map(num_parameters, method.nets.values())),
-                step_s=t,
-                images_per_s=recipe.batch_size / t,
-                encoder=label,
-                encoder_weights=num_parameters(own) if own else None,
-                in_loop_step_s=slow,
-                in_loop_images_per_s=recipe.batch_size / slow if slow else None,
-            )
-        )
-        log(
-            f"{name}: {rows[-1]['images_per_s']:.1f} pictures/s"
-            + (f", {rows[-1]['in_loop_images_per_s']:.1f} with {rows[-1]['encoder']} in the loop" if slow else '')
-        )
+        row = _time_design(name, recipe.replace(changes), seconds, where)
+        rows.append(row)
+        slow = f", {row['in_loop_images_per_s']:.1f} with {row['encoder']} in the loop" if row['in_loop_step_s'] else ''
+        log(f"{name}: {row['images_per_s']:.1f} images/s{slow}")
     return dict(rows=rows, environment=environment(where))
 
 
@@ -313,7 +342,7 @@ def speed_table(
     "Training speed of designs, with stored embeddings and with the recogniser in the loop."
     lines = [
         (
-            '| recipe | weights in training, M | batch | pictures/s | its own recogniser | pictures/s with it in the'
+            '| recipe | weights in training, M | batch | images/s | its own recogniser | images/s with it in the'
             ' loop | times slower |'
         ),
         '|---|---:|---:|---:|---|---:|---:|',
@@ -364,6 +393,55 @@ def find_results(
     return {name: load_runs(runs) for name, runs in found.items() if runs}
 
 
+def _trained_text(bench: str, results: dict[str, dict[str, Any]]) -> str:
+    "How long the designs of a benchmark were trained, and on what."
+    a = [r['about'] for r in results.values()]
+    minutes = sorted({round(x['minutes']) for x in a})
+    env = a[0].get('environment', {})
+    threads = f" with {env['threads']} threads" if env.get('device') == 'cpu' else ''
+    return (
+        f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on"
+        f" {env.get('device', 'cpu')}{threads}."
+    )
+
+
+def _same_faces_text(results: dict[str, dict[str, Any]]) -> list[str]:
+    "What runs that were judged on the same faces were measured on, and their table."
+    first = next(iter(results.values()))
+    n, people = first['n_faces'], first['n_people']
+    measured = {m for r in results.values() for m, d in r['metrics'].items() if d and d.get('value') is not None}
+    metrics = [m for m in _COLUMNS if m in measured]
+    who = f'{n:,} faces of {people:,} people' if people < n else f'{n:,} faces, of an unknown number of people,'
+    seen = ', '.join(f"{k} {r['about']['images']:,}" for k, r in results.items())
+    return [
+        (
+            f"{who} never trained on ({first['split']} split), judge {first['judge']['name']}. Images seen in training:"
+            f' {seen}.'
+        ),
+        result_table(results, metrics, rows='runs'),
+    ]
+
+
+def _sheet_texts(root: str | Path, bench: str, results: dict[str, dict[str, Any]]) -> list[str]:
+    "The sheets of generated faces of a benchmark as figures, after a sentence that refers to them."
+    shown = {
+        k: r['metrics']['judge_source_mean']
+        for k, r in results.items()
+        if (Path(root) / bench / k / 'sheet.jpg').is_file()
+    }
+    if not shown:
+        return []
+    out = ['Generated faces: ' + ', '.join(f'@fig-{bench}-{k}' for k in shown) + '.']
+    for k, e in shown.items():
+        caption = f'Forty faces that {k} generated from embeddings of people never trained on ({bench}).'
+        alt = (
+            f'Forty small images generated by {k}. Their mean cosine to their people is {number(e["value"])} by the'
+            f' judge; that of faces generated for other people is {number(e["floor"])}.'
+        )
+        out.append(f'![{caption}]({Path(root) / bench / k}/sheet.jpg){{#fig-{bench}-{k} fig-alt="{alt}"}}')
+    return out
+
+
 def results_text(
     root: str | Path = '../results',  # where the folders of benches lie
     design: str = '',  # names of recipes begin with it
@@ -375,43 +453,9 @@ def results_text(
     """
     out = []
     for bench, results in find_results(root, design).items():
-        a = [r['about'] for r in results.values()]
-        minutes = sorted({round(x['minutes']) for x in a})
-        env = a[0].get('environment', {})
-        out.append(
-            f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on"
-            f" {env.get('device', 'cpu')}"
-            + (f" with {env['threads']} threads" if env.get('device') == 'cpu' else '')
-            + '.'
-        )
+        out.append(_trained_text(bench, results))
         for n in sorted({r['n_faces'] for r in results.values()}, reverse=True):
-            some = {k: r for k, r in results.items() if r['n_faces'] == n}
-            first = next(iter(some.values()))
-            metrics = [
-                m for m in _COLUMNS if any((r['metrics'].get(m) or {}).get('value') is not None for r in some.values())
-            ]
-            who = (
-                f"{n:,} faces of {first['n_people']:,} people"
-                if first['n_people'] < n
-                else f'{n:,} faces, nobody knows of how many people,'
-            )
-            out.append(
-                f"{who} never trained on ({first['split']} split), judge {first['judge']['name']}. Pictures seen in"
-                " training: " + ', '.join(f"{k} {r['about']['images']:,}" for k, r in some.items()) + '.'
-            )
-            out.append(result_table(some, metrics, rows='runs'))
-        drawn = {
-            k: r['metrics']['judge_source_mean']
-            for k, r in results.items()
-            if sheets and (Path(root) / bench / k / 'sheet.jpg').is_file()
-        }
-        if drawn:
-            out.append('What they drew: ' + ', '.join(f'@fig-{bench}-{k}' for k in drawn) + '.')
-        for k, e in drawn.items():
-            out.append(
-                f'![Forty pictures that {k} drew from embeddings of people never trained on'
-                f' ({bench}).]({Path(root) / bench / k}/sheet.jpg){{#fig-{bench}-{k} '
-                f'fig-alt="Forty small pictures drawn by {k}. The judge gives them a cosine of {number(e["value"])} to'
-                f' their people; faces drawn for somebody else get {number(e["floor"])}."}}'
-            )
+            out += _same_faces_text({k: r for k, r in results.items() if r['n_faces'] == n})
+        if sheets:
+            out += _sheet_texts(root, bench, results)
     return '\n\n'.join(out) if out else 'No results are here yet; `facegen bench designs` makes them.'

@@ -43,7 +43,7 @@ class RunFiles:
     at: dict[str, Any] | None  # checkpoints/last/about.json
     config: dict[str, Any] | None  # checkpoints/last/config.json
     columns: list[str]  # of log.csv
-    notes: list[str]  # accidents and warnings in log.csv
+    notes: list[str]  # warnings in log.csv
     result: dict[str, Any] | None  # results.json
     store: dict[str, Any] | None  # the store's store.json
     released: bool = False  # whether this is a released model and not a run
@@ -85,6 +85,41 @@ def read_file(
         ) from None
 
 
+def _read_log(run: Path) -> list[dict[str, str]]:
+    "The rows of a run's log.csv; empty where there is none."
+    if not (run / 'log.csv').is_file():
+        return []
+    return list(csv.DictReader((run / 'log.csv').read_text(encoding='utf-8', errors='replace').splitlines()))
+
+
+def _read_store(store: Any) -> dict[str, Any] | None:
+    "The store.json of a store; raises `FacegenError` for a folder that holds none."
+    if store is None:
+        return None
+    folder = Path(getattr(store, 'path', store))
+    meta = read_file(folder / 'store.json', json.loads)
+    if meta is None:
+        raise FacegenError(
+            f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on."
+        )
+    return meta
+
+
+def _check_hashes(r: RunFiles, run: Path) -> None:
+    "Refuse a result or a store of another run."
+    result, meta = r.result or {}, r.store or {}
+    for what, mine, theirs in (
+        ('The result', r.made.get('recipe'), result.get('about', {}).get('recipe_hash')),
+        ("The result's store", r.made.get('store'), result.get('store_hash')),
+        ('The store', r.made.get('store'), meta.get('hash')),
+    ):
+        if mine and theirs and mine != theirs:
+            raise FacegenError(
+                f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this"
+                " run."
+            )
+
+
 def read_run(
     run: str | Path,  # a run folder, or a released model
     result: dict[str, Any] | str | Path | None = None,  # its evaluation; None: RUN/results.json where there is one
@@ -97,149 +132,149 @@ def read_run(
         raise FacegenError(
             f"The folder '{run}' holds no run (recipe.yaml); give the folder that was named with `facegen train --run`."
         )
-    if result is None:
-        result = load_result(run) if (run / 'results.json').is_file() else None
-    else:
-        result = check_result(result) if isinstance(result, dict) else load_result(result)
-    rows = (
-        list(csv.DictReader((run / 'log.csv').read_text(encoding='utf-8', errors='replace').splitlines()))
-        if (run / 'log.csv').is_file()
-        else []
-    )
-    meta = None
-    if store is not None:
-        folder = Path(getattr(store, 'path', store))
-        meta = read_file(folder / 'store.json', json.loads)
-        if meta is None:
-            raise FacegenError(
-                f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on."
-            )
+    if isinstance(result, dict):
+        result = check_result(result)
+    elif result is not None:
+        result = load_result(result)
+    elif (run / 'results.json').is_file():
+        result = load_result(run)
+    rows = _read_log(run)
     r = RunFiles(
-        run.resolve().name,
-        read_file(run / 'recipe.yaml', yaml.safe_load),
-        read_file(run / 'environment.json', json.loads),
-        read_file(last / 'about.json', json.loads),
-        read_file(last / 'config.json', json.loads),
-        list(rows[0]) if rows else [],
-        [n for row in rows if (n := row.get('note'))],
-        result,
-        meta,
-        last == run,
+        name=run.resolve().name,
+        store=_read_store(store),
+        recipe=read_file(run / 'recipe.yaml', yaml.safe_load),
+        environment=read_file(run / 'environment.json', json.loads),
+        at=read_file(last / 'about.json', json.loads),
+        config=read_file(last / 'config.json', json.loads),
+        columns=list(rows[0]) if rows else [],
+        notes=[note for row in rows if (note := row.get('note'))],
+        result=result,
+        released=last == run,
     )
-    for what, mine, theirs in (
-        ('The result', r.made.get('recipe'), (result or {}).get('about', {}).get('recipe_hash')),
-        ("The result's store", r.made.get('store'), (result or {}).get('store_hash')),
-        ('The store', r.made.get('store'), (meta or {}).get('hash')),
-    ):
-        if mine and theirs and mine != theirs:
-            raise FacegenError(
-                f"{what} has the hash {theirs}, and the run '{run}' was made with {mine}; give what belongs to this"
-                " run."
-            )
+    _check_hashes(r, run)
     return r
 
 # %% ../../nbs/report/cards.ipynb #090016
-def limits(
-    result: dict[str, Any],  # an evaluation
-) -> list[str]:  # sentences
-    "What the numbers of an evaluation say against the model."
-    M, out = {k: d for k, d in result['metrics'].items() if d['value'] is not None}, []
+def _identity_limits(M: dict[str, dict[str, Any]]) -> list[str]:
+    "How far the model is from floor to ceiling, how many faces are rejected, and the gap to seen people."
 
     def has(name: str, *keys: str) -> dict[str, Any] | None:
         return d if (d := M.get(name)) and all(d.get(k) is not None for k in keys) else None
 
-    if not result['judge'].get('independent', True):
-        out.append(
-            'The judge was the conditioning encoder itself, because that was forced: numbers of the judge say nothing'
-            ' about likeness.'
-        )
+    out = []
     if d := has('judge_other_mean', 'floor', 'ceiling'):
+        way = d['ceiling'] - d['floor']
         out.append(
-            f"A drawn face and *another* picture of the person have a mean cosine of {d['value']:.2f} for the judge;"
-            f" two real pictures reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}."
-            + (
-                f" So the model has come {(d['value'] - d['floor']) / (d['ceiling'] - d['floor']):.0%} of the way."
-                if d['ceiling'] > d['floor']
-                else ''
-            )
+            f"A generated face and *another* image of the person have a mean cosine of {d['value']:.2f} for the judge;"
+            f" two real images reach {d['ceiling']:.2f}, strangers {d['floor']:.2f}."
+            + (f" So the model has come {(d['value'] - d['floor']) / way:.0%} of the way." if way > 0 else '')
         )
     if d := has('judge_other_tar_1e-3', 'ceiling'):
         out.append(
-            f"Where one stranger in a thousand would pass, the judge takes {1 - d['value']:.0%} of the drawn faces for"
-            f" somebody else; of real pictures {1 - d['ceiling']:.0%}."
+            f"Where one stranger in a thousand would pass, the judge takes {1 - d['value']:.0%} of the generated faces"
+            f" for another person; of real images {1 - d['ceiling']:.0%}."
         )
     if (a := has('encoder_source_mean')) and (b := has('judge_source_mean')):
+        a, b = a['value'], b['value']
         out.append(
-            f"The conditioning encoder finds the faces more like their source ({a['value']:.2f}) than an independent"
-            f" judge does ({b['value']:.2f})."
-            if a['value'] > b['value']
-            else (
-                f"The independent judge finds the faces at least as like their source ({b['value']:.2f}) as the"
-                f" conditioning encoder does ({a['value']:.2f})."
-            )
+            f"The conditioning encoder finds the faces more similar to their source ({a:.2f}) than an independent judge"
+            f" does ({b:.2f})."
+            if a > b
+            else f"The independent judge finds the faces at least as similar to their source ({b:.2f}) as the"
+            f" conditioning encoder does ({a:.2f})."
         )
     if d := has('gap_source_mean', 'low', 'high'):
         out.append(
             f"People it was not trained on score {-d['value']:.2f} [{-d['high']:.2f}, {-d['low']:.2f}] lower than"
             " people it was trained on."
             if d['high'] < 0
-            else (
-                f"No gap was found between people it was trained on and others ({d['value']:+.2f} [{d['low']:+.2f},"
-                f" {d['high']:+.2f}])."
-            )
+            else f"No gap was found between people it was trained on and others ({d['value']:+.2f} [{d['low']:+.2f},"
+            f" {d['high']:+.2f}])."
         )
-    for k, d in M.items():
-        if k.startswith('fd_') and d.get('ratio') is not None:
-            out.append(
-                f"The {label(k)} of drawn from real faces is {d['ratio']:.1f} times that between two sets of real faces"
-                + (
-                    ': taken together, they can be told from real ones.'
-                    if d['low'] is not None and d['low'] > (d.get('ceiling_high') or d['ceiling'] or 0)
-                    else '.'
-                )
-            )
-        elif k.startswith('copies_'):
-            out.append(
-                f"{d['value']:.1%} of the drawn faces are nearer to a training face than 99 % of real faces are"
-                f" ({k[7:]})"
-                + (
-                    ', more than chance: it may repeat faces that it was trained on. Look at the nearest pairs.'
-                    if d.get('flagged')
-                    else ', which is no sign of copies.'
-                )
-            )
-        elif k.startswith('nearest_ratio_') and d['high'] is not None and d['high'] < 1:
-            out.append(
-                f"Drawn faces lie nearer to the training faces than real ones do: at {d['value']:.2f} [{d['low']:.2f},"
-                f" {d['high']:.2f}] of the distance ({k[14:]})."
-            )
-        elif k.startswith('coverage_') or k == 'factors_mean':
-            out.append(
-                f"{label(k)[0].upper() + label(k)[1:]}: {number(d['value'])}"
-                + (f", for real faces {number(d['ceiling'])}." if d['ceiling'] is not None else '.')
-            )
-    z = result.get('zero_shot') or {}
-    if z.get('above_0_9'):
+    return out
+
+
+def _fd_limit(k: str, d: dict[str, Any]) -> str:
+    "A Fréchet distance as a multiple of that between two sets of real faces."
+    apart = d['low'] is not None and d['low'] > (d.get('ceiling_high') or d['ceiling'] or 0)
+    end = ': taken together, they can be distinguished from real ones.' if apart else '.'
+    times = f"{d['ratio']:.1f} times that between two sets of real faces"
+    return f'The {label(k)} of generated from real faces is {times}{end}'
+
+
+def _copies_limit(k: str, d: dict[str, Any]) -> str:
+    "How many faces are nearer to a training face than real faces are."
+    end = ', which is no sign of copies.'
+    if d.get('flagged'):
+        end = ', more than chance: it may repeat faces that it was trained on. Inspect the nearest pairs.'
+    near = f"{d['value']:.1%} of the generated faces are nearer to a training face than 99 % of real faces are"
+    return f'{near} ({k[7:]}){end}'
+
+
+def _distribution_limit(k: str, d: dict[str, Any]) -> str | None:
+    "What one metric of the distribution, of copies or of factors says; None for every other metric."
+    if k.startswith('fd_') and d.get('ratio') is not None:
+        return _fd_limit(k, d)
+    if k.startswith('copies_'):
+        return _copies_limit(k, d)
+    if k.startswith('nearest_ratio_') and d['high'] is not None and d['high'] < 1:
+        return (
+            f"Generated faces lie nearer to the training faces than real ones do: at {d['value']:.2f}"
+            f" [{d['low']:.2f}, {d['high']:.2f}] of the distance ({k[14:]})."
+        )
+    if k.startswith('coverage_') or k == 'factors_mean':
+        real = f", for real faces {number(d['ceiling'])}." if d['ceiling'] is not None else '.'
+        return f"{label(k)[0].upper() + label(k)[1:]}: {number(d['value'])}{real}"
+    return None
+
+
+def _missing_limits(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    "What was not measured, by reason."
+    why: dict[str, list[str]] = {}
+    for k, d in metrics.items():
+        if d['value'] is None:
+            why.setdefault(d['reason'], []).append(label(k))
+    return [f"Not measured: {', '.join(names)}. {reason}" for reason, names in why.items()]
+
+
+def limits(
+    result: dict[str, Any],  # an evaluation
+) -> list[str]:  # sentences
+    "What the numbers of an evaluation say against the model."
+    M, out = {k: d for k, d in result['metrics'].items() if d['value'] is not None}, []
+    if not result['judge'].get('independent', True):
         out.append(
-            f"{z['above_0_9']} of the evaluated faces {'has' if z['above_0_9'] == 1 else 'have'} a training face with a"
-            f" cosine above 0.9 (the largest is {z['largest_cosine']:.2f}): a person under two names may be among them."
+            'The judge was the conditioning encoder itself, because that was forced: numbers of the judge say nothing'
+            ' about similarity.'
+        )
+    out += _identity_limits(M)
+    out += [said for k, d in M.items() if (said := _distribution_limit(k, d))]
+    z = result.get('zero_shot') or {}
+    if n := z.get('above_0_9'):
+        out.append(
+            f"{n} of the evaluated faces {'has' if n == 1 else 'have'} a training face with a cosine above 0.9 (the"
+            f" largest is {z['largest_cosine']:.2f}): a person under two names may be among them."
         )
     if not result.get('seeds'):
         out.append(
             'One training run with one seed. Another seed gives another model, and these intervals, over people, do not'
             ' cover that.'
         )
-    why: dict[str, list[str]] = {}
-    for k, d in result['metrics'].items():
-        if d['value'] is None:
-            why.setdefault(d['reason'], []).append(label(k))
-    return out + [f"Not measured: {', '.join(names)}. {reason}" for reason, names in why.items()]
+    return out + _missing_limits(result['metrics'])
 
 # %% ../../nbs/report/cards.ipynb #090020
-MISUSE = """- **A drawn face is a guess.** An embedding leaves open what it does not hold; the model fills that with what is usual among its training faces. Such a picture must not be used to identify, to search for or to accuse anybody.
-- **Embeddings are not anonymous.** This model draws a face that a recogniser takes for the person from nothing but the embedding. Treat embeddings as you treat pictures: as personal data that need a reason, a lock and a date of deletion.
-- Do not use it to deceive people or recognition systems, to make pictures of somebody against their will, or to judge people by how they look.
-- Do not train or test other systems on its faces as if they were people: they carry the gaps of the training data with them."""  # noqa: E501
+MISUSE = (
+    '- **A generated face is a guess.** An embedding leaves open what it does not hold; the model fills that with what'
+    ' is usual among its training faces. Such an image must not be used to identify, to search for or to accuse a'
+    ' person.\n'
+    '- **Embeddings are not anonymous.** From the embedding alone, this model generates a face that a recogniser'
+    ' accepts as the person. Treat embeddings as you treat photographs: as personal data that need a reason, a lock and'
+    ' a date of deletion.\n'
+    '- Do not use it to deceive people or recognition systems, to make images of a person against their will, or to'
+    ' judge people by how they look.\n'
+    '- Do not train or test other systems on its faces as if they were people: they carry the gaps of the training data'
+    ' with them.'
+)
 
 
 def table(
@@ -258,20 +293,30 @@ def table(
 def use_text(
     r: RunFiles,  # a run
 ) -> str:  # Markdown
-    "How to draw a face in five lines."
+    "How to generate a face in five lines."
     if not r.config:
         return 'There is no finished checkpoint (checkpoints/last) in this folder, so there is nothing to use yet.'
-    where = r.name if r.released else 'checkpoints/last'
-    dim = r.config.get('embed_dim', 512)
-    return f"""```python
-import torch
-from facegen_nb.models.io import load_generator
-generator = load_generator('{where}')              # the path of this folder, or OWNER/NAME of this model on the hub
-embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)   # put embeddings of {r.encoder.get('encoder', 'its encoder')} here: unit vectors, shape (n, {dim})
-faces = generator.generate(embeddings, seed=0)              # (n, 3, 128, 128), RGB in [-1, 1]
-```
-
-From a shell, with images: `facegen generate --checkpoint {where} --images FOLDER --out faces` finds the faces and crops them as in training. Python needs `pip install git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of the same one, give faces of nobody in particular."""  # noqa: E501
+    where, dim = r.name if r.released else 'checkpoints/last', r.config.get('embed_dim', 512)
+    encoder = r.encoder.get('encoder', 'its encoder')
+    return '\n'.join(
+        [
+            '```python',
+            'import torch',
+            'from facegen_nb.models.io import load_generator',
+            f"generator = load_generator('{where}')  # the path of this folder, or OWNER/NAME of this model on the hub",
+            f'# put embeddings of {encoder} here: unit vectors, shape (n, {dim})',
+            f'embeddings = torch.nn.functional.normalize(torch.randn(1, {dim}), dim=1)',
+            'faces = generator.generate(embeddings, seed=0)  # (n, 3, 128, 128), RGB in [-1, 1]',
+            '```',
+            '',
+            (
+                f'From a shell, with images: `facegen generate --checkpoint {where} --images FOLDER --out faces` finds'
+                ' the faces and crops them as in training. Python needs `pip install'
+                ' git+https://github.com/facegen-nb/facegen_nb`. Embeddings of another encoder, or of other weights of'
+                ' the same one, do not give the face of the person.'
+            ),
+        ]
+    )
 
 
 def training_text(
@@ -287,7 +332,7 @@ def training_text(
         'began': (
             f"with the weights `{s}`"
             + (
-                f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} pictures"
+                f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} images"
                 if 'start_images' in a
                 else ''
             )
@@ -299,7 +344,7 @@ def training_text(
             f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None
         ),
         'trained': (
-            f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} pictures seen ({a['epoch']:.1f} epochs)"
+            f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} images seen ({a['epoch']:.1f} epochs)"
             if all(k in a for k in ('minutes', 'step', 'images', 'epoch'))
             else 'not recorded: there is no checkpoints/last/about.json'
         ),
@@ -318,12 +363,18 @@ def training_text(
         'peak of memory': f"{a['peak_memory'] / 2**30:.1f} GiB" if a.get('peak_memory') else None,
         'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x),
         'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded',
-        'accidents': renamed_keys('state', a).get('rollbacks'),
+        'returns to a checkpoint': renamed_keys('state', a).get('rollbacks'),
     }
     complaints = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
     return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (
-        f'\n\nWhat training complained of:\n{complaints}' if complaints else ''
+        f'\n\nWarnings of training:\n{complaints}' if complaints else ''
     )
+
+
+def _licence_of(source: dict[str, Any]) -> str:
+    "The licence of a source of a store."
+    none = 'none, rendered by this project' if source['kind'] == 'rendered' else 'none was found'
+    return source.get('licence') or none
 
 
 def data_text(
@@ -333,13 +384,13 @@ def data_text(
     s = r.store
     if s is None:
         return (
-            "The store was not at hand when this page was written (give it with `--store`); its content hash is"
-            f" `{r.made.get('store', 'not recorded')}`. Its `datasheet.md` tells sources, licences, what was rejected"
+            "The store was not given when this page was written (give it with `--store`); its content hash is"
+            f" `{r.made.get('store', 'not recorded')}`. Its `datasheet.md` gives sources, licences, what was rejected"
             " and how people were split."
         )
     kinds = {x['kind'] == 'rendered' for x in s['sources']}
     rendered = (
-        'Rendered faces: drawings of invented people. No photograph of a person was used.'
+        'Rendered faces: illustrations of people who do not exist. No photograph of a person was used.'
         if kinds == {True}
         else 'Photographs of people.'
         if kinds == {False}
@@ -348,11 +399,9 @@ def data_text(
     rows = {
         'content hash': f"`{s['hash']}`",
         'sources': '; '.join(
-            f"{x['name']} ({x['kind']}, {x['files']:,} files; licence:"
-            f" {x.get('licence') or ('none, drawn by this project' if x['kind'] == 'rendered' else 'none was found')})"
-            for x in s['sources']
+            f"{x['name']} ({x['kind']}, {x['files']:,} files; licence: {_licence_of(x)})" for x in s['sources']
         ),
-        'from pictures to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
+        'from images to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
         'people': f"{s['people']:,} known; {s['faces_without_identity']:,} faces of unknown identity",
         **{
             part: (
@@ -372,7 +421,7 @@ def data_text(
         ),
     }
     return (
-        f"{rendered} Neither this page nor the checkpoint holds a picture of a person; the checkpoint is weights and"
+        f"{rendered} Neither this page nor the checkpoint holds an image of a person; the checkpoint is weights and"
         f" settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection"
         " and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
     )
@@ -397,7 +446,7 @@ def numbers_text(
     "The table of the short set, with what it was measured on and how to read it."
     if r.result is None:
         return (
-            'This run has not been evaluated (there is no results.json), so nothing is known about how good it is:'
+            'This run has not been evaluated (there is no results.json), so nothing is known about its quality:'
             ' `facegen evaluate` measures it.'
         )
     more = len(r.result['metrics']) - len(pick_metrics({r.name: r.result}))
@@ -408,7 +457,7 @@ def numbers_text(
     )
     return (
         f"Measured on {about(r.result)}\n\n{result_table({r.name: r.result})}\nBrackets are 95 % intervals over people."
-        " *Floor*: what a face drawn for somebody else scores. *Real*: what real pictures score. The judge is a"
+        " *Floor*: the value for a face generated for another person. *Real*: the value of real images. The judge is a"
         " recogniser that took no part in training."
         + (f' `results.json` has {more} more numbers.' if more else '')
         + curves
@@ -418,75 +467,60 @@ def numbers_text(
 def judge_options(
     result: dict[str, Any],  # an evaluation
 ) -> str:  # such as '--judge arcface --judge-weights w600k_mbf.onnx'
-    "How a command line names the judge of a result; only a recogniser in an ONNX file must be told where it is."
+    "How a command line names the judge of a result; only a recogniser in an ONNX file needs its path."
     file = result['judge'].get('fingerprint', {}).get('file') or ''
     return f"--judge {result['judge'].get('name')}" + (
         f' --judge-weights {shlex.quote(file)}' if file.endswith('.onnx') else ''
     )
 
 
+def _plain(v: float) -> str:
+    "A number as a command line takes it, such as '0.6' or '45'."
+    return repr(float(v)).removesuffix('.0')
+
+
+def _source_text(x: dict[str, Any]) -> str:
+    "A source of a store as `facegen curate` takes it, such as 'hf:owner/faces@500'."
+    kind = f"{x['kind']}:" if x['kind'] in ('lfw', 'celeba', 'ffhq', 'wider', 'hf') else ''
+    quota = f"@{x['quota']}" if x.get('quota') else ''
+    return shlex.quote(f"{kind}{x.get('where', x['name'])}{quota}")
+
+
+def _crop_options(crop: dict[str, Any]) -> list[str]:
+    "Options of `facegen curate` for the crop and the filters of a store."
+    options, box = [], crop.get('box')
+    if crop.get('detector', 'none') != 'none':
+        defaults = dict(faces='main', frame='face')
+        other = [f'--{k} {crop[k]}' for k, default in defaults.items() if crop.get(k, default) != default]
+        options += [f"--detector {crop['detector']}", *other]
+    elif isinstance(box, list):
+        options.append(f"--box {','.join(map(_plain, box))}")
+    if crop.get('min_side'):
+        options.append(f"--min-side {_plain(crop['min_side'])}")
+    if crop.get('filters'):
+        options.append(f"--filters {','.join(f'{k}={_plain(v)}' for k, v in crop['filters'].items())}")
+    return options
+
+
 def curate_lines(
     s: dict[str, Any],  # a store.json
 ) -> list[str]:  # one command, and a second one where the store was split again
-    "The commands that make a store again, with every option that its store.json tells."
-    crop, box, again, plain = (
-        s['crop'],
-        s['crop'].get('box'),
-        s.get('split_by'),
-        lambda v: repr(float(v)).removesuffix('.0'),
-    )
-
-    def source(x: dict[str, Any]) -> str:
-        return shlex.quote(
-            (f"{x['kind']}:" if x['kind'] in ('lfw', 'celeba', 'ffhq', 'wider', 'hf') else '')
-            + str(x.get('where', x['name']))
-            + (f"@{x['quota']}" if x.get('quota') else '')
-        )
-
-    detected = crop.get('detector', 'none') != 'none'
-    options = (
-        [f"--detector {crop['detector']}"]
-        if detected
-        else [f"--box {','.join(map(plain, box))}"]
-        if isinstance(box, list)
-        else []
-    )
-    if detected:
-        options += [
-            f'--{k} {crop[k]}'
-            for k, default in (('faces', 'main'), ('frame', 'face'))
-            if crop.get(k, default) != default
-        ]
-    if crop.get('min_side'):
-        options.append(f"--min-side {plain(crop['min_side'])}")
-    if crop.get('filters'):
-        options.append(f"--filters {','.join(f'{k}={plain(v)}' for k, v in crop['filters'].items())}")
-    split = f"{','.join(map(plain, s['split'].values()))}"
-    seed = (
-        next((x['seed'] for x in s['sources'] if 'seed' in x), None) if again else s['seed']
-    )  # the seed of a second split is not that of the pictures
-    first = ' '.join(
-        [
-            'facegen curate',
-            *map(source, s['sources']),
-            *options,
-            *([] if again else [f'--split {split}']),
-            *([f'--seed {seed}'] if seed is not None else []),
-            '--out store',
-        ]
-    )
+    "The commands that make a store again, with every option that its store.json records."
+    again, split = s.get('split_by'), ','.join(map(_plain, s['split'].values()))
+    seed = s['seed']
+    if again:  # the seed of a second split is not that of the images
+        seed = next((x['seed'] for x in s['sources'] if 'seed' in x), None)
+    words = ['facegen curate', *map(_source_text, s['sources']), *_crop_options(s['crop'])]
+    words += [] if again else [f'--split {split}']
+    words += [] if seed is None else [f'--seed {seed}']
+    first = ' '.join([*words, '--out store'])
     if not again:
         return [f"{first}     # content hash {s['hash']}"]
     drop = ' --drop' if again.get('cluster_limit', again['limit']) > again['limit'] else ''
     compared = f" --encoder {again['encoder']}" if again.get('encoder') else ''
-    return [
-        first,
-        (
-            f"facegen split store --limit {plain(again['limit'])} --fractions {split} --seed"
-            f" {s['seed']}{drop}{compared}     # content hash"
-            f" {s['hash']}{'' if compared else '; add --encoder: which one compared was not recorded'}"
-        ),
-    ]
+    unknown = '' if compared else '; add --encoder: which one compared was not recorded'
+    second = f"facegen split store --limit {_plain(again['limit'])} --fractions {split} --seed {s['seed']}"
+    return [first, f"{second}{drop}{compared}     # content hash {s['hash']}{unknown}"]
 
 
 def again_text(
@@ -576,6 +610,46 @@ def card_data(
     )
 
 
+_PURPOSE = (
+    'Research on what embeddings give away, on privacy and template protection, on conditional generation; teaching.'
+    ' Generate from your own embeddings, from those of people who agreed, or from rendered people.'
+)
+
+
+def _introduction(r: RunFiles) -> list[str]:
+    "The title of a card and what the model is."
+    config, at = r.config or {}, r.at or {}
+    kind = f'`{name}`' if (name := str(config.get('model', '')).rpartition('.')[2]) else 'This model'
+    scratch = at.get('start', 'scratch') == 'scratch'
+    how = 'trained from scratch' if scratch else 'trained from the weights of another model'
+    dim = config.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))
+    return [
+        f'# {r.name}',
+        (
+            f"{kind} generates a 128x128 colour face from a face recogniser's embedding"
+            f" ({r.encoder.get('encoder', 'encoder not recorded')}, {dim} numbers), of people it was never trained on."
+            f' It was {how} with the recipe `{r.recipe_name}` of [facegen_nb](https://github.com/facegen-nb/facegen_nb),'
+            ' a benchmark for the question how much of a face its embedding gives away.'
+        ),
+        (
+            'It is not a camera, not a recogniser and not a way to find out what a person looks like. Every number on'
+            ' this page was read from the files of the run.'
+        ),
+    ]
+
+
+def _limits_text(r: RunFiles) -> str:
+    "What is known against the model, as a list."
+    at, faults = r.at or {}, []
+    if at.get('start_store', at.get('store')) != at.get('store'):
+        faults = [
+            f"It began with the weights of a model that was trained on another store ({at['start_store']}): people who"
+            " are held out of this one may have been shown to that model, and are then not unseen."
+        ]
+    known = limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.']
+    return '\n'.join(f'- {x}' for x in faults + known)
+
+
 def model_card(
     run: str | Path,  # a run folder
     result: dict[str, Any] | str | Path | None = None,  # its evaluation; None: RUN/results.json where there is one
@@ -584,55 +658,18 @@ def model_card(
 ) -> str:  # a Hugging Face model card: YAML, then Markdown
     "The page of a model, written from the files of its run; raises `FacegenError` where they do not belong together."
     r = read_run(run, result, store)
-    c = r.config or {}
-    kind = f"`{k}`" if (k := str(c.get('model', '')).rpartition('.')[2]) else 'This model'
-    a = r.at or {}
-    how = (
-        'trained from scratch'
-        if a.get('start', 'scratch') == 'scratch'
-        else 'trained from the weights of another model'
-    )
-    faults = (
-        [
-            f"It began with the weights of a model that was trained on another store ({a['start_store']}): people who"
-            " are held out of this one may have been shown to that model, and are then not unseen."
-        ]
-        if a.get('start_store', a.get('store')) != a.get('store')
-        else []
-    )
-    what = [
-        f"# {r.name}",
-        (
-            f"{kind} draws a 128x128 colour face from a face recogniser's embedding"
-            f" ({r.encoder.get('encoder', 'encoder not recorded')},"
-            f" {c.get('embed_dim', r.encoder.get('dim', 'an unknown number of'))} numbers), of people it was never"
-            f" trained on. It was {how} with the recipe `{r.recipe_name}` of"
-            " [facegen_nb](https://github.com/facegen-nb/facegen_nb), a bench for the question how much of a face its"
-            " embedding gives away."
-        ),
-        (
-            'It is not a photograph machine, not a recogniser and not a way to find out what somebody looks like. Every'
-            ' number on this page was read from the files of the run.'
-        ),
-    ]
     parts = {
         'How to use it': use_text(r),
-        'What it is for': (
-            'Research on what embeddings give away, on privacy and template protection, on conditional generation;'
-            ' teaching. Draw from your own embeddings, from those of people who agreed, or from rendered people.'
-        ),
+        'What it is for': _PURPOSE,
         'What it must not be used for': MISUSE,
         'How it was trained': training_text(r),
         'Whose faces': data_text(r),
         'The encoder': encoder_text(r),
         'How good it is': numbers_text(r),
-        'Limits': '\n'.join(
-            f'- {x}'
-            for x in faults + (limits(r.result) if r.result else ['Nothing was measured, so nothing can be promised.'])
-        ),
+        'Limits': _limits_text(r),
         'To recompute it': again_text(r),
     }
-    text = '\n\n'.join([*what, *(f'## {k}\n\n{v}' for k, v in parts.items())]) + '\n'
+    text = '\n\n'.join([*_introduction(r), *(f'## {k}\n\n{v}' for k, v in parts.items())]) + '\n'
     return f'---\n{card_data(r, license).to_yaml()}\n---\n\n{text}'
 
 
@@ -657,7 +694,7 @@ def release(
     run: str | Path,  # a run folder
     out: str | Path,  # the folder to make, such as checkpoints/lfw; refused where it holds anything
     store: Any = None,  # the store it was trained on, for the card
-    license: str = 'apache-2.0',  # of the weights, as the hub spells it; what encoder and pictures allow goes before it
+    license: str = 'apache-2.0',  # of the weights, as the hub spells it; what encoder and images allow goes before it
 ) -> Path:  # the same
     """Make a run's last checkpoint a folder of its own: weights in half precision, and what is known of the run.
 
@@ -695,8 +732,8 @@ def panel_groups(
     kinds = {
         'Validation': 'valid_',
         'Learning rates': 'lr_',
-        'Lengths of gradients': 'norm_',
-        'Pictures a second': 'images_per_s',
+        'Gradient norms': 'norm_',
+        'Images a second': 'images_per_s',
     }
     groups = {title: [c for c in rest if c.startswith(start)] for title, start in kinds.items()}
     return {
@@ -706,8 +743,56 @@ def panel_groups(
     }
 
 
+def _number_blocks(wr: Any, results: dict[str, dict[str, Any]]) -> list[Any]:
+    "The tables of a report, the limits of each run and its curves."
+    blocks = [
+        wr.TableOfContents(),
+        wr.H1('Numbers'),
+        wr.P(
+            'Floor: the value for a face generated for another person. Real: the value of real images. Brackets: 95 %'
+            ' intervals over people. A run whose interval overlaps that of the best is not distinguished from it. Every'
+            ' number comes from the results.json of a run.'
+        ),
+        wr.MarkdownBlock(result_table(results)),
+        wr.UnorderedList([f'{n}: {about(r)}' for n, r in results.items()]),
+        wr.H2('All numbers'),
+        wr.MarkdownBlock(result_table(results, 'all')),
+    ]
+    for n, r in results.items():
+        blocks += [wr.H2(f'Limits of {n}'), wr.UnorderedList(limits(r))]
+        for c in (r.get('curves') or {}).values():
+            if not c.get('reason'):
+                blocks += [wr.H3(f"{c['title']} ({n})"), wr.MarkdownBlock(curve_table(c))]
+    return blocks
+
+
+def _training_blocks(wr: Any, files: Sequence[RunFiles]) -> list[Any]:
+    "Panels of what training logged, and of the faces generated in its course."
+    if not files:
+        return [wr.H1('Training'), wr.P('No run folder was given, so there are no panels of training.')]
+    names, columns = [f.name for f in files], list(dict.fromkeys(c for f in files for c in f.columns))
+    plots = [wr.LinePlot(title=t, x='Step', y=ys, title_x='step') for t, ys in panel_groups(columns).items()]
+    samples = wr.MediaBrowser(title='samples', media_keys=['samples'])
+
+    def grid(*panels: Any) -> Any:
+        # the run set has no project of its own: it takes that of the report, and building it needs no network
+        runs = wr.Runset(name='Runs compared', filters=f'Name in {names!r}')
+        return wr.PanelGrid(runsets=[runs], panels=list(panels))
+
+    return [
+        wr.H1('Training'),
+        grid(*plots),
+        wr.H1('Generated faces'),
+        wr.P(
+            'Faces of validation people, always the same ones, generated in the course of training. No photograph is'
+            ' shown.'
+        ),
+        grid(samples),
+    ]
+
+
 def wandb_report(
-    results: dict[str, dict[str, Any]],  # a result for each run, as `reports.load_runs` gives them
+    results: dict[str, dict[str, Any]],  # a result for each run, as `load_runs` gives them
     runs: Sequence[str | Path] = (),  # folders of the runs: their logs name the panels, as the runs on W&B
     project: str = 'facegen_nb',  # the project that the runs were logged to
     entity: str = '',  # whose project; empty: the owner of the key
@@ -720,57 +805,12 @@ def wandb_report(
     wr = require('wandb_workspaces.reports.v2', 'reports')
     if not results:
         raise FacegenError('No result was given for a report; evaluate a run first.')
-    files = [read_run(p) for p in runs]
-    names, columns = [f.name for f in files], list(dict.fromkeys(c for f in files for c in f.columns))
-    blocks = [
-        wr.TableOfContents(),
-        wr.H1('Numbers'),
-        wr.P(
-            'Floor: what a face drawn for somebody else scores. Real: what real pictures score. Brackets: 95 %'
-            ' intervals over people. A run whose interval overlaps that of the best is not told apart from it. Every'
-            ' number comes from the results.json of a run.'
-        ),
-        wr.MarkdownBlock(result_table(results)),
-        wr.UnorderedList([f'{n}: {about(r)}' for n, r in results.items()]),
-        wr.H2('All numbers'),
-        wr.MarkdownBlock(result_table(results, 'all')),
-    ]
-    for n, r in results.items():
-        blocks += [wr.H2(f'Limits of {n}'), wr.UnorderedList(limits(r))]
-        blocks += [
-            b
-            for c in (r.get('curves') or {}).values()
-            if not c.get('reason')
-            for b in (wr.H3(f"{c['title']} ({n})"), wr.MarkdownBlock(curve_table(c)))
-        ]
-    if names:
-        # the run set has no project of its own: it takes that of the report, and building it needs no network
-        def runset():
-            return wr.Runset(name='Runs compared', filters=f'Name in {names!r}')
-
-        blocks += [
-            wr.H1('Training'),
-            wr.PanelGrid(
-                runsets=[runset()],
-                panels=[
-                    wr.LinePlot(title=t, x='Step', y=ys, title_x='step') for t, ys in panel_groups(columns).items()
-                ],
-            ),
-            wr.H1('Generated faces'),
-            wr.P(
-                'What the models drew for validation people, always the same ones, in the course of training. No'
-                ' photograph is shown.'
-            ),
-            wr.PanelGrid(runsets=[runset()], panels=[wr.MediaBrowser(title='samples', media_keys=['samples'])]),
-        ]
-    else:
-        blocks += [wr.H1('Training'), wr.P('No run folder was given, so there are no panels of training.')]
     return wr.Report(
         project=project,
         entity=entity,
         title=title[:128],
         description=f"{len(results)} run{'s' if len(results) > 1 else ''}, written by facegen_nb from result files",
-        blocks=blocks,
+        blocks=_number_blocks(wr, results) + _training_blocks(wr, [read_run(p) for p in runs]),
     )
 
 # %% ../../nbs/report/cards.ipynb #090038
@@ -796,9 +836,7 @@ def report_spec(
                 else x
             )
 
-        return strip(
-            json.loads(model.model_dump_json(by_alias=True, exclude_none=True))
-        )  # ids are drawn anew each time
+        return strip(json.loads(model.model_dump_json(by_alias=True, exclude_none=True)))  # ids are new each time
 
     try:
         model = report._to_model()
