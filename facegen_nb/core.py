@@ -53,7 +53,7 @@ else:
 def lazy_exports(
     package: str,  # the `__name__` of a package
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:  # `__getattr__` and `__dir__` of that package
-    "Offer the public names of a package's modules, which are imported when a name is first asked for (PEP 562)."
+    "Offer the public names of a package's modules, which are imported when a name is first used (PEP 562)."
 
     @lru_cache
     def index() -> dict[str, list[str]]:
@@ -96,21 +96,21 @@ _share_cores()
 
 # %% ../nbs/core.ipynb #000010
 class FacegenError(Exception):
-    "An error that the user can mend: one sentence with what was found, what was expected and what to do."
+    "An error that the user can correct: one sentence with what was found, what was expected and what to do."
 
 # %% ../nbs/core.ipynb #000010b
 class _PlainHandler(logging.Handler):
-    "Prints plain lines where nobody else handles them: to `sys.stdout` as it is then, warnings to `sys.stderr`."
+    "Prints plain lines where no other handler does: to the current `sys.stdout`, warnings to `sys.stderr`."
 
     def emit(self, record: logging.LogRecord) -> None:
         others = [h for h in (*logger.handlers, *logging.getLogger().handlers) if h is not self]
         if not others:
             stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-            print(record.getMessage(), file=stream)  # an error goes to the caller, as that of `print` does
+            print(record.getMessage(), file=stream)  # errors are raised, as by `print`
 
 
 logger = logging.getLogger('facegen_nb')
-if not logger.handlers:  # a program that configured this logger keeps what it chose
+if not logger.handlers:  # a program that configured this logger keeps its configuration
     logger.addHandler(_PlainHandler())
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
@@ -121,7 +121,7 @@ def user_path(
 ) -> Path:  # a relative path stays relative
     """A path with its home folder filled in.
 
-    Raises `FacegenError` for what is no path, and where there is no such home folder.
+    Raises `FacegenError` for anything but a path, and where there is no such home folder.
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str) or not text:
@@ -138,7 +138,7 @@ def user_path(
         )
         raise FacegenError(
             f"The path '{text}' begins with '{user}', but {missing}; "
-            f"give the whole path, or './{text}' for what is called so."
+            f"give the whole path, or './{text}' for a file of that name."
         )
     return Path(full)
 
@@ -207,7 +207,7 @@ def _temporary_cache() -> Path:
 
 
 def cache_dir() -> Path:
-    "The folder for what the project made and can make again: `FACEGEN_CACHE`, else the user's cache folder."
+    "The folder for files that can be made again: `FACEGEN_CACHE`, else the user's cache folder."
     named = os.environ.get('FACEGEN_CACHE')
     if not named:
         return _usual_cache() or _temporary_cache()
@@ -232,7 +232,7 @@ def seed_everything(seed: int) -> None:
 def randn(
     *shape: int,  # shape of the tensor
     seed: int,  # the same seed gives the same numbers on every device
-    device: torch.device | str = 'cpu',  # where the tensor is wanted
+    device: torch.device | str = 'cpu',  # of the tensor
 ) -> torch.Tensor:  # float32, standard normal
     "Normal noise that depends on the seed alone, not on the device."
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device)
@@ -243,7 +243,7 @@ class Budget:
 
     def __init__(
         self,
-        minutes: float | None = None,  # how long in all
+        minutes: float | None = None,  # total time
         spent: float = 0.0,  # minutes already used by an earlier part of the same work
         clock=time.monotonic,  # seconds; another clock serves in tests
     ):
@@ -266,7 +266,7 @@ class Budget:
 
     @property
     def share(self) -> float:
-        "Share of the budget used, 0 to 1; 0 without a limit."
+        "Fraction of the budget used, 0 to 1; 0 without a limit."
         return 0.0 if not self.minutes else min(1.0, self.elapsed / self.minutes)
 
 # %% ../nbs/core.ipynb #000044
@@ -312,7 +312,7 @@ RENAMED: dict[str, dict[str, str]] = {
         style_dim='w_dim',
     ),
     'class': {},  # `model` in config.json
-    'weights': {  # of networks: how names begin, and parts in the midst of one; applied to a name that a network lacks
+    'weights': {  # of networks: prefixes and inner parts of names; applied to names that a network lacks
         'canvas.asked': 'prior.coef',
         'canvas.centre': 'prior.embed_mean',
         'canvas.noise': 'prior.components',
@@ -331,7 +331,7 @@ RENAMED: dict[str, dict[str, str]] = {
     'group': dict(crowd='distribution', memory='memorisation', pictures='images'),  # of metrics
     'curve': {'mean_of_pictures': 'mean_of_images'},  # of result files
     'method': dict(canvas_gan='pca_gan'),
-    'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # and what begins so, up to a dash
+    'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # also with a suffix after a dash
     'column': dict(second='aux_identity', spread='batch_std'),  # of log.csv
     'state': dict(  # of about.json
         accidents='rollbacks',
@@ -344,25 +344,25 @@ RENAMED: dict[str, dict[str, str]] = {
 
 def renamed(
     kind: str,  # of `RENAMED`
-    name: str,  # perhaps an old one
+    name: str,  # current or earlier
 ) -> str:
-    "What a thing is called today."
+    "The current name."
     return RENAMED[kind].get(name, name)
 
 
 def first_name(
     kind: str,  # of `RENAMED`
-    name: str,  # of today
+    name: str,  # current
 ) -> str:
-    "What a thing was called before all renaming: what hashes are made of, so that they stay valid."
+    "The first name, before all renaming; hashes are made of first names, so that they stay valid."
     return next((old for old, new in RENAMED[kind].items() if new == name), name)
 
 
 def renamed_weight(
-    name: str,  # of a tensor, perhaps an old one
-    back: bool = False,  # what it was called before all renaming, for hashes
+    name: str,  # of a tensor, current or earlier
+    back: bool = False,  # return the first name, for hashes
 ) -> str:
-    "What a tensor of a network is called today."
+    "The current name of a tensor of a network."
     pairs = [(new, old) if back else (old, new) for old, new in RENAMED['weights'].items()]
     for a, b in pairs:
         if not a.startswith('.') and name.startswith(a):
@@ -378,7 +378,7 @@ def renamed_keys(
     kind: str,  # of `RENAMED`
     values: dict[str, Any],  # read from a file
 ) -> dict[str, Any]:
-    "The same with the names of today; raises `FacegenError` where a thing is there under both names."
+    "The same with current names; raises `FacegenError` where an entry is there under both names."
     out: dict[str, Any] = {}
     for old, value in values.items():
         name = renamed(kind, old) if isinstance(old, str) else old
@@ -391,7 +391,7 @@ def renamed_keys(
 def to_float(
     images: torch.Tensor | np.ndarray,  # uint8 (B,3,H,W) tensor, or (B,H,W,3) array or tensor
 ) -> torch.Tensor:  # float32 (B,3,H,W) in [-1, 1]
-    "uint8 images to the float images that networks see."
+    "Convert uint8 images to the float images that networks take."
     x = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images)
     if x.dtype != torch.uint8:
         raise FacegenError(f'Images of type {x.dtype} were given; uint8 was expected.')
@@ -403,7 +403,7 @@ def to_float(
 def to_uint8(
     images: torch.Tensor,  # float (B,3,H,W) in [-1, 1]; values outside are clipped
 ) -> torch.Tensor:  # uint8 (B,3,H,W), same device
-    "Float images to uint8, rounded to the nearest value."
+    "Convert float images to uint8, rounded to the nearest value."
     return images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 # %% ../nbs/core.ipynb #000049
@@ -434,7 +434,7 @@ def sheet(
 
 # %% ../nbs/core.ipynb #000052
 def show(
-    im: Image.Image,  # what to show
+    im: Image.Image,  # the image
     quality: int = 85,  # JPEG quality
 ) -> None:
     "Show an image in a notebook as JPEG, which keeps notebooks small."
@@ -449,18 +449,18 @@ def show(
 
 # %% ../nbs/core.ipynb #000054
 def watched() -> bool:
-    "True where somebody can see a bar: a terminal or a live notebook."
+    "True where a progress bar can be seen: a terminal or a live notebook."
     if os.environ.get('FACEGEN_PROGRESS') == '0' or os.environ.get('CI'):
         return False
     return 'ipykernel' in sys.modules or sys.stdout.isatty()
 
 
 def progress(
-    items: Iterable,  # what to go through
+    items: Iterable,  # to iterate over
     total: int | None = None,  # how many there are, when `items` has no length
     leave: bool = False,  # keep the bar on the screen afterwards
-) -> Iterable:  # the same items; a bar when somebody is watching
-    "Go through `items` with a progress bar where one can be seen."
+) -> Iterable:  # the same items, with a bar where it can be seen
+    "Iterate over `items` with a progress bar where it can be seen."
     if not watched():
         return items
     from fastprogress.fastprogress import progress_bar
@@ -471,12 +471,12 @@ def progress(
 def as_program(
     module: str,  # such as 'facegen_nb.cli'
 ) -> bool:
-    "True where Python was asked to run this module (`python -m`)."
+    "True where Python runs this module as a program (`python -m`)."
     return getattr(getattr(sys.modules['__main__'], '__spec__', None), 'name', '') == module
 
 # %% ../nbs/core.ipynb #000067
 def runtime() -> str:  # 'colab', 'kaggle' or 'own'
-    "Where this code runs."
+    "The environment in which this code runs."
     if os.environ.get('KAGGLE_KERNEL_RUN_TYPE'):
         return 'kaggle'
     return 'colab' if os.environ.get('COLAB_RELEASE_TAG') or 'COLAB_GPU' in os.environ else 'own'
@@ -486,9 +486,9 @@ def keep_folder(
     name: str = 'facegen',  # of the folder
     home: str | Path | None = None,  # inside of which; None: Drive in Colab (asks consent), /kaggle/working, or here
 ) -> Path:  # made where there is none
-    """A folder for stores and runs that is still there when the runtime is not.
+    """A folder for stores and runs that outlives the runtime.
 
-    Raises `FacegenError` where Drive cannot be had.
+    Raises `FacegenError` where Google Drive cannot be mounted.
     """
     if home is None and runtime() == 'colab':
         drive = Path('/content/drive')
@@ -508,9 +508,9 @@ def keep_folder(
 
 # %% ../nbs/core.ipynb #000073
 def secret(
-    name: str = 'WANDB_API_KEY',  # as it is called in the key store
+    name: str = 'WANDB_API_KEY',  # of the secret
 ) -> str | None:  # its value, which is also put into the environment; None where there is none
-    "A secret from the environment, or from the key store of Colab or Kaggle; nobody is asked."
+    "A secret from the environment, or from the key store of Colab or Kaggle, without a prompt."
     if value := os.environ.get(name):
         return value
     stores: dict[str, Any] = dict(

@@ -99,24 +99,24 @@ def pick_device(
     if not has.get(device.type, False):
         why = missing_cuda() if device.type == 'cuda' else ''
         raise FacegenError(
-            f"Device '{device}' was asked for, but this machine offers {', '.join(k for k, v in has.items() if v)}"
+            f"Device '{device}' was requested, but this machine offers {', '.join(k for k, v in has.items() if v)}"
             f"{f' ({why})' if why else ''}."
         )
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
         raise FacegenError(
-            f"Device '{device}' was asked for, but this machine has {torch.cuda.device_count()} CUDA devices, "
+            f"Device '{device}' was requested, but this machine has {torch.cuda.device_count()} CUDA devices, "
             "counted from cuda:0."
         )
     if device.type != 'cpu' and (fault := device_fault(str(device))):
         raise FacegenError(
-            f"Device '{device}' was asked for, but it cannot compute ({fault}); install a build of torch that fits the"
+            f"Device '{device}' was requested, but it cannot compute ({fault}); install a build of torch that fits the"
             " card and its driver (see pytorch.org), or use cpu."
         )
     return device
 
 # %% ../nbs/device.ipynb #000021d
 def layout(
-    device: torch.device | str,  # where the images are, or shall be
+    device: torch.device | str,  # of the images
 ) -> torch.memory_format:  # for `Tensor.contiguous`, `Tensor.to` and `Module.to`
     """The memory format of images and networks on a device: channels_last, but contiguous on MPS, where channels_last
     gives wrong gradients.
@@ -130,7 +130,7 @@ def layout(
 def waiter(
     device: torch.device | str,  # where work is done
 ) -> Callable[[], None]:  # call it to wait
-    "A function that waits until the device has done what it was given; on a CPU there is nothing to wait for."
+    "A function that waits until the device has finished its work; a no-op on a CPU."
     device = torch.device(device)
     if device.type == 'cuda':
         return lambda: torch.cuda.synchronize(device)
@@ -142,8 +142,8 @@ def rate_of(
     flop: float,  # floating-point operations of one call
     device: torch.device | str = 'cpu',  # where it works
     n: int = 8,  # timed repetitions
-    seconds: float = 1.0,  # once so much time is used, nothing is repeated
-) -> float:  # 10^9 floating-point operations a second
+    seconds: float = 1.0,  # no repetition after this time
+) -> float:  # 10^9 floating-point operations per second
     "Rate of the fastest of n calls, after two that do not count; of fewer calls where they take long."
     wait, times = waiter(device), []
     while len(times) < n + 2 and sum(times) < seconds:
@@ -162,11 +162,11 @@ def conv_rate(
     channels: int = 64,  # in and out
     side: int = 64,  # of the images
     batch: int = 32,  # images
-) -> float:  # 10^9 floating-point operations a second
+) -> float:  # 10^9 floating-point operations per second
     "Measured rate of a 3x3 convolution, in the memory format of the device."
     g = torch.Generator(device).manual_seed(
         0
-    )  # its own numbers: what a seed gives must not depend on whether something was measured before
+    )  # a separate generator, so that measuring does not change the numbers of a seed
     shapes = (batch, channels, side, side), (channels, channels, 3, 3)
     x, w = (
         torch.randn(*s, device=device, dtype=dtype, generator=g).contiguous(memory_format=layout(device))
@@ -195,12 +195,12 @@ def _cpu_half() -> torch.dtype:
 
 def no_half(
     device: torch.device | str,  # where the work is done
-    dtype: torch.dtype,  # that was asked for
+    dtype: torch.dtype,  # the requested type
 ) -> None:
     "Raise `FacegenError` for half precision on MPS, where it is neither complete nor tested."
     if torch.device(device).type == 'mps' and dtype.itemsize == 2:
         raise FacegenError(
-            f"Half precision ({str(dtype).removeprefix('torch.')}) was asked for on the device mps, where only float32"
+            f"Half precision ({str(dtype).removeprefix('torch.')}) was requested on the device mps, where only float32"
             " is supported; set precision=fp32 (or auto), or use another device."
         )
 
@@ -236,7 +236,7 @@ def exact_dtype(
 def autocast(
     device: torch.device | str,  # where the work is done
     dtype: torch.dtype,  # as `pick_dtype` gave it
-) -> contextlib.AbstractContextManager:  # use as `with autocast(...):`
+) -> contextlib.AbstractContextManager:  # for `with autocast(...):`
     "Mixed precision for `dtype`; a context that does nothing for float32."
     if dtype == torch.float32:
         return contextlib.nullcontext()
@@ -250,7 +250,7 @@ def full_precision(
 ) -> Iterator[None]:
     """Within the block float32 is computed as float32: without TF32 and without autocast.
 
-    For whatever is compared across machines.
+    For results that are compared across machines.
     """
     device, undo, parts = torch.device(device), [], ()
     if device.type == 'cuda':
@@ -272,7 +272,7 @@ def full_precision(
 
 # %% ../nbs/device.ipynb #000036
 def keep_memory() -> bool:  # True where it could be done
-    "Tell glibc to keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
+    "Make glibc keep freed blocks for reuse instead of returning them to the system; a no-op elsewhere."
     if not sys.platform.startswith('linux'):
         return False
     try:

@@ -53,9 +53,9 @@ def in_order(
 # %% ../nbs/distributed.ipynb #000011
 def progress_by_share(
     items: Iterable,  # a stream of unknown length
-    share: Callable[[], float],  # how much of it has been read, 0 to 1
+    share: Callable[[], float],  # fraction that has been read, 0 to 1
 ) -> Iterator:  # the same items
-    "Go through a stream with a progress bar in per cent."
+    "Iterate over a stream with a progress bar in per cent."
     bar, at = iter(progress(range(100), 100)), 0
     for x in items:
         yield x
@@ -85,11 +85,11 @@ def portions(
 
 # %% ../nbs/distributed.ipynb #000017
 class Blocks:
-    "Arrays of n rows on disk, filled block by block, and a record of the blocks that are whole."
+    "Arrays of n rows on disk, filled block by block, and a record of the complete blocks."
 
     def __init__(
         self,
-        folder: str | Path,  # where; made when it is not there
+        folder: str | Path,  # made if it does not exist
         n: int,  # rows
         **shapes: tuple[int, ...],  # name of each array: the shape of a row, () for one number; float32
     ):
@@ -102,7 +102,7 @@ class Blocks:
             try:
                 tmp.rename(folder)
             except OSError:
-                shutil.rmtree(tmp)  # another process was first; both write the same numbers
+                shutil.rmtree(tmp)  # another process made it first; both write the same numbers
         self.arrays = {k: np.load(folder / f'{k}.npy', mmap_mode='r') for k in shapes}
         if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()):
             raise FacegenError(
@@ -115,7 +115,7 @@ class Blocks:
         **blocks: np.ndarray,  # (k,...) of every array
     ) -> None:
         "Write one block, then its line in the record."
-        # written, not assigned to the map: a full disk is then an error and not a crash
+        # written, not assigned to the map, so that a full disk is an error and not a crash
         for name, a in self.arrays.items():
             b = np.ascontiguousarray(blocks[name], np.float32)
             if b.shape[1:] != a.shape[1:]:
@@ -131,11 +131,11 @@ class Blocks:
             os.fsync(out.fileno())
 
     def hash(self, i: int, k: int) -> str:
-        "Hash of the k rows from row i on, as they stand on the disk."
+        "Hash of the k rows from row i on, as they are on the disk."
         return sha256(b''.join(a[i : i + k].tobytes() for a in self.arrays.values()))
 
     def finished(self) -> set[int]:
-        "First rows of the blocks that still read as they were written."
+        "First rows of the blocks whose hash is still the recorded one."
         lines = (
             (self.folder / 'record').read_text(encoding='utf-8').splitlines()
             if (self.folder / 'record').is_file()
@@ -148,12 +148,12 @@ class Blocks:
 # %% ../nbs/distributed.ipynb #000020
 def require(
     module: str,  # what to import
-    extra: str,  # the extra that brings it
+    extra: str,  # the extra of this package that installs it
 ) -> Any:  # the module
     "Import an optional package; raises `FacegenError` where it is missing."
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # some complain of what they themselves would like to have
+            warnings.simplefilter('ignore')  # some warn of their own missing optional packages
             return importlib.import_module(module)
     except ImportError as e:
         raise FacegenError(
@@ -163,7 +163,7 @@ def require(
 
 # %% ../nbs/distributed.ipynb #000023
 class RayWorker:
-    "A worker as Ray Data wants it: a row of bytes in, a row of bytes out."
+    "A worker for Ray Data: a row of bytes in, a row of bytes out."
 
     def __init__(
         self,
@@ -177,16 +177,16 @@ class RayWorker:
     ) -> dict[str, Any]:  # `done`, pickled; `failed`, whether that is an error to be raised
         try:
             if self.work is None:
-                self.work = self.make()  # here and not in __init__: from there Ray brings no error back as it was
+                self.work = self.make()  # not in __init__, whose errors Ray does not return unchanged
             return dict(done=pickle.dumps(self.work(pickle.loads(row['item']))), failed=False)
         except FacegenError as e:
             return dict(done=pickle.dumps(e), failed=True)
 
 # %% ../nbs/distributed.ipynb #000025
 def start_ray() -> None:
-    """Go to the cluster that RAY_ADDRESS names, or start one on this machine.
+    """Connect to the cluster that RAY_ADDRESS names, or start one on this machine.
 
-    Raises `FacegenError` without ray, or when there is no way.
+    Raises `FacegenError` without ray, or when neither succeeds.
     """
     logging.getLogger('ray.widgets').setLevel('ERROR')  # it asks for widgets when it is imported
     ray, data = require('ray', 'ray'), require('ray.data', 'ray')
@@ -194,14 +194,14 @@ def start_ray() -> None:
     logging.getLogger('ray.data').setLevel('ERROR')
     if ray.is_initialized():
         return
-    # Ray gives a false alarm for every pool of workers (its issue 53727) unless this says 'fatal'; and then it says on
+    # Ray warns of every pool of workers without reason (its issue 53727) unless this is 'fatal'; it then prints on
     # the bare
     # descriptor, whatever its log level, that it has read the variable. So that goes nowhere while Ray starts.
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')
     err, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
-        # a wrong address is found out here in no time, and by Ray itself in a quarter of an hour
+        # a wrong address is found here at once, by Ray itself after a quarter of an hour
         if m := re.fullmatch(r'(?:ray://)?([^/:]+):(\d+)', os.environ.get('RAY_ADDRESS', '')):
             socket.create_connection((m[1], int(m[2])), timeout=10).close()
         ray.init(log_to_driver=False, logging_level='ERROR', include_dashboard=False)
@@ -218,11 +218,12 @@ def start_ray() -> None:
 
 def gpu_shares(
     resources: dict[str, float],  # of a cluster, as Ray counts them
-    workers: int | None,  # that were asked for
+    workers: int | None,  # the requested number
     per_gpu: int,  # workers that share a GPU; 0 for work that needs none
-) -> tuple[int, dict[str, float]]:  # workers; what each of them asks for
-    """How many workers there are and what part of a GPU each asks for: one that asks for none gets none, or all crowd
-    on the first.
+) -> tuple[int, dict[str, float]]:  # number of workers; resources of each
+    """The number of workers and the fraction of a GPU that each reserves.
+
+    Without a reservation a worker gets no GPU, or all workers share the first one.
     """
     gpus = int(resources.get('GPU', 0)) if per_gpu else 0
     if not gpus:

@@ -34,8 +34,8 @@ __all__ = ['OUTPUT_LIST', 'LITTER', 'atomic', 'write_json', 'FolderInUse', 'lock
 # %% ../nbs/files.ipynb #000042
 @contextlib.contextmanager
 def atomic(
-    path: str | Path,  # the file or folder that shall exist
-    keep: Path | None = None,  # a folder that is replaced goes on under this name, in place of what had it
+    path: str | Path,  # the file or folder to write
+    keep: Path | None = None,  # the replaced folder is kept under this name
 ) -> Iterator[Path]:  # a temporary path to write to
     """Write a file or a folder under a temporary name and rename it when the block ends without an error.
 
@@ -43,7 +43,7 @@ def atomic(
     """
     path = Path(path)
     if path.is_symlink() or not path.name:
-        path = path.resolve()  # what a link leads to is replaced, not the link; '.' has a name then
+        path = path.resolve()  # replaces the target of a link, not the link; gives '.' a name
     if not path.name:
         raise FacegenError(f"'{path}' cannot be replaced by a file or folder; choose another place.")
     tmp = path.with_name(f'.{path.name}.part-{os.getpid()}')
@@ -90,7 +90,7 @@ class FolderInUse(FacegenError):
 
 
 def _lock_place(path: Path) -> Path | None:
-    "Where the lock file of a file or folder lies: beside it, else inside; None where neither can be written."
+    "The lock file of a file or folder: beside it, else inside; None where neither can be written."
     for folder, name in ((path.parent, f'.{path.name}.lock'), (path, '.facegen.lock')):
         if folder.is_dir() and os.access(folder, os.W_OK):
             return folder / name
@@ -98,7 +98,7 @@ def _lock_place(path: Path) -> Path | None:
 
 
 def _lock_holder(note: Path) -> str:
-    "Who holds a lock, as the note beside it says."
+    "The holder of a lock, from the note beside it."
     try:
         holder = json.loads(note.read_text(encoding='utf-8'))
         return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
@@ -111,7 +111,7 @@ def _acquire(lock: Any, note: Path, what: str, wait: bool) -> bool:
     from filelock import Timeout
 
     try:
-        lock.acquire(timeout=0.2)  # a little, for a process that is just leaving
+        lock.acquire(timeout=0.2)  # a short wait, for a process that is about to release it
     except Timeout:
         if not wait:
             raise FolderInUse(
@@ -132,12 +132,12 @@ def _acquire(lock: Any, note: Path, what: str, wait: bool) -> bool:
 @contextlib.contextmanager
 def locked(
     path: str | Path,  # the file or folder that is written in the block; it need not exist yet
-    what: str = 'The folder',  # what it is, for the message
+    what: str = 'The folder',  # for the message
     wait: bool = False,  # wait for the other process instead of refusing
 ) -> Iterator[None]:
     """Keep other processes out of a file or folder.
 
-    Raises `FolderInUse` where one is in it. A block inside a block of the same thread is let in.
+    Raises `FolderInUse` where one holds the lock. Nested blocks of the same thread are allowed.
     """
     from filelock import FileLock
 
@@ -172,7 +172,7 @@ class DownloadError(FacegenError):
     def __init__(
         self,
         url: str,  # of the file
-        reason: str,  # why it could not be had
+        reason: str,  # of the failure
     ):
         self.reason = reason
         super().__init__(f"'{url}' could not be downloaded ({reason}); try again later, or download it by hand.")
@@ -191,7 +191,7 @@ def file_digest(
 
 
 def _digest_fault(file: Path, digest: str | None) -> str:
-    "Why a file is not the published one; empty where it is, or where no hash is known."
+    "The difference of a file's hash from the published one; empty where they agree or none is known."
     if digest is None:
         return ''
     kind, want = digest.split(':')
@@ -200,7 +200,7 @@ def _digest_fault(file: Path, digest: str | None) -> str:
 
 
 def _receive(url: str, part: Path) -> None:
-    "Download a file, or what is missing of it if the server still has the version that was begun."
+    "Download a file; continue a partial download if the server still has the same version."
     tag = part.with_name(f'{part.name}.etag')
     begun = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {'Range': f'bytes={begun}-', 'If-Range': tag.read_text(encoding='utf-8')} if begun else {}
@@ -208,7 +208,7 @@ def _receive(url: str, part: Path) -> None:
         continued = begun > 0 and source.status == 206
         size = int(source.headers.get('Content-Length') or 0)
         tag.unlink(missing_ok=True)
-        if (version := source.headers.get('ETag', '')).startswith('"'):  # a weak one does not name the bytes
+        if (version := source.headers.get('ETag', '')).startswith('"'):  # a weak tag does not identify the bytes
             tag.write_text(version, encoding='utf-8')
         blocks = iter(lambda: source.read(1 << 20), b'')
         received = 0
@@ -222,14 +222,14 @@ def _receive(url: str, part: Path) -> None:
 
 
 def _offline() -> str:
-    "The environment variable that forbids downloads; empty where none does."
+    "The environment variable that forbids downloads; empty where downloads are allowed."
     return next((v for v in ('FACEGEN_OFFLINE', 'HF_HUB_OFFLINE') if os.environ.get(v, '0') not in ('', '0')), '')
 
 
 def fetch_file(
     url: str,  # of the file
-    to: str | Path,  # where it goes; its folder is made
-    digest: str | None = None,  # how its hash begins, such as 'sha256:b8a52dc0'; None: not checked
+    to: str | Path,  # the target; its folder is made
+    digest: str | None = None,  # beginning of its hash, such as 'sha256:b8a52dc0'; None: not checked
 ) -> Path:  # `to`
     "Download a file unless it is there; raises `DownloadError`. An interrupted download is continued."
     to = user_path(to)
@@ -253,9 +253,9 @@ def fetch_file(
 
 # %% ../nbs/files.ipynb #000249
 def check_writable(
-    folder: str | Path,  # in which something will be written; it need not exist yet, and is not made
+    folder: str | Path,  # the folder to write to; it need not exist, and is not made
 ) -> None:
-    "Raise `FacegenError` where nothing can be written there: asked before long work."
+    "Raise `FacegenError` where the folder cannot be written; called before long work."
     folder = Path(folder)
     place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not place.is_dir():
@@ -271,9 +271,9 @@ def check_writable(
 
 @contextlib.contextmanager
 def optional(
-    what: str,  # what is made in the block, such as 'The page of figures'
+    what: str,  # the product of the block, such as 'The page of figures'
 ) -> Iterator[None]:
-    "What goes wrong in the block is said in one line and is no error; for what comes after the results."
+    "Report an error of the block in one line and continue; for work after the results are written."
     try:
         yield
     except Exception as ex:
@@ -283,7 +283,7 @@ def optional(
 
 # %% ../nbs/files.ipynb #000561
 OUTPUT_LIST = '.facegen-files.json'
-# what file managers, network drives and locks leave in a folder
+# files that file managers, network drives and locks leave in a folder
 LITTER = {
     OUTPUT_LIST,
     '.facegen.lock',
@@ -320,7 +320,7 @@ def _list_output(folder: Path, kind: str, *contents: dict[str, int]) -> None:
     write_json(folder / OUTPUT_LIST, dict(kind=kind, files=sizes))
 
 
-# how results look that were written before there were lists: these files and no others, the first of them at least
+# patterns of results without a list of files (older versions): these files only, at least the first
 _UNLISTED = {
     'generate': ('sheet.png', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
     'progress': (
@@ -338,7 +338,7 @@ _UNLISTED = {
 
 def earlier_output(
     out: Path,  # the folder
-    kind: str,  # what it has to hold: 'generate' or 'progress'
+    kind: str,  # of the earlier result: 'generate' or 'progress'
 ) -> dict[str, int]:  # its files and their sizes; none where it is new or empty
     "The files of an earlier result; raises `FacegenError` for a folder that holds anything else."
     if out.exists() and not out.is_dir():
@@ -349,8 +349,10 @@ def earlier_output(
     except (OSError, ValueError):
         listed = {}
     written = listed.get('files', {}) if isinstance(listed, dict) and listed.get('kind') == kind else {}
-    if not listed and (looks := _UNLISTED.get(kind, ())) and looks[0] in there:
-        written = {name: [size] for name, size in there.items() if any(fnmatch.fnmatch(name, look) for look in looks)}
+    if not listed and (patterns := _UNLISTED.get(kind, ())) and patterns[0] in there:
+        written = {
+            name: [size] for name, size in there.items() if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+        }
     if others := [name for name, size in there.items() if size not in written.get(name, ())]:
         more = f' and {len(others) - 1:,} more' if len(others) > 1 else ''
         raise FacegenError(
@@ -361,7 +363,7 @@ def earlier_output(
 
 
 def _exchange(part: Path, out: Path, kind: str, old: dict[str, int]) -> None:
-    "Put the files of `part` into `out`, in place of the old ones."
+    "Move the files of `part` to `out`; the old ones are removed."
     new = _files_in(part)
     _list_output(out, kind, old, new)  # should this be cut short, the next call knows both
     for name in old:
@@ -386,7 +388,7 @@ def _keep(part: Path, out: Path, kind: str, name: str) -> None:
 def output_folder(
     out: str | Path,  # the folder that shall hold the result
     kind: str,  # which command writes it, such as 'generate'
-    resumed: str | None = None,  # a file that is at hand in the new folder, and kept when the block fails
+    resumed: str | None = None,  # a file that is copied to the new folder, and kept when the block fails
 ) -> Iterator[Path]:  # a folder to write to
     """Fill a folder that is new, empty or holds an earlier result of the same kind, when the block ends without an
     error; any other is refused.

@@ -58,9 +58,9 @@ _REASON_OF = {getattr(errno, name): words for name, words in _REASONS.items() if
 
 
 def _as_os_error(ex: BaseException) -> BaseException:
-    """Libraries in other languages report a full disk or memory that is used up in a text.
+    """Libraries in other languages report a full disk or exhausted memory as text.
 
-    The same as Python's own error.
+    Returns the corresponding error of Python.
     """
     if isinstance(ex, (OSError, MemoryError)):
         return ex
@@ -91,8 +91,8 @@ def _os_sentence(ex: OSError, written: Sequence[Path]) -> str:
 def _error_sentence(
     ex: BaseException,  # what was raised
     written: Sequence[Path] = (),  # what the command writes, named where the error names no file
-) -> str | None:  # None for a mistake of the program
-    "What to tell the user about an error of files, memory or text encodings."
+) -> str | None:  # None for a bug of the program
+    "The message for an error of files, memory or text encodings."
     if isinstance(ex, FacegenError):
         return str(ex)
     ex = _as_os_error(ex)
@@ -118,25 +118,25 @@ def _error_sentence(
 
 # %% ../nbs/options.ipynb #095010
 def _drop_output() -> None:
-    "Let what is still to be printed go nowhere."
+    "Discard the output that is not yet printed."
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reader_is_gone() -> bool:
-    "Whether what takes stdout has closed it."
+    "Whether the reader of stdout has closed it."
     if not hasattr(select, 'poll'):
-        return True  # Windows: what else can it be
-    asked = select.poll()
+        return True  # Windows, where there is no other cause
+    poll = select.poll()
     try:
-        asked.register(sys.stdout.fileno(), 0)
+        poll.register(sys.stdout.fileno(), 0)
     except (OSError, ValueError, AttributeError):
         return False
-    return bool(asked.poll(0))
+    return bool(poll.poll(0))
 
 
 def flush_output() -> None:
-    "Write what was printed; raises `FacegenError` where that fails, and ends with code 141 where nobody reads it."
+    "Flush the output; raises `FacegenError` where that fails, and exits with code 141 where its reader is gone."
     if sys.stdout is None:
         return
     try:
@@ -147,7 +147,7 @@ def flush_output() -> None:
     except OSError as ex:
         _drop_output()
         raise FacegenError(
-            f'What the command prints cannot be written ({ex.strerror}); look at the file or program that gets it.'
+            f'What the command prints cannot be written ({ex.strerror}); check the file or program that receives it.'
         ) from None
 
 
@@ -159,7 +159,7 @@ def errors_as_sentences(
     try:
         yield
     except KeyboardInterrupt:
-        print('facegen: stopped; what was written before is whole.', file=sys.stderr)
+        print('facegen: stopped; the files written before are complete.', file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as ex:
         if isinstance(ex, BrokenPipeError) and _reader_is_gone():
@@ -173,21 +173,21 @@ def errors_as_sentences(
 
 
 class OneSentenceGroup(TyperGroup):
-    "A group of commands in which an error that is found while the words are read is one sentence, too."
+    "A group of commands whose errors of parsing are one sentence, too."
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        "Run the command that the words name."
+        "Run the command of the arguments."
         with errors_as_sentences():
             return super().main(*args, **kwargs)
 
 # %% ../nbs/options.ipynb #095013
 @dataclasses.dataclass(frozen=True)
 class PathKind:
-    "What the text of a path option must be; give it to `typer.Option` or `typer.Argument` as `parser`."
+    "The kind of a path option; the `parser` of `typer.Option` or `typer.Argument`."
 
     expected: str = 'path'  # 'folder', 'file', or 'path' for either
     written: bool = False  # whether the command writes it
-    endings: tuple[str, ...] = ()  # a file that is there already and has another ending is not written over
+    endings: tuple[str, ...] = ()  # an existing file with another ending is not overwritten
 
     @property
     def __name__(self) -> str:
@@ -216,7 +216,7 @@ class PathKind:
         if self.written and not found:
             _refuse_file_above(path)
         if self.written and self.expected == 'file':
-            check_writable(path.parent)  # it is written after the work
+            check_writable(path.parent)  # checked first, because it is written after the work
         if found == 'file' and self.endings and path.suffix.lower() not in self.endings:
             raise FacegenError(
                 f"'{text}' is there already and is not called {' or '.join(self.endings)}, so it would be lost; "
@@ -229,7 +229,7 @@ class PathKind:
 class NameKind:
     "A text that may be a path or another name: a model on the hub, a recipe, a source such as `lfw:~/lfw.tgz`."
 
-    expected: str  # what it is, for the help and the message
+    expected: str  # its description, for the help and the message
 
     @property
     def __name__(self) -> str:
@@ -249,29 +249,29 @@ class NameKind:
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
 NEW_FOLDER, NEW_JSON = PathKind('folder', written=True), PathKind('file', written=True, endings=('.json',))
 NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
-CHANGED_FOLDER = PathKind('folder', written=True)  # it is there already, and something is written into it
+CHANGED_FOLDER = PathKind('folder', written=True)  # an existing folder that is written to
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
 
 
 def _kind_of(path: Path) -> str | None:
-    "Whether there is a folder or a file; None where there is nothing."
+    "The kind of an existing path, a folder or a file; None where there is none."
     if path.is_dir():
         return 'folder'
     return 'file' if path.exists() else None
 
 
 def _not_empty(text: str, expected: str) -> str:
-    "The text, where there is one."
+    "The text; raises `FacegenError` for an empty one."
     if text.strip():
         return text
     raise FacegenError(
         f"An empty text was given where a {expected} was expected; "
-        "where it comes from a variable of the shell, that variable is not set."
+        "if it comes from a variable of the shell, that variable is not set."
     )
 
 
 def _refuse_file_above(path: Path) -> None:
-    "A path that is to be made cannot lie inside a file."
+    "Raise `FacegenError` for a new path inside a file."
     for parent in path.parents:
         if parent.is_dir():
             return
@@ -281,14 +281,14 @@ def _refuse_file_above(path: Path) -> None:
 # %% ../nbs/options.ipynb #095101
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    "A text that must be one of a few words."
+    "An option with a fixed set of values."
 
-    words: tuple[str, ...]  # those
-    pattern: str = ''  # a regular expression of further words
+    words: tuple[str, ...]  # the values
+    pattern: str = ''  # a regular expression of further values
 
     @property
     def __name__(self) -> str:
-        "What it is called in the help."
+        "Its name in the help."
         return 'word'
 
     def __call__(
@@ -309,9 +309,9 @@ _LARGEST_COUNT = 2**53  # every whole number up to here is a floating-point numb
 
 
 def check_numbers(
-    values: dict[str, Any],  # what was typed for the parameters of a command
+    values: dict[str, Any],  # of the parameters of a command
 ) -> None:
-    "Raises `FacegenError` for a number that no option means."
+    "Raise `FacegenError` for NaN, infinite and too large numbers."
     for name, value in values.items():
         for x in value if isinstance(value, (list, tuple)) else [value]:
             option = '--' + name.replace('_', '-')
@@ -344,7 +344,7 @@ _PLAIN = str.maketrans(
 
 
 def _in_plain_letters(ex: UnicodeError) -> tuple[str, int]:
-    "What a narrow terminal shows: signs of the tables as the nearest ASCII sign, any other letter by its number."
+    "Replace characters that a terminal cannot show: signs of tables by ASCII signs, others by their number."
     if not isinstance(ex, UnicodeEncodeError):
         raise ex
     shown = ex.object[ex.start : ex.end].translate(_PLAIN)
@@ -359,7 +359,7 @@ def prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='plain-letters')
-    os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a backend that is missing would end it
+    os.environ['MPLBACKEND'] = 'agg'  # no command opens a window, and a missing backend would be an error
     try:
         getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -371,14 +371,12 @@ def prepare_process() -> None:
         os.environ.setdefault(name, str(place / name.lower()))
 
 # %% ../nbs/options.ipynb #095019
-JSON_OPTION = typer.Option(
-    '--json', help='Print one JSON object and nothing else; what is said besides goes to stderr.'
-)
+JSON_OPTION = typer.Option('--json', help='Print one JSON object and nothing else; messages go to stderr.')
 LARGEST_SEED = 2**32 - 1
 
 
 def seed_option(
-    help: str,  # what it is the seed of
+    help: str,  # use of the seed
 ) -> Any:  # for the annotation of a command
     "The option `--seed`."
     return typer.Option(min=0, max=LARGEST_SEED, help=help)
@@ -390,14 +388,14 @@ def refine_option() -> Any:  # for the annotation of a command
         min=0,
         max=100,
         help=(
-            'Models of one step: gradient steps that bring each face nearer to its embedding, by the encoder itself; 8'
+            'Models with one step: gradient steps that move each face closer to its embedding, by the encoder; 8'
             ' serve well.'
         ),
     )
 
 
 def _plain(x: Any) -> Any:
-    "The same in values that JSON has."
+    "The same in values of JSON."
     if isinstance(x, dict):
         return {str(k): _plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple, set)):
@@ -410,7 +408,7 @@ def _plain(x: Any) -> Any:
 
 
 def json_text(
-    result: Any,  # what a command returns
-) -> str:  # in ASCII, so that every terminal and pipe takes it
+    result: Any,  # of a command
+) -> str:  # ASCII, for every terminal and pipe
     "One JSON object as text."
     return json.dumps(_plain(result), indent=1, allow_nan=False)

@@ -38,7 +38,7 @@ def hub_file(
 
 
 def _not_found(name: str, given: str | Path | None, download: str = '', hint: str = '') -> str:
-    "The sentence for a weight file that is nowhere."
+    "The message for a missing weight file."
     w = weights_dir()
     folder = f"the folder '{w}' that FACEGEN_WEIGHTS names" if w else 'FACEGEN_WEIGHTS, which is not set'
     where = f'was not found in {folder}' if given is None else f"was found neither at '{given}' nor in {folder}"
@@ -54,10 +54,10 @@ def find_weights(
     url: str | None = None,  # where its authors publish it
     hint: str = '',  # what else the user can do, for the message
     *,
-    digest: str | None = None,  # how the hash of a downloaded file begins, such as 'sha256:b8a52dc0'
+    digest: str | None = None,  # beginning of the hash of a downloaded file, such as 'sha256:b8a52dc0'
     fetch: bool = True,  # download a missing file
 ) -> Path:  # an existing file
-    "A weight file, downloaded first if need be; raises `FacegenError` when it cannot be had."
+    "A weight file, downloaded if necessary; raises `FacegenError` when it is missing."
     w, cached = weights_dir(), hub_file(name)
     places = [user_path(given)] if given is not None else []
     places += [w / (given or name)] if w else []
@@ -75,8 +75,8 @@ def find_weights(
 # %% ../nbs/weights.ipynb #000101
 def own_file(
     name: str,  # file name, with the hash of the settings in it
-) -> Path:  # in the package where it comes along, else in the cache, where it may not exist yet
-    "Where a small network of the project's own lies, or shall lie."
+) -> Path:  # in the package if it is included there, else in the cache, where it may not exist yet
+    "The path of a small network of this project."
     spec = importlib.util.find_spec('facegen_nb')
     inside = Path(spec.origin).parent / 'own' / name if spec and spec.origin else None
     return inside if inside and inside.is_file() else cache_dir() / name
@@ -86,8 +86,8 @@ def misfit(
     found: dict[str, tuple[int, ...]],  # names and shapes of the tensors in a file
     expected: dict[str, tuple[int, ...]],  # those of the network
 ) -> str:  # empty where they are the same
-    """How the tensors of a file differ from those of a network: what is missing, what is too much, what has another
-    shape.
+    """How the tensors of a file differ from those of a network: missing and unexpected tensors, and
+    other shapes.
     """
 
     def some(names: list[str]) -> str:
@@ -176,7 +176,7 @@ def vision_file(
     *,
     fetch: bool = True,  # download a missing file
 ) -> Path:  # an existing file
-    "The weight file of a vision network; raises `FacegenError` when it cannot be had."
+    "The weight file of a vision network; raises `FacegenError` when it is missing."
     file = VISION_FILES[name]
     digest = 'sha256:' + file.rpartition('-')[2].partition('.')[0]
     return find_weights(file, None, f'https://download.pytorch.org/models/{file}', hint, digest=digest, fetch=fetch)
@@ -186,7 +186,7 @@ def vision_network(
     name: str = 'squeeze',  # 'squeeze' (SqueezeNet 1.1), 'alex' (AlexNet) or 'vgg' (VGG-16)
     hint: str = '',  # what else the user can do, for the message
 ) -> nn.Sequential:  # images (B,3,H,W), normalised as for ImageNet, to maps (B,C,h,w); frozen, on the CPU
-    "The convolutional layers of a vision network, downloaded first if need be; raises `FacegenError` without them."
+    "The convolutional layers of a vision network, downloaded if necessary; raises `FacegenError` without them."
     from torchvision import models
 
     make = dict(squeeze=models.squeezenet1_1, alex=models.alexnet, vgg=models.vgg16)[name]

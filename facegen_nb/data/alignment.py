@@ -66,12 +66,12 @@ class Found:
 
 
 def _no_faces() -> Found:
-    "A image without a face."
+    "An image without a face."
     return Found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
 def main_face(
-    found: Found,  # the faces of a image
+    found: Found,  # the faces of an image
     shape: Sequence[int],  # the image's height and width
 ) -> int | None:  # number of the face; None where there is none
     "The face that a portrait is of: large and central."
@@ -138,7 +138,7 @@ def _reduced(
 
 def _equal_batches(
     images: Sequence[np.ndarray],  # uint8 (H,W,3) of any sizes
-    least: dict[int, float],  # number of a image and the smallest face to look for in it
+    least: dict[int, float],  # number of an image and the smallest face to look for in it
     most: int = 32,  # images in a batch
     pixels: int = 2_000_000,  # and pixels
 ) -> Iterator[_Batch]:  # every image once

@@ -253,7 +253,7 @@ class Source:
         return Entry(source, reason=f'archive in {where}; give it as a source of its own')
 
     def entries(self) -> Iterator[Entry]:
-        "One `Entry` a image, in an order that never changes."
+        "One `Entry` per image, in an order that never changes."
         raise NotImplementedError
 
     def share(self) -> float:
@@ -283,7 +283,7 @@ class Source:
 
 def shuffle_key(
     seed: int,  # of the order
-    name: str,  # of a image
+    name: str,  # of an image
 ) -> tuple[bytes, str]:  # sorts like a random number
     "Sort key of an image in the order that a seed gives."
     return hashlib.blake2b(f'{seed}:{name}'.encode('utf-8', 'replace'), digest_size=8).digest(), name
@@ -510,7 +510,7 @@ class TarSource(Source):
         return super().shuffle(seed)
 
     def entries(self) -> Iterator[Entry]:
-        "One `Entry` a image, link or unsafe name; one for the archive itself where reading had to stop."
+        "One `Entry` per image, link or unsafe name; one for the archive itself where reading had to stop."
         return iter(self.line_up(self._walk(), lambda e: e.source))
 
     def _walk(self) -> Iterator[Entry]:
@@ -612,7 +612,7 @@ class ZipSource(Source):
         return m.filename.endswith(('/', '\\')) and not m.file_size
 
     def entries(self) -> Iterator[Entry]:
-        "One `Entry` a image, link or unsafe name."
+        "One `Entry` per image, link or unsafe name."
         return iter(self.line_up(self._walk(), lambda e: e.source))
 
     def _walk(self) -> Iterator[Entry]:

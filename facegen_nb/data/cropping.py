@@ -106,7 +106,7 @@ class Cropped:
 
 # %% ../../nbs/data/cropping.ipynb #020024
 _MARGIN = 1.13  # side of the crop over the longer side of a face's box
-_LIFT = 0.05  # how far the crop's centre lies above the box's, over the same side
+_LIFT = 0.05  # distance of the crop's centre above the box's, over the same side
 _WORK_SIDE = 4096  # pixels: an image with a longer side is reduced before detection
 # these two load torch, which a fixed box does not need
 detection = LazyImport('facegen_nb.data.alignment')
@@ -161,7 +161,7 @@ def cut_aligned(
 # %% ../../nbs/data/cropping.ipynb #020026
 def _small_reason(
     side: float,  # of the face in pixels
-    min_side: float,  # what was asked for
+    min_side: float,  # the required side
 ) -> str:  # the reason for rejecting it
     "The reason for rejecting a face that is too small."
     return f'face of {side:.0f} pixels; at least {min_side:g} were required'
@@ -169,7 +169,7 @@ def _small_reason(
 
 def _size_objection(
     face: Face,  # a crop
-    min_side: float = 0,  # what was asked for
+    min_side: float = 0,  # the required side
 ) -> str:  # the reason for rejecting it; empty where it is large enough
     "Why a face is too small: below the limit, or with too few pixels to show a face."
     if face.side < min_side:
@@ -326,7 +326,7 @@ def _gathered(
 def _cut_found(
     e: Entry,  # of the image
     decoded: Any,  # (image, scale), or the reason why there is none
-    found: Any,  # `detection.Found`, or None without a image
+    found: Any,  # `detection.Found`, or None without an image
     crop: Crop,  # settings
     turned: str = '',  # why the image is not upright, as `detection.turned_reason` says it
 ) -> Cropped:

@@ -88,10 +88,10 @@ def _add_rendered(
     from facegen_nb.data.synthetic import render, sample_identities, sample_nuisances
 
     n, each, box = int(re.search(r'\d+', source)[0]), 4, (0.0, 0.0, float(SIDE), float(SIDE))
-    people, looks = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
+    people, nuisances = sample_identities(-(-n // each), seed), sample_nuisances(n, seed)
     for i in progress(range(w.at['entries'], n, 256)):
         person = np.arange(i, min(i + 256, n)) // each
-        images = render(people[person], looks[i : i + 256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
+        images = render(people[person], nuisances[i : i + 256], SIDE).permute(0, 2, 3, 1).contiguous().numpy()
         for k, (x, p) in enumerate(zip(images, person), i):
             name = f'{source}/{p:06d}_{k % each}'
             face = Face(x, box, float(SIDE), float(sharpness(x[None])[0]))
@@ -119,13 +119,13 @@ def _check_crop(crop: Crop) -> None:
     if crop.faces not in ('main', 'all'):
         raise FacegenError(f"Unknown choice of faces '{crop.faces}'; use main or all.")
     if crop.detector == 'none' and crop.faces == 'all':
-        raise FacegenError('All faces of an image were asked for without a detector; give detector mtcnn.')
+        raise FacegenError('All faces of an image need a detector; give detector mtcnn.')
     if crop.detector == 'mtcnn' and crop.frame not in detection.FRAMES:
         raise FacegenError(f"Unknown frame '{crop.frame}'; use one of {', '.join(detection.FRAMES)}.")
     if crop.filters.min_recognisable is not None:
         raise FacegenError(
-            'The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and ask'
-            ' `filters.reasons` of an embedded store.'
+            'The filter min_recognisable needs embeddings, which a new store does not have; leave it out here, and use'
+            ' `filters.reasons` with an embedded store.'
         )
     if crop.box is not None and crop.detector != 'none':
         raise FacegenError('A box and a detector were given; a fixed box needs detector none.')
@@ -407,7 +407,7 @@ def _finish(w: StoreWriter, people: People, split: Sequence[float], seed: int, r
 def _unmet_text(w: StoreWriter, opt_out: Sequence[str]) -> list[str]:
     "A warning for names to leave out that did not occur; it is not written into the store."
     lost = [n for n in opt_out if plain_name(n) not in w.met]
-    return [f"Asked to be left out, and not met in any image's name: {', '.join(lost)}."] if lost else []
+    return [f"Names to leave out that occur in no image's name: {', '.join(lost)}."] if lost else []
 
 
 def _source_list(sources: Any) -> list[str | Path]:
@@ -519,7 +519,7 @@ def _output_errors(
         yield
     except OSError as ex:
         full = ex.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = 'free some space and start again (it goes on where it stood), or choose' if full else 'choose'
+        what = 'free some space and start again (it continues), or choose' if full else 'choose'
         raise FacegenError(
             f"The store could not be written to '{out}': {ex.strerror or ex}; {what} another folder."
         ) from None
@@ -533,7 +533,7 @@ def known_people(
 
 # %% ../../nbs/data/curation.ipynb #020110
 def plot_funnel(
-    store: FaceStore,  # whose counts to draw
+    store: FaceStore,  # with the counts to plot
 ) -> Any:  # a matplotlib figure
     "Bars with the number of images that are left after every step."
     return plot_counts(store.meta['counts'])

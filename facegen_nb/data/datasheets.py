@@ -60,7 +60,7 @@ def _split_gaps(meta: dict[str, Any]) -> list[str]:
         )
     if not by:
         gaps.append(
-            'Near-duplicates were not looked for. Images of one person stay on one side, copies of an image under'
+            'Near-duplicates were not searched for. Images of one person stay on one side, copies of an image under'
             ' two names may not; `facegen split` finds and joins them.'
         )
     held_out = {p: meta['faces_by_split'].get(p, 0) for p in ('validation', 'test')}
@@ -74,8 +74,8 @@ def _crop_gaps(crop: dict[str, Any]) -> list[str]:
     gaps = []
     if crop['detector'] == 'none':
         gaps.append(
-            'No detector looked at the images. The crop is a fixed one, or what the source marks; what is not a face,'
-            ' or lies elsewhere, was not noticed.'
+            'No detector was used. The crop is fixed, or given by the source; images without a face, and faces'
+            ' elsewhere, were not found.'
         )
     if not crop.get('filters'):
         gaps.append('No quality filter was used: blurred, dark, turned and covered faces were not kept out.')
@@ -88,17 +88,17 @@ def _source_gaps(sources: Sequence[dict[str, Any]]) -> list[str]:
     bare = [s['name'] for s in sources if not s.get('licence') and s not in rendered]
     if bare:
         gaps.append(
-            f"No licence was found with {', '.join(bare)}. Ask whoever made it before you pass on the faces, or"
+            f"No licence was found with {', '.join(bare)}. Ask its authors before you publish the faces, or"
             " anything trained on them."
         )
     if rendered:
         gaps.append(
-            'Rendered faces are drawings. They show which parts of a system work, not how well it does on photographs.'
+            'Rendered faces are drawings. They show which parts of a system work, not its quality on photographs.'
         )
     if len(rendered) < len(sources):
         gaps.append(
-            'Age, sex, origin and skin of the people were not recorded, so the store cannot tell whether any group is'
-            ' missing. Results on it hold for people like these only.'
+            'Age, sex, origin and skin of the people were not recorded, so missing groups'
+            ' cannot be detected. Results hold for people like these only.'
         )
     return gaps
 
@@ -111,7 +111,7 @@ def _table(head: str, rows: Mapping[str, Any]) -> str:
 def _source(s: dict[str, Any]) -> str:
     size = f", {s['bytes'] / 2**20:,.1f} MB" if s.get('bytes') else ''
     more = ''.join(f', {k} {s[k]}' for k in ('quota', 'seed', 'sha256') if s.get(k) is not None)
-    unnamed = 'none, drawn by this project' if s['kind'] == 'rendered' else 'none was found'
+    unnamed = 'none, rendered by this project' if s['kind'] == 'rendered' else 'none was found'
     licence = ' '.join(s.get('licence', unnamed).split())
     return f"- **{s['name']}** ({s['kind']}): {s['files']:,} files{size}{more}.\n  Licence: {licence}"
 
@@ -184,7 +184,7 @@ def _split_text(meta: dict[str, Any]) -> str:
             f' of another. The largest are {cosines}. Copies found: {copies}.'
         )
     text = (
-        f"People were parted by a hash of their names and the seed {meta['seed']}; nobody is in two parts."
+        f"People were parted by a hash of their names and the seed {meta['seed']}; no person is in two parts."
         f" Identities: rule '{meta['identity_rule']}'."
     )
     who = [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]

@@ -164,7 +164,7 @@ def match_scores(
     device: torch.device | str = 'cpu',  # where
     noise: float = 0.05,  # detail below this, in standard deviations of the image, counts as noise
 ) -> np.ndarray:  # float32 (B,4): luminance, detail (both at most 1), residue, colour (0 is best)
-    "How well pairs of images agree after registration."
+    "Similarity of pairs of images after registration."
     flip = torch.as_tensor(np.broadcast_to(mirrored, len(a)).copy(), device=device)[:, None, None]
     x, y = (torch.as_tensor(np.ascontiguousarray(p['patch']), device=device).float() for p in (a, b))
     n = x.shape[-1]
@@ -230,7 +230,7 @@ def joined(
         k = np.asarray(k)
         i = np.flatnonzero(k >= 0)
         if len(k) != n:
-            raise FacegenError(f'{len(k)} labels were given for {n} faces; one a face was expected.')
+            raise FacegenError(f'{len(k)} labels were given for {n} faces; one per face was expected.')
         if len(i):
             _, first, inverse = np.unique(k[i], return_index=True, return_inverse=True)
             labels = join(labels, i, i[first][inverse])

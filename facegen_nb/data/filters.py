@@ -23,7 +23,7 @@ __all__ = ['MEASURES', 'PRESETS', 'WORDS', 'captioned', 'luma', 'sharpness', 'co
 # %% ../../nbs/data/filters.ipynb #020011
 def captioned(
     images: np.ndarray,  # uint8 (N,H,W,3)
-    captions: Sequence[str],  # one text a image
+    captions: Sequence[str],  # one text per image
     ncol: int = 8,  # images a row
 ) -> Image.Image:  # RGB
     "A sheet of images with a caption of up to three short lines below each."

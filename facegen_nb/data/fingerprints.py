@@ -95,7 +95,7 @@ def rows_hash(
     values: np.ndarray,  # (N,D)
     n: int = 1024,  # rows that are read at most, evenly spaced
 ) -> str:  # 16 hexadecimal digits
-    "A hash of some rows, of the shape and of the type: tells two files apart without reading all of them."
+    "A hash of some rows, of the shape and of the type: distinguishes two files without reading all of them."
     rows = np.unique(np.linspace(0, max(0, len(values) - 1), min(n, len(values))).astype(np.int64))
     return sha256(f'{values.shape}'.encode() + sha256(np.ascontiguousarray(values[rows])).encode())
 
@@ -121,7 +121,7 @@ def _read_fingerprint(
 
 def check_rows_hash(
     values: np.ndarray,  # as read
-    fingerprint: dict[str, Any],  # that lies beside them
+    fingerprint: dict[str, Any],  # beside them
     file: Path,  # they were read from
 ) -> None:
     "Raise `FacegenError` if a fingerprint is of other numbers; an old fingerprint has no hash of them."
@@ -131,14 +131,14 @@ def check_rows_hash(
     if other_size or (isinstance(kept, dict) and kept.get(which, '') != rows_hash(values)):
         raise FacegenError(
             f"The file '{file}' does not hold the numbers that the fingerprint '{fingerprint_file(file).name}' beside"
-            " it tells of; it was exchanged or damaged: make the embeddings again, or move it to another name."
+            " it describes; it was exchanged or damaged: make the embeddings again, or move it to another name."
         )
 
 # %% ../../nbs/data/fingerprints.ipynb #02701a
 def read_embeddings(
     file: str | Path,  # a .npy file
     mapped: bool = False,  # leave the numbers on the disk, as a memory map
-) -> Embeddings:  # as stored, with the fingerprint that lies beside it
+) -> Embeddings:  # as stored, with the fingerprint beside it
     "Numbers of a .npy file, never a pickle, and what is known of them; raises `FacegenError` for anything else."
     file = user_path(file)
     if not file.is_file():
@@ -222,7 +222,7 @@ def require_store(
     if hasattr(store, '__len__') and n != len(store):
         raise FacegenError(
             f"{what} are {n} rows, and the store '{getattr(store, 'path', 'given')}' holds {len(store)} faces; one row"
-            " a face was expected."
+            " per face was expected."
         )
 
 # %% ../../nbs/data/fingerprints.ipynb #027031
@@ -367,12 +367,12 @@ def check_judge(
     "Raise `FacegenError` for a judge that conditioned the model or took part in a loss."
     part = None
     if same_recogniser(judge, encoder):
-        part = 'encoder whose embeddings the model was given'
+        part = 'encoder that conditions the model'
     elif any(same_recogniser(judge, other) for other in others):
-        part = 'recogniser that the model was taught by'
+        part = 'recogniser of a loss of the model'
     if part and not force:
         raise FacegenError(
-            f"The judge '{judge.get('encoder')}' is the {part}, and a model always pleases that one; choose another"
+            f"The judge '{judge.get('encoder')}' is the {part}, which a model is optimised for; choose another"
             " judge, or force it and the result will be marked."
         )
     return not part

@@ -113,7 +113,7 @@ def _sound_like_people(names: Sequence[str]) -> bool:
 
 
 def _guess_groups(pairs: Sequence[tuple[str, str]]) -> bool:
-    "Whether outer folders are groups of people, by the look and the number of names."
+    "Whether outer folders are groups of people, by the form and the number of names."
     outer, inner = sorted({o for o, _ in pairs}), [i for _, i in pairs]
     named = sum(bool(re.fullmatch(r"[A-Z][\w.'-]*?[_ ][A-Z][\w.' -]*", n)) for n in inner) >= 0.8 * len(inner)
     if _sound_like_people(outer):

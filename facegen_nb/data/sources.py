@@ -250,14 +250,14 @@ def find_file(
     path: Path,  # a folder, an archive in it, or a folder in it
     *names: str,  # file names, the best first
 ) -> Path | None:  # the first that is there
-    "Look for an annotation file in a folder, in its parent folders, and in the usual folders of data sets."
+    "Find an annotation file in a folder, in its parent folders, or in the usual folders of data sets."
     around = [path, path.parent, path.parent.parent] if path.is_dir() else [path.parent, path.parent.parent]
     places = [a / sub for a in around for sub in ('', 'Anno', 'Eval', 'Img', 'wider_face_split')]
     return next((p / n for n in names for p in places if (p / n).exists()), None)
 
 
 def read_table(
-    file: Path | None,  # text with a image's name first in every line; blanks or commas between
+    file: Path | None,  # text with an image's name first in every line; blanks or commas between
 ) -> dict[str, list[str]]:  # the rest of the line, for every image
     """Read CelebA's text files, as published or as CSV.
 
@@ -445,7 +445,7 @@ def _hub_columns(
 
 
 def _hub_data(
-    v: dict | None,  # `bytes` and `path` of a image
+    v: dict | None,  # `bytes` and `path` of an image
     where: Path,  # the data set: a folder, or owner/name
 ) -> tuple[bytes | Path | None, str | None]:  # bytes or a path; a reason
     "An image of a row: its bytes, or a file of the data set; raises the error of the hub if it cannot be reached."
@@ -556,8 +556,8 @@ class HubSource(Source):
                 except Exception as e:
                     raise FacegenError(
                         f"The data set '{self.path.as_posix()}' could not be read beyond row {self.done}"
-                        f" ({type(e).__name__}: {short_text(e)}); run the same command again to go on, or get the data"
-                        " anew."
+                        f" ({type(e).__name__}: {short_text(e)}); run the same command again to continue, or get the"
+                        " data anew."
                     ) from None
                 self.done += 1
                 identity = self._identity(row[person], names) if person else None
@@ -688,7 +688,7 @@ def open_source(
     spec = source if isinstance(source, Spec) else parse_source(source)
     name = clean_name(name or spec.name)
     if spec.kind == 'rendered':
-        raise FacegenError(f"'{spec.text}' is drawn, not read; `curate` does that.")
+        raise FacegenError(f"'{spec.text}' is rendered, not read; `curate` does that.")
     if spec.kind == 'hf':
         src = HubSource(str(spec.path or spec.where), name, spec.split, spec.column)
     else:

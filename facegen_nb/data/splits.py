@@ -174,13 +174,13 @@ def _held_out(
 # %% ../../nbs/data/splits.ipynb #020053
 def split_faces(
     embeddings: np.ndarray,  # (N,D) unit vectors
-    limit: float = 0.5,  # no face of one part comes this close to a face of another
+    limit: float = 0.5,  # largest cosine between faces of different parts
     fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of faces, for train, validation and test
     *,
     seed: int = 0,  # another seed, another split
     together: np.ndarray | None = None,  # labels (N,) of people or copies that stay together, -1 for alone
     names: Sequence[str] | None = None,  # (N,) such as the source of each face
-    drop: bool = False,  # divide a giant cluster, and leave out training faces that come too close
+    drop: bool = False,  # divide a giant cluster, and leave out training faces that are too similar
     device: torch.device | str = 'cpu',  # where
 ) -> tuple[np.ndarray, dict[str, Any]]:  # (N,) 'train', 'validation', 'test' or 'dropped'; a report
     "Split faces by clusters of embeddings; raises `FacegenError` if too few can be held out or trained on."
@@ -190,14 +190,14 @@ def split_faces(
     giant = float(np.bincount(clusters).max() / n)
     if _too_small(part, fractions) and not drop:
         raise FacegenError(
-            f'At cosine {limit:g} {giant:.0%} of the {n} faces hang together in one cluster, and the rest is too little'
-            f' to hold out {fractions[1]:g} and {fractions[2]:g}; ask for a higher limit, or for drop=True, which'
-            ' leaves out training faces that come too close.'
+            f'At cosine {limit:g} {giant:.0%} of the {n} faces are in one cluster, and the rest is too small'
+            f' to hold out {fractions[1]:g} and {fractions[2]:g}; set a higher limit, or drop=True, which leaves out'
+            ' training faces that are too similar.'
         )
     while _too_small(part, fractions):
         if at >= 0.99:
             raise FacegenError(
-                f'Even at cosine {at:g} too few of the {n} faces can be held out; ask for smaller fractions than'
+                f'Even at cosine {at:g} too few of the {n} faces can be held out; set smaller fractions than'
                 f' {fractions[1]:g} and {fractions[2]:g}.'
             )
         at = round(min(0.99, at + 0.05), 4)
@@ -206,8 +206,8 @@ def split_faces(
     cross = _cross_cosines(embeddings, part, device)
     if any(c >= limit for c in cross.values()):
         raise FacegenError(
-            f'Faces across the split come as close as {cross}, and less than {limit} was asked for; '
-            'ask for another limit, and report this, for it is a fault of facegen_nb.'
+            f'Faces across the split have a cosine of {cross}, and less than {limit} was required; '
+            'set another limit, and report this bug of facegen_nb.'
         )
     report = dict(limit=limit, cluster_limit=at, clusters=len(np.unique(clusters)), giant=giant, seed=seed)
     faces = {p: int((part == p).sum()) for p in (*PARTS, 'dropped')}
@@ -355,11 +355,11 @@ def audit_store(
 def split_store(
     store: FaceStore,  # whose faces; its folder gets the new split
     embeddings: Embeddings | np.ndarray,  # (N,D) unit vectors, in its order; of `Embeddings` the store is compared
-    limit: float = 0.5,  # no face of one part comes this close to a face of another
+    limit: float = 0.5,  # largest cosine between faces of different parts
     fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of faces, for train, validation and test
     *,
     seed: int = 0,  # another seed, another split
-    drop: bool = False,  # leave out training faces that come too close, where the clusters alone leave too little
+    drop: bool = False,  # leave out training faces that are too similar, where the clusters alone leave too little
     encoder: str | None = None,  # whose embeddings these are, for the record; None: as `Embeddings` say
     most_dropped: float = 0.5,  # share of the faces that `drop` may leave out
 ) -> FaceStore:  # the store, opened again
@@ -381,7 +381,7 @@ def split_store(
         raise FacegenError(
             f"To keep held-out faces below cosine {limit:g}, {lost:,} of the {len(store):,} faces"
             f" ({lost / len(store):.0%}) would be left out, and at most {most_dropped:.0%} may be; nothing was changed."
-            " Ask for a higher limit or smaller held-out fractions, take a better encoder, or allow it with"
+            " Set a higher limit or smaller held-out fractions, use a better encoder, or allow it with"
             " --most-dropped."
         )
     faces['split'], faces['duplicate_of'] = part, pd.array(np.where(copies.kept, np.nan, copies.group), 'Int64')

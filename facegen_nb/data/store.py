@@ -55,7 +55,7 @@ else:
 
 # %% ../../nbs/data/store.ipynb #020040
 class _AppendOnlyFile:
-    "A file that only grows, with the number of its bytes and their hash."
+    "An append-only file, with the number of its bytes and their hash."
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ def _csv_line(
 
 
 def plain_name(
-    name: str,  # of a person, a folder or a image
+    name: str,  # of a person, a folder or an image
 ) -> str:  # the same for all ways of writing it
     "A name for comparison: one Unicode form, lower case, spaces instead of underscores."
     plain = unicodedata.normalize('NFC', name).casefold().replace('_', ' ').replace('\\', '/')
@@ -123,7 +123,7 @@ def plain_name(
 def path_names(
     path: PurePosixPath,  # of an image, the source's name first
 ) -> set[str]:  # the image, its folders, and their paths with and without the source's name
-    "Every name by which a person may ask for an image to be left out."
+    "Every name by which an image can be left out."
     n = len(path.parts)
     return {path.stem, *path.parts, *('/'.join(path.parts[a:b]) for a in (0, 1) for b in range(a + 1, n + 1))}
 
@@ -144,7 +144,7 @@ class StoreWriter:
         self.reasons: Counter = Counter()
         self.opt_out: frozenset[str] = frozenset()  # people, folders and images to leave out, by `plain_name`
         self.met: set[str] = set()  # those of them that occurred
-        # how far the work has come; `told` holds the records of the finished sources
+        # the progress of the work; `told` (a key of the journal) holds the records of the finished sources
         self.at: dict[str, Any] = dict(source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0))
         if not self._resume(request):
             self._start(request)
@@ -212,9 +212,9 @@ class StoreWriter:
         self.rows.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
 
     def drop_opted_out(self, c: Cropped) -> Cropped:
-        """The result of an entry, without its faces if somebody asked to be left out.
+        """The result of an entry, without its faces if its person or image is to be left out.
 
-        Such a person is counted, but named nowhere.
+        Such a person is counted, but not named.
         """
         if not self.opt_out:
             return c
@@ -239,7 +239,7 @@ class StoreWriter:
 
     def commit(
         self,
-        **at: Any,  # how far the work has come
+        **at: Any,  # progress of the work
     ) -> None:
         "Make the work so far durable: it survives the end of the process."
         self.at |= dict(at, counts=dict(self.counts))
@@ -361,7 +361,7 @@ class SourceNames:
     people: str  # name of its numbering of people; sources with one name share their people
     named: bool = False  # whether its rows carry identities
     certain: bool = False  # whether its folders are known to be people
-    path: Path | None = None  # a folder in which a table of people may lie
+    path: Path | None = None  # a folder that may contain a table of people
 
 
 class People:
@@ -407,7 +407,7 @@ class People:
         return row[3] if self.sources[row[0]].named else name_image(self.layouts[row[0]], self.rule, self._inside(row))
 
     def _count(self) -> list[dict[str, Any]]:
-        "What was recognised in each source."
+        "The people found in each source."
         faces, unknown, people = Counter(), Counter(), [set() for _ in self.sources]
         folders, files, lines = [set() for _ in self.sources], [FileNames() for _ in self.sources], {}
         named = 0  # faces on images that the rule gives a person
@@ -441,7 +441,7 @@ class People:
 
     @staticmethod
     def _no_face_text(s: SourceNames) -> str:
-        text = 'not one face came from this source'
+        text = 'no face came from this source'
         if s.path and (s.path / 'store.json').is_file():
             text += '; it is a store, whose faces `facegen export` writes as images'
         return text
@@ -490,14 +490,14 @@ class People:
         return f"{s.name}: {'; '.join(texts)}"
 
     def _meet_line(self, row: list, lines: dict[str, str]) -> None:
-        "Note which line of the table names an image; raises `FacegenError` if a bare file name fits two images."
+        "Record which line of the table names an image; raises `FacegenError` if a bare file name fits two images."
         if not (found := name_by_table(self.rule, self.sources[row[0]].name, self._inside(row))):
             return
         key = found[1]
         if lines.setdefault(key, row[1]) != row[1]:
             raise FacegenError(
-                f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' are called so; "
-                "give paths."
+                f"The table {self.rule.shown[4:]} names '{key}', and both '{lines[key]}' and '{row[1]}' have this "
+                "name; give paths."
             )
 
     def _check_rule(self, named: int, faces: Counter, people: Sequence[int], lines: dict[str, str]) -> None:
@@ -678,7 +678,7 @@ class FaceStore:
         missing = [f for f in ('store.json', 'images.npy', 'faces.parquet') if not (self.path / f).is_file()]
         if missing:
             raise FacegenError(
-                f"'{path}' is not a whole store: {missing[0]} is missing; make a store with `facegen curate`."
+                f"'{path}' is not a complete store: {missing[0]} is missing; make a store with `facegen curate`."
             )
         try:
             self.meta: dict[str, Any] = json.loads((self.path / 'store.json').read_text(encoding='utf-8'))  # store.json
@@ -689,11 +689,11 @@ class FaceStore:
             self.images: np.ndarray = np.load(self.path / 'images.npy', mmap_mode='r', allow_pickle=False)
             n, rows = self.meta['faces'], pq.read_metadata(self.path / 'faces.parquet').num_rows
             if self.images.shape != (n, SIDE, SIDE, 3) or self.images.dtype != np.uint8 or rows != n:
-                raise ValueError(f'store.json tells of {n} faces, the files hold {len(self.images)} and {rows}')
+                raise ValueError(f'store.json lists {n} faces, the files hold {len(self.images)} and {rows}')
         except Exception as e:
             raise FacegenError(
-                f"'{path}' is not a whole store: {clean_name(str(e)) or type(e).__name__}; make it again with `facegen"
-                " curate`."
+                f"'{path}' is not a complete store: {clean_name(str(e)) or type(e).__name__}; make it again with"
+                " `facegen curate`."
             ) from None
 
     def __len__(self) -> int:

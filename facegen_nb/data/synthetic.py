@@ -31,7 +31,7 @@ class Factor:
     kind: str  # `continuous` or `discrete`
     range: tuple[float, float] = (0.0, 1.0)  # what 0 and 1 mean, for a continuous factor
     choices: tuple[str, ...] = ()  # names of the equal bins, for a discrete factor
-    weights: tuple[float, ...] = ()  # how often each choice is drawn, relative to the others
+    weights: tuple[float, ...] = ()  # relative probability of each choice
     doc: str = ""  # what it changes
 
 
@@ -141,7 +141,7 @@ NUISANCE_FACTORS: tuple[Factor, ...] = (
 # %% ../../nbs/data/synthetic.ipynb #010019
 def _sample(factors: tuple[Factor, ...], n: int, seed: int, stream: int) -> Tensor:
     if n < 0:
-        raise FacegenError(f"Found n={n}, expected a number of faces of at least 0; ask for 0 or more.")
+        raise FacegenError(f"Found n={n}, expected a number of faces of at least 0; set 0 or more.")
     generator = torch.Generator().manual_seed((int(seed) * 1_000_003 + stream) % 2**63)
     values = torch.rand(n, len(factors), generator=generator)
     for j, f in enumerate(factors):
@@ -157,7 +157,7 @@ def sample_identities(
     n: int,  # number of people
     seed: int = 0,  # same seed, same people, on every device and whatever `n`
 ) -> Tensor:  # float32 `(n, len(IDENTITY_FACTORS))` in [0, 1], on the CPU; discrete factors sit at bin centres
-    "Draw `n` people."
+    "Sample `n` people."
     return _sample(IDENTITY_FACTORS, n, seed, 11)
 
 
@@ -165,7 +165,7 @@ def sample_nuisances(
     n: int,  # number of images
     seed: int = 0,  # same seed, same poses and lights; independent of `sample_identities` of that seed
 ) -> Tensor:  # float32 `(n, len(NUISANCE_FACTORS))` in [0, 1], on the CPU
-    "Draw pose, expression, light, background and framing for `n` images."
+    "Sample pose, expression, light, background and framing for `n` images."
     return _sample(NUISANCE_FACTORS, n, seed, 23)
 
 # %% ../../nbs/data/synthetic.ipynb #0100c1
@@ -185,7 +185,7 @@ def _check(values: Tensor, factors: tuple[Factor, ...], what: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(factors):
         raise FacegenError(
             f"Found {what} of shape {tuple(values.shape)}, expected (B, {len(factors)}): one column per "
-            f"factor; draw them with sample_{what}()."
+            f"factor; sample them with sample_{what}()."
         )
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise FacegenError(
@@ -209,7 +209,7 @@ def describe(
     identities: Tensor,  # `(B, len(factors))` in [0, 1], any device
     factors: tuple[Factor, ...] = IDENTITY_FACTORS,  # or `NUISANCE_FACTORS`
 ) -> list[dict[str, float | str]]:  # one dict a row: factor name to value in natural units, or to name of choice
-    "Say in words and units what rows of factors mean; raises `FacegenError` for another shape or range."
+    "Describe rows of factors in words and units; raises `FacegenError` for another shape or range."
     _check(identities, factors, "identities" if factors is IDENTITY_FACTORS else "nuisances")
     decoded = _decode(identities, factors)
 
@@ -779,7 +779,7 @@ def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
 
 
 def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
-    "Paint the head and leave its coverage in `face`, which later layers use to stay on the face."
+    "Draw the head and store its coverage in `face`, which later layers use to stay on the face."
     X, Y, field = _head(p, w.x, w.y)
     tone = (X * (p.lx * 1.05)).add_(Y * (p.ly * 0.7875)).add_(field.neg().clamp_(min=0).sqrt_() * (p.lz * 1.05))
     face.copy_(_cover(field, p.head_edge))
@@ -1026,9 +1026,9 @@ def _needs(p: dict[str, Tensor]) -> Tensor:
 def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
     image, face = p.tx.new_empty(n, 3, size, size), p.tx.new_zeros(n, 1, size, size)
 
-    def on(box: tuple[float, ...], paint: Callable, *fields: Tensor) -> None:
+    def on(box: tuple[float, ...], layer: Callable, *fields: Tensor) -> None:
         w = _Window(p, size, *box)
-        paint(p, w, image[w.where], *(f[w.where] for f in fields))
+        layer(p, w, image[w.where], *(f[w.where] for f in fields))
 
     on((), _paint_background)
     on((-2.0, 0.28, 2.0, 2.0), _paint_shirt)
@@ -1077,19 +1077,19 @@ def render(
     identities: Tensor,  # `(B, len(IDENTITY_FACTORS))` in [0, 1]
     nuisances: Tensor,  # `(B, len(NUISANCE_FACTORS))` in [0, 1]
     size: int = 128,  # side of the images in pixels, at least 16
-    device: str | torch.device | None = None,  # where to draw; None: where `identities` are
-    chunk: int | None = None,  # faces drawn at once; does not change the pixels; None: 8 on the CPU, 256 elsewhere
+    device: str | torch.device | None = None,  # of the renderer; None: that of `identities`
+    chunk: int | None = None,  # faces rendered at once; does not change the pixels; None: 8 on the CPU, 256 elsewhere
 ) -> Tensor:  # uint8 `(B, 3, size, size)`, RGB, on `device`
-    "Draw faces; raises `FacegenError` for a wrong number of factors, values outside [0, 1] or a size below 16."
+    "Render faces; raises `FacegenError` for a wrong number of factors, values outside [0, 1] or a size below 16."
     _check(identities, IDENTITY_FACTORS, "identities")
     _check(nuisances, NUISANCE_FACTORS, "nuisances")
     if len(identities) != len(nuisances):
         raise FacegenError(
             f"Found {len(identities)} identities and {len(nuisances)} nuisances, expected as many of one as of the"
-            " other; repeat a row to draw it again."
+            " other; repeat a row to render it again."
         )
     if size < 16:
-        raise FacegenError(f"Found size={size}, expected at least 16 pixels; ask for a larger image.")
+        raise FacegenError(f"Found size={size}, expected at least 16 pixels; set a larger size.")
     device = torch.device(device if device is not None else identities.device)
     chunk = chunk or (8 if device.type == "cpu" else 256)
     parameters = _parameters(identities, nuisances, size)
@@ -1117,11 +1117,11 @@ def rendered_faces(
     per_person: int = 4,  # images of each person; the last person has fewer where `n` is no multiple
     seed: int = 0,  # same seed, same people and images; a larger `n` adds to them
     size: int = 128,  # side of the images in pixels
-    device: str | torch.device = "cpu",  # where to draw
+    device: str | torch.device = "cpu",  # of the renderer
 ) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor]:  # uint8 (n,size,size,3), int64 (n,), float32 (n,F) and (n,M)
     "Images, person numbers, identity factors and nuisance factors of `n` rendered faces."
     if per_person < 1:
-        raise FacegenError(f"Found per_person={per_person}, expected at least 1 image per person; ask for 1 or more.")
+        raise FacegenError(f"Found per_person={per_person}, expected at least 1 image per person; set 1 or more.")
     person = torch.arange(max(n, 0)) // per_person
     identities, nuisances = sample_identities(-(-n // per_person), seed)[person], sample_nuisances(n, seed)
     images = render(identities, nuisances, size, device)

@@ -147,7 +147,7 @@ class Encoder(nn.Module):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Encoder:
-        "An encoder is frozen: it stays in evaluation mode."
+        "Keep evaluation mode: an encoder is frozen."
         return super().train(False)
 
     def prepare(self, images: Tensor) -> Tensor:
@@ -174,8 +174,8 @@ class Encoder(nn.Module):
             return net.features(x)
         if not (hasattr(net, 'stem') and hasattr(net, 'stages')):
             raise FacegenError(
-                f"The encoder '{self.name}' does not show its inner maps, which a loss or a discriminator on its"
-                " features needs; set features=0, or discriminators=pixels, or take another encoder."
+                f"The encoder '{self.name}' does not return feature maps, which a loss or a discriminator on its"
+                " features needs; set features=0, or discriminators=pixels, or use another encoder."
             )
         maps = [net.stem(x)]  # networks of timm with stages, such as EdgeNeXt
         for stage in net.stages:

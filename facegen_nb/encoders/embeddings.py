@@ -166,7 +166,7 @@ def require_rendered(
     if base_name(name) in RENDERED and not is_rendered(store):
         raise FacegenError(
             f"The encoder '{name}' was trained on rendered faces alone, and the store '{store.path}' holds others,"
-            " which it takes for one another; name a recogniser of photographs, such as edgeface_xs, or force it for"
+            " which it cannot distinguish; name a recogniser of photographs, such as edgeface_xs, or force it for"
             " an experiment (facegen embed --force)."
         )
 
@@ -241,11 +241,11 @@ def _files(store: FaceStore, name: str, d: Path | None = None) -> tuple[Path, Pa
 def _writable_files(store: FaceStore, name: str, log: Callable[[str], None]) -> tuple[Path, Path, Path]:
     "The files for new embeddings: in the store, or in the cache folder where the store cannot be written."
     own = Path(store.path) / 'embeddings'
-    probe = own / f'.{os.getpid()}.probe'
+    test = own / f'.{os.getpid()}.probe'
     try:
         own.mkdir(exist_ok=True)
-        probe.write_bytes(b'')
-        probe.unlink()
+        test.write_bytes(b'')
+        test.unlink()
         return _files(store, name, own)
     except OSError as ex:
         if ex.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -270,7 +270,7 @@ def _card(store: FaceStore, encoder: Encoder | None) -> dict[str, Any]:
 
 
 def _differences(found: dict, expected: dict, where: str) -> str:
-    "How two fingerprints differ; empty where they agree."
+    "The differences of two fingerprints; empty where they agree."
 
     def differs(k: str) -> bool:
         if k == 'file' or (k == 'order' and k not in found):  # a renamed file, a fingerprint of an early version
@@ -495,7 +495,7 @@ def encoder_of(
 ) -> Encoder:  # the one that made the embeddings
     "The encoder that a fingerprint describes; raises `FacegenError` where it or these weights are missing."
     if not is_fingerprint(fingerprint):
-        raise FacegenError('Nothing says which encoder made the embeddings; name it, and its weight file.')
+        raise FacegenError('The encoder of the embeddings is unknown; name it, and its weight file.')
     name, file, wanted = (fingerprint.get(k) for k in ('encoder', 'file', 'weights'))
     w = weights_dir()
     named = [w / file] if w and file else []
@@ -513,9 +513,9 @@ def encoder_of(
             f" --weights ({str(ex).rstrip('.')})."
         ) from ex
     made = {k: entry_of(fingerprint, k) for k in e.fingerprint}
-    if diff := _differences(e.fingerprint, made, 'at hand'):
+    if diff := _differences(e.fingerprint, made, 'found'):
         raise FacegenError(
-            f"The encoder '{name}' at hand is not the one that made the embeddings ({diff}); give the right file with"
-            " --weights."
+            f"The encoder '{name}' that was found is not the one that made the embeddings ({diff}); give the right file"
+            " with --weights."
         )
     return e

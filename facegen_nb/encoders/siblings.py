@@ -352,7 +352,7 @@ def train_sibling_encoder(
     if s.families < 2 or s.batch < 2:
         raise FacegenError(
             f'Found families={s.families} and batch={s.batch} in the settings of an encoder, '
-            'expected at least 2 of each; ask for thousands of families.'
+            'expected at least 2 of each; set thousands of families.'
         )
     rng = torch.Generator().manual_seed(s.seed)
     identities = sample_families(s.families, s.seed, s.siblings).flatten(0, 1).repeat_interleave(2, 0)

@@ -81,7 +81,7 @@ def _plugin(name: str, point: Any, weights: Any) -> Encoder:
     except (Exception, SystemExit) as ex:
         raise FacegenError(
             f"The encoder '{name}' of the package '{package}' could not be loaded ({type(ex).__name__}:"
-            f" {' '.join(str(ex).split())[:160]}); mend or remove that package."
+            f" {' '.join(str(ex).split())[:160]}); repair or remove that package."
         ) from ex
     return e
 
@@ -233,7 +233,7 @@ class OnnxNet:
         cuda = device.type == 'cuda' and 'CUDAExecutionProvider' in ort.get_available_providers()
         if device.type == 'cuda' and not cuda:
             say_once(
-                'This onnxruntime has no CUDA, so ONNX recognisers run on the CPU; install onnxruntime-gpu in place of'
+                'This onnxruntime has no CUDA, so ONNX recognisers run on the CPU; install onnxruntime-gpu instead of'
                 ' onnxruntime for the GPU.'
             )
         key = (device.index or 0) if cuda else 'cpu'

@@ -169,7 +169,7 @@ def evaluations(
             f"The sampler '{sampler}' was given; one of {', '.join(SAMPLERS)} was expected: choose one of them."
         )
     if steps < 1:
-        raise FacegenError(f'{steps} steps were given; a sampler needs at least 1: ask for more.')
+        raise FacegenError(f'{steps} steps were given; a sampler needs at least 1: set more.')
     return 2 * steps - 1 if sampler == 'heun' else steps
 
 
@@ -199,7 +199,7 @@ def sample(
     """
     evaluations(steps, sampler)  # refuses wrong arguments
     if path.name == 'ddpm' and steps > DDPM_STEPS:
-        raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: ask for fewer.')
+        raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: set fewer.')
     if sampler == 'ancestral' and draw is None:
         raise FacegenError(
             "The sampler 'ancestral' was given without `draw`; it needs new noise in each step: give a function from"
