@@ -37,10 +37,16 @@ local input = quarto and quarto.doc and quarto.doc.input_file or ""
 local of_commands = input:match("cli%.ipynb$") or input:match("commands%.ipynb$")
 
 function Link(link)
-  local home, name = link.target:match("^(https?://.*/)cli%.html#([%w_]+)$")
-  if not name or of_commands then return nil end
-  if not functions[name] then return link.content end
-  link.target = home .. functions[name] .. ".html#" .. name
+  local page, anchor = link.target:match("^(https?://.*%.html)#([%w_.]+)$")
+  if not anchor or #link.content ~= 1 or link.content[1].t ~= "Code" then return nil end
+  if anchor:sub(1, 1) == "_" then return link.content end -- a private name has no heading
+  anchor = anchor:match("^[^.]+") -- a method stands under its class
+  local home = page:match("^(.*/)cli%.html$")
+  if home and not of_commands then
+    if not functions[anchor] then return link.content end
+    page = home .. functions[anchor] .. ".html"
+  end
+  link.target = page .. "#" .. anchor
   return link
 end
 
