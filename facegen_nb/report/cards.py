@@ -399,13 +399,7 @@ def data_text(
     rows = {
         'content hash': f"`{s['hash']}`",
         'sources': '; '.join(
-<<<<<<< HEAD
             f"{x['name']} ({x['kind']}, {x['files']:,} files; licence: {_licence_of(x)})" for x in s['sources']
-=======
-            f"{x['name']} ({x['kind']}, {x['files']:,} files; licence:"
-            f" {x.get('licence') or ('none, rendered by this project' if x['kind'] == 'rendered' else 'none found')})"
-            for x in s['sources']
->>>>>>> 1acbf40 (Data, encoders and shared modules: messages use the field's terms)
         ),
         'from images to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
         'people': f"{s['people']:,} known; {s['faces_without_identity']:,} faces of unknown identity",
