@@ -1,7 +1,7 @@
 -- What the pages need beyond Quarto's own filters.
 
 -- A cell that `#| exports` shows is open (nbdev: `code-fold: show`). One of more lines than this begins folded.
-local longest_open = 45
+local longest_open = 60
 local first_image = true
 
 -- The public names that a cell defines.

@@ -1,8 +1,8 @@
 """Finish and check the built site: `python tools/site.py _docs [--strict]`. Only the standard library is used.
 
 Quarto loads two scripts from another host into every page that shows a table of pandas. No page needs them, so they are
-taken out. Then every page is checked: it loads nothing from another host and has at most two megabytes of images. Links
-and anchors inside the site that lead nowhere are printed; with `--strict` they are a failure too.
+taken out. Then every page is checked: it loads nothing from another host. Links and anchors inside the site that lead
+nowhere, and pages with more than two megabytes of images, are printed; with `--strict` they are a failure too.
 """
 
 import re
@@ -51,18 +51,23 @@ class Page(HTMLParser):
 
 
 def loading_faults(site: Path, path: Path, page: Page) -> "list[str]":
-    "What a page loads from another host, what it lacks, and whether its images are too large."
-    found, size = [], 0
+    "What a page loads from another host, and what it lacks."
+    found = []
     for tag, link in page.loads:
         if FOREIGN.match(link):
             found.append(f"<{tag}> loads {link} from another host")
-        elif link.startswith("data:"):
-            size += len(link) * 3 // 4 if tag == "img" else 0
-        elif not (target := local(site, path, link)).is_file():
+        elif not link.startswith("data:") and not local(site, path, link).is_file():
             found.append(f"<{tag}> loads {link}, which is not there")
-        elif tag == "img":
-            size += target.stat().st_size
-    return found + ([f"{size:,} bytes of images; at most {IMAGE_BYTES:,}"] if size > IMAGE_BYTES else [])
+    return found
+
+
+def size_faults(site: Path, path: Path, page: Page) -> "list[str]":
+    "Are the images of a page too large?"
+    images = {link for tag, link in page.loads if tag == "img"}
+    inside = sum(len(link) * 3 // 4 for link in images if link.startswith("data:"))
+    files = {local(site, path, link) for link in images if not link.startswith("data:") and not FOREIGN.match(link)}
+    size = inside + sum(f.stat().st_size for f in files if f.is_file())
+    return [f"{size:,} bytes of images; at most {IMAGE_BYTES:,}"] if size > IMAGE_BYTES else []
 
 
 def local(site: Path, path: Path, link: str) -> Path:
@@ -95,8 +100,8 @@ def site_url() -> str:
 
 
 def finish(site: Path) -> "tuple[list[str], list[str]]":
-    "Take out the needless scripts, and say what is wrong with what the pages load, and with their links."
-    pages, loads, links = {}, [], []
+    "Take out the needless scripts; say what the pages load that they must not, and what else is wrong with them."
+    pages, loads, others = {}, [], []
     for path in sorted(site.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         if (lean := NEEDLESS.sub("", text)) != text:
@@ -106,19 +111,20 @@ def finish(site: Path) -> "tuple[list[str], list[str]]":
     for path, page in pages.items():
         name = path.relative_to(site)
         loads += [f"{name}: {fault}" for fault in dict.fromkeys(loading_faults(site, path, page))]
-        links += [f"{name}: {fault}" for fault in dict.fromkeys(link_faults(site, path, pages, home))]
+        more = size_faults(site, path, page) + link_faults(site, path, pages, home)
+        others += [f"{name}: {fault}" for fault in dict.fromkeys(more)]
     for path in sorted(site.rglob("*.css")):
         foreign = re.findall(r"(?:@import\s+|url\()[\"']?((?:https?:)?//[^\"')\s]+)", path.read_text(encoding="utf-8"))
         loads += [f"{path.relative_to(site)}: loads {link} from another host" for link in foreign]
-    return loads if pages else [f"{site} has no page"], links
+    return loads if pages else [f"{site} has no page"], others
 
 
 def main() -> None:
-    "Print every fault; fail if a page loads what it must not, or with `--strict` if a link leads nowhere."
+    "Print every fault; fail if a page loads what it must not, with `--strict` for the others too."
     folders = [a for a in sys.argv[1:] if not a.startswith("-")]
-    loads, links = finish(Path(folders[0] if folders else "_docs").resolve())
-    print(*loads, *links, f"{len(loads)} faults of loading, {len(links)} links that lead nowhere", sep="\n")
-    sys.exit(bool(loads or ("--strict" in sys.argv[1:] and links)))
+    loads, others = finish(Path(folders[0] if folders else "_docs").resolve())
+    print(*loads, *others, f"{len(loads)} faults of loading, {len(others)} others", sep="\n")
+    sys.exit(bool(loads or ("--strict" in sys.argv[1:] and others)))
 
 
 if __name__ == "__main__":
