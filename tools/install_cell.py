@@ -23,6 +23,5 @@ if not importlib.util.find_spec('facegen_nb'):
         if wheel
         else ['git+https://github.com/facegen-nb/facegen_nb']
     )
-    subprocess.run(
-        [sys.executable, '-m', 'pip', 'install', '-q', '-c', str(keep), *what, 'fastcore>=1.12,<2'], check=True
-    )  # fastcore: the pages' tests
+    # fastcore is for the tests of the pages; a version that the runtime has is kept, since its fastai needs it
+    subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '-c', str(keep), *what, 'fastcore>=1.12'], check=True)
