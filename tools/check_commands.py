@@ -39,7 +39,7 @@ def pages() -> "dict[str, list[str]]":
     "The commands of every page."
     found = {
         str(p.relative_to(TOP)): fenced(p.read_text(encoding="utf-8"))
-        for p in (*TOP.glob("*.md"), *TOP.glob("checkpoints/*/README.md"))
+        for p in (*TOP.glob("*.md"), *TOP.glob("checkpoints/*/README.md"), *TOP.glob("facegen_nb/own/*/README.md"))
     }
     for path in sorted((TOP / "nbs").rglob("*.ipynb")):
         cells = cells_of(path)

@@ -30,9 +30,9 @@ __all__ = ['RELEASED', 'RELEASED_URL', 'released_model', 'find_model', 'hub_unre
            'saved_name', 'model_class', 'StrictHub']
 
 # %% ../../nbs/models/hub.ipynb #04002e
-RELEASED = {  # name: a commit of the project that contains the model, and the SHA-256 of its files
+RELEASED = {  # name: a commit with the model in checkpoints/ ('': it is in the package), and the SHA-256 of its files
     'rendered': (
-        'd9e9aef1b282a8cd62476e26e9e53bce80ad6ec4',
+        '',
         {
             'config.json': '31a2ea555e1ce0fbbe4a624eab2c55585ff0359ba8b58e8a6b97b11b82ab3e3a',
             'model.safetensors': 'c9a4cdcfd5d8042eb31c81caee247b6aaee1962d5514e5aa19a17942feb1d4ca',
@@ -53,8 +53,15 @@ def _released_folders(name: str) -> list[Path]:
     "Folders of a released model on this machine; this library only writes to the last one."
     commit, files = RELEASED[name]
     package = Path(importlib.util.find_spec('facegen_nb').origin).parent
+    if not commit:
+        return [package / 'own' / name]
     cached = cache_dir() / 'models' / f"{name}-{files['model.safetensors'][:8]}"
-    return [Path('checkpoints') / name, package.parent / 'checkpoints' / name, package / 'own' / name, cached]
+    return [Path('checkpoints') / name, package.parent / 'checkpoints' / name, cached]
+
+
+def _has_files(folder: Path, files: dict[str, str]) -> bool:
+    "Whether a folder holds the files of these SHA-256."
+    return all((folder / file).is_file() and sha256(folder / file, 64) == want for file, want in files.items())
 
 
 def released_model(
@@ -65,10 +72,16 @@ def released_model(
     Raises `FacegenError` that names the places of the search.
     """
     commit, files = RELEASED[name]
-    *folders, cached = _released_folders(name)
+    folders = _released_folders(name)
     for folder in folders:
-        if all((folder / file).is_file() for file in files):
+        if _has_files(folder, files):
             return folder
+    if not commit:
+        raise FacegenError(
+            f"The model '{name}' is part of the package, but '{folders[0]}' does not hold the files that were"
+            ' released; install facegen_nb again.'
+        )
+    cached = folders[-1]
     for file, want in files.items():
         there = cached / file
         if there.is_file() and sha256(there, 64) == want:
@@ -77,7 +90,7 @@ def released_model(
         try:
             fetch_file(url, there, f'sha256:{want}')
         except DownloadError as ex:
-            places = ', '.join(f"'{folder}'" for folder in (*folders, cached))
+            places = ', '.join(f"'{folder}'" for folder in folders)
             raise FacegenError(
                 f"The released model '{name}' was found neither in {places} nor at {url} ({ex.reason}); "
                 "work in a checkout of facegen_nb, or give the path of a checkpoint folder."
