@@ -38,11 +38,9 @@ from facegen_nb.options import (
     FOLDER,
     FRAME,
     HELD_OUT,
-    JSON_OPTION,
     MODEL,
     NEW_FOLDER,
     NEW_JSON,
-    NEW_TABLE,
     PRECISION,
     RECIPE,
     SOURCE,
@@ -54,7 +52,6 @@ from facegen_nb.options import (
     flush_output,
     json_text,
     prepare_process,
-    refine_option,
     seed_option,
 )
 
@@ -172,7 +169,7 @@ def _read_settings(
 # %% ../nbs/cli.ipynb #100064
 # options of several commands
 _Engine = Annotated[str, typer.Option(help='`local`, or `ray` for a Ray cluster.')]
-_AsJson = Annotated[bool, JSON_OPTION]
+_AsJson = Annotated[bool, typer.Option('--json', help='Print one JSON object and nothing else; messages go to stderr.')]
 _Weights = Annotated[
     Optional[Path], typer.Option(parser=FILE, help='The weight file, where it is not in FACEGEN_WEIGHTS.')
 ]
@@ -192,7 +189,17 @@ _JsonOut = Annotated[Optional[Path], typer.Option(parser=NEW_JSON, help='Also wr
 _JudgeWeights = Annotated[
     Optional[Path], typer.Option(parser=FILE, help='Its weight file, a path or a name in FACEGEN_WEIGHTS.')
 ]
-_Refine = Annotated[int, refine_option()]
+_Refine = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        help=(
+            'Models with one step: gradient steps that move each face closer to its embedding, by the encoder; 8'
+            ' serve well.'
+        ),
+    ),
+]
 _Judge = Annotated[str, typer.Option(parser=ENCODER, help='A recogniser that took no part in training.')]
 _Force = Annotated[bool, typer.Option(help='Accept the conditioning encoder as the judge, and mark the result.')]
 _Run = Annotated[Path, typer.Argument(parser=FOLDER, help='A run folder.')]
@@ -698,10 +705,12 @@ def train(
 
     Example: `facegen train generator --store lfw --encoder edgeface_xs --run runs/lfw --max-minutes 30`
 
-    Fine-tune a released model on your own faces: `facegen train pca-gan-tune --init checkpoints/lfw --store mine --encoder edgeface_xs --run runs/mine --max-minutes 15`
+    Fine-tune a released model on your own faces: `facegen train pca-gan-tune --init checkpoints/lfw --store mine
+    --encoder edgeface_xs --run runs/mine --max-minutes 15`
 
-    Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow --max-minutes 360`
-    """  # noqa: E501
+    Several GPUs or machines: `accelerate launch -m facegen_nb.cli train flow --store lfw --run runs/flow
+    --max-minutes 360`
+    """
     changes = _recipe_changes(set, max_minutes, max_steps, seed)
     r, s = training.find_recipe(recipe).replace(changes), data.FaceStore(store)
     r = training.Run(
@@ -817,8 +826,9 @@ def bench_designs(
 ):
     """Train and judge the published designs under equal conditions; print a table; continue an interrupted call.
 
-    Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20 --designs arcface-cgan,dino-diffusion`
-    """  # noqa: E501
+    Example: `facegen bench designs --store lfw --judge-weights mobilefacenet_ms1m.onnx --minutes-each 20
+    --designs arcface-cgan,dino-diffusion`
+    """
     runs, measured, j = _read_seeds(seeds), _read_parts(parts), encoders.load_encoder(judge, judge_weights, device)
     s = data.FaceStore(store)
     results = report.bench_designs(
@@ -1219,8 +1229,9 @@ def generate(
 
     Example: `facegen generate --checkpoint lfw --images photos --per-embedding 4 --out faces`
 
-    A million faces, in constant memory: `facegen generate --checkpoint lfw --embeddings people.npy --format webdataset --out faces`
-    """  # noqa: E501
+    A million faces, in constant memory: `facegen generate --checkpoint lfw --embeddings people.npy
+    --format webdataset --out faces`
+    """
     _check_input(embeddings, images, cropped or faces != 'largest' or frame is not None)
     layout = _shard_layout(out, format, shard_faces=shard_faces, batch_size=batch_size, engine=engine)
     g = _pick_generator(run, checkpoint, device)
@@ -1700,7 +1711,8 @@ _CompareFormat = Annotated[
     Optional[str],
     typer.Option(help='terminal, markdown, latex, html or csv; default: by the ending of --out, else terminal.'),
 ]
-_CompareOut = Annotated[Optional[Path], typer.Option(parser=NEW_TABLE, help='Write the table to this file instead.')]
+_NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
+_CompareOut = Annotated[Optional[Path], typer.Option(parser=_NEW_TABLE, help='Write the table to this file instead.')]
 _Wandb = Annotated[
     Optional[str],
     typer.Option(
@@ -1826,8 +1838,9 @@ def show_app(
 ):
     """Start a web page that reconstructs faces from the embedding of an uploaded image or a rendered person.
 
-    Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
-    """  # noqa: E501
+    Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface
+    --judge-weights mobilefacenet_ms1m.onnx`
+    """
     report.start_app(report.open_studio(checkpoint, weights, judge, judge_weights, device, frame), host, port)
 
 # %% ../nbs/cli.ipynb #100038

@@ -29,10 +29,10 @@ from .core import FacegenError, home_dir, user_path
 from .files import check_writable
 
 # %% auto #0
-__all__ = ['FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'NEW_TABLE', 'CHANGED_FOLDER', 'MODEL', 'RECIPE', 'SOURCE',
-           'ENCODER', 'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'JSON_OPTION', 'LARGEST_SEED', 'flush_output',
-           'errors_as_sentences', 'OneSentenceGroup', 'PathKind', 'NameKind', 'Choice', 'check_numbers',
-           'prepare_process', 'seed_option', 'refine_option', 'json_text']
+__all__ = ['FOLDER', 'FILE', 'ANY_PATH', 'NEW_FOLDER', 'NEW_JSON', 'CHANGED_FOLDER', 'MODEL', 'RECIPE', 'SOURCE', 'ENCODER',
+           'DEVICE', 'PRECISION', 'HELD_OUT', 'FRAME', 'LARGEST_SEED', 'flush_output', 'errors_as_sentences',
+           'OneSentenceGroup', 'PathKind', 'NameKind', 'Choice', 'check_numbers', 'prepare_process', 'seed_option',
+           'json_text']
 
 # %% ../nbs/options.ipynb #095007
 _REASONS = {
@@ -248,7 +248,6 @@ class NameKind:
 
 FOLDER, FILE, ANY_PATH = PathKind('folder'), PathKind('file'), PathKind('path')
 NEW_FOLDER, NEW_JSON = PathKind('folder', written=True), PathKind('file', written=True, endings=('.json',))
-NEW_TABLE = PathKind('file', written=True, endings=('.md', '.tex', '.html', '.csv', '.txt'))
 CHANGED_FOLDER = PathKind('folder', written=True)  # an existing folder that is written to
 MODEL, RECIPE, SOURCE, ENCODER = map(NameKind, ('model', 'recipe', 'source', 'encoder'))
 
@@ -371,7 +370,6 @@ def prepare_process() -> None:
         os.environ.setdefault(name, str(place / name.lower()))
 
 # %% ../nbs/options.ipynb #095019
-JSON_OPTION = typer.Option('--json', help='Print one JSON object and nothing else; messages go to stderr.')
 LARGEST_SEED = 2**32 - 1
 
 
@@ -380,18 +378,6 @@ def seed_option(
 ) -> Any:  # for the annotation of a command
     "The option `--seed`."
     return typer.Option(min=0, max=LARGEST_SEED, help=help)
-
-
-def refine_option() -> Any:  # for the annotation of a command
-    "The option `--refine`."
-    return typer.Option(
-        min=0,
-        max=100,
-        help=(
-            'Models with one step: gradient steps that move each face closer to its embedding, by the encoder; 8'
-            ' serve well.'
-        ),
-    )
 
 
 def _plain(x: Any) -> Any:

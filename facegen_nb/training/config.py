@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from ..core import RENAMED, FacegenError, first_name, renamed, renamed_keys, sha256
+from ..core import RENAMED, FacegenError, renamed, renamed_keys, sha256
 from .losses import GAN_LOSSES, LPIPS_FILES
 
 # %% auto #0
@@ -106,12 +106,12 @@ def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
     out = {}
     for k, v in settings.items():
         if isinstance(v, dict):
-            v = {first_name('argument', a): x for a, x in v.items()}
+            v = {renamed('argument', a, back=True): x for a, x in v.items()}
         elif k == 'method':
-            v = first_name('method', v)
+            v = renamed('method', v, back=True)
         elif k == 'name':
             v = recipe_name(v, back=True)
-        out[first_name('setting', k)] = v
+        out[renamed('setting', k, back=True)] = v
     return out
 
 

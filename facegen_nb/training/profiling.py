@@ -41,10 +41,8 @@ from facegen_nb.device import (
 from ..files import write_json
 
 # %% auto #0
-__all__ = ['PEAK_CONVS', 'MODES', 'MODELS', 'COLUMNS', 'count_flops', 'peak_rates', 'peak_rate', 'Trainee', 'train_step',
-           'time_steps', 'adam', 'make_flow', 'make_generator', 'make_ddp', 'make_diffusers', 'make_torchcfm',
-           'make_lightweight_gan', 'Entry', 'missing', 'find', 'run_job', 'fresh', 'add_shares', 'bench_train',
-           'row_text', 'bench_table', 'bench_text', 'bench_plot']
+__all__ = ['MODES', 'MODELS', 'count_flops', 'peak_rates', 'peak_rate', 'Trainee', 'train_step', 'time_steps', 'Entry', 'run_job',
+           'fresh', 'bench_train', 'bench_table', 'bench_text', 'bench_plot']
 
 # %% ../../nbs/training/profiling.ipynb #060015
 def count_flops(
@@ -56,7 +54,7 @@ def count_flops(
     return counter.get_total_flops()
 
 # %% ../../nbs/training/profiling.ipynb #060019
-PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))  # channels, side, images
+_PEAK_CONVS = ((64, 64, 32), (256, 16, 32), (512, 8, 64))  # channels, side, images
 
 
 def peak_rates(
@@ -70,7 +68,7 @@ def peak_rates(
     device = torch.device(device)
     cpu = device.type == 'cpu'
     matrix = matrix or (1024 if cpu else 8192)
-    convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in PEAK_CONVS]  # a GPU needs more to be busy
+    convs = convs or [(c, s, b if cpu else 16 * b) for c, s, b in _PEAK_CONVS]  # a GPU needs more to be busy
     rates, was = {}, torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True  # a GPU tries its kernels and keeps the fastest
     with torch.no_grad():
@@ -140,7 +138,7 @@ def time_steps(
     return times
 
 # %% ../../nbs/training/profiling.ipynb #060025
-def adam(
+def _adam(
     net: nn.Module, device: torch.device, fused: bool, lr: float = 1e-4, kind: type = torch.optim.Adam, **more: Any
 ) -> torch.optim.Optimizer:
     "Adam or a relative of it, in one pass over the weights where asked and possible, else as torch would."
@@ -151,7 +149,7 @@ def _unit(n: int, device: torch.device) -> Tensor:
     return F.normalize(torch.randn(n, 512, device=device), dim=1)
 
 
-def make_flow(
+def _make_flow(
     device: torch.device,  # where it is trained
     fused: bool,  # use the fused optimiser
 ) -> Trainee:
@@ -165,10 +163,10 @@ def make_flow(
         w = t[:, None, None, None]
         return F.mse_loss(net(x.lerp(torch.randn_like(x), w), t, _unit(len(x), device)).float(), x)
 
-    return Trainee(net, [(adam(net, device, fused), loss)])
+    return Trainee(net, [(_adam(net, device, fused), loss)])
 
 
-def make_generator(
+def _make_generator(
     device: torch.device,  # where it is trained
     fused: bool,  # use the fused optimiser
 ) -> Trainee:
@@ -180,20 +178,20 @@ def make_generator(
     def loss(x: Tensor) -> Tensor:
         return F.mse_loss(net(_unit(len(x), device), net.make_noise(len(x)).to(device)), x)
 
-    return Trainee(net, [(adam(net, device, fused), loss)])
+    return Trainee(net, [(_adam(net, device, fused), loss)])
 
 # %% ../../nbs/training/profiling.ipynb #060029
-def make_ddp(device: torch.device, fused: bool) -> Trainee:
+def _make_ddp(device: torch.device, fused: bool) -> Trainee:
     "denoising-diffusion-pytorch, as in its README."
     from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 
     net = GaussianDiffusion(Unet(dim=64, dim_mults=(1, 2, 4, 8), flash_attn=True), image_size=128, timesteps=1000).to(
         device
     )
-    return Trainee(net, [(adam(net, device, fused, 8e-5, betas=(0.9, 0.99)), lambda x: net((x + 1) / 2))])
+    return Trainee(net, [(_adam(net, device, fused, 8e-5, betas=(0.9, 0.99)), lambda x: net((x + 1) / 2))])
 
 
-def make_diffusers(device: torch.device, fused: bool) -> Trainee:
+def _make_diffusers(device: torch.device, fused: bool) -> Trainee:
     "diffusers, as in its tutorial on training."
     from diffusers import DDPMScheduler, UNet2DModel
 
@@ -212,10 +210,10 @@ def make_diffusers(device: torch.device, fused: bool) -> Trainee:
         noise, t = torch.randn_like(x), torch.randint(0, 1000, (len(x),), device=device)
         return F.mse_loss(net(noises.add_noise(x, noise, t), t, return_dict=False)[0], noise)
 
-    return Trainee(net, [(adam(net, device, fused, 1e-4, torch.optim.AdamW), loss)])
+    return Trainee(net, [(_adam(net, device, fused, 1e-4, torch.optim.AdamW), loss)])
 
 
-def make_torchcfm(device: torch.device, fused: bool) -> Trainee:
+def _make_torchcfm(device: torch.device, fused: bool) -> Trainee:
     "torchcfm, as in its example on CIFAR-10, at 128x128."
     from torchcfm.conditional_flow_matching import ConditionalFlowMatcher
     from torchcfm.models.unet.unet import UNetModelWrapper
@@ -235,10 +233,10 @@ def make_torchcfm(device: torch.device, fused: bool) -> Trainee:
         t, mixed, wanted = matcher.sample_location_and_conditional_flow(torch.randn_like(x), x)
         return F.mse_loss(net(t, mixed), wanted)
 
-    return Trainee(net, [(adam(net, device, fused, 2e-4), loss)])
+    return Trainee(net, [(_adam(net, device, fused, 2e-4), loss)])
 
 # %% ../../nbs/training/profiling.ipynb #060030
-def make_lightweight_gan(device: torch.device, fused: bool) -> Trainee:
+def _make_lightweight_gan(device: torch.device, fused: bool) -> Trainee:
     "lightweight-gan: its two networks and its losses, a discriminator step and a generator step."
     with mock.patch.object(torch.cuda, 'is_available', return_value=True):
         lw = importlib.import_module('lightweight_gan.lightweight_gan')
@@ -261,7 +259,7 @@ def make_lightweight_gan(device: torch.device, fused: bool) -> Trainee:
         said, said_small, _ = d(fake(x))
         return lw.gen_hinge_loss(said, None) + lw.gen_hinge_loss(said_small, None)
 
-    opt = [adam(net, device, fused, 2e-4, betas=(0.5, 0.9)) for net in (d, g)]
+    opt = [_adam(net, device, fused, 2e-4, betas=(0.5, 0.9)) for net in (d, g)]
     return Trainee(nn.ModuleList([g, d]), [(opt[0], loss_d), (opt[1], loss_g)])
 
 # %% ../../nbs/training/profiling.ipynb #060032
@@ -290,16 +288,16 @@ class Entry:
 
 
 MODELS = {
-    'flow': Entry(make_flow, 32, 16),
-    'generator': Entry(make_generator, 32, 32),
-    'denoising-diffusion-pytorch': Entry(make_ddp, 8, 4, 'denoising-diffusion-pytorch'),
-    'diffusers': Entry(make_diffusers, 16, 2, 'diffusers'),
-    'torchcfm': Entry(make_torchcfm, 8, 2, 'torchcfm'),
-    'lightweight-gan': Entry(make_lightweight_gan, 10, 4, 'lightweight-gan'),
+    'flow': Entry(_make_flow, 32, 16),
+    'generator': Entry(_make_generator, 32, 32),
+    'denoising-diffusion-pytorch': Entry(_make_ddp, 8, 4, 'denoising-diffusion-pytorch'),
+    'diffusers': Entry(_make_diffusers, 16, 2, 'diffusers'),
+    'torchcfm': Entry(_make_torchcfm, 8, 2, 'torchcfm'),
+    'lightweight-gan': Entry(_make_lightweight_gan, 10, 4, 'lightweight-gan'),
 }
 
 
-def missing(
+def _missing(
     entry: Entry,  # an entry of `MODELS`
 ) -> str:  # empty when all is there
     "One sentence when the package of an entry is not installed."
@@ -307,7 +305,7 @@ def missing(
     return '' if there else f'{entry.package} is not installed: pip install facegen_nb[bench]'
 
 # %% ../../nbs/training/profiling.ipynb #060036
-def find(
+def _find(
     table: dict[str, Any],  # `MODELS` or `MODES`
     name: str,  # in that table
     what: str,  # 'model' or 'mode', for the message
@@ -325,10 +323,10 @@ def run_job(
     device = torch.device(job.get('device', 'cpu'))
     if job['model'] == 'peaks':
         return peak_rates(device, n=job.get('n', 8))
-    entry = find(MODELS, job['model'], 'model')
-    if why := missing(entry):
+    entry = _find(MODELS, job['model'], 'model')
+    if why := _missing(entry):
         raise FacegenError(why)
-    mode = find(MODES, job['mode'], 'mode')
+    mode = _find(MODES, job['mode'], 'mode')
     batch = job.get('batch') or (entry.cpu if device.type == 'cpu' else entry.documented)
     if mode['keep']:
         keep_memory()
@@ -428,7 +426,7 @@ if __name__ == '__main__' and as_program('facegen_nb.training.profiling'):
     _main(sys.argv[1])
 
 # %% ../../nbs/training/profiling.ipynb #060044
-def add_shares(
+def _add_shares(
     row: dict[str, Any],  # of `run_job`
     peaks: dict[str, float],  # of `peak_rates`
 ) -> dict[str, Any]:  # with 'share' and 'share_bf16': parts of the peak, 0 to 1; unchanged when it holds an error
@@ -453,9 +451,9 @@ def bench_train(
     "Measure training steps of our networks and of other packages, each in a process of its own, one after the other."
     device = pick_device(device)
     names = list(models or MODELS)
-    entries = {n: find(MODELS, n, 'model') for n in names}
+    entries = {n: _find(MODELS, n, 'model') for n in names}
     for m in modes or ():
-        find(MODES, m, 'mode')
+        _find(MODES, m, 'mode')
     if seconds < 0 or (batch is not None and batch < 1):
         raise FacegenError(f'{seconds:g} seconds and batches of {batch} were given; at least 0 and 1 were expected.')
     jobs = [
@@ -468,11 +466,11 @@ def bench_train(
     if 'error' in before:
         raise FacegenError(f"The peak of the device '{device}' could not be measured: {before['error']}.")
     for job in progress(jobs):
-        why = missing(entries[job['model']])
+        why = _missing(entries[job['model']])
         if why and any(r['model'] == job['model'] for r in rows):
             continue  # once is enough
         rows.append(row := {**job, 'error': why} if why else measure(job, timeout))
-        log(row_text(row))
+        log(_row_text(row))
     after = measure(ask, timeout)
     peaks = {k: max(v, after.get(k, 0.0)) for k, v in before.items()}
     result = dict(
@@ -483,14 +481,14 @@ def bench_train(
         peaks=peaks,
         peak_before=peak_rate(before),
         peak_after=peak_rate(after) if 'error' not in after else None,
-        rows=[add_shares(r, peaks) for r in rows],
+        rows=[_add_shares(r, peaks) for r in rows],
     )
     if out is not None:
         write_json(out, result)
     return result
 
 # %% ../../nbs/training/profiling.ipynb #060046
-def row_text(
+def _row_text(
     row: dict[str, Any],  # of `run_job`
 ) -> str:  # one line
     "A row in words, for a terminal."
@@ -502,7 +500,7 @@ def row_text(
     )
 
 
-COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     'model': lambda r: r['model'],
     'mode': lambda r: r['mode'],
     'type': lambda r: r['dtype'],
@@ -522,15 +520,15 @@ def bench_table(
 ) -> str:  # Markdown, columns padded
     "The rows as a table; under it what was not measured, with the reason."
     good, bad = ([r for r in result['rows'] if ('error' in r) == kind] for kind in (False, True))
-    cells = [list(COLUMNS), *([f(r) for f in COLUMNS.values()] for r in good)]
-    wide = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    cells = [list(_COLUMNS), *([f(r) for f in _COLUMNS.values()] for r in good)]
+    wide = [max(len(row[i]) for row in cells) for i in range(len(_COLUMNS))]
 
     def line(row):
         return '| ' + ' | '.join(t.ljust(w) if i < 3 else t.rjust(w) for i, (t, w) in enumerate(zip(row, wide))) + ' |'
 
     rule = '|' + '|'.join('-' * (w + 2) if i < 3 else '-' * (w + 1) + ':' for i, w in enumerate(wide)) + '|'
     lines = [line(cells[0]), rule, *map(line, cells[1:])] if good else []
-    return '\n'.join(lines + ([''] if good and bad else []) + [f'- {row_text(r)}' for r in bad])
+    return '\n'.join(lines + ([''] if good and bad else []) + [f'- {_row_text(r)}' for r in bad])
 
 
 def bench_text(
