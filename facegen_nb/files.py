@@ -28,8 +28,8 @@ from typing import Any
 from .core import FacegenError, progress, user_path
 
 # %% auto #0
-__all__ = ['OUTPUT_LIST', 'LITTER', 'atomic', 'write_json', 'FolderInUse', 'locked', 'DownloadError', 'file_digest', 'fetch_file',
-           'check_writable', 'optional', 'earlier_output', 'output_folder']
+__all__ = ['OUTPUT_LIST', 'LITTER', 'atomic', 'write_json', 'FolderInUse', 'locked', 'DownloadError', 'file_digest',
+           'offline_variable', 'fetch_file', 'check_writable', 'optional', 'earlier_output', 'output_folder']
 
 # %% ../nbs/files.ipynb #000042
 @contextlib.contextmanager
@@ -221,7 +221,7 @@ def _receive(url: str, part: Path) -> None:
     tag.unlink(missing_ok=True)
 
 
-def _offline() -> str:
+def offline_variable() -> str:
     "The environment variable that forbids downloads; empty where downloads are allowed."
     return next((v for v in ('FACEGEN_OFFLINE', 'HF_HUB_OFFLINE') if os.environ.get(v, '0') not in ('', '0')), '')
 
@@ -233,7 +233,7 @@ def fetch_file(
 ) -> Path:  # `to`
     "Download a file unless it is there; raises `DownloadError`. An interrupted download is continued."
     to = user_path(to)
-    if variable := _offline():
+    if variable := offline_variable():
         raise DownloadError(url, f'not tried, since {variable} is set')
     part = to.with_name(f'.{to.name}.download')
     with locked(to, 'The file', wait=True):

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from ..core import FacegenError, progress, to_float
 from ..data.fingerprints import Embeddings, check_norms, require_encoder, require_store, same_recogniser
 from ..device import say_once
 from ..encoders.embeddings import cached_names, embed_images, embed_store, load_embeddings
-from ..files import atomic
 from .identity import cosines
 from facegen_nb.metrics.perceptual import (
     BLOCK,
@@ -455,36 +453,6 @@ class Adapter:
             return Embeddings(self(x.values), None, known)
         y = self.raw(x)
         return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-
-    def save(
-        self,
-        path: str | Path,  # a .npz file
-    ) -> None:
-        "Write two arrays and a line of JSON, without pickle."
-        about = {k: v for k, v in asdict(self).items() if not isinstance(v, np.ndarray)}
-        with atomic(path) as tmp, open(tmp, 'wb') as f:
-            np.savez(f, matrix=self.matrix, offset=self.offset, about=np.array(json.dumps(about)))
-
-    @classmethod
-    def load(
-        cls,
-        path: str | Path,  # as `save` wrote it
-    ) -> Adapter:
-        "Read an adapter; raises `FacegenError` when the file is something else."
-        try:
-            with np.load(path, allow_pickle=False) as z:
-                a = cls(z['matrix'], z['offset'], **json.loads(str(z['about'])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as ex:
-            raise FacegenError(
-                f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file that Adapter.save wrote was"
-                " expected."
-            ) from None
-        if a.matrix.ndim != 2 or a.offset.shape != a.matrix.shape[1:]:
-            raise FacegenError(
-                f"The adapter '{path}' has a matrix of shape {a.matrix.shape} and an offset of shape {a.offset.shape},"
-                " which do not fit; make it again."
-            )
-        return a
 
 # %% ../../nbs/metrics/robustness.ipynb #070050
 RIDGES = tuple(10.0**k for k in range(-6, 3))  # tried, relative to the mean variance of a component of the source

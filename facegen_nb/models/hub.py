@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..core import FacegenError, cache_dir, renamed, renamed_keys, renamed_weight, sha256, user_path
-from ..files import DownloadError, fetch_file
+from ..files import DownloadError, fetch_file, offline_variable
 from ..weights import misfit
 
 # %% auto #0
@@ -123,8 +123,8 @@ def find_model(
 
 def hub_unreachable() -> str:  # empty where it can be reached
     "Why the hub cannot be reached; takes at most ten seconds."
-    if os.environ.get('FACEGEN_OFFLINE'):
-        return 'FACEGEN_OFFLINE is set'
+    if variable := offline_variable():
+        return f'{variable} is set'
     if constants.HF_HUB_OFFLINE:
         return 'HF_HUB_OFFLINE is set'
     endpoint = os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'

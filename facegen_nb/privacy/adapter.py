@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,13 +49,6 @@ class MLPAdapter(Adapter):
         "The plain prediction."
         linear, h = super().raw(x), self.hidden
         return linear + np.maximum(np.asarray(x, np.float32) @ h['w1'] + h['b1'], 0) @ h['w2'] + h['b2']
-
-    def save(
-        self,
-        path: str | Path,  # a folder
-    ) -> None:
-        "Write the folder of `save_adapter`."
-        save_adapter(self, path)
 
 
 def held_out(
@@ -216,15 +210,33 @@ def save_adapter(
     return folder
 
 
+def _read_npz(path: Path) -> Adapter:
+    "A linear adapter as earlier versions wrote it: two arrays and a line of JSON."
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            adapter = Adapter(z['matrix'], z['offset'], **json.loads(str(z['about'])))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as ex:
+        raise FacegenError(
+            f"The file '{path}' is not an adapter ({type(ex).__name__}); a .npz file of an earlier version was"
+            ' expected.'
+        ) from None
+    if adapter.matrix.ndim != 2 or adapter.offset.shape != adapter.matrix.shape[1:]:
+        raise FacegenError(
+            f"The adapter '{path}' has a matrix of shape {adapter.matrix.shape} and an offset of shape"
+            f' {adapter.offset.shape}, which do not fit; make it again.'
+        )
+    return adapter
+
+
 def load_adapter(
-    path: str | Path,  # a folder of `save_adapter`, or a .npz file of `Adapter.save`
+    path: str | Path,  # a folder of `save_adapter`, or a .npz file of an earlier version
 ) -> Adapter:
     "Read an adapter; raises `FacegenError` where the folder holds none, or a damaged one."
     from safetensors.numpy import load_file
 
     folder = user_path(path)
     if folder.suffix == '.npz':
-        return Adapter.load(folder)
+        return _read_npz(folder)
     try:
         about = json.loads((folder / 'adapter.json').read_text(encoding='utf-8'))
         arrays = load_file(folder / 'adapter.safetensors')
@@ -238,7 +250,7 @@ def load_adapter(
         ) from None
     if sha256(folder / 'adapter.safetensors') != weights:
         raise FacegenError(
-            f"The numbers in '{folder / 'adapter.safetensors'}' are not those that adapter.json beside them tells of;"
+            f"The numbers in '{folder / 'adapter.safetensors'}' are not those that adapter.json beside them describes;"
             ' one of the two files was exchanged: make the adapter again.'
         )
     return adapter
