@@ -57,6 +57,12 @@ function Image(image)
   return image
 end
 
+function RawBlock(block)
+  if block.format ~= "html" then return nil end
+  block.text = block.text:gsub("<img ", '<img loading="lazy" ')
+  return block
+end
+
 function Pandoc(doc)
   -- Where the source is open, the signature above it would say the same twice.
   local open = {}

@@ -1,4 +1,4 @@
-"""Draw the site's social card and favicon from rendered people.
+"""Make the site's social card and favicon from rendered people.
 
 `python tools/card.py` writes nbs/card.png and nbs/favicon.png.
 """
@@ -15,7 +15,7 @@ TEAL, WHITE = (31, 111, 120), (255, 255, 255)
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
-    "Pillow's own font, so that every machine draws the same."
+    "Pillow's own font, so that the card is the same on every machine."
     return ImageFont.load_default(size)
 
 

@@ -49,7 +49,7 @@ def options(cell: dict) -> "dict[str, str]":
 
 
 def texts(cell: dict) -> "list[str]":
-    "What a reader sees of a cell besides its code and its pictures."
+    "What a reader sees of a cell besides its code and its images."
     shown = [cell["source"]] if cell["cell_type"] == "markdown" else []
     for output in cell.get("outputs", []):
         data = {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
@@ -160,23 +160,23 @@ def figure_faults(cells: "list[dict]", counts: Counter) -> "list[str]":
     "Figures without caption, alt text or label, or not referred to; `counts` has the labels of the whole site."
     found = []
     for number, cell in enumerate(cells, 1):
-        told = options(cell)
+        given = options(cell)
         if any(kind.startswith("image/") for output in cell.get("outputs", []) for kind in output.get("data", {})):
             wanted = {"label": "fig-", "fig-cap": "", "fig-alt": ""}
             found += [
-                f"cell {number}: a picture without `#| {key}: {start}...`"
+                f"cell {number}: an image without `#| {key}: {start}...`"
                 for key, start in wanted.items()
-                if not (value := told.get(key, "").strip("\"'")) or not value.startswith(start)
+                if not (value := given.get(key, "").strip("\"'")) or not value.startswith(start)
             ]
         found += [
             f"cell {number}: `#| {key}:` needs quotation marks, or YAML reads it otherwise"
-            for key, value in told.items()
+            for key, value in given.items()
             if re.search(r"^[^'\"].*(:(\s|$)| #)|^[`@%&*!|>\[{]", value)
         ]
     text, labels = prose_of(cells), labels_of(cells)
-    for picture in re.findall(r"^!\[.*$", text, re.MULTILINE):
-        if not re.fullmatch(r"!\[[^\]]+\]\([^)]+\)\{#fig-[\w-]+ fig-alt=\"[^\"]+\"\}", picture):
-            found.append(f'not of the form ![caption](path){{#fig-... fig-alt="..."}}: {picture}')
+    for image in re.findall(r"^!\[.*$", text, re.MULTILINE):
+        if not re.fullmatch(r"!\[[^\]]+\]\([^)]+\)\{#fig-[\w-]+ fig-alt=\"[^\"]+\"\}", image):
+            found.append(f'not of the form ![caption](path){{#fig-... fig-alt="..."}}: {image}')
     used = set(re.findall(r"@(fig-[\w-]+)", text))
     found += [f"{name} is the label of {counts[name]} figures" for name in sorted(set(labels)) if counts[name] > 1]
     found += [f"no text refers to @{name}" for name in labels if name not in used]
@@ -200,10 +200,8 @@ def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
         for kind in ("text/markdown", "text/html")
     ]
     text = "\n\n".join([prose_of(cells), *map("".join, shown)])
-    pictures = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
-    found = [
-        f"a picture without an alt text: {p}" for p in pictures if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)
-    ]
+    images = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
+    found = [f"an image without an alt text: {p}" for p in images if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
     for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
         if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
             continue

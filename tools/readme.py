@@ -1,7 +1,7 @@
 """Make README.md from nbs/index.ipynb, without Quarto: `python tools/readme.py`; `--check` only compares.
 
-Markdown cells are kept, with links and pictures made relative to the top folder. Code cells are fenced, unless they
-hold `#| hide`, `#| include: false` or `#| echo: false`. Text outputs are fenced; picture outputs go to nbs/images/.
+Markdown cells are kept, with links and images made relative to the top folder. Code cells are fenced, unless they
+hold `#| hide`, `#| include: false` or `#| echo: false`. Text outputs are fenced; image outputs go to nbs/images/.
 Only the standard library is used, so the README can be checked before anything is installed.
 """
 
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-NOTEBOOK, README, PICTURES = TOP / "nbs/index.ipynb", TOP / "README.md", TOP / "nbs/images"
+NOTEBOOK, README, IMAGES = TOP / "nbs/index.ipynb", TOP / "README.md", TOP / "nbs/images"
 WARNING = "<!-- Made from nbs/index.ipynb by tools/readme.py: edit the notebook, not this file. -->"
 HIDDEN = {"hide", "default_exp", "export", "exporti"}
-PICTURE_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
+IMAGE_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 
 
 def joined(text: "str | list[str]") -> str:
@@ -55,13 +55,13 @@ def markdown(source: str) -> str:
     return "".join(parts)
 
 
-def picture(data: dict, options: dict, name: str, files: "dict[str, bytes]") -> "str | None":
-    "A picture output: its bytes are put into `files` and the markdown that shows it is returned."
-    kind = next((k for k in PICTURE_TYPES if k in data), None)
+def image(data: dict, options: dict, name: str, files: "dict[str, bytes]") -> "str | None":
+    "An image output: its bytes are put into `files` and the markdown that shows it is returned."
+    kind = next((k for k in IMAGE_TYPES if k in data), None)
     if kind is None:
         return None
     content = joined(data[kind])
-    path = f"{PICTURES.relative_to(TOP).as_posix()}/{name}.{PICTURE_TYPES[kind]}"
+    path = f"{IMAGES.relative_to(TOP).as_posix()}/{name}.{IMAGE_TYPES[kind]}"
     files[path] = content.encode() if kind.endswith("xml") else base64.b64decode(content)
     caption = options.get("fig-cap", "")
     shown = f"![{options.get('fig-alt', caption)}]({path})"
@@ -78,7 +78,7 @@ def code(cell: dict, number: int, files: "dict[str, bytes]") -> "list[str]":
         data = output.get("data", {})
         if output["output_type"] == "error":
             raise SystemExit(f"{NOTEBOOK.name}: cell {number} ends with an error: {output['ename']}.")
-        if (shown := picture(data, options, f"cell-{number}-output-{i + 1}", files)) is not None:
+        if (shown := image(data, options, f"cell-{number}-output-{i + 1}", files)) is not None:
             blocks.append(shown)
         elif "text/markdown" in data:
             blocks.append(markdown(joined(data["text/markdown"])))
@@ -95,7 +95,7 @@ def build() -> "dict[str, bytes]":
     blocks: "list[str]" = []
     for number, cell in enumerate(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"], 1):
         if cell.get("attachments"):
-            raise SystemExit(f"{NOTEBOOK.name}: cell {number} has an attachment; link to a picture file instead.")
+            raise SystemExit(f"{NOTEBOOK.name}: cell {number} has an attachment; link to an image file instead.")
         if cell["cell_type"] == "markdown":
             blocks.append(markdown(joined(cell["source"])).strip("\n"))
         elif cell["cell_type"] == "code":
@@ -106,9 +106,9 @@ def build() -> "dict[str, bytes]":
 
 
 def main() -> None:
-    "Write the README and its pictures, or, with `--check`, fail if they are not what the notebook says."
+    "Write the README and its images, or, with `--check`, fail if they are not what the notebook says."
     files = build()
-    old = {p.relative_to(TOP).as_posix(): p for p in [README, *PICTURES.glob("*")] if p.is_file()}
+    old = {p.relative_to(TOP).as_posix(): p for p in [README, *IMAGES.glob("*")] if p.is_file()}
     stale = sorted(old.keys() - files.keys())
     changed = sorted(n for n, data in files.items() if n not in old or old[n].read_bytes() != data)
     if "--check" in sys.argv[1:]:
@@ -116,7 +116,7 @@ def main() -> None:
             raise SystemExit(
                 f"Not as nbs/index.ipynb says: {', '.join(changed + stale)}. Run `python tools/readme.py`."
             )
-        print(f"README.md and {len(files) - 1} pictures are as nbs/index.ipynb says.")
+        print(f"README.md and {len(files) - 1} images are as nbs/index.ipynb says.")
         return
     for name in stale:
         old[name].unlink()
