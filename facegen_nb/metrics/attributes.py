@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,9 @@ from .statistics import Bootstrap, derangement, entry, interval, missing
 from ..weights import own_file, read_weights
 
 # %% auto #0
-__all__ = ['OUTPUTS', 'MIN_PEOPLE', 'READABLE', 'SHUFFLES', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading',
-           'blur', 'blocky', 'soften', 'Reader', 'ReaderSettings', 'train_reader', 'reader_file', 'reader',
-           'read_factors', 'factor_scores', 'factors_missing', 'factor_metrics', 'factors_of', 'embedding_factors',
-           'factor_pairs', 'factor_figure']
+__all__ = ['OUTPUTS', 'MIN_PEOPLE', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading', 'blur', 'blocky', 'soften',
+           'Reader', 'ReaderSettings', 'train_reader', 'reader_file', 'reader', 'read_factors', 'factor_scores',
+           'factors_missing', 'factor_metrics', 'factors_of', 'embedding_factors', 'factor_pairs', 'factor_figure']
 
 # %% ../../nbs/metrics/attributes.ipynb #070008
 def columns() -> dict[str, slice]:  # factor name to its columns
@@ -81,7 +81,7 @@ def blur(
     x: Tensor,  # (B,3,S,S)
     sigma: Tensor,  # (B,) in pixels, larger than 0
 ) -> Tensor:  # (B,3,S,S)
-    "Gaussian blur, each picture by its own width; weights are normalised, so a grey picture stays as it is."
+    "Gaussian blur, each image by its own width; weights are normalised, so a grey image stays as it is."
     at = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
     g = torch.exp(-((at[:, None] - at) ** 2) / (2 * sigma.to(x)[:, None, None] ** 2))
     g = (g / g.sum(2, keepdim=True))[:, None]
@@ -109,9 +109,9 @@ def blocky(
 
 def soften(
     x: Tensor,  # (B,3,S,S) in [-1, 1]
-    rng: torch.Generator,  # of the draws, on the CPU
+    rng: torch.Generator,  # of the random numbers, on the CPU
 ) -> Tensor:  # (B,3,S,S), a copy
-    """Blur half of the pictures, coarsen a fifth, give a third of them noise: as soft and dirty as generated faces may
+    """Blur half of the images, coarsen a fifth, give a third of them noise: as soft and dirty as generated faces may
     be.
     """
     r = torch.rand(len(x), 6, generator=rng)
@@ -142,7 +142,7 @@ def _head(a: int, hidden: int, b: int, drop: float = 0.0) -> nn.Sequential:
 
 
 class Reader(nn.Module):
-    "Reads identity factors off faces: pictures (B,3,128,128) in [-1, 1] to (B,OUTPUTS); see `columns`."
+    "Reads identity factors off faces: images (B,3,128,128) in [-1, 1] to (B,OUTPUTS); see `columns`."
 
     def __init__(
         self,
@@ -193,76 +193,105 @@ class Reader(nn.Module):
 class ReaderSettings:
     "How a reader is made; another setting is another reader."
 
-    faces: int = 14000  # rendered people it learns from, one picture of each
-    pose_epochs: int = 3  # times the pose network sees each picture
+    faces: int = 14000  # rendered people it learns from, one image of each
+    pose_epochs: int = 3  # times the pose network sees each image
     epochs: int = 5  # times the reader sees each
     width: int = 32  # channels of the first layer
     hidden: int = 256  # of the layer before the last
-    batch: int = 64  # pictures a step
+    batch: int = 64  # images a step
     seed: int = 3_000_003  # of people, weights and order; far from the seeds of stores and encoders
     version: int = 1  # raised when the training or the renderer changes
 
 # %% ../../nbs/metrics/attributes.ipynb #070022
+def _softened_faces(truth: Tensor, poses: Tensor, rng: torch.Generator) -> Tensor:  # (n,3,128,128) uint8
+    "Render people and soften the images, on the device of their factors."
+    images = torch.empty(len(truth), 3, 128, 128, dtype=torch.uint8, device=truth.device)
+    for i in progress(range(0, len(truth), 128)):
+        faces = render(truth[i : i + 128].cpu(), poses[i : i + 128], device=truth.device)
+        images[i : i + 128] = to_uint8(soften(to_float(faces), rng))
+    return images
+
+
+@torch.no_grad()
+def _aligned(net: Reader, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # poses, and two windows of each, uint8
+    "Find the pose of each face and straighten it."
+    starts = range(0, len(images), 128)
+    pose = torch.cat([net.find_pose(to_float(images[i : i + 128])) for i in starts])
+    windows = ([to_uint8(v) for v in straighten(to_float(images[i : i + 128]), pose[i : i + 128])] for i in starts)
+    faces, heads = (torch.cat(v) for v in zip(*windows))
+    return pose, faces, heads
+
+
+def _pose_loss(net: Reader, images: Tensor, target: Tensor) -> Callable[[Tensor], Tensor]:
+    "Squared error of the pose of some images, by position."
+    dtype = exact_dtype(images.device)
+
+    def loss(i: Tensor) -> Tensor:
+        with autocast(images.device, dtype):
+            found = net.find_pose(to_float(images[i]))
+        return 12 * F.mse_loss(found.float(), target[i])
+
+    return loss
+
+
+def _reading_loss(net: Reader, faces: Tensor, heads: Tensor, pose: Tensor, truth: Tensor) -> Callable[[Tensor], Tensor]:
+    "Loss of the factors that are read off some aligned faces, by position."
+    dtype = exact_dtype(faces.device)
+
+    def loss(i: Tensor) -> Tensor:
+        with autocast(faces.device, dtype):
+            raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
+        return factor_loss(raw.float(), truth[i])
+
+    return loss
+
+
+def _train_part(
+    s: ReaderSettings,
+    rng: torch.Generator,  # of the order of the images
+    device: torch.device,
+    log: Callable[[str], None],
+    name: str,  # for the log
+    epochs: int,
+    modules: list[nn.Module],  # what is trained
+    loss: Callable[[Tensor], Tensor],  # of a batch, by positions
+) -> None:
+    "Train some modules of a reader."
+    batch = min(s.batch, s.faces)
+    steps = max(1, s.faces // batch)
+
+    def batches() -> Tensor:
+        order = torch.randperm(s.faces, generator=rng)[: steps * batch]
+        return order.view(-1, batch).to(device)
+
+    parameters = chain.from_iterable(m.parameters() for m in modules)
+    for epoch, value in fit(list(parameters), loss, batches, epochs=epochs, steps=steps, device=device):
+        log(f'{name}, epoch {epoch} of {epochs}: loss {value:.3f}')
+
+
 def train_reader(
     settings: ReaderSettings,  # how
     device: torch.device | str = 'cpu',  # where
     log: Callable[[str], None] = logger.debug,  # gets one line an epoch
 ) -> Reader:  # trained, in eval mode
-    "Draw people, find their pose, straighten them, and learn to read."
+    "Render people, find their pose, straighten them, and learn to read."
     s, device = settings, torch.device(device)
-    rng = torch.Generator().manual_seed(s.seed)
-    dtype = exact_dtype(device)
     if s.faces < 2:
         raise FacegenError(
             f'Found faces={s.faces} in the settings of a reader, expected at least 2; ask for thousands.'
         )
-    batch = min(s.batch, s.faces)
-    how = dict(steps=max(1, s.faces // batch), device=device)
-
-    def batches() -> Tensor:
-        order = torch.randperm(s.faces, generator=rng)[: how['steps'] * batch]
-        return order.view(-1, batch).to(device)
-
+    rng = torch.Generator().manual_seed(s.seed)
     truth, poses = even_identities(s.faces, s.seed).to(device), sample_nuisances(s.faces, s.seed)
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         net = Reader(s.width, s.hidden).to(device, memory_format=layout(device))
-        images = torch.empty(s.faces, 3, 128, 128, dtype=torch.uint8, device=device)
-        for i in progress(range(0, s.faces, 128)):
-            images[i : i + 128] = to_uint8(
-                soften(to_float(render(truth[i : i + 128].cpu(), poses[i : i + 128], device=device)), rng)
-            )
-        target = poses[:, POSE].to(device)
-
-        def pose_loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype):
-                p = net.find_pose(to_float(images[i]))  # noqa: F821, deleted once the pose is learnt
-            return 12 * F.mse_loss(p.float(), target[i])
-
-        for epoch, value in fit(net.pose.parameters(), pose_loss, batches, epochs=s.pose_epochs, **how):
-            log(f'pose, epoch {epoch} of {s.pose_epochs}: loss {value:.3f}')
+        images = _softened_faces(truth, poses, rng)
+        run = partial(_train_part, s, rng, device, log)
+        run('pose', s.pose_epochs, [net.pose], _pose_loss(net, images, poses[:, POSE].to(device)))
         net.pose.eval()
-        with torch.no_grad():
-            pose = torch.cat([net.find_pose(to_float(images[i : i + 128])) for i in range(0, s.faces, 128)])
-            faces, heads = (
-                torch.cat(v)
-                for v in zip(
-                    *(
-                        [to_uint8(v) for v in straighten(to_float(images[i : i + 128]), pose[i : i + 128])]
-                        for i in range(0, s.faces, 128)
-                    )
-                )
-            )
+        pose, faces, heads = _aligned(net, images)
         del images
-
-        def loss(i: Tensor) -> Tensor:
-            with autocast(device, dtype):
-                raw = net.raw(to_float(faces[i]), to_float(heads[i]), pose[i])
-            return factor_loss(raw.float(), truth[i])
-
-        learnt = [*net.face.parameters(), *net.head.parameters(), *net.out.parameters()]
-        for epoch, value in fit(learnt, loss, batches, epochs=s.epochs, **how):
-            log(f'factors, epoch {epoch} of {s.epochs}: loss {value:.3f}')
+        run('factors', s.epochs, [net.face, net.head, net.out], _reading_loss(net, faces, heads, pose, truth))
     return net.eval().requires_grad_(False)
 
 # %% ../../nbs/metrics/attributes.ipynb #070023
@@ -310,12 +339,12 @@ def reader(
 def read_factors(
     reader: Reader,  # as `reader()` gives it
     images: np.ndarray | Tensor,  # uint8 (n,H,W,3), 128 pixels or any other side
-    batch_size: int = 128,  # pictures at a time; changes the speed only
+    batch_size: int = 128,  # images at a time; changes the speed only
 ) -> np.ndarray:  # float32 (n,OUTPUTS), see `columns`
-    "Read the identity factors off pictures."
+    "Read the identity factors off images."
     if images.ndim != 4 or images.shape[-1] != 3:
         raise FacegenError(
-            f'Found pictures of shape {tuple(images.shape)}, expected (n,H,W,3): give uint8 pictures with three colours'
+            f'Found images of shape {tuple(images.shape)}, expected (n,H,W,3): give uint8 images with three colours'
             ' last.'
         )
     device, out = next(reader.parameters()).device, np.empty((len(images), OUTPUTS), np.float32)
@@ -327,11 +356,9 @@ def read_factors(
     return out
 
 # %% ../../nbs/metrics/attributes.ipynb #070027
-MIN_PEOPLE, READABLE, SHUFFLES = (
-    20,
-    0.1,
-    50,
-)  # fewer people: no number; a ceiling less than this above its floor: not in the mean; shuffles behind a floor
+MIN_PEOPLE = 20  # with fewer people no factor is measured
+_READABLE = 0.1  # a factor whose ceiling is less than this above its floor is left out of the mean
+_SHUFFLES = 50  # of people, behind a floor
 
 
 def _sums(read: np.ndarray, truth: np.ndarray, who: np.ndarray, people: int) -> np.ndarray:  # (people, columns)
@@ -411,7 +438,7 @@ def _checked(
         if not np.isfinite(r).all():
             raise FacegenError(
                 f'Found NaN in the readings of {int((~np.isfinite(r).all(1)).sum())} {name} faces, expected finite'
-                ' numbers; look at those pictures.'
+                ' numbers; look at those images.'
             )
     if truth.shape[1:] != (len(IDENTITY_FACTORS),) or len(identities) != len(truth):
         raise FacegenError(
@@ -436,9 +463,70 @@ def factors_missing(
     return {f'factor_{factor.name}': missing(why) for factor in IDENTITY_FACTORS} | dict(factors_mean=missing(why))
 
 
+@dataclass
+class _Scored:
+    "The metric of each factor, (F,), and what it is compared with."
+
+    value: np.ndarray  # of the generated faces
+    plain: np.ndarray  # plain R² of them, NaN for discrete factors
+    ceiling: np.ndarray  # of the real images
+    ceiling_plain: np.ndarray
+    floor: np.ndarray  # of the generated faces of other people
+    resampled: np.ndarray  # (B,F) `value` in each resample of people
+    resampled_ceiling: np.ndarray  # (B,F)
+    embedding: np.ndarray | None  # of the linear probe
+
+    def share(self, value: np.ndarray, ceiling: np.ndarray, readable: np.ndarray) -> np.ndarray:
+        "Mean position (...,) of values (...,F) between floor and ceiling, at most 1, over the readable factors."
+        range_ = np.maximum(ceiling - self.floor, _READABLE / 2)
+        return np.nanmean(np.minimum((value - self.floor) / range_, 1)[..., readable], -1)
+
+
+def _scored(read: dict[str, np.ndarray], truth: np.ndarray, who: np.ndarray, n_boot: int, seed: int) -> _Scored:
+    "Score readings, all from sums by person."
+    people, code = np.unique(who, return_inverse=True)
+    sums = {k: _sums(r, truth, code, len(people)) for k, r in read.items()}
+    everyone, shuffles = np.zeros(len(who), int), [derangement(who, seed + k) for k in range(_SHUFFLES)]
+    counts = Bootstrap(who, n=n_boot, seed=seed).counts.astype(np.float64)
+    return _Scored(
+        *_scores(sums['generated'].sum(0)),
+        *_scores(sums['real'].sum(0)),
+        np.mean([_scores(_sums(read['generated'][i], truth, everyone, 1)[0])[0] for i in shuffles], 0),
+        *(_scores(counts @ sums[k])[0] for k in ('generated', 'real')),
+        _scores(sums['embedding'].sum(0))[0] if 'embedding' in read else None,
+    )
+
+
+def _factor_entry(j: int, scored: _Scored, truth: np.ndarray, people: int) -> dict[str, Any]:
+    "The entry of one factor, or the reason why it is missing."
+    f = IDENTITY_FACTORS[j]
+    if np.ptp(choice_of(truth[:, j], f) if f.choices else truth[:, j]) == 0:
+        return missing('all evaluated people share one value of this factor; evaluate more people', kind=f.kind)
+    more = dict(kind=f.kind, people=people)
+    if not f.choices:
+        more |= dict(plain=float(scored.plain[j]), ceiling_plain=float(scored.ceiling_plain[j]))
+    if scored.embedding is not None:
+        more |= dict(embedding=float(scored.embedding[j]))
+    ends = interval(scored.resampled[:, j])
+    return entry(scored.value[j], len(truth), *ends, scored.floor[j], scored.ceiling[j], **more)
+
+
+def _mean_of_factors(scored: _Scored, varies: np.ndarray, n: int, people: int) -> dict[str, Any]:
+    "The entry `factors_mean`, over factors that vary and that the reader reads off the real images."
+    ok = varies & (np.nan_to_num(scored.ceiling - scored.floor) >= _READABLE)
+    left = [f.name for f, good in zip(IDENTITY_FACTORS, ok) if not good]
+    if not ok.any():
+        return missing('the reader reads no factor off the real images; give it more training', left_out=left)
+    more = dict(factors=int(ok.sum()), left_out=left, people=people)
+    if scored.embedding is not None:
+        more |= dict(embedding=float(scored.share(scored.embedding, scored.ceiling, ok)))
+    ends = interval(scored.share(scored.resampled, scored.resampled_ceiling, ok))
+    return entry(scored.share(scored.value, scored.ceiling, ok), n, *ends, 0.0, 1.0, **more)
+
+
 def factor_metrics(
     read_generated: np.ndarray,  # (n,OUTPUTS) of generated faces, as `read_factors` gives it
-    read_real: np.ndarray,  # (n,OUTPUTS) of the real pictures: the ceiling
+    read_real: np.ndarray,  # (n,OUTPUTS) of the real images: the ceiling
     truth: np.ndarray,  # (n,F) in [0, 1]; NaN in rows of faces that were not rendered
     identities: np.ndarray,  # (n,) the people
     n_boot: int = 1000,  # resamples of people
@@ -448,65 +536,18 @@ def factor_metrics(
     """What generated faces show of every identity factor: R² or balanced accuracy with floor, ceiling and interval over
     people.
     """
-    given = dict(generated=read_generated, real=read_real) | (
-        {} if read_embedding is None else dict(embedding=read_embedding)
-    )
+    given = dict(generated=read_generated, real=read_real)
+    if read_embedding is not None:
+        given['embedding'] = read_embedding
     read, truth, who = _checked(given, truth, identities)
-    names = [f.name for f in IDENTITY_FACTORS]
-    people, code = np.unique(who, return_inverse=True)
-    if len(people) < MIN_PEOPLE:
-        return factors_missing(len(people))
-    sums = {k: _sums(r, truth, code, len(people)) for k, r in read.items()}
-    (value, plain), (ceiling, ceiling_plain) = (_scores(sums[k].sum(0)) for k in ('generated', 'real'))
-    floor = np.mean(
-        [
-            _scores(_sums(read['generated'][derangement(who, seed + k)], truth, np.zeros(len(who), int), 1)[0])[0]
-            for k in range(SHUFFLES)
-        ],
-        0,
-    )
-    counts = Bootstrap(who, n=n_boot, seed=seed).counts.astype(np.float64)
-    resampled, resampled_ceiling = (_scores(counts @ sums[k])[0] for k in ('generated', 'real'))
-    from_embedding = _scores(sums['embedding'].sum(0))[0] if 'embedding' in read else None
-    out = {}
-    for j, f in enumerate(IDENTITY_FACTORS):
-        varies = np.ptp(choice_of(truth[:, j], f) if f.choices else truth[:, j]) > 0
-        more = (
-            dict(kind=f.kind, people=len(people))
-            | ({} if f.choices else dict(plain=float(plain[j]), ceiling_plain=float(ceiling_plain[j])))
-            | ({} if from_embedding is None else dict(embedding=float(from_embedding[j])))
-        )
-        out[f'factor_{f.name}'] = (
-            entry(value[j], len(who), *interval(resampled[:, j]), floor[j], ceiling[j], **more)
-            if varies
-            else missing('all evaluated people share one value of this factor; evaluate more people', kind=f.kind)
-        )
-    ok = np.array(['reason' not in m for m in out.values()]) & (np.nan_to_num(ceiling - floor) >= READABLE)
-    left = [k for k, good in zip(names, ok) if not good]
-    if not ok.any():
-        return out | dict(
-            factors_mean=missing(
-                'the reader reads no factor off the real pictures; give it more training', left_out=left
-            )
-        )
-
-    def share(v: np.ndarray, c: np.ndarray) -> np.ndarray:
-        return np.nanmean(np.minimum((v - floor) / np.maximum(c - floor, READABLE / 2), 1)[..., ok], -1)
-
-    more = {} if from_embedding is None else dict(embedding=float(share(from_embedding, ceiling)))
-    return out | dict(
-        factors_mean=entry(
-            share(value, ceiling),
-            len(who),
-            *interval(share(resampled, resampled_ceiling)),
-            0.0,
-            1.0,
-            factors=int(ok.sum()),
-            left_out=left,
-            people=len(people),
-            **more,
-        )
-    )
+    people = len(np.unique(who))
+    if people < MIN_PEOPLE:
+        return factors_missing(people)
+    scored = _scored(read, truth, who, n_boot, seed)
+    entries = [_factor_entry(j, scored, truth, people) for j in range(len(IDENTITY_FACTORS))]
+    out = {f'factor_{f.name}': e for f, e in zip(IDENTITY_FACTORS, entries)}
+    varies = np.array(['reason' not in e for e in entries])
+    return out | dict(factors_mean=_mean_of_factors(scored, varies, len(who), people))
 
 # %% ../../nbs/metrics/attributes.ipynb #070040
 def factors_of(
@@ -539,7 +580,7 @@ def embedding_factors(
     train_factors: np.ndarray,  # (m,F) their factors; rows with NaN are left out
     test_embeddings: np.ndarray,  # (n,D) of unseen people
     seed: int = 0,  # of the people on whom the strength is chosen
-) -> np.ndarray:  # (n,OUTPUTS) float32, as `read_factors` gives it; scores in place of probabilities
+) -> np.ndarray:  # (n,OUTPUTS) float32, as `read_factors` gives it; scores instead of probabilities
     "What a linear probe reads off embeddings."
     t = np.asarray(train_factors, np.float64)
     known = np.isfinite(t).all(1)
@@ -594,7 +635,7 @@ _WINDOWS = dict(
     age=(0.5, 0.60, 0.28),
     beard=(0.5, 0.66, 0.30),
     glasses=(0.5, 0.53, 0.26),
-)  # middle and half width, as parts of the picture
+)  # middle and half width, as parts of the image
 
 
 def factor_pairs(
@@ -647,7 +688,7 @@ def _legend(ax: Any, metrics: dict, colour: str = '0.45') -> None:
 
     keys = [
         Patch(color=colour, label='generated faces of unseen people'),
-        Patch(color=colour, alpha=0.22, label='up to the real pictures (ceiling)'),
+        Patch(color=colour, alpha=0.22, label='up to the real images (ceiling)'),
         Line2D([], [], color='0.35', lw=0, marker='|', ms=11, label='faces of other people (floor)'),
         Line2D([], [], color='black', lw=1.4, label='95 % interval over people'),
     ]
@@ -661,7 +702,7 @@ def _legend(ax: Any, metrics: dict, colour: str = '0.45') -> None:
                 ms=4.5,
                 mfc='white',
                 mec='black',
-                label='what the embedding tells a linear probe',
+                label='linear probe on the embedding',
             )
         )
     ax.legend(handles=keys, loc='upper left', bbox_to_anchor=(0, 0.80), frameon=False, fontsize=9)

@@ -18,22 +18,21 @@ from .statistics import entry, missing
 from ..weights import find_weights
 
 # %% auto #0
-__all__ = ['INCEPTION_FILE', 'INCEPTION_URL', 'INCEPTION_SHA256', 'PIXELS', 'squeezenet_features', 'inception_file',
-           'inception_missing', 'inception', 'inception_features', 'frechet_distance', 'frechet_by_svd',
-           'kernel_distance', 'kernel_means', 'half_of_people', 'halves_of_people', 'distribution_names',
+__all__ = ['INCEPTION_FILE', 'PIXELS', 'squeezenet_features', 'inception_file', 'inception', 'inception_features',
+           'frechet_distance', 'frechet_by_svd', 'kernel_distance', 'halves_of_people', 'distribution_names',
            'distribution_missing', 'check_features', 'distribution_distances', 'ball_radii', 'prdc_metrics',
-           'reference_faces', 'distribution_metrics', 'split_scores', 'inception_score', 'score_metric',
-           'pixel_features', 'nearest_faces', 'memorisation']
+           'reference_faces', 'distribution_metrics', 'inception_score', 'score_metric', 'pixel_features',
+           'nearest_faces', 'memorisation']
 
 # %% ../../nbs/metrics/distribution.ipynb #070010
 @torch.inference_mode()
 def squeezenet_features(
     images: np.ndarray,  # (n,128,128,3) uint8
     device: str | torch.device = 'cpu',  # where to compute
-    batch_size: int = 64,  # pictures at a time; changes the speed only
+    batch_size: int = 64,  # images at a time; changes the speed only
     net: Perceptual | None = None,  # LPIPS with the squeeze network, where it is loaded already
 ) -> np.ndarray:  # (n,512) float32
-    """SqueezeNet 1.1's last features at 128 pixels, averaged over the picture, as LPIPS walks through it.
+    """SqueezeNet 1.1's last features at 128 pixels, averaged over the image, as LPIPS walks through it.
 
     `FacegenError` without its weights.
     """
@@ -47,26 +46,16 @@ def squeezenet_features(
 
 # %% ../../nbs/metrics/distribution.ipynb #070014
 INCEPTION_FILE = 'pt_inception-2015-12-05-6726825d.pth'
-INCEPTION_URL = f'https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{INCEPTION_FILE}'
-INCEPTION_SHA256 = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
+_INCEPTION_URL = f'https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{INCEPTION_FILE}'
+_INCEPTION_SHA256 = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
 
 
 def inception_file(
     weights: str | Path | None = None,  # the user's path; else `FACEGEN_WEIGHTS`, then torch's hub folder
 ) -> Path:  # an existing file
     "Where Inception's weights are; raises `FacegenError` when they are nowhere."
-    hint = f'FID, KID and the Inception Score need it, and it is public: {INCEPTION_URL}'
+    hint = f'FID, KID and the Inception Score need it, and it is public: {_INCEPTION_URL}'
     return find_weights(INCEPTION_FILE, weights, hint=hint)
-
-
-def inception_missing(
-    weights: str | Path | None = None,  # as for `inception_file`
-) -> str | None:  # None when the file is there
-    "The sentence to show when Inception cannot be had offline, or None when it can."
-    try:
-        inception_file(weights)
-    except FacegenError as e:
-        return str(e)
 
 # %% ../../nbs/metrics/distribution.ipynb #070015
 def _inception_net() -> nn.Module:
@@ -90,10 +79,10 @@ def inception(
 ) -> nn.Module:  # maps (B,3,299,299), values 0 to 255, to pool3 features (B,2048); `.fc` holds the classes
     "The Inception network of published FIDs; raises `FacegenError` for a file that is absent, another, or damaged."
     path = inception_file(weights)
-    if check and (found := sha256(path, 64)) != INCEPTION_SHA256:
+    if check and (found := sha256(path, 64)) != _INCEPTION_SHA256:
         raise FacegenError(
-            f"The file '{path}' has the SHA-256 {found[:8]}…; that of the published weights is {INCEPTION_SHA256[:8]}…,"
-            f" so fetch it again from {INCEPTION_URL}."
+            f"The file '{path}' has the SHA-256 {found[:8]}…; that of the published weights is"
+            f" {_INCEPTION_SHA256[:8]}…, so fetch it again from {_INCEPTION_URL}."
         )
     net = _inception_net()
     try:
@@ -101,7 +90,7 @@ def inception(
     except Exception as e:  # a damaged file can fail in any part of the reader
         raise FacegenError(
             f"The file '{path}' does not hold Inception's weights ({type(e).__name__}); fetch it again from"
-            f" {INCEPTION_URL}."
+            f" {_INCEPTION_URL}."
         ) from None
     classes, net.fc = net.fc, nn.Identity()
     net = nn.Sequential(net)
@@ -114,7 +103,7 @@ def inception(
 def inception_features(
     images: np.ndarray,  # (n,H,W,3) uint8
     net: nn.Module,  # as `inception` gives it
-    batch_size: int = 32,  # pictures at a time; changes the speed only
+    batch_size: int = 32,  # images at a time; changes the speed only
 ) -> tuple[np.ndarray, np.ndarray]:  # (n,2048) and (n,1008) float32
     """Inception's pool3 features, for FID and KID, and its class logits without bias, for the Inception Score.
 
@@ -134,10 +123,10 @@ def inception_features(
 
 # %% ../../nbs/metrics/distribution.ipynb #070024
 def frechet_distance(
-    a: np.ndarray,  # (n,D) features of one crowd
+    a: np.ndarray,  # (n,D) features of one set
     b: np.ndarray,  # (m,D) features of the other
 ) -> float:  # squared distance, 0 or more
-    "Fréchet distance of two crowds from means and covariances, as clean-fid has it."
+    "Fréchet distance of two sets from means and covariances, as clean-fid has it."
     a, b = a.astype(np.float64), b.astype(np.float64)
     first, second = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
     values, vectors = np.linalg.eigh(first)
@@ -155,17 +144,17 @@ def _factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _between(p: tuple, q: tuple, singular_values) -> float:
-    "Fréchet distance of two crowds from their factors."
+    "Fréchet distance of two sets from their factors."
     return float(
         ((p[0] - q[0]) ** 2).sum() + (p[1] ** 2).sum() + (q[1] ** 2).sum() - 2 * singular_values(p[1] @ q[1].T).sum()
     )
 
 
 def frechet_by_svd(
-    a: np.ndarray,  # (n,D) features of one crowd
+    a: np.ndarray,  # (n,D) features of one set
     b: np.ndarray,  # (m,D) features of the other
 ) -> float:  # the same squared distance
-    "Fréchet distance of two crowds through singular values; faster, and exact with fewer faces than dimensions."
+    "Fréchet distance of two sets through singular values; faster, and exact with fewer faces than dimensions."
     return _between(_factor(a), _factor(b), lambda m: np.linalg.svd(m, compute_uv=False))
 
 
@@ -184,14 +173,26 @@ def _quick_values(m: np.ndarray) -> np.ndarray:
     "Singular values with half the digits, in half the time: enough for the spread of a distance."
     return np.sqrt(np.linalg.eigvalsh(m @ m.T if m.shape[0] <= m.shape[1] else m.T @ m).clip(0))
 
+
+def _spread_of_halves(
+    generated: np.ndarray, real: np.ndarray, reference: np.ndarray, mine: np.ndarray, other: np.ndarray
+) -> np.ndarray:  # (S,2)
+    "Fréchet distance of generated and of real faces to the reference in each half of the people; with half the digits."
+    out = []
+    for i, j in zip(mine, other):
+        if min(i.sum(), j.sum()) > 1:
+            half = _quick_factor(reference[j])
+            out.append([_between(_quick_factor(x[i]), half, _quick_values) for x in (generated, real)])
+    return np.array(out).reshape(-1, 2)
+
 # %% ../../nbs/metrics/distribution.ipynb #070031
 def kernel_distance(
-    a: np.ndarray,  # (n,D) features of one crowd
+    a: np.ndarray,  # (n,D) features of one set
     b: np.ndarray,  # (m,D) features of the other
     seed: int = 0,  # of the random subsets
     max_subset: int = 1000,  # faces in a subset
 ) -> float:  # squared maximum mean discrepancy; can be slightly negative
-    "Kernel distance of two crowds by clean-fid (cubic kernel, unbiased), repeatable."
+    "Kernel distance of two sets by clean-fid (cubic kernel, unbiased), repeatable."
     from cleanfid.fid import kernel_distance as clean_kid
 
     state = np.random.get_state()
@@ -204,7 +205,7 @@ def kernel_distance(
         np.random.set_state(state)
 
 # %% ../../nbs/metrics/distribution.ipynb #070034
-def kernel_means(
+def _kernel_means(
     a: np.ndarray,  # (n,D) features
     b: np.ndarray | None,  # (m,D) features; None: pairs within `a`, no face with itself
     in_a: np.ndarray,  # (S,n) which faces each of S subsets holds
@@ -226,7 +227,7 @@ def kernel_means(
     return total / (u.sum(0) * (v.sum(0) - within))
 
 # %% ../../nbs/metrics/distribution.ipynb #070037
-def half_of_people(
+def _half_of_people(
     identities: np.ndarray,  # (n,) people
     rng: np.random.Generator,  # source of randomness
 ) -> np.ndarray:  # positions of the faces of a random half of the people
@@ -243,7 +244,7 @@ def halves_of_people(
     "Random halves of the people, each as a row of marks."
     out = np.zeros((n, len(identities)), bool)
     for row in out:
-        row[half_of_people(identities, rng)] = True
+        row[_half_of_people(identities, rng)] = True
     return out
 
 
@@ -268,10 +269,10 @@ def distribution_missing(
 
 # %% ../../nbs/metrics/distribution.ipynb #070040
 def check_features(
-    **crowds: np.ndarray,  # features (n,D), by name
+    **sets: np.ndarray,  # features (n,D), by name
 ) -> None:
     "Raise `FacegenError` for features that are not (n,D), hold NaN or infinity, or differ in dimension."
-    for name, x in crowds.items():
+    for name, x in sets.items():
         if x.ndim != 2 or 0 in x.shape:
             raise FacegenError(
                 f'The {name} features have the shape {x.shape}; (faces, dimensions) was expected, at least one of each,'
@@ -280,11 +281,11 @@ def check_features(
         if bad := (~np.isfinite(x).all(1)).sum():
             raise FacegenError(
                 f'{bad} of {len(x)} rows of the {name} features hold NaN or infinite values; finite features were'
-                ' expected, so look at these pictures.'
+                ' expected, so look at these images.'
             )
-    if len(dims := {x.shape[1] for x in crowds.values()}) > 1:
+    if len(dims := {x.shape[1] for x in sets.values()}) > 1:
         raise FacegenError(
-            f"Features of {' and '.join(map(str, sorted(dims)))} dimensions were given ({', '.join(crowds)}); take all"
+            f"Features of {' and '.join(map(str, sorted(dims)))} dimensions were given ({', '.join(sets)}); take all"
             " of them from one network."
         )
 
@@ -300,18 +301,23 @@ def _check_people(features: np.ndarray, identities: np.ndarray, name: str) -> st
         )
 
 # %% ../../nbs/metrics/distribution.ipynb #070042
+def _margins(values: np.ndarray) -> np.ndarray:  # (2,)
+    "1.96 standard deviations of a value and of its ceiling over halves (S,2); NaN for fewer than two halves."
+    values = np.asarray(values, np.float64).reshape(-1, 2)
+    values = values[np.isfinite(values).all(1)]
+    return 1.96 * np.std(values, 0, ddof=1) if len(values) > 1 else np.full(2, np.nan)
+
+
 def _entries(
-    values: dict[str, tuple],  # name -> (value, ceiling, replicates of both (S,2), which way is good)
+    values: dict[str, tuple],  # name: (value, ceiling, both in each half (S,2), which way is good)
     n: int,
     bounds: dict[str, tuple] | None = None,
     **more: Any,
 ) -> dict[str, dict]:
     "Entries with intervals of 1.96 times the spread over halves."
     out = {}
-    for name, (value, ceiling, reps, better) in values.items():
-        reps = np.asarray(reps, np.float64).reshape(-1, 2)
-        reps = reps[np.isfinite(reps).all(1)]
-        se = 1.96 * np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
+    for name, (value, ceiling, halves, better) in values.items():
+        se = _margins(halves)
         low, high = (bounds or {}).get(name, (-np.inf, np.inf))
         ends = np.clip([value - se[0], value + se[0], ceiling - se[1], ceiling + se[1]], low, high)
         ratio = dict(ratio=value / ceiling) if better == 'low' and ceiling - se[1] > 0 else {}
@@ -322,10 +328,38 @@ def _entries(
     return out
 
 
+def _random_subsets(m: int, n: int, seed: int) -> list[np.ndarray]:  # (S,m) and (S,n) bool
+    "The subsets of m and of n faces that clean-fid would take: one of all, or a hundred of 1,000."
+    rng, size = np.random.RandomState(seed), min(n, m, 1000)
+    subsets = [np.zeros((1 if min(n, m) <= 1000 else 100, k), bool) for k in (m, n)]
+    for s in range(len(subsets[0])):
+        for marks in subsets:
+            marks[s, rng.choice(marks.shape[1], size, replace=False)] = True
+    return subsets
+
+
+def _kernel_entry(
+    name: str, sets: tuple[np.ndarray, np.ndarray, np.ndarray], mine: np.ndarray, other: np.ndarray, seed: int
+) -> dict[str, dict]:
+    "The kernel distance as an entry, from sums over random subsets and over halves of the people."
+    generated, real, reference = sets
+    n, m = len(generated), len(reference)
+    subsets = _random_subsets(m, n, seed)
+    in_reference, in_faces = (np.concatenate(p) for p in zip(subsets, (other, mine)))
+    k, within = len(subsets[0]), _kernel_means(reference, None, in_reference)
+
+    def distance(x: np.ndarray) -> np.ndarray:
+        return _kernel_means(x, None, in_faces) + within - 2 * _kernel_means(x, reference, in_faces, in_reference)
+
+    v, c = distance(generated), distance(real)
+    values = v[:k].mean(), c[:k].mean(), np.stack([v[k:], c[k:]], 1), 'low'
+    return _entries({name: values}, n, dim=generated.shape[1])
+
+
 def distribution_distances(
     generated: np.ndarray,  # (n,D) features of generated faces
-    real: np.ndarray,  # (n,D) features of the real pictures they were made from
-    reference: np.ndarray,  # (m,D) features of real pictures of other people
+    real: np.ndarray,  # (n,D) features of the real images they were made from
+    reference: np.ndarray,  # (m,D) features of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (m,) people of the reference
     space: str,  # the feature space's name: squeezenet, inception, or a recogniser's
@@ -337,37 +371,22 @@ def distribution_distances(
     (n, dim), m, (kd, fd) = generated.shape, len(reference), list(distribution_names(space))[:2]
     why = _check_people(generated, identities, 'generated') or _check_people(reference, reference_people, 'reference')
     if min(n, m) < 4:
-        why = f'{min(n, m)} faces were evaluated; a distance between crowds needs at least 4.'
+        why = f'{min(n, m)} faces were evaluated; a distance between distributions needs at least 4.'
     if why:
         return {kd: missing(why, 'low'), fd: missing(why, 'low')}
     rng = np.random.default_rng(seed)
     mine, other = (halves_of_people(p, rng, halves) for p in (identities, reference_people))
-    draw, size = np.random.RandomState(seed), min(n, m, 1000)  # the subsets that clean-fid would draw
-    subsets = [np.zeros((1 if min(n, m) <= 1000 else 100, k), bool) for k in (m, n)]
-    for s in range(len(subsets[0])):
-        for t in subsets:
-            t[s, draw.choice(t.shape[1], size, replace=False)] = True
-    (r, u), k = (np.concatenate(p) for p in zip(subsets, (other, mine))), len(subsets[0])
-    rr = kernel_means(reference, None, r)
-    v, c = (kernel_means(x, None, u) + rr - 2 * kernel_means(x, reference, u, r) for x in (generated, real))
-    out = _entries({kd: (v[:k].mean(), c[:k].mean(), np.stack([v[k:], c[k:]], 1), 'low')}, n, dim=dim)
+    sets = generated, real, reference
+    out = _kernel_entry(kd, sets, mine, other, seed)
     if min(n, m) < dim:
-        return out | {
-            fd: missing(
-                f'{min(n, m)} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as'
-                f' many faces as dimensions, so evaluate more or read {kd}.',
-                'low',
-            )
-        }
-    reps = [
-        [_between(_quick_factor(x[i]), b, _quick_values) for x in (generated, real)]
-        for i, j in zip(mine, other)
-        if min(i.sum(), j.sum()) > 1
-        for b in [_quick_factor(reference[j])]
-    ]
-    frechet = _entries(
-        {fd: (frechet_by_svd(generated, reference), frechet_by_svd(real, reference), reps, 'low')}, n, dim=dim
-    )
+        reason = (
+            f'{min(n, m)} faces were evaluated in a space of {dim} dimensions; a Fréchet distance needs at least as'
+            f' many faces as dimensions, so evaluate more or read {kd}.'
+        )
+        return out | {fd: missing(reason, 'low')}
+    halves_of_both = _spread_of_halves(*sets, mine, other)
+    values = frechet_by_svd(generated, reference), frechet_by_svd(real, reference), halves_of_both, 'low'
+    frechet = _entries({fd: values}, n, dim=dim)
     frechet[fd].pop('ratio', None)  # both are mostly the bias of N: their ratio says nothing
     return out | frechet
 
@@ -398,7 +417,7 @@ def ball_radii(
 
 
 def prdc_metrics(
-    generated: np.ndarray,  # (n,D) features of one crowd
+    generated: np.ndarray,  # (n,D) features of one set
     reference: np.ndarray,  # (m,D) features of the real one
     in_generated: np.ndarray,  # (S,n) which faces each of S subsets holds
     in_reference: np.ndarray,  # (S,m)
@@ -435,12 +454,12 @@ def prdc_metrics(
 # %% ../../nbs/metrics/distribution.ipynb #070056
 def reference_faces(
     train: np.ndarray,  # rows of the store that may serve, its training faces
-    rows: np.ndarray,  # rows that were drawn
+    rows: np.ndarray,  # rows of the evaluated faces
     people: np.ndarray,  # (N,) the person of every face of the store
     seed: int = 0,  # of the choice
     most: int | None = None,  # at most so many; None for no limit
 ) -> tuple[np.ndarray, np.ndarray]:  # places in `rows` and rows of the reference, equally many, each in order
-    "As many training faces of other people as faces that were drawn; of the more numerous side a fixed random part."
+    "As many training faces of other people as evaluated faces; of the more numerous side a fixed random part."
     train, rng = np.asarray(train), np.random.default_rng
     others = rng(seed).permutation(train[~np.isin(people[train], people[rows])])
     n = min(len(rows), len(others), most or len(rows))
@@ -449,8 +468,8 @@ def reference_faces(
 # %% ../../nbs/metrics/distribution.ipynb #070059
 def distribution_metrics(
     generated: np.ndarray,  # (n,D) features of generated faces
-    real: np.ndarray,  # (n,D) features of the real pictures they were made from
-    reference: np.ndarray,  # (m,D) features of real pictures of other people
+    real: np.ndarray,  # (n,D) features of the real images they were made from
+    reference: np.ndarray,  # (m,D) features of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (m,) people of the reference
     space: str,  # the feature space's name: squeezenet, inception, or a recogniser's
@@ -465,7 +484,7 @@ def distribution_metrics(
     check_features(generated=generated, real=real, reference=reference)
     if len(generated) != len(real):
         raise FacegenError(
-            f'{len(generated)} generated and {len(real)} real faces were given; one real picture for each generated'
+            f'{len(generated)} generated and {len(real)} real faces were given; one real image for each generated'
             ' face was expected.'
         )
     why = _check_people(generated, identities, 'generated') or _check_people(reference, reference_people, 'reference')
@@ -497,16 +516,16 @@ def distribution_metrics(
     )
 
 # %% ../../nbs/metrics/distribution.ipynb #070071
-def split_scores(
+def _split_scores(
     logits: np.ndarray,  # (n,C) logits, or probabilities
-    splits: int = 10,  # parts, each of consecutive pictures
+    splits: int = 10,  # parts, each of consecutive images
     probabilities: bool = False,  # rows are probabilities, not logits
 ) -> np.ndarray:  # (splits,), each from 1 to C
-    "Inception Score of each part of the pictures."
+    "Inception Score of each part of the images."
     check_features(**{'probability' if probabilities else 'logit': logits})
     if not 1 <= splits <= len(logits):
         raise FacegenError(
-            f'{len(logits)} pictures cannot be cut into {splits} parts; evaluate more, or ask for fewer parts.'
+            f'{len(logits)} images cannot be cut into {splits} parts; evaluate more, or ask for fewer parts.'
         )
     if probabilities and ((logits < 0).any() or np.abs(logits.sum(1) - 1).max() > 1e-3):
         raise FacegenError(
@@ -522,21 +541,21 @@ def split_scores(
 
 def inception_score(
     logits: np.ndarray,  # (n,C) logits, or probabilities
-    splits: int = 10,  # parts, each of consecutive pictures
+    splits: int = 10,  # parts, each of consecutive images
     probabilities: bool = False,  # rows are probabilities, not logits
 ) -> float:  # from 1 to C
-    "Inception Score: exp of the mean KL divergence of a picture's classes from all pictures' classes, mean over parts."
-    return float(split_scores(logits, splits, probabilities).mean())
+    "Inception Score: exp of the mean KL divergence of an image's classes from all images' classes, mean over parts."
+    return float(_split_scores(logits, splits, probabilities).mean())
 
 
 def score_metric(
     generated: np.ndarray,  # (n,1008) logits of generated faces
-    real: np.ndarray,  # (n,1008) logits of the real pictures
+    real: np.ndarray,  # (n,1008) logits of the real images
     identities: np.ndarray,  # (n,) their people
-    splits: int = 10,  # parts of whole people (but for those whom a cut meets)
+    splits: int = 10,  # parts of whole people (a person may be cut at the ends)
     seed: int = 0,  # of the parts
 ) -> dict[str, dict]:  # `inception_score`, as `entry` makes it
-    "The Inception Score with its interval over people and the real pictures' score as the ceiling."
+    "The Inception Score with its interval over people and the real images' score as the ceiling."
     from scipy.stats import t
 
     check_features(generated=generated, real=real)
@@ -550,7 +569,7 @@ def score_metric(
             )
         )
     order = np.argsort(np.random.default_rng(seed).permutation(len(people))[who], kind='stable')
-    v, c = (split_scores(x[order], splits) for x in (generated, real))
+    v, c = (_split_scores(x[order], splits) for x in (generated, real))
     se = t.ppf(0.975, splits - 1) * v.std(ddof=1) / splits**0.5 if splits > 1 else np.nan
     return dict(
         inception_score=entry(
@@ -581,9 +600,15 @@ def nearest_faces(
     return distance[:, 0], index[:, 0]
 
 
+def _ratio_and_copies(generated: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    "Nearest ratio and share of copies, from the distances of faces to their nearest training face."
+    ratio = np.median(generated) / max(np.median(real), 1e-12)
+    return ratio, (generated < np.quantile(real, 0.01, method='inverted_cdf')).mean()
+
+
 def memorisation(
     generated: np.ndarray,  # (n,D) features of generated faces
-    real: np.ndarray,  # (n,D) features of the held-out real pictures they were made from
+    real: np.ndarray,  # (n,D) features of the held-out real images they were made from
     train: np.ndarray,  # (M,D) features of the training faces
     identities: np.ndarray,  # (n,) people of the first two, none of them in training
     space: str,  # the feature space's name: the judge's, squeezenet or pixels
@@ -594,7 +619,7 @@ def memorisation(
     generated face.
     """
     check_features(generated=generated, real=real, train=train)
-    names = f'nearest_ratio_{space}', f'copies_{space}'
+    ratio_name, copies_name = f'nearest_ratio_{space}', f'copies_{space}'
     why = _check_people(generated, identities, 'generated') or _check_people(real, identities, 'real')
     (g, nearest), (r, _), n = nearest_faces(generated, train), nearest_faces(real, train), len(generated)
     if not why and np.median(r) == 0:
@@ -603,32 +628,14 @@ def memorisation(
             ' out.'
         )
     if why:
-        return {names[0]: missing(why), names[1]: missing(why, 'low')}, nearest, g
-
-    def both(i):
-        return (
-            np.median(g[i]) / max(np.median(r[i]), 1e-12),
-            (g[i] < np.quantile(r[i], 0.01, method='inverted_cdf')).mean(),
-        )
-
-    ratio, copies = both(np.arange(n))
+        return {ratio_name: missing(why), copies_name: missing(why, 'low')}, nearest, g
     rng = np.random.default_rng(seed)
-    se = 1.96 * np.std([both(half_of_people(identities, rng)) for _ in range(halves)], 0, ddof=1)
-    out = {names[0]: entry(ratio, n, max(0, ratio - se[0]), ratio + se[0], None, 1.0, train=len(train))}
+    (ratio, copies), parts = _ratio_and_copies(g, r), (_half_of_people(identities, rng) for _ in range(halves))
+    se = 1.96 * np.std([_ratio_and_copies(g[i], r[i]) for i in parts], 0, ddof=1)
+    out = {ratio_name: entry(ratio, n, max(0, ratio - se[0]), ratio + se[0], None, 1.0, train=len(train))}
     if n < 100:
-        return (
-            out
-            | {
-                names[1]: missing(
-                    f'{n} faces were evaluated; the nearest 1 % of held-out faces needs at least 100.', 'low'
-                )
-            },
-            nearest,
-            g,
-        )
+        why = f'{n} faces were evaluated; the nearest 1 % of held-out faces needs at least 100.'
+        return out | {copies_name: missing(why, 'low')}, nearest, g
     low, high = np.clip([copies - se[1], copies + se[1]], 0, 1)
-    return (
-        out | {names[1]: entry(copies, n, low, high, None, 0.01, 'low', train=len(train), flagged=bool(low > 0.01))},
-        nearest,
-        g,
-    )
+    more = dict(train=len(train), flagged=bool(low > 0.01))
+    return out | {copies_name: entry(copies, n, low, high, None, 0.01, 'low', **more)}, nearest, g

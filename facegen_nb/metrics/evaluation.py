@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ from facegen_nb.metrics.distribution import (
 from .face_scores import FaceScores, save_scores
 from facegen_nb.metrics.identity import (
     IDENTITY_STATS,
+    NO_THRESHOLD,
     cosines,
     identity_metrics,
     impostor_pairs,
@@ -88,7 +90,7 @@ from facegen_nb.metrics.realism import (
     spectrum_missing,
 )
 from .regression import regression_references
-from .robustness import EvalContext, intra_identity_diversity, robustness
+from .robustness import EvalContext, intra_identity_diversity, pick_faces, robustness
 from .statistics import Bootstrap, derangement, mean_entry, missing, other_images
 from ..models.autoencoder import autoencoder_for
 from ..models.io import checkpoint_of, load_generator
@@ -98,13 +100,10 @@ from ..training.config import find_recipe
 from ..training.losses import lpips_missing
 
 # %% auto #0
-__all__ = ['STEP', 'LPIPS_OFF', 'NO_OTHER_PEOPLE', 'AUTOENCODER_FACES', 'PARTS', 'NOT_FOR_CHOOSING', 'judged_splits',
-           'pick_faces', 'StoreContext', 'recognisers', 'compute_blocks', 'features_where', 'generation_pass',
-           'reference_rows', 'identity_part', 'seen_part', 'diversity_part', 'Space', 'squeezenet_space',
-           'available_spaces', 'rows_of_space', 'missing_space', 'distribution_part', 'spectrum_part', 'memory_spaces',
-           'memory_part', 'factor_part', 'robustness_part', 'rendered_people', 'regression_rows', 'regression_part',
-           'pick_parts', 'parts_of_split', 'metric_names', 'wanted_networks', 'without_folders', 'check_judges',
-           'evaluate', 'every_part', 'about_run', 'run_model', 'check_run', 'judge_run']
+__all__ = ['PARTS', 'judged_splits', 'StoreContext', 'open_context', 'Measured', 'generation_pass', 'reference_rows',
+           'identity_part', 'seen_part', 'diversity_part', 'distribution_part', 'spectrum_part', 'memory_part',
+           'factor_part', 'robustness_part', 'regression_part', 'pick_parts', 'parts_of_split', 'metric_names',
+           'without_folders', 'check_judges', 'evaluate', 'about_run', 'check_run', 'judge_run']
 
 # %% ../../nbs/metrics/evaluation.ipynb #080011
 def judged_splits(
@@ -120,29 +119,6 @@ def judged_splits(
         return ['validation']
     return ['validation', 'test'] if enough else ['test']
 
-
-def pick_faces(
-    store: Any,  # a FaceStore
-    split: str = 'test',  # which split
-    limit: int | None = None,  # most faces; whole people are taken until it is reached
-    seed: int = 0,  # of the choice
-) -> np.ndarray:  # sorted positions in the store
-    "The faces to evaluate; raises `FacegenError` when the split is empty."
-    rows = np.asarray(store.indices(split), np.int64)
-    if 'duplicate_of' in store.faces:
-        rows = rows[store.faces['duplicate_of'].isna().to_numpy()[rows]]
-    if len(rows) == 0:
-        raise FacegenError(
-            f"The split '{split}' of the store '{Path(store.path).name}' holds no face; curate a larger store or name"
-            " another split."
-        )
-    if limit is None or limit >= len(rows):
-        return rows
-    who = known_people(store.identity_codes)[rows]
-    people = np.unique(who)
-    rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
-    return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
-
 # %% ../../nbs/metrics/evaluation.ipynb #080015
 @dataclass(kw_only=True)
 class StoreContext(EvalContext):
@@ -154,11 +130,25 @@ class StoreContext(EvalContext):
     encoder: Any  # the conditioning Encoder; None where it cannot be had
     rows: np.ndarray  # (n,) the evaluated faces, positions in the store
     store_people: np.ndarray  # (N,) who is on each image of the store, as `known_people` says
-    folder: Path  # where unfinished work lies
     device: torch.device  # for LPIPS and features
+    folder: Path = Path()  # where unfinished work lies
+    no_encoder: str | None = None  # why there is no conditioning encoder
     log: Callable[[str], None] = logger.info  # gets a line on what is being done
     also: Sequence[tuple[Any, np.ndarray]] = ()  # further judges: (Encoder, its embeddings of the store)
     scores: dict[str, np.ndarray] = field(default_factory=dict)  # metric: (n,) of each face, NaN where it has none
+
+    @cached_property
+    def partner(self) -> np.ndarray:  # (n,)
+        "For each face one of another person, whose image is its floor; raises `FacegenError` for one person only."
+        return derangement(self.people, self.seed)
+
+    def rows_of_others(
+        self,
+        split: str,  # of the store
+    ) -> np.ndarray:  # positions in the store
+        "The faces of a split whose people are not evaluated."
+        rows = np.asarray(self.store.indices(split), np.int64)
+        return rows[~np.isin(self.store_people[rows], self.people)]
 
     def generate_rows(
         self,
@@ -170,32 +160,59 @@ class StoreContext(EvalContext):
         return self.generate(self.embeddings.values[rows], first, stream=1000 * stream)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080017
-def recognisers(
-    store: Any,  # a FaceStore
-    embeddings: Any,  # the conditioning Embeddings
-    judge: Any,  # an Encoder
+def _conditioning_encoder(embeddings: Any, encoder: Any, device: Any) -> tuple[Any, str | None]:
+    "The given encoder, else that of the embeddings; or None, and why it could not be loaded."
+    if encoder is not None:
+        return encoder, None
+    try:
+        return encoder_of(embeddings.fingerprint, device=device), None
+    except (FacegenError, KeyError, TypeError) as e:
+        return None, f'The conditioning encoder could not be loaded: {e}'
+
+
+def open_context(
+    generator: Any,  # as `evaluate` takes it
+    store: Any,  # the FaceStore
+    embeddings: Any,  # the conditioning Embeddings of the store
+    judges: Sequence[Any],  # Encoders that judge, the first one first
+    rows: np.ndarray,  # (n,) the evaluated faces, positions in the store
+    *,
     encoder: Any = None,  # the conditioning Encoder; loaded by its name when absent
-    device: str | torch.device | None = None,  # where a loaded encoder goes
-) -> tuple[np.ndarray, Any, str | None]:  # the judge's embeddings (N,D), the conditioning encoder or None, and why
-    "The judge's embeddings of the real faces, from the store's cache where they are, and the conditioning encoder."
-    values, why = embed_store(store, judge).values, None
-    if encoder is None:
-        try:
-            encoder = encoder_of(embeddings.fingerprint, device=device)
-        except (FacegenError, KeyError, TypeError) as e:
-            why = f'The conditioning encoder could not be loaded: {e}'
-    return values, encoder, why
+    device: torch.device,  # for LPIPS and features, and for a loaded encoder
+    **how: Any,  # as `EvalContext` takes it: seed, batch_size, guidance, n_boot, log
+) -> StoreContext:
+    "The context of an evaluation; raises `FacegenError` for faces of one person only."
+    people = known_people(store.identity_codes)
+    derangement(people[rows], how.get('seed', 0))  # refused before the store is embedded
+    values = [embed_store(store, e).values for e in judges]
+    encoder, why = _conditioning_encoder(embeddings, encoder, device)
+    return StoreContext(
+        generator=generator,
+        store=store,
+        embeddings=embeddings,
+        judge=judges[0],
+        judge_values=values[0],
+        real=np.asarray(values[0][rows], np.float32),
+        encoder=encoder,
+        no_encoder=why,
+        rows=rows,
+        people=people[rows],
+        store_people=people,
+        device=device,
+        also=list(zip(judges[1:], values[1:])),
+        **how,
+    )
 
 # %% ../../nbs/metrics/evaluation.ipynb #080019
-STEP = 256  # faces measured at once
-LPIPS_OFF = 'LPIPS with the squeeze network was switched off.'
-NO_OTHER_PEOPLE = (
-    'The training split holds no face of other people, so there is nobody to compare with; judge another split, or use'
-    ' --limit.'
+_STEP = 256  # faces measured at once
+_LPIPS_OFF = 'LPIPS with the squeeze network was switched off.'
+_NO_OTHER_PEOPLE = (
+    'The training split holds no face of other people, so there is no reference to compare with; judge another split,'
+    ' or use --limit.'
 )
 
 
-def compute_blocks(
+def _compute_blocks(
     s: StoreContext,  # what is measured
     name: str,  # of the pass, for its folder
     n: int,  # rows
@@ -209,19 +226,45 @@ def compute_blocks(
     blocks = Blocks(s.folder / f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes)
     whole = blocks.finished()
     if whole:
-        s.log(f'{name}: {min(n, len(whole) * STEP):,} of {n:,} were measured before; going on.')
-    for i in progress([i for i in range(0, n, STEP) if i not in whole]):
-        blocks.add(i, **work(i, min(STEP, n - i)))
+        s.log(f'{name}: {min(n, len(whole) * _STEP):,} of {n:,} were measured before; going on.')
+    for i in progress([i for i in range(0, n, _STEP) if i not in whole]):
+        blocks.add(i, **work(i, min(_STEP, n - i)))
     return blocks.arrays
 
 # %% ../../nbs/metrics/evaluation.ipynb #080023
-def features_where(
+@dataclass
+class Measured:
+    "What `generation_pass` measured on each evaluated face."
+
+    arrays: dict[str, np.ndarray]  # (n,...) on the disk, in the order of generation
+    back: np.ndarray  # (n,) where each evaluated face stands in them
+
+    def __getitem__(self, name: str) -> np.ndarray:  # (n,...)
+        return self.arrays[name][self.back]
+
+    def at(
+        self,
+        name: str,  # of an array
+        faces: np.ndarray,  # (k,) positions among the evaluated faces
+    ) -> np.ndarray:  # (k,...)
+        "What was measured on some of the faces."
+        return self.arrays[name][self.back[faces]]
+
+    def distances(self) -> dict[str, np.ndarray]:  # name: (n,)
+        "What is one number a face: LPIPS, MSE, SSIM, each with its floor."
+        return {k: v[self.back] for k, v in self.arrays.items() if v.ndim == 1}
+
+
+_Extractors = dict[str, tuple[int, Callable]]  # name: (numbers an image, function of uint8 images)
+
+
+def _features_where(
     images: np.ndarray,  # (k,H,W,3) uint8
     wanted: np.ndarray,  # (k,) bool
-    dim: int,  # numbers a picture
-    f: Callable,  # uint8 pictures to features
-) -> np.ndarray:  # (k,dim) float32; NaN where a picture was not wanted
-    "Features of some pictures."
+    dim: int,  # numbers an image
+    f: Callable,  # uint8 images to features
+) -> np.ndarray:  # (k,dim) float32; NaN where an image was not wanted
+    "Features of some images."
     if wanted.all():
         return f(images)
     out = np.full((len(images), dim), np.nan, np.float32)
@@ -230,45 +273,54 @@ def features_where(
     return out
 
 
-def generation_pass(
-    s: StoreContext,  # what is measured
-    partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
-    networks: Sequence,  # for LPIPS
-    extractors: dict[str, tuple[int, Callable]],  # name to (numbers, function of uint8 images), for faces and sources
-    sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
-    only: dict[str, np.ndarray] | None = None,  # name of an extractor to the rows (n,) it is applied to; others are NaN
-) -> tuple[dict[str, np.ndarray], np.ndarray]:  # arrays (n,...) on the disk, and where each of `rows` stands in them
-    "Draw every face once and keep what everybody saw."
-    rows, order = s.rows, cycle_order(partner)
+def _shapes(s: StoreContext, networks: Sequence, extractors: _Extractors) -> dict[str, tuple[int, ...]]:
+    "What `generation_pass` keeps of each face: embeddings, distances with their floors, features."
     shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
     shapes |= {f'judge_{k}': (e.dim,) for k, (e, _) in enumerate(s.also, 1)}
-    names = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
-    shapes |= {k: () for n in names for k in (n, f'{n}_floor')} | (
-        {k: (512,) for k in ('features', 'source_features')} if 'lpips_squeeze' in names else {}
-    )
-    shapes |= {k: (dim,) for name, (dim, _) in extractors.items() for k in (name, f'source_{name}')}
+    distances = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
+    shapes |= {k: () for name in distances for k in (name, f'{name}_floor')}
+    if 'lpips_squeeze' in distances:
+        shapes |= dict(features=(512,), source_features=(512,))
+    return shapes | {k: (dim,) for name, (dim, _) in extractors.items() for k in (name, f'source_{name}')}
 
-    def work(i, k):
+
+def _recognised(s: StoreContext, faces: np.ndarray) -> dict[str, np.ndarray]:
+    "Embeddings of generated faces by the judges and by the conditioning encoder."
+    out = dict(judge=s.judge_embeddings(faces))
+    if s.encoder:
+        out['encoder'] = embed_images(s.encoder, faces, s.batch_size, bar=False)
+    return out | {f'judge_{k}': embed_images(e, faces, s.batch_size, bar=False) for k, (e, _) in enumerate(s.also, 1)}
+
+
+def generation_pass(
+    s: StoreContext,  # what is measured
+    networks: Sequence = (),  # for LPIPS
+    extractors: _Extractors = {},  # of features of faces and sources
+    *,
+    sheet_path: str | Path | None = None,  # where to save a sheet of 40 generated faces
+    only: dict[str, np.ndarray] = {},  # name of an extractor to the faces (n,) it is applied to; others are NaN
+) -> Measured:
+    "Generate every face once and keep what is measured on it."
+    order = cycle_order(s.partner)
+
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
         at = order[i : i + k]
-        faces = s.generate_rows(rows[at], i)
+        faces = s.generate_rows(s.rows[at], i)
         if i == 0 and sheet_path:
             with optional('The sheet of generated faces'):
                 sheet(faces[:40], ncol=10).save(sheet_path)
-        wanted = np.unique(np.r_[at, partner[at]])
-        real = s.store.images[rows[wanted]]
-        mine, other = (np.searchsorted(wanted, r) for r in (at, partner[at]))
-        out = dict(judge=s.judge_embeddings(faces)) | (
-            dict(encoder=embed_images(s.encoder, faces, s.batch_size, bar=False)) if s.encoder else {}
-        )
-        out |= image_scores(faces, real, mine, other, networks, min(s.batch_size, 32))
-        out |= {f'judge_{j}': embed_images(e, faces, s.batch_size, bar=False) for j, (e, _) in enumerate(s.also, 1)}
+        both = np.unique(np.r_[at, s.partner[at]])
+        real = s.store.images[s.rows[both]]
+        mine, other = (np.searchsorted(both, r) for r in (at, s.partner[at]))
+        out = _recognised(s, faces) | image_scores(faces, real, mine, other, networks, min(s.batch_size, 32))
         for name, (dim, f) in extractors.items():
-            wanted = (only or {}).get(name, np.ones(len(rows), bool))[at]
-            for key, seen in ((name, faces), (f'source_{name}', real[mine])):
-                out[key] = features_where(seen, wanted, dim, f)
+            wanted = only[name][at] if name in only else np.ones(len(at), bool)
+            out[name] = _features_where(faces, wanted, dim, f)
+            out[f'source_{name}'] = _features_where(real[mine], wanted, dim, f)
         return out
 
-    return compute_blocks(s, 'faces', len(rows), shapes, work), np.argsort(order)
+    arrays = _compute_blocks(s, 'faces', len(order), _shapes(s, networks, extractors), work)
+    return Measured(arrays, np.argsort(order))
 
 # %% ../../nbs/metrics/evaluation.ipynb #080025
 def reference_rows(
@@ -307,19 +359,36 @@ def identity_part(
     )
     return metrics, threshold(imp, 1e-3)
 
+# %% ../../nbs/metrics/evaluation.ipynb #080025b
+def _identity_of_all(s: StoreContext, measured: Measured) -> tuple[dict[str, dict], float | None]:
+    "Identity by the judge, the conditioning encoder and further judges; and the judge's threshold at FAR 1e-3."
+    metrics, limit = identity_part(s, measured['judge'], s.judge_values, 'judge')
+    if s.encoder:
+        metrics |= identity_part(s, measured['encoder'], s.embeddings.values, 'encoder')[0]
+    else:
+        metrics |= {'encoder_source_mean': missing(s.no_encoder)}
+    for k, (e, values) in enumerate(s.also, 1):
+        metrics |= identity_part(s, measured[f'judge_{k}'], values, f'judge:{e.name}')[0]
+    return metrics, limit
+
+
+def _squeeze_of(networks: Sequence) -> Any:
+    "LPIPS with the squeeze network; None where it is missing."
+    return next((x for x in networks if x.kind == 'squeeze'), None)
+
 # %% ../../nbs/metrics/evaluation.ipynb #080027
 def seen_part(
     s: StoreContext,  # what is measured
-    generated: np.ndarray,  # (n,J) the judge's embeddings of the faces of unseen people
+    measured: Measured,  # on the faces of unseen people
     limit: float | None,  # threshold at FAR 1e-3
-    net: Any = None,  # LPIPS with the squeeze network; None: it is missing
-    lpips: np.ndarray | None = None,  # (n,) of the faces of unseen people to their sources
-    why: str = '',  # why LPIPS is missing
+    networks: Sequence,  # LPIPS; the squeeze network is used
+    why: dict[str, str],  # why a network is missing
     *,
     most: int = 512,  # training faces at most
 ) -> dict[str, dict]:  # metrics
     "What the judge says of people that were trained on, and what unseen people lose."
     names = ('seen_source_mean', 'gap_source_mean', 'seen_lpips_squeeze', 'gap_lpips_squeeze')
+    net = _squeeze_of(networks)
     try:
         rows = pick_faces(s.store, 'train', min(most, len(s.rows)), s.seed)
     except FacegenError as ex:
@@ -328,31 +397,34 @@ def seen_part(
     def work(i: int, k: int) -> dict[str, np.ndarray]:
         at = rows[i : i + k]
         faces = s.generate_rows(at, i, stream=1)
-        images = np.stack([faces, s.store.images[at]], 1) if net else None
-        return dict(judge=s.judge_embeddings(faces)) | (dict(lpips=pair_distances(images, net)[:, 0]) if net else {})
+        out = dict(judge=s.judge_embeddings(faces))
+        if net:
+            out['lpips'] = pair_distances(np.stack([faces, s.store.images[at]], 1), net)[:, 0]
+        return out
 
     shapes = dict(judge=(s.judge.dim,)) | (dict(lpips=()) if net else {})
-    seen = compute_blocks(s, 'seen', len(rows), shapes, work)
+    seen = _compute_blocks(s, 'seen', len(rows), shapes, work)
 
-    def to(faces, r):
-        return cosines(np.asarray(faces), s.judge_values[r].astype(np.float32))
+    def to_sources(faces: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return cosines(np.asarray(faces), s.judge_values[sources].astype(np.float32))
 
-    people = s.store_people[rows]
-    out = seen_gap(to(generated, s.rows), s.people, to(seen['judge'], rows), people, limit, s.n_boot, s.seed)
+    people, how = s.store_people[rows], dict(n_boot=s.n_boot, seed=s.seed)
+    cosine = to_sources(measured['judge'], s.rows), s.people, to_sources(seen['judge'], rows), people
+    out = seen_gap(*cosine, limit, **how)
     if net is None:
-        return out | {k: missing(why, 'low') for k in names[2:]}
-    return out | seen_lpips(lpips, s.people, np.asarray(seen['lpips']), people, s.n_boot, s.seed)
+        return out | {k: missing(why.get('squeeze', _LPIPS_OFF), 'low') for k in names[2:]}
+    return out | seen_lpips(measured['lpips_squeeze'], s.people, np.asarray(seen['lpips']), people, **how)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080029
 def _real_pairs(s: StoreContext, limit: float | None, people: int, net: Any) -> dict[str, float | None]:
     "Two real images of a person and of two people: drift, its floor, LPIPS, LPIPS where the judge sees one person."
-    other, partner = other_images(s.people, s.seed), derangement(s.people, s.seed)
+    other = other_images(s.people, s.seed)
     first, pairs = np.sort(np.unique(s.people, return_index=True)[1])[:people], np.flatnonzero(other >= 0)[:people]
 
     def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return cosines(*(s.judge_values[s.rows[r]].astype(np.float32) for r in (a, b)))
 
-    out = dict(floor=float((1 - cosine(first, partner[first])).mean()), drift=None, lpips=None, held=None)
+    out = dict(floor=float((1 - cosine(first, s.partner[first])).mean()), drift=None, lpips=None, held=None)
     if len(pairs) == 0:
         return out
     same = cosine(pairs, other[pairs])
@@ -360,8 +432,37 @@ def _real_pairs(s: StoreContext, limit: float | None, people: int, net: Any) -> 
     if net:
         images = [np.stack([s.store.images[i] for i in s.rows[r]]) for r in (pairs, other[pairs])]
         lpips = diversity_scores(np.stack(images, 1), net)
-        out |= dict(lpips=float(lpips.mean()), held=None if limit is None else float((lpips * (same > limit)).mean()))
+        out['lpips'] = float(lpips.mean())
+        out['held'] = None if limit is None else float((lpips * (same > limit)).mean())
     return out
+
+
+@dataclass
+class _Samples:
+    "Several samples of one embedding of each of some people."
+
+    first: np.ndarray  # (p,) positions among the evaluated faces, one of each person
+    drift: np.ndarray  # (p,) one minus the judge's cosine between two samples, mean over pairs
+    to_source: np.ndarray  # (p,K) the judge's cosine of each sample to the source
+    lpips: np.ndarray | None  # (p,K(K-1)/2) of each pair of samples
+
+
+def _measured_samples(s: StoreContext, people: int, samples: int, net: Any) -> _Samples:
+    "Generate and measure the samples."
+    first = np.sort(np.unique(s.people, return_index=True)[1])[:people]
+    rows, pairs = s.rows[first], samples * (samples - 1) // 2
+    shapes = dict(drift=(), to_source=(samples,)) | (dict(lpips=(pairs,)) if net else {})
+
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
+        faces = s.generate_rows(np.repeat(rows[i : i + k], samples), i * samples, stream=2)
+        judged = s.judge_embeddings(faces)
+        sources = np.repeat(s.judge_values[rows[i : i + k]].astype(np.float32), samples, 0)
+        out = dict(drift=intra_identity_diversity(judged.reshape(k, samples, -1)))
+        out['to_source'] = cosines(judged, sources).reshape(k, samples)
+        return out | (dict(lpips=pair_distances(faces.reshape(k, samples, *faces.shape[1:]), net)) if net else {})
+
+    found = _compute_blocks(s, 'diversity', len(rows), shapes, work)
+    return _Samples(first, found['drift'], found['to_source'], found.get('lpips'))
 
 
 def diversity_part(
@@ -371,54 +472,42 @@ def diversity_part(
     limit: float | None,  # the judge's threshold at FAR 1e-3
     *,
     people: int = 96,  # at most so many, one embedding of each
-    draws: int = 4,  # of each embedding
+    samples: int = 4,  # of each embedding
 ) -> dict[str, dict]:  # metrics
-    "How much draws of one embedding differ: in who is seen, in the image, and in the image where the person is held."
-    first = np.sort(np.unique(s.people, return_index=True)[1])[:people]
-    rows, net = s.rows[first], next((x for x in networks if x.kind == 'squeeze'), None)
-    a, b = np.triu_indices(draws, 1)
-    shapes = dict(drift=(), to_source=(draws,)) | (dict(lpips=(len(a),)) if net else {})
-
-    def work(i: int, k: int) -> dict[str, np.ndarray]:
-        faces = s.generate_rows(np.repeat(rows[i : i + k], draws), i * draws, stream=2)
-        judged = s.judge_embeddings(faces)
-        sources = np.repeat(s.judge_values[rows[i : i + k]].astype(np.float32), draws, 0)
-        out = dict(drift=intra_identity_diversity(judged.reshape(k, draws, -1)))
-        out['to_source'] = cosines(judged, sources).reshape(k, draws)
-        return out | (dict(lpips=pair_distances(faces.reshape(k, draws, *faces.shape[1:]), net)) if net else {})
-
-    found = compute_blocks(s, 'diversity', len(rows), shapes, work)
-    boot, real = Bootstrap(s.store_people[rows], n=s.n_boot, seed=s.seed), _real_pairs(s, limit, people, net)
+    "How much samples of one embedding differ: in identity, in the image, and in the image where identity is held."
+    net = _squeeze_of(networks)
+    found, real = _measured_samples(s, people, samples, net), _real_pairs(s, limit, people, net)
+    who = s.people[found.first]
+    boot = Bootstrap(who, n=s.n_boot, seed=s.seed)
 
     def put(
         name: str, values: np.ndarray, floor: float, ceiling: float | None, better: str = 'high', **more: Any
     ) -> dict:
         s.scores[name] = np.full(len(s.rows), np.nan)
-        s.scores[name][first] = values
-        return {name: mean_entry(values, s.store_people[rows], boot, floor, ceiling, better, draws=draws, **more)}
+        s.scores[name][found.first] = values
+        return {name: mean_entry(values, who, boot, floor, ceiling, better, draws=samples, **more)}
 
-    out = put('diversity_judge', found['drift'], real['floor'], real['drift'], 'low')
+    out = put('diversity_judge', found.drift, real['floor'], real['drift'], 'low')
     if net is None:
-        reason = why.get('squeeze', LPIPS_OFF)
+        reason = why.get('squeeze', _LPIPS_OFF)
         return out | {k: missing(reason) for k in ('diversity_squeeze', 'diversity_held_squeeze')}
-    out |= put('diversity_squeeze', found['lpips'].mean(1), 0.0, real['lpips'])
+    out |= put('diversity_squeeze', found.lpips.mean(1), 0.0, real['lpips'])
     if limit is None:
-        reason = 'Too few impostor pairs of known people were found for a threshold; use a larger store.'
-        return out | dict(diversity_held_squeeze=missing(reason))
-    accepted = found['to_source'] > limit
+        return out | dict(diversity_held_squeeze=missing(NO_THRESHOLD))
+    accepted, (a, b) = found.to_source > limit, np.triu_indices(samples, 1)
     held = accepted[:, a] & accepted[:, b]
     more = dict(threshold=limit, held=float(held.mean()))
-    return out | put('diversity_held_squeeze', (found['lpips'] * held).mean(1), 0.0, real['held'], **more)
+    return out | put('diversity_held_squeeze', (found.lpips * held).mean(1), 0.0, real['held'], **more)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080031
 @dataclass
-class Space:
+class _Space:
     "A feature space in which distributions are compared."
 
     name: str  # ends the metrics' names
     mine: str  # which array of `generation_pass` holds the generated faces' features,
     real: str  # and which the sources'
-    f: Callable  # uint8 pictures to features, for the reference
+    f: Callable  # uint8 images to features, for the reference
     dim: int  # of the features
     scale: float = 1.0  # brings components to a size of about 1
     classes: np.ndarray | None = None  # (C,dim) of a classifier: its logits give the Inception Score
@@ -426,240 +515,202 @@ class Space:
     standard: bool = False  # features are standardised by those of the reference faces
 
 
-def squeezenet_space(
-    s: StoreContext,  # what is measured
-    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
-) -> Space | str:  # or why it is missing
-    "SqueezeNet's space."
-    net = next((x for x in networks if x.kind == 'squeeze'), None)
-    if net:
-        return Space('squeezenet', 'features', 'source_features', lambda x: squeezenet_features(x, net=net), 512, 1 / 5)
+_AUTOENCODER_FACES = 500  # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
+
+
+def _squeezenet_space(s: StoreContext, networks: Sequence) -> _Space:
+    "SqueezeNet's space; LPIPS with the squeeze network computes its features already."
+    if net := _squeeze_of(networks):
+        f = partial(squeezenet_features, net=net)
+        return _Space('squeezenet', 'features', 'source_features', f, 512, 1 / 5)
     if why := lpips_missing('squeeze'):
-        return why
-    return Space(
-        'squeezenet', 'squeezenet', 'source_squeezenet', lambda x: squeezenet_features(x, s.device), 512, 1 / 5
+        raise FacegenError(why)
+    f = partial(squeezenet_features, device=s.device)
+    return _Space('squeezenet', 'squeezenet', 'source_squeezenet', f, 512, 1 / 5)
+
+
+def _inception_space(s: StoreContext) -> _Space:
+    "Inception's space."
+    net = inception(s.device)
+    classes = net.fc.weight.detach().cpu().numpy()
+    return _Space(
+        'inception', 'inception', 'source_inception', lambda x: inception_features(x, net)[0], 2048, classes=classes
     )
 
 
-def available_spaces(
-    s: StoreContext,  # what is measured
-    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
-) -> tuple[
-    list[Space], dict[str, tuple[int, Callable]], dict[str, str]
-]:  # spaces, extractors, and why a space is missing
-    "SqueezeNet's space and Inception's, where their weights are; the judge's own always exists and needs no extractor."
-    found, extractors, why = [], {}, {}
-    squeeze = squeezenet_space(s, networks)
-    if isinstance(squeeze, str):
-        why['squeezenet'] = squeeze
-    else:
-        found.append(squeeze)
-        if squeeze.mine == 'squeezenet':
-            extractors['squeezenet'] = squeeze.dim, squeeze.f
-    try:
-        deep = inception(s.device)
+def _autoencoder_space(s: StoreContext) -> _Space:
+    "The tiny autoencoder's space."
+    autoencoder_for(s.device)
+    f, how = partial(autoencoder_features, device=s.device), dict(most=_AUTOENCODER_FACES, standard=True)
+    return _Space('autoencoder', 'autoencoder', 'source_autoencoder', f, AUTOENCODER_DIM, **how)
 
-        def extract(x):
-            return inception_features(x, deep)[0]
 
-        extractors['inception'] = 2048, extract
-        found.append(
-            Space(
-                'inception', 'inception', 'source_inception', extract, 2048, 1.0, deep.fc.weight.detach().cpu().numpy()
-            )
+def _spaces_at_hand(spaces: dict[str, Callable[[], _Space]]) -> tuple[list[_Space], dict[str, str]]:
+    "The feature spaces whose weights are there, and why the others are missing."
+    found, why = [], {}
+    for name, make in spaces.items():
+        try:
+            found.append(make())
+        except FacegenError as ex:
+            why[name] = str(ex)
+    return found, why
+
+
+def _distribution_spaces(s: StoreContext, networks: Sequence) -> tuple[list[_Space], dict[str, str]]:
+    "The spaces beside the judge's in which distributions are compared, and why one is missing."
+    return _spaces_at_hand(
+        dict(
+            squeezenet=partial(_squeezenet_space, s, networks),
+            inception=partial(_inception_space, s),
+            autoencoder=partial(_autoencoder_space, s),
         )
-    except FacegenError as ex:
-        why['inception'] = str(ex)
-    try:
-        autoencoder_for(s.device)
-        extractors['autoencoder'] = AUTOENCODER_DIM, lambda x: autoencoder_features(x, s.device)
-        found.append(
-            Space(
-                'autoencoder',
-                'autoencoder',
-                'source_autoencoder',
-                extractors['autoencoder'][1],
-                AUTOENCODER_DIM,
-                most=AUTOENCODER_FACES,
-                standard=True,
-            )
-        )
-    except FacegenError as ex:
-        why['autoencoder'] = str(ex)
-    return found, extractors, why
+    )
 
 
-AUTOENCODER_FACES = 500  # on each side in the space of the tiny autoencoder, which is slow: four GMAC a face
+def _extractors_of(spaces: Sequence[_Space]) -> _Extractors:
+    "What `generation_pass` must compute for some spaces, beside the features that LPIPS gives."
+    return {x.mine: (x.dim, x.f) for x in spaces if x.mine != 'features'}
 
 
-def rows_of_space(
-    s: StoreContext,  # what is measured
-    space: Space,  # with its limit
-) -> tuple[np.ndarray, np.ndarray]:  # positions in `s.rows`, and rows of the reference; part of a larger limit's
-    "Which faces are compared in a space."
-    return reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, space.most)
+def _rows_of_space(s: StoreContext, most: int = 5000) -> tuple[np.ndarray, np.ndarray]:
+    "Positions in `s.rows` and rows of the reference that are compared; those of a smaller limit are among them."
+    return reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, most)
 
 
-def missing_space(
-    name: str,  # of the space
-    reason: str,  # one sentence
-) -> dict[str, dict]:  # entries without a value
+def _missing_space(name: str, reason: str) -> dict[str, dict]:
     "All metrics of a space that cannot be had."
-    return distribution_missing(name, reason) | {
-        k: missing(reason, better) for k, better in realism_names(name).items()
-    }
+    realism = {k: missing(reason, better) for k, better in realism_names(name).items()}
+    return distribution_missing(name, reason) | realism
+
+
+def _reference_features(s: StoreContext, spaces: Sequence[_Space], rows: np.ndarray) -> dict[str, np.ndarray]:
+    "Features of the reference faces in each space; NaN for faces that a space does not need."
+    if not spaces:
+        return {}
+    needed = {x.name: _rows_of_space(s, x.most)[1] for x in spaces}
+
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
+        at = rows[i : i + k]
+        images = s.store.images[at]
+        return {x.name: _features_where(images, np.isin(at, needed[x.name]), x.dim, x.f) for x in spaces}
+
+    return _compute_blocks(s, 'reference', len(rows), {x.name: (x.dim,) for x in spaces}, work)
+
+
+def _space_metrics(
+    s: StoreContext, space: _Space, sets: Sequence[np.ndarray], people: tuple[np.ndarray, np.ndarray]
+) -> dict[str, dict]:
+    "Distribution metrics, realism and Inception Score of generated, real and reference features (n,D) in one space."
+    if space.standard:
+        mean, std = sets[2].mean(0), np.maximum(sets[2].std(0), 1e-6)
+        sets = [(v - mean) / std for v in sets]
+    generated, real, reference = (v * np.float32(space.scale) for v in sets)
+    out = distribution_metrics(generated, real, reference, *people, space.name, s.seed)
+    out |= realism_metrics(generated, real, reference, *people, space.name, s.seed, s.n_boot)
+    if space.classes is not None:
+        out |= score_metric(generated @ space.classes.T, real @ space.classes.T, people[0], seed=s.seed)
+    return out
 
 
 def distribution_part(
     s: StoreContext,  # what is measured
-    arrays: dict[str, np.ndarray],  # as `generation_pass` left them
-    back: np.ndarray,  # where each row stands in them
-    spaces: list[Space],  # beside the judge's
+    measured: Measured,  # with the features of each space
+    spaces: list[_Space],  # beside the judge's
     why: dict[str, str],  # space: why it is missing
 ) -> dict[str, dict]:  # metrics
     "Distribution metrics and realism in each space, against as many training faces of other people."
-    reference = reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, 5000)[1]
+    reference = _rows_of_space(s)[1]
     if len(reference) == 0:
-        why = why | {x.name: NO_OTHER_PEOPLE for x in spaces} | {s.judge.name: NO_OTHER_PEOPLE}
-    out = {k: d for name, reason in why.items() for k, d in missing_space(name, reason).items()}
+        why = why | {x.name: _NO_OTHER_PEOPLE for x in spaces} | {s.judge.name: _NO_OTHER_PEOPLE}
+    out = {k: d for name, reason in why.items() for k, d in _missing_space(name, reason).items()}
     if len(reference) == 0:
         return out
-    length = np.float32(s.judge.dim**0.5)
-    own = Space(s.judge.name, 'judge', '', lambda x: x, s.judge.dim, length)
-    chosen = {x.name: rows_of_space(s, x) for x in (own, *spaces)}
-
-    def reference_features(i: int, k: int) -> dict[str, np.ndarray]:
-        rows = reference[i : i + k]
-        images = s.store.images[rows]
-        return {x.name: features_where(images, np.isin(rows, chosen[x.name][1]), x.dim, x.f) for x in spaces}
-
-    there = (
-        compute_blocks(s, 'reference', len(reference), {x.name: (x.dim,) for x in spaces}, reference_features)
-        if spaces
-        else {}
-    )
+    own = _Space(s.judge.name, 'judge', '', lambda x: x, s.judge.dim, np.float32(s.judge.dim**0.5))
+    features = _reference_features(s, spaces, reference)
     for x in (own, *spaces):
-        mine, rows = chosen[x.name]
-        sources, others = s.rows[mine], np.searchsorted(reference, rows)
-        a = arrays[x.mine][back[mine]]
+        mine, rows = _rows_of_space(s, x.most)
         if x is own:
-            b, c = (s.judge_values[r].astype(np.float32) for r in (sources, rows))
+            real, others = (s.judge_values[r].astype(np.float32) for r in (s.rows[mine], rows))
         else:
-            b, c = arrays[x.real][back[mine]], there[x.name][others]
-        if x.standard:
-            a, b, c = ((v - c.mean(0)) / np.maximum(c.std(0), 1e-6) for v in (a, b, c))
-        a, b, c = (v * np.float32(x.scale) for v in (a, b, c))
-        people = s.store_people[sources], s.store_people[rows]
-        out |= distribution_metrics(a, b, c, *people, x.name, s.seed) | realism_metrics(
-            a, b, c, *people, x.name, s.seed, s.n_boot
-        )
-        if x.classes is not None:
-            out |= score_metric(a @ x.classes.T, b @ x.classes.T, people[0], seed=s.seed)
+            real, others = measured.at(x.real, mine), features[x.name][np.searchsorted(reference, rows)]
+        people = s.store_people[s.rows[mine]], s.store_people[rows]
+        out |= _space_metrics(s, x, (measured.at(x.mine, mine), real, others), people)
     return out
 
 
 def spectrum_part(
     s: StoreContext,  # what is measured
-    arrays: dict[str, np.ndarray],  # with those of the extractor `spectrum`
-    back: np.ndarray,  # where each row stands in them
+    measured: Measured,  # with the extractor `spectrum`
 ) -> tuple[dict[str, dict], dict[str, Any]]:  # metrics, and the curve; an empty one where it is missing
     "Power of generated faces by frequency."
-    mine, reference = reference_faces(s.store.indices('train'), s.rows, s.store_people, s.seed, 5000)
+    mine, reference = _rows_of_space(s)
     if len(mine) == 0:
-        return spectrum_missing(NO_OTHER_PEOPLE), {}
-    bands = arrays['spectrum'].shape[1]
-    found = compute_blocks(
-        s,
-        'reference-spectrum',
-        len(reference),
-        dict(spectrum=(bands,)),
-        lambda i, k: dict(spectrum=radial_power(s.store.images[reference[i : i + k]])),
-    )
-    a, b = (arrays[k][back[mine]] for k in ('spectrum', 'source_spectrum'))
-    return spectrum_metrics(
-        a, b, found['spectrum'], s.store_people[s.rows[mine]], s.store_people[reference], s.n_boot, s.seed
-    )
+        return spectrum_missing(_NO_OTHER_PEOPLE), {}
+    a, b = (measured.at(k, mine) for k in ('spectrum', 'source_spectrum'))
+
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
+        return dict(spectrum=radial_power(s.store.images[reference[i : i + k]]))
+
+    found = _compute_blocks(s, 'reference-spectrum', len(reference), dict(spectrum=(a.shape[1],)), work)
+    people = s.store_people[s.rows[mine]], s.store_people[reference]
+    return spectrum_metrics(a, b, found['spectrum'], *people, s.n_boot, s.seed)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080033
-def memory_spaces(
-    s: StoreContext,  # what is measured
-    networks: Sequence,  # LPIPS: its squeeze network walks through SqueezeNet already
-) -> tuple[list[Space], dict[str, tuple[int, Callable]], dict[str, str]]:  # spaces, extractors, why one is missing
-    "The spaces beside the judge's in which copies are looked for."
-    dim = 3 * PIXELS**2
-    found, extractors = (
-        [Space('pixels', 'pixels', 'source_pixels', pixel_features, dim)],
-        dict(pixels=(dim, pixel_features)),
-    )
-    squeeze = squeezenet_space(s, networks)
-    if isinstance(squeeze, str):
-        return found, extractors, dict(squeezenet=squeeze)
-    if squeeze.mine == 'squeezenet':
-        extractors['squeezenet'] = squeeze.dim, squeeze.f
-    return [squeeze, *found], extractors, {}
+def _memory_spaces(s: StoreContext, networks: Sequence) -> tuple[list[_Space], dict[str, str]]:
+    "The spaces beside the judge's in which copies are looked for, and why one is missing."
+    pixels = partial(_Space, 'pixels', 'pixels', 'source_pixels', pixel_features, 3 * PIXELS**2)
+    return _spaces_at_hand(dict(squeezenet=partial(_squeezenet_space, s, networks), pixels=pixels))
 
 
 def memory_part(
     s: StoreContext,  # what is measured
-    arrays: dict[str, np.ndarray],  # as `generation_pass` left them
-    back: np.ndarray,  # where each row stands in them
-    spaces: list[Space],  # beside the judge's
+    measured: Measured,  # with the features of each space
+    spaces: list[_Space],  # beside the judge's
     why: dict[str, str],  # space: why it is missing
 ) -> dict[str, dict]:  # metrics
     "Whether generated faces lie nearer to training faces than real unseen faces do, in each space."
-    train = np.asarray(s.store.indices('train'))
-    train = train[~np.isin(s.store_people[train], s.people)]
+    train = s.rows_of_others('train')
     if len(train) == 0:
-        why = {name: NO_OTHER_PEOPLE for name in (s.judge.name, *(x.name for x in spaces), *why)}
+        why = {name: _NO_OTHER_PEOPLE for name in (s.judge.name, *(x.name for x in spaces), *why)}
     out = {}
     for name, reason in why.items():
         out |= {f'nearest_ratio_{name}': missing(reason), f'copies_{name}': missing(reason, 'low')}
     if len(train) == 0:
         return out
 
-    def features(i: int, k: int) -> dict[str, np.ndarray]:
+    def work(i: int, k: int) -> dict[str, np.ndarray]:
         images = s.store.images[train[i : i + k]]
         return {x.name: x.f(images) for x in spaces}
 
-    def judged(rows: np.ndarray) -> np.ndarray:
-        return s.judge_values[rows].astype(np.float32)
-
-    there = compute_blocks(s, 'training', len(train), {x.name: (x.dim,) for x in spaces}, features)
-    crowds = {x.name: (arrays[x.mine][back], arrays[x.real][back], np.asarray(there[x.name])) for x in spaces}
-    crowds[s.judge.name] = np.asarray(arrays['judge'])[back], judged(s.rows), judged(train)
-    for name, (generated, real, known) in crowds.items():
-        out |= memorisation(generated, real, known, s.people, name, s.seed)[0]
+    known = _compute_blocks(s, 'training', len(train), {x.name: (x.dim,) for x in spaces}, work)
+    sets = {x.name: (measured[x.mine], measured[x.real], np.asarray(known[x.name])) for x in spaces}
+    real, trained = (s.judge_values[r].astype(np.float32) for r in (s.rows, train))
+    sets[s.judge.name] = measured['judge'], real, trained
+    for name, (generated, real, trained) in sets.items():
+        out |= memorisation(generated, real, trained, s.people, name, s.seed)[0]
     return out
+
+
+def _factor_probe(s: StoreContext) -> np.ndarray | None:
+    "What a linear probe reads off the embeddings of the evaluated faces; None where too few people were rendered."
+    e, train = s.embeddings.values, np.asarray(s.store.indices('train'))
+    train = train[np.isfinite(factors_of(s.store, train)).all(1)]
+    factors = factors_of(s.store, train)
+    if len(train) < 200 or len(np.unique(factors, axis=0)) < MIN_PEOPLE:
+        return None
+    return embedding_factors(np.asarray(e[train], np.float32), factors, np.asarray(e[s.rows], np.float32))
 
 
 def factor_part(
     s: StoreContext,  # what is measured
-    arrays: dict[str, np.ndarray],  # with those of the extractor `factors`
-    back: np.ndarray,  # where each row stands in them
+    measured: Measured,  # with the extractor `factors`
 ) -> dict[str, dict]:  # metrics
     """How well each identity factor can be read off the generated faces.
 
     Beside it, how well off the embedding itself, by a linear probe.
     """
-    e, train = s.embeddings.values, np.asarray(s.store.indices('train'))
-    train = train[np.isfinite(factors_of(s.store, train)).all(1)]
-    enough = len(train) >= 200 and len(np.unique(factors_of(s.store, train), axis=0)) >= MIN_PEOPLE
-    probe = (
-        embedding_factors(
-            np.asarray(e[train], np.float32), factors_of(s.store, train), np.asarray(e[s.rows], np.float32)
-        )
-        if enough
-        else None
-    )
-    return factor_metrics(
-        arrays['factors'][back],
-        arrays['source_factors'][back],
-        factors_of(s.store, s.rows),
-        s.people,
-        s.n_boot,
-        s.seed,
-        probe,
-    )
+    read, truth = (measured['factors'], measured['source_factors']), factors_of(s.store, s.rows)
+    return factor_metrics(*read, truth, s.people, s.n_boot, s.seed, _factor_probe(s))
 
 
 def robustness_part(
@@ -672,13 +723,10 @@ def robustness_part(
     if done:
         s.log(f'robustness: {len(done)} curves were measured before; going on.')
 
-    def keep(name, curve):
+    def keep(name: str, curve: dict[str, Any]) -> None:
         done[name] = curve
         write_json(file, done)
 
-    people = (
-        32 if hasattr(s.generator, 'steps') else 128
-    )  # a model of many steps takes long to draw some thirty faces a person
     return robustness(
         s.generator,
         s.store,
@@ -686,32 +734,29 @@ def robustness_part(
         s.judge,
         s.rows,
         real=s.judge_values,
-        faces=people,
+        faces=32 if hasattr(s.generator, 'steps') else 128,  # a model of many steps is slow: thirty faces a person
         seed=s.seed,
         batch_size=s.batch_size,
         guidance=s.guidance,
         n_boot=s.n_boot,
-        perceptual=next((x for x in networks if x.kind == 'squeeze'), 'squeeze'),
+        perceptual=_squeeze_of(networks) or 'squeeze',
         done=dict(done),
         each=keep,
     )
 
 
-def rendered_people(
-    s: StoreContext,  # what is measured
-) -> int:  # 0 where nothing was rendered
-    "How many of the evaluated people were rendered, so that their factors are known."
+def _rendered_people(s: StoreContext) -> int:
+    "How many of the evaluated people were rendered, so that their factors are known; 0 where nothing was."
     known = np.isfinite(factors_of(s.store, s.rows)).all(1)
     return len(np.unique(s.store_people[s.rows[known]]))
 
 # %% ../../nbs/metrics/evaluation.ipynb #080171
-def regression_rows(
+def _regression_rows(
     s: StoreContext,  # what is measured
     least: int = 50,  # faces that may choose
 ) -> tuple[np.ndarray, np.ndarray]:  # rows to fit, rows that choose the settings: three sets of people
     "Training people, and validation people or a tenth of the training people."
-    rows = (np.asarray(s.store.indices(k), np.int64) for k in ('train', 'validation'))
-    fit, choose = (r[~np.isin(s.store_people[r], s.people)] for r in rows)
+    fit, choose = (s.rows_of_others(k) for k in ('train', 'validation'))
     choose = choose[~np.isin(s.store_people[choose], s.store_people[fit])]
     if len(choose) >= least:
         return fit, choose
@@ -734,7 +779,7 @@ def regression_part(
     "The regression reference for every judge."
     judges = {'judge': (s.judge, s.judge_values)} | {f'judge:{e.name}': (e, values) for e, values in s.also}
     out, settings = {}, {}
-    fit, choose = regression_rows(s)
+    fit, choose = _regression_rows(s)
     x = np.asarray(s.embeddings.values)
     ends = {who: who.removeprefix('judge') for who in judges}
     names = {
@@ -767,7 +812,7 @@ PARTS = (
     'regression',
     'factors',
     'robustness',
-)  # beside identity
+)  # what is measured in addition to identity
 
 
 def pick_parts(
@@ -780,7 +825,7 @@ def pick_parts(
     return parts
 
 
-NOT_FOR_CHOOSING = (
+_NOT_FOR_CHOOSING = (
     'regression',
     'robustness',
 )  # parts that describe a model and are measured on reporting people alone
@@ -792,7 +837,7 @@ def parts_of_split(
     splits: Sequence[str],  # all that are judged, as `judged_splits` gives them
 ) -> tuple[str, ...]:
     "Validation people who are judged beside test people are asked for what a choice rests on."
-    return tuple(p for p in parts if len(splits) == 1 or split != 'validation' or p not in NOT_FOR_CHOOSING)
+    return tuple(p for p in parts if len(splits) == 1 or split != 'validation' or p not in _NOT_FOR_CHOOSING)
 
 
 def metric_names(
@@ -823,7 +868,7 @@ def metric_names(
     return [*identity, *(name for part in pick_parts(parts) for name in names.get(part, ()))]
 
 
-def wanted_networks(
+def _wanted_networks(
     parts: Sequence[str],  # some of `PARTS`
     perceptual: Sequence[str],  # LPIPS's networks that may be used
 ) -> list[str]:  # those that the parts need
@@ -836,7 +881,7 @@ def wanted_networks(
 def without_folders(
     x: Any,  # a part of a result
 ) -> Any:  # the same
-    "Put the names of settings in the place of this machine's folders, in every text of a result."
+    "Replace this machine's folders by the names of settings, in every text of a result."
     if isinstance(x, dict):
         return {k: without_folders(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)):
@@ -859,20 +904,180 @@ def without_folders(
 
 # %% ../../nbs/metrics/evaluation.ipynb #080042
 def check_judges(
-    judge: Any,  # the first Encoder that judges
-    also: Sequence[Any],  # further ones
+    judges: Sequence[Any],  # Encoders that judge, the first one first
     encoder: dict[str, Any],  # fingerprint of the conditioning encoder
     force: bool,  # go on although one of them took part
     others: Sequence[dict[str, Any]],  # fingerprints of further recognisers that a loss asked
-) -> list[dict[str, Any]]:  # name, independence and fingerprint of each further judge
-    "Refuse further judges that took part, or that are named twice."
-    names = [judge.name, *(e.name for e in also)]
+) -> list[dict[str, Any]]:  # name, independence and fingerprint of each
+    "Refuse judges that took part, or that are named twice."
+    names = [e.name for e in judges]
     if twice := next((n for n in names if names.count(n) > 1), None):
         raise FacegenError(f"The judge '{twice}' was named twice; name each judge once.")
     return [
         dict(name=e.name, independent=check_judge(e.fingerprint, encoder, force, others), fingerprint=e.fingerprint)
-        for e in also
+        for e in judges
     ]
+
+# %% ../../nbs/metrics/evaluation.ipynb #080043
+@dataclass
+class _Plan:
+    "What the parts need from the generation pass, and why some of it is missing."
+
+    networks: list  # LPIPS
+    no_network: dict[str, str]  # network: why it is missing
+    spaces: list[_Space]  # in which distributions are compared, beside the judge's
+    no_space: dict[str, str]  # space: why it is missing
+    copied: list[_Space]  # in which copies are looked for
+    not_copied: dict[str, str]  # space: why it is missing
+    rendered: int  # evaluated people whose factors are known; 0 where no factors are wanted
+    extractors: _Extractors  # of features
+
+
+def _plan(s: StoreContext, parts: Sequence[str], perceptual: Sequence[str]) -> _Plan:
+    "Load the networks that some parts need."
+    networks, no_network = available_networks(_wanted_networks(parts, perceptual), s.device)
+    spaces, no_space = _distribution_spaces(s, networks) if 'distribution' in parts else ([], {})
+    copied, not_copied = _memory_spaces(s, networks) if 'memorisation' in parts else ([], {})
+    rendered = _rendered_people(s) if 'factors' in parts else 0
+    extractors = _extractors_of([*spaces, *copied])
+    if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
+        extractors['factors'] = OUTPUTS, partial(read_factors, reader(device=s.device, log=s.log))
+    elif rendered:
+        s.log(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
+    if 'distribution' in parts:
+        extractors['spectrum'] = s.store.images.shape[1] // 2, radial_power
+    return _Plan(networks, no_network, spaces, no_space, copied, not_copied, rendered, extractors)
+
+
+def _faces_of_spaces(s: StoreContext, spaces: Sequence[_Space]) -> dict[str, np.ndarray]:
+    "Which evaluated faces (n,) the extractors of slow spaces are applied to."
+    everyone = np.arange(len(s.rows))
+    return {x.mine: np.isin(everyone, _rows_of_space(s, x.most)[0]) for x in spaces if x.most < 5000}
+
+
+def _image_part(s: StoreContext, measured: Measured, why: dict[str, str]) -> dict[str, dict]:
+    "LPIPS, MSE and SSIM to the source image."
+    distances = measured.distances()
+    found = image_metrics(distances, s.boot, s.people, why)
+    s.scores.update({k: distances[k] for k in found if k in distances})
+    return found
+
+
+def _measure_parts(
+    s: StoreContext,  # what is measured
+    parts: Sequence[str],  # some of `PARTS`
+    perceptual: Sequence[str],  # LPIPS's networks
+    sheet_path: str | Path | None,  # where to save a sheet
+) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
+    "Generate, extract features, and compute the parts."
+    plan = _plan(s, parts, perceptual)
+    only = _faces_of_spaces(s, plan.spaces)
+    measured = generation_pass(s, plan.networks, plan.extractors, sheet_path=sheet_path, only=only)
+    curves, chosen = {}, {}
+    metrics, limit = _identity_of_all(s, measured)
+    if 'regression' in parts:
+        found, chosen = regression_part(s, metrics)
+        metrics |= found
+    if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
+        metrics |= seen_part(s, measured, limit, plan.networks, plan.no_network)
+    if 'images' in parts:
+        metrics |= _image_part(s, measured, plan.no_network)
+    if 'diversity' in parts:
+        metrics |= diversity_part(s, plan.networks, plan.no_network, limit)
+    if 'distribution' in parts:
+        metrics |= distribution_part(s, measured, plan.spaces, plan.no_space)
+        found, spectrum = spectrum_part(s, measured)
+        metrics |= found
+        curves |= dict(spectrum=spectrum) if spectrum else {}
+    if 'memorisation' in parts:
+        metrics |= memory_part(s, measured, plan.copied, plan.not_copied)
+    if plan.rendered:
+        metrics |= factor_part(s, measured) if 'factors' in plan.extractors else factors_missing(plan.rendered)
+    if 'robustness' in parts:
+        curves |= robustness_part(s, plan.networks)
+    return *without_folders((metrics, curves)), chosen
+
+# %% ../../nbs/metrics/evaluation.ipynb #080043b
+def _work_name(s: StoreContext, perceptual: Sequence[str], refine: int) -> str:
+    "The name of the folder of unfinished work: a hash of everything that decides the numbers."
+    key = [
+        weights_hash(s.generator),
+        s.store.hash,
+        s.judge.fingerprint,
+        s.embeddings.fingerprint,
+        s.rows.tolist(),
+        s.seed,
+        s.guidance,
+        list(perceptual),
+        _STEP,
+        bool(s.encoder),
+        s.device.type,
+        s.n_boot,
+        bool(lpips_missing('squeeze')),
+        *([f'refine {refine}'] if refine else []),
+        *(e.fingerprint for e, _ in s.also),
+        _AUTOENCODER_FACES,
+    ]
+    return f'part-{sha256(json.dumps(key, default=str).encode())}'
+
+
+def _measure(
+    s: StoreContext,  # what is measured
+    parts: Sequence[str],  # some of `PARTS`
+    perceptual: Sequence[str],  # LPIPS's networks
+    *,
+    refine: int,  # gradient steps of `refinement` for every face
+    folder: str | Path | None,  # where unfinished work is kept and resumed; None: it is lost
+    sheet_path: str | Path | None,  # where to save a sheet
+) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # as `_measure_parts` returns
+    "Measure the parts in a folder of unfinished work, which is removed at the end."
+    if folder is not None:
+        check_writable(folder)
+    name = _work_name(s, perceptual, refine)
+    if refine:
+        s.generator = Refined(s.generator, refine, s.encoder)
+    with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
+        s.folder = Path(folder or tmp) / name
+        found = _measure_parts(s, parts, perceptual, sheet_path)
+        shutil.rmtree(s.folder, ignore_errors=True)  # finished: the result holds what matters
+    return found
+
+
+def _result_of(
+    s: StoreContext, split: str, judges: list[dict[str, Any]], metrics: dict[str, dict], **known: Any
+) -> dict[str, Any]:
+    "What every result holds; `known` are `about`, `zero_shot` and `evaluation_minutes`."
+    return dict(
+        format=1,
+        kind='evaluation',
+        split=split,
+        n_faces=len(s.rows),
+        n_people=len(np.unique(s.people)),
+        seed=s.seed,
+        guidance=s.guidance,
+        judge=judges[0],
+        encoder=dict(fingerprint=s.embeddings.fingerprint),
+        store_hash=s.store.hash,
+        about=known['about'],
+        zero_shot=known['zero_shot'],
+        metrics=metrics,
+        environment=environment(s.device),
+        evaluation_minutes=known['evaluation_minutes'],
+    )
+
+
+def _saved_scores(s: StoreContext, metrics: dict[str, dict], path: str | Path) -> dict[str, Any]:
+    "Save the scores of each face in every metric that has a value, and what the result says of the file."
+    measured = {k: v for k, v in s.scores.items() if metrics.get(k, {}).get('value') is not None}
+    return save_scores(FaceScores(s.rows, s.people, measured), path)
+
+# %% ../../nbs/metrics/evaluation.ipynb #080043c
+def _checked_judges(generator: Any, store: Any, embeddings: Any, judges: Sequence[Any], force: bool) -> list[dict]:
+    "What a result says of each judge; refuses embeddings that do not fit, and judges that took part."
+    fingerprint = getattr(generator, 'fingerprint', None)
+    require_store(embeddings, store)
+    require_encoder(embeddings.fingerprint, fingerprint, "The store's embeddings")
+    return check_judges(judges, embeddings.fingerprint, force, taught_by(fingerprint))
 
 
 def evaluate(
@@ -881,13 +1086,13 @@ def evaluate(
     embeddings: Any,  # the conditioning Embeddings of the store
     judge: Any,  # an Encoder that took no part in conditioning or in a loss
     split: str = 'test',  # which faces
+    *,
     limit: int | None = None,  # most faces to evaluate; None: all
     seed: int = 0,  # of every random choice
     batch_size: int = 64,  # faces at a time; changes the speed only
     device: str | None = None,  # for LPIPS and features; the generator and the encoders stay where they are
     perceptual: Sequence[str] = LPIPS_KINDS,  # LPIPS's networks; none for no LPIPS
     force: bool = False,  # accept the conditioning encoder as the judge, and mark the result
-    *,
     parts: Sequence[str] | None = None,  # some of `PARTS`; None: all
     encoder: Any = None,  # the conditioning Encoder; loaded by its name when absent
     guidance: float | None = None,  # passed to the generator
@@ -899,168 +1104,31 @@ def evaluate(
     folder: str | Path | None = None,  # where unfinished work is kept and resumed; None: it is lost
     n_boot: int = 1000,  # resamples for intervals
     log: Callable[[str], None] = logger.info,  # gets a line on what is being done
-) -> dict[str, Any]:  # a result: plain values, as `reports.save_result` writes it
+) -> dict[str, Any]:  # a result: plain values, as `save_result` writes it
     """Measure a generator by the whole protocol.
 
-    Raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN pictures.
+    Raises `FacegenError` for a judge that is the encoder, an empty split, one person only, NaN images.
     """
-    start, device, parts = time.monotonic(), pick_device(device), pick_parts(parts)
-    require_store(embeddings, store)
-    require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
-    independent = check_judge(
-        judge.fingerprint, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None))
-    )
-    others = check_judges(
-        judge, also, embeddings.fingerprint, force, taught_by(getattr(generator, 'fingerprint', None))
-    )
-    rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
-    unseen = (
-        zero_shot(embeddings.values, store.identity_codes, rows, np.asarray(store.indices('train')))
-        if split != 'train'
-        else None
-    )
-    partner = derangement(people[rows], seed)
-    values, encoder, no_encoder = recognisers(store, embeddings, judge, encoder, device)
-    if folder is not None:
-        check_writable(folder)
-    hashed = weights_hash(generator)
-    if refine:
-        generator = Refined(generator, refine, encoder)
-    with tempfile.TemporaryDirectory() as tmp, locked(folder or tmp, 'The evaluation folder'):
-        key = [
-            hashed,
-            store.hash,
-            judge.fingerprint,
-            embeddings.fingerprint,
-            rows.tolist(),
-            seed,
-            guidance,
-            list(perceptual),
-            STEP,
-            bool(encoder),
-            device.type,
-            n_boot,
-            bool(lpips_missing('squeeze')),
-            *([f'refine {refine}'] if refine else []),
-            *(e.fingerprint for e in also),
-            AUTOENCODER_FACES,
-        ]
-        part = f'part-{sha256(json.dumps(key, default=str).encode())}'
-        s = StoreContext(
-            generator=generator,
-            store=store,
-            embeddings=embeddings,
-            judge=judge,
-            judge_values=values,
-            real=np.asarray(values[rows], np.float32),
-            encoder=encoder,
-            rows=rows,
-            people=people[rows],
-            store_people=people,
-            folder=Path(folder or tmp) / part,
-            device=device,
-            seed=seed,
-            batch_size=batch_size,
-            guidance=guidance,
-            n_boot=n_boot,
-            log=log,
-            also=[(e, embed_store(store, e).values) for e in also],
-        )
-        metrics, curves, settings = every_part(s, parts, partner, perceptual, no_encoder, sheet_path)
-        shutil.rmtree(s.folder, ignore_errors=True)  # finished: the result holds what matters
-    result = dict(
-        format=1,
-        kind='evaluation',
-        split=split,
-        n_faces=len(rows),
-        n_people=len(np.unique(people[rows])),
-        seed=seed,
-        guidance=guidance,
-        judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint),
-        encoder=dict(fingerprint=embeddings.fingerprint),
-        store_hash=store.hash,
-        about=about or {},
-        zero_shot=unseen,
-        metrics=metrics,
-        environment=environment(device),
-        evaluation_minutes=(time.monotonic() - start) / 60,
-    )
-    if refine:
-        result['refine'] = refine
-    if others:
-        result['judges'] = others
-    if settings:
-        result['regression'] = settings
+    start, parts = time.monotonic(), pick_parts(parts)
+    judges = _checked_judges(generator, store, embeddings, [judge, *also], force)
+    rows, train = pick_faces(store, split, limit, seed), np.asarray(store.indices('train'))
+    unseen = None if split == 'train' else zero_shot(embeddings.values, store.identity_codes, rows, train)
+    how = dict(encoder=encoder, device=pick_device(device), seed=seed, batch_size=batch_size, guidance=guidance)
+    s = open_context(generator, store, embeddings, [judge, *also], rows, n_boot=n_boot, log=log, **how)
+    metrics, curves, chosen = _measure(s, parts, perceptual, refine=refine, folder=folder, sheet_path=sheet_path)
+    known = dict(about=about or {}, zero_shot=unseen, evaluation_minutes=(time.monotonic() - start) / 60)
+    result = _result_of(s, split, judges, metrics, **known)
+    optional_keys = dict(refine=refine, judges=judges[1:], regression=chosen)
+    result |= {k: v for k, v in optional_keys.items() if v}
     if scores_path is not None:
-        measured = {k: v for k, v in s.scores.items() if metrics.get(k, {}).get('value') is not None}
-        result['scores'] = save_scores(FaceScores(rows, people[rows], measured), scores_path)
+        result['scores'] = _saved_scores(s, metrics, scores_path)
     return result | (dict(curves=curves) if curves else {})
-
-# %% ../../nbs/metrics/evaluation.ipynb #080043
-def every_part(
-    s: StoreContext,  # what is measured
-    parts: Sequence[str],  # some of `PARTS`
-    partner: np.ndarray,  # (n,) whose picture is the floor of each face's picture
-    perceptual: Sequence[str],  # LPIPS's networks
-    no_encoder: str | None,  # why there is no conditioning encoder
-    sheet_path: str | Path | None,  # where to save a sheet
-) -> tuple[dict[str, dict], dict[str, dict], dict[str, Any]]:  # metrics, curves, what the regression chose
-    "Generate, extract features, and compute the parts."
-    networks, why = available_networks(wanted_networks(parts, perceptual), s.device)
-    spaces, extractors, no_space = available_spaces(s, networks) if 'distribution' in parts else ([], {}, {})
-    copied, found, not_copied = memory_spaces(s, networks) if 'memorisation' in parts else ([], {}, {})
-    extractors |= found
-    rendered = rendered_people(s) if 'factors' in parts else 0
-    if rendered >= MIN_PEOPLE:  # else the reader would be trained in vain
-        r = reader(device=s.device, log=s.log)
-        extractors['factors'] = OUTPUTS, lambda x: read_factors(r, x)
-    elif rendered:
-        s.log(f"factors: {factors_missing(rendered)['factors_mean']['reason']}.")
-    if 'distribution' in parts:
-        extractors['spectrum'] = s.store.images.shape[1] // 2, radial_power
-    only = {x.mine: np.isin(np.arange(len(s.rows)), rows_of_space(s, x)[0]) for x in spaces if x.most < 5000}
-    arrays, back = generation_pass(s, partner, networks, extractors, sheet_path, only)
-    generated, curves, settings = arrays['judge'][back], {}, {}
-    metrics, limit = identity_part(s, generated, s.judge_values, 'judge')
-    metrics |= (
-        identity_part(s, arrays['encoder'][back], s.embeddings.values, 'encoder')[0]
-        if s.encoder
-        else {'encoder_source_mean': missing(no_encoder)}
-    )
-    for k, (e, values) in enumerate(s.also, 1):
-        metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
-    if 'regression' in parts:
-        found, settings = regression_part(s, metrics)
-        metrics |= found
-    if 'seen' in parts and not np.isin(s.rows, s.store.indices('train')).any():
-        net, reason = next((x for x in networks if x.kind == 'squeeze'), None), why.get('squeeze', LPIPS_OFF)
-        metrics |= seen_part(s, generated, limit, net, arrays['lpips_squeeze'][back] if net else None, reason)
-    if 'images' in parts:
-        distances = {k: v[back] for k, v in arrays.items() if v.ndim == 1}
-        found = image_metrics(distances, s.boot, s.people, why)
-        s.scores.update({k: distances[k] for k in found if k in distances})
-        metrics |= found
-    if 'diversity' in parts:
-        metrics |= diversity_part(s, networks, why, limit)
-    if 'distribution' in parts:
-        metrics |= distribution_part(s, arrays, back, spaces, no_space)
-        found, curve = spectrum_part(s, arrays, back)
-        metrics |= found
-        if curve:
-            curves['spectrum'] = curve
-    if 'memorisation' in parts:
-        metrics |= memory_part(s, arrays, back, copied, not_copied)
-    if rendered:
-        metrics |= factor_part(s, arrays, back) if 'factors' in extractors else factors_missing(rendered)
-    if 'robustness' in parts:
-        curves |= robustness_part(s, networks)
-    return *without_folders((metrics, curves)), settings
 
 # %% ../../nbs/metrics/evaluation.ipynb #080045
 def about_run(
     run: Path,  # a run folder, or a released model
     store: Any,  # the FaceStore that it should have been trained on
-) -> tuple[dict[str, Any], dict[str, Any], str]:  # what its last checkpoint tells, its environment, the recipe's name
+) -> tuple[dict[str, Any], dict[str, Any], str]:  # what its last checkpoint says, its environment, the recipe's name
     """What a run says of itself.
 
     Raises `FacegenError` where it is missing or not whole, or was trained on another store.
@@ -1090,7 +1158,7 @@ def about_run(
     return about, environment, name
 
 
-def run_model(
+def _run_model(
     run: Path,  # a run folder, or a released model
     store: Any,  # the FaceStore that it was trained on
     device: str | None = None,  # where
@@ -1131,9 +1199,8 @@ def check_run(
     """Everything for which judging a run can be refused, before anything is measured: of several runs, the last one is
     refused as early as the first.
     """
-    g, emb, _ = run_model(run, store, 'cpu')
-    check_judge(judge.fingerprint, emb.fingerprint, force, taught_by(g.fingerprint))
-    check_judges(judge, also, emb.fingerprint, force, taught_by(g.fingerprint))
+    g, emb, _ = _run_model(run, store, 'cpu')
+    check_judges([judge, *also], emb.fingerprint, force, taught_by(g.fingerprint))
     rows = pick_faces(store, split)
     derangement(known_people(store.identity_codes)[rows])
     check_writable(run)
@@ -1141,7 +1208,7 @@ def check_run(
 
 def judge_run(
     run: Path,  # a run folder, or a released model
-    store: Any,  # the FaceStore whose people are drawn
+    store: Any,  # the FaceStore whose people are generated
     judge: Any,  # an encoder that took no part
     split: str = 'test',  # which of them
     seed: int = 0,  # of noise, pairs and bootstrap
@@ -1149,5 +1216,5 @@ def judge_run(
     **how: Any,  # as `evaluate` takes it
 ) -> dict[str, Any]:  # a result
     "The result of a run's last checkpoint, or of a released model, with what is known about the run."
-    g, emb, trained = run_model(run, store, device)
+    g, emb, trained = _run_model(run, store, device)
     return evaluate(g, store, emb, judge, split=split, seed=seed, device=device, about=trained, **how)

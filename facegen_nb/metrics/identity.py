@@ -24,9 +24,9 @@ from facegen_nb.metrics.statistics import (
 )
 
 # %% auto #0
-__all__ = ['FARS', 'IDENTITY_STATS', 'cosines', 'Impostors', 'impostor_pairs', 'threshold', 'identity_scores', 'tar_name',
-           'scores_by_face', 'identity_values', 'identity_summary', 'resampled_thresholds', 'identity_metrics',
-           'zero_shot', 'seen_gap', 'seen_lpips']
+__all__ = ['FARS', 'IDENTITY_STATS', 'NO_THRESHOLD', 'cosines', 'unit_rows', 'Impostors', 'impostor_pairs', 'threshold',
+           'identity_scores', 'tar_name', 'scores_by_face', 'identity_values', 'identity_summary',
+           'resampled_thresholds', 'identity_metrics', 'zero_shot', 'seen_gap', 'seen_lpips']
 
 # %% ../../nbs/metrics/identity.ipynb #070013
 def cosines(
@@ -38,6 +38,13 @@ def cosines(
         raise FacegenError(f'Embeddings of shape {a.shape} and {b.shape} were compared; both must have the same shape.')
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return ((a * b).sum(1) / np.maximum(norms, 1e-12)).astype(np.float32)
+
+
+def unit_rows(
+    x: np.ndarray,  # (n,D), any length
+) -> np.ndarray:  # (n,D) float32
+    "Each row divided by its norm; a row of zeros stays as it is."
+    return (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 # %% ../../nbs/metrics/identity.ipynb #070016
 @dataclass
@@ -94,7 +101,7 @@ def threshold(
 # %% ../../nbs/metrics/identity.ipynb #070025
 def identity_scores(
     probe: np.ndarray,  # (n,D) embeddings of generated faces
-    target: np.ndarray,  # (n,D) embeddings of the pictures they are compared with
+    target: np.ndarray,  # (n,D) embeddings of the images they are compared with
     claimed: np.ndarray,  # (n,) the person in each target
     gallery: np.ndarray,  # (m,D) embeddings of distractors
     gallery_people: np.ndarray,  # (m,) their people
@@ -110,7 +117,7 @@ def identity_scores(
         nearest[i : i + block] = np.where(stranger, against, -2).max(1)
     pool = np.sort(np.concatenate(pool))
     if len(pool) == 0:
-        raise FacegenError('The gallery holds no picture of another person; evaluate at least two people.')
+        raise FacegenError('The gallery holds no image of another person; evaluate at least two people.')
     below = (np.searchsorted(pool, own, 'left') + np.searchsorted(pool, own, 'right')) / 2
     return dict(cosine=own, auc=below / len(pool), rank1=(own > nearest).astype(np.float64))
 
@@ -199,18 +206,18 @@ def _identity_entry(name: str, numbers: dict, means: tuple | None, n: int, more:
 
 def identity_metrics(
     generated: np.ndarray,  # (n,D) embeddings of the generated faces
-    source: np.ndarray,  # (n,D) embeddings of the real pictures they were made from
+    source: np.ndarray,  # (n,D) embeddings of the real images they were made from
     identities: np.ndarray,  # (n,) the people
-    gallery: np.ndarray,  # (m,D) real pictures, one of each person
+    gallery: np.ndarray,  # (m,D) real images, one of each person
     gallery_people: np.ndarray,  # (m,) their people
     impostors: Impostors,  # real pairs of different people
     who: str = 'judge',  # first part of the metrics' names
     n_boot: int = 1000,  # resamples
-    seed: int = 0,  # of the shuffle, the choice of other pictures and the resamples
+    seed: int = 0,  # of the shuffle, the choice of other images and the resamples
     scores: dict[str, np.ndarray]
     | None = None,  # gets (n,) for each mean: the score of each face, NaN where it has none
 ) -> dict[str, dict]:  # `judge_source_mean`, ... each as `entry` makes it
-    "Identity to the source and to another picture, with floor, ceiling and interval."
+    "Identity to the source and to another image, with floor, ceiling and interval."
     boot = Bootstrap(identities, impostors.people, n=n_boot, seed=seed)
     limits, out = resampled_thresholds(impostors, boot), {}
     shuffles, other = [derangement(identities, seed + i) for i in range(5)], other_images(identities, seed)
@@ -219,7 +226,7 @@ def identity_metrics(
         ('other', other, np.flatnonzero(other >= 0)),
     ):
         if len(rows) == 0:
-            why = 'No person among these faces has two pictures of known identity.'
+            why = 'No person among these faces has two images of known identity.'
             out |= {f'{who}_{which}_{k}': missing(why) for k in IDENTITY_STATS}
             continue
 
@@ -281,6 +288,16 @@ def zero_shot(
     )
 
 # %% ../../nbs/metrics/identity.ipynb #070039
+NO_THRESHOLD = 'Too few impostor pairs of known people were found for a threshold; use a larger store.'
+
+
+def _boot_of_groups(unseen_people: np.ndarray, seen_people: np.ndarray, n_boot: int, seed: int) -> Bootstrap:
+    "Resamples of two groups; raises `FacegenError` where they share a person."
+    if len(np.intersect1d(unseen_people, seen_people)):
+        raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
+    return Bootstrap(unseen_people, seen_people, n=n_boot, seed=seed)
+
+
 def seen_gap(
     unseen: np.ndarray,  # (n,) cosines of faces of unseen people to their sources
     unseen_people: np.ndarray,  # (n,) who they are
@@ -291,28 +308,17 @@ def seen_gap(
     seed: int = 0,  # of the resamples
 ) -> dict[str, dict]:  # `seen_source_mean`, `gap_source_mean`, and the same for the TAR
     "The identity numbers of people trained on, and what unseen people lose."
-    if len(np.intersect1d(unseen_people, seen_people)):
-        raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
-    boot, out = Bootstrap(unseen_people, seen_people, n=n_boot, seed=seed), {}
-    for name, f in (
-        ('mean', lambda c: c),
-        ('tar_1e-3', None if limit is None else lambda c: (c > limit).astype(np.float64)),
-    ):
-        if f is None:
-            out |= {
-                f'{k}_source_{name}': missing(
-                    'Too few impostor pairs of known people were found for a threshold; use a larger store.'
-                )
-                for k in ('seen', 'gap')
-            }
-            continue
-        a, b = f(np.asarray(unseen, np.float64)), f(np.asarray(seen, np.float64))
+    boot = _boot_of_groups(unseen_people, seen_people, n_boot, seed)
+    scores = dict(mean=[np.asarray(v, np.float64) for v in (unseen, seen)])
+    if limit is not None:
+        scores['tar_1e-3'] = [(v > limit).astype(np.float64) for v in scores['mean']]
+    out = {}
+    for name, (a, b) in scores.items():
         ra, rb = boot.mean(a, unseen_people), boot.mean(b, seen_people)
+        difference, n = a.mean() - b.mean(), len(a) + len(b)
         out[f'seen_source_{name}'] = entry(b.mean(), len(b), *interval(rb), None, 1.0)
-        out[f'gap_source_{name}'] = entry(
-            a.mean() - b.mean(), len(a) + len(b), *interval(ra - rb), None, 0.0, seen=len(b), unseen=len(a)
-        )
-    return out
+        out[f'gap_source_{name}'] = entry(difference, n, *interval(ra - rb), None, 0.0, seen=len(b), unseen=len(a))
+    return out | {f'{k}_source_tar_1e-3': missing(NO_THRESHOLD) for k in ('seen', 'gap') if limit is None}
 
 
 def seen_lpips(
@@ -323,10 +329,8 @@ def seen_lpips(
     n_boot: int = 1000,  # resamples
     seed: int = 0,  # of the resamples
 ) -> dict[str, dict]:  # `seen_lpips_squeeze` and `gap_lpips_squeeze`
-    "How near faces come to the very images that were trained on, and what unseen people lose: are images remembered?"
-    if len(np.intersect1d(unseen_people, seen_people)):
-        raise FacegenError('A person was given both as seen and as unseen; the two groups must not share people.')
-    boot = Bootstrap(unseen_people, seen_people, n=n_boot, seed=seed)
+    "How near faces come to the very images that were trained on, and what unseen people lose: are images memorised?"
+    boot = _boot_of_groups(unseen_people, seen_people, n_boot, seed)
     a, b = np.asarray(unseen, np.float64), np.asarray(seen, np.float64)
     difference = boot.mean(a, unseen_people) - boot.mean(b, seen_people)
     value, n = a.mean() - b.mean(), len(a) + len(b)

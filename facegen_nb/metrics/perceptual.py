@@ -5,7 +5,7 @@
 # %% ../../nbs/metrics/perceptual.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ __all__ = ['BLOCK', 'LPIPS_KINDS', 'fixed_noise', 'generate_faces', 'Perceptual'
            'image_scores', 'available_networks', 'image_metrics', 'diversity_scores', 'pair_distances']
 
 # %% ../../nbs/metrics/perceptual.ipynb #070008
-BLOCK = 64  # faces whose noise is drawn together
+BLOCK = 64  # faces whose noise is sampled together
 
 
 def fixed_noise(
@@ -38,7 +38,7 @@ def fixed_noise(
     n: int,  # faces
     seed: int = 0,  # of the whole stream
 ) -> torch.Tensor:  # (n,*noise_shape), standard normal, on the CPU
-    "Noise of faces first to first+n-1 of a stream, whatever is drawn before or after."
+    "Noise of faces first to first+n-1 of a stream, whatever is generated before or after."
     start, blocks = first // BLOCK, []
     for b in range(start, -(-(first + n) // BLOCK)):
         rng = torch.Generator().manual_seed((seed * 1_000_003 + b) % 2**63)
@@ -56,7 +56,7 @@ def generate_faces(
     first: int = 0,  # position of the first embedding in the stream, a multiple of 64
     bar: bool = True,  # a progress bar, where one can be seen
 ) -> np.ndarray:  # (n,H,W,3) uint8
-    "A face for each embedding; raises `FacegenError` when the pictures hold NaN."
+    "A face for each embedding; raises `FacegenError` when the images hold NaN."
     if first % BLOCK:
         raise FacegenError(f'The stream was entered at face {first}; a multiple of {BLOCK} was expected.')
     expected = getattr(generator, 'fingerprint', None)
@@ -79,17 +79,17 @@ def generate_faces(
         x = generator.generate(e, guidance=guidance, **how)
         if not torch.isfinite(x).all():
             raise FacegenError(
-                f'The generator drew NaN or infinite pixels for faces {first + i} to {first + i + len(e) - 1}; finite'
-                ' pictures were expected, so use an earlier checkpoint.'
+                f'The generator returned NaN or infinite pixels for faces {first + i} to {first + i + len(e) - 1};'
+                ' finite images were expected, so use an earlier checkpoint.'
             )
         out.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
     if not out:
-        raise FacegenError('No embedding was given, so there is no face to draw; give at least one.')
+        raise FacegenError('No embedding was given, so there is no face to generate; give at least one.')
     return np.concatenate(out)
 
 # %% ../../nbs/metrics/perceptual.ipynb #070011
 class Perceptual(LPIPS):
-    "LPIPS as a squared Euclidean distance between vectors, one a picture; raises `FacegenError` without its weights."
+    "LPIPS as a squared Euclidean distance between vectors, one an image; raises `FacegenError` without its weights."
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Perceptual(LPIPS):
 
 
 def squared_distance(
-    a: list[torch.Tensor],  # parts of the vectors of B pictures
+    a: list[torch.Tensor],  # parts of the vectors of B images
     b: list[torch.Tensor],  # the same parts of B others
 ) -> torch.Tensor:  # (B,)
     "Squared Euclidean distance of vectors that come in parts."
@@ -132,7 +132,7 @@ def squared_distance(
 
 # %% ../../nbs/metrics/perceptual.ipynb #070019
 def cycle_order(
-    partner: np.ndarray,  # (n,) whom each face meets
+    partner: np.ndarray,  # (n,) the partner of each face
 ) -> np.ndarray:  # (n,) all positions; after i comes partner[i], unless that one has been
     "An order in which partners are neighbours."
     seen, order = np.zeros(len(partner), bool), []
@@ -159,11 +159,11 @@ def image_scores(
     generated: np.ndarray,  # (n,H,W,3) uint8
     images: np.ndarray,  # (m,H,W,3) uint8, real ones
     source: np.ndarray,  # (n,) which of them each face was made from
-    partner: np.ndarray,  # (n,) which of them serves as its floor: somebody else's
+    partner: np.ndarray,  # (n,) which of them serves as its floor: another person's
     networks: Sequence[Perceptual] = (),  # for LPIPS; none: no LPIPS
-    batch_size: int = 32,  # pictures at a time (LPIPS holds 10 MB a face); changes the speed only
+    batch_size: int = 32,  # images at a time (LPIPS holds 10 MB a face); changes the speed only
 ) -> dict[str, np.ndarray]:  # (n,) each: mse, ssim, lpips_squeeze, ..., mse_floor, ...; and features (n,512)
-    "Distances of each generated face to its source, and of the source to somebody else's picture."
+    "Distances of each generated face to its source, and of the source to another person's image."
     device, out = networks[0].device if networks else torch.device('cpu'), {}
 
     def put(**kw):
@@ -173,7 +173,7 @@ def image_scores(
     for i in range(0, len(generated), batch_size):
         both = np.unique(
             np.r_[source[i : i + batch_size], partner[i : i + batch_size]]
-        )  # a picture's vector is computed once and serves every comparison
+        )  # an image's vector is computed once and serves every comparison
         mine, other = (torch.from_numpy(np.searchsorted(both, r[i : i + batch_size])) for r in (source, partner))
         g, r = to_float(generated[i : i + batch_size]).to(device), to_float(np.asarray(images[both])).to(device)
         g01, r01 = (g + 1) / 2, (r + 1) / 2
@@ -216,7 +216,7 @@ def image_metrics(
     identities: np.ndarray,  # (n,) the people
     why: dict[str, str] = {},  # LPIPS network: why it is missing
 ) -> dict[str, dict]:  # each as `entry` makes it
-    "Distances of pictures as metrics with floor, ceiling and interval."
+    "Distances of images as metrics with floor, ceiling and interval."
     out = {}
     for name in [*(f'lpips_{k}' for k in LPIPS_KINDS), 'mse', 'ssim']:
         better, ceiling = ('high', 1.0) if name == 'ssim' else ('low', 0.0)
@@ -227,46 +227,45 @@ def image_metrics(
     return out
 
 # %% ../../nbs/metrics/perceptual.ipynb #070029
+def _sample_vectors(samples: np.ndarray, network: Perceptual, batch_size: int) -> Iterator[list[torch.Tensor]]:
+    "The parts (b,K,...) of the vectors of K samples of some embeddings, a batch at a time."
+    k = samples.shape[1]
+    for i in range(0, len(samples), batch_size):
+        part = samples[i : i + batch_size]
+        b = len(part)
+        x = to_float(part.reshape(b * k, *part.shape[2:])).to(network.device)
+        yield [v.unflatten(0, (b, k)) for v in network.vectors(network.layers(x))]
+
+
 @torch.inference_mode()
 def diversity_scores(
-    samples: np.ndarray,  # (n,K,H,W,3) uint8, K draws of each embedding
+    samples: np.ndarray,  # (n,K,H,W,3) uint8, K samples of each embedding
     network: Perceptual,  # LPIPS's network
     batch_size: int = 8,  # embeddings at a time; changes the speed only
 ) -> np.ndarray:  # (n,) mean LPIPS of the K(K-1)/2 pairs
-    "How much draws of one embedding differ; raises `FacegenError` for fewer than two draws."
-    n, k = samples.shape[:2]
+    "How much samples of one embedding differ; raises `FacegenError` for fewer than two samples."
+    k = samples.shape[1]
     if k < 2:
-        raise FacegenError(f'{k} draw of each embedding was given; diversity needs at least 2.')
+        raise FacegenError(f'{k} sample of each embedding was given; diversity needs at least 2.')
     out = []
-    for i in range(0, n, batch_size):
-        part = samples[i : i + batch_size]
-        b = len(part)
-        v = network.vectors(network.layers(to_float(part.reshape(b * k, *part.shape[2:])).to(network.device)))
+    for v in _sample_vectors(samples, network, batch_size):
         # the mean squared distance of all pairs of K vectors is 2K/(K-1) times their mean squared distance from their
         # own mean: no pairs are needed
-        variance = sum(
-            (x.unflatten(0, (b, k)) - x.unflatten(0, (b, k)).mean(1, keepdim=True)).square().flatten(2).sum((1, 2))
-            for x in v
-        )
+        variance = sum((x - x.mean(1, keepdim=True)).square().flatten(2).sum((1, 2)) for x in v)
         out.append((variance * 2 / (k - 1)).float().cpu().numpy())
     return np.concatenate(out)
 
 
 @torch.inference_mode()
 def pair_distances(
-    samples: np.ndarray,  # (n,K,H,W,3) uint8, K draws of each embedding
+    samples: np.ndarray,  # (n,K,H,W,3) uint8, K samples of each embedding
     network: Perceptual,  # LPIPS's network
     batch_size: int = 8,  # embeddings at a time; changes the speed only
 ) -> np.ndarray:  # (n,K(K-1)/2) LPIPS of each pair, in the order of `np.triu_indices(K, 1)`
-    "How much each two draws of one embedding differ; the mean of a row is `diversity_scores`."
-    n, k = samples.shape[:2]
-    first, second = np.triu_indices(k, 1)
+    "How much each two samples of one embedding differ; the mean of a row is `diversity_scores`."
+    first, second = np.triu_indices(samples.shape[1], 1)
     out = [np.zeros((0, len(first)), np.float32)]
-    for i in range(0, n, batch_size):
-        part = samples[i : i + batch_size]
-        b = len(part)
-        v = network.vectors(network.layers(to_float(part.reshape(b * k, *part.shape[2:])).to(network.device)))
-        v = [x.unflatten(0, (b, k)) for x in v]
+    for v in _sample_vectors(samples, network, batch_size):
         pairs = [squared_distance([x[:, p] for x in v], [x[:, q] for x in v]) for p, q in zip(first, second)]
         out.append(torch.stack(pairs, 1).float().cpu().numpy())
     return np.concatenate(out)

@@ -12,7 +12,15 @@ import torch
 from torch import nn
 
 from ..core import FacegenError, to_float
-from .distribution import _between, _quick_factor, _quick_values, check_features, halves_of_people
+from facegen_nb.metrics.distribution import (
+    _between,
+    _margins,
+    _quick_factor,
+    _quick_values,
+    _spread_of_halves,
+    check_features,
+    halves_of_people,
+)
 from .statistics import Bootstrap, entry, interval, missing
 from ..models.autoencoder import autoencoder_for
 
@@ -29,15 +37,15 @@ AUTOENCODER_DIM = 64  # numbers a face in the space of the tiny autoencoder
 def autoencoder_features(
     images: np.ndarray,  # (n,H,W,3) uint8, sides multiples of 8
     device: str | torch.device = 'cpu',  # where to compute
-    batch_size: int = 32,  # pictures at a time; changes the speed only
+    batch_size: int = 32,  # images at a time; changes the speed only
     net: nn.Module | None = None,  # a TinyAutoencoder; None: that of FACEGEN_WEIGHTS
 ) -> np.ndarray:  # (n,64) float32
     "Mean and standard deviation of each channel of TAEF2's latents; raises `FacegenError` without its weights."
     net = net or autoencoder_for(torch.device(device))
     out = np.zeros((len(images), AUTOENCODER_DIM), np.float32)
     for i in range(0, len(images), batch_size):
-        pictures = to_float(np.ascontiguousarray(images[i : i + batch_size])).to(device)
-        latents = net.encode(pictures).flatten(2)
+        x = to_float(np.ascontiguousarray(images[i : i + batch_size])).to(device)
+        latents = net.encode(x).flatten(2)
         out[i : i + batch_size] = torch.cat([latents.mean(2), latents.std(2)], 1).cpu().numpy()
     return out
 
@@ -166,16 +174,6 @@ def realism_names(
     return {f'c2st_{space}': 'low', f'fdinf_{space}': 'low'}
 
 
-def _spread(generated, real, reference, halves_a, halves_b) -> np.ndarray:
-    "1.96 times the spread over halves of the Fréchet distance of generated and of real faces."
-    reps = []
-    for i, j in zip(halves_a, halves_b):
-        if min(i.sum(), j.sum()) > 1:
-            other = _quick_factor(reference[j])
-            reps.append([_between(_quick_factor(x[i]), other, _quick_values) for x in (generated, real)])
-    return 1.96 * np.std(reps, 0, ddof=1) if len(reps) > 1 else np.full(2, np.nan)
-
-
 def one_a_person(
     identities: np.ndarray,  # (n,) people
     seed: int = 0,  # of the choice
@@ -185,48 +183,40 @@ def one_a_person(
     return np.sort(order[np.unique(identities[order], return_index=True)[1]])
 
 
-def _infinite_distance(generated, real, reference, identities, reference_people, seed, halves) -> dict[str, Any]:
-    n, dim = generated.shape
+def _infinite_distance(
+    sets: tuple[np.ndarray, ...],  # (n,D) features of generated, real and reference faces
+    people: tuple[np.ndarray, np.ndarray],  # (n,) of the first two, and of the reference
+    seed: int,
+    halves: int,
+) -> dict[str, Any]:
+    "The Fréchet distance at infinite N as an entry, of one face of each person where there are enough people."
+    n, dim = sets[0].shape
     if n < 2 * dim:
         return missing(
             f'{n} faces were evaluated in a space of {dim} dimensions; the extrapolation needs at least {2 * dim}, '
             'so evaluate more.',
             'low',
         )
-    i, j = one_a_person(identities, seed), one_a_person(reference_people, seed)
-    people = min(len(i), len(j))
-    alone = people >= 2 * dim  # enough people: then one face of each
+    i, j = (one_a_person(p, seed) for p in people)
+    both = min(len(i), len(j))
+    alone = both >= 2 * dim  # enough people: then one face of each
     if alone:
-        i, j = i[:people], j[:people]
-        generated, real, reference, identities, reference_people = (
-            generated[i],
-            real[i],
-            reference[j],
-            identities[i],
-            reference_people[j],
-        )
+        sets, people = [x[k[:both]] for x, k in zip(sets, (i, i, j))], [p[k[:both]] for p, k in zip(people, (i, j))]
+    generated, real, reference = sets
     (value, error), (ceiling, real_error) = (frechet_infinity(x, reference, seed=seed) for x in (generated, real))
     rng = np.random.default_rng(seed)
-    marks = [halves_of_people(p, rng, halves) for p in (identities, reference_people)]
-    spread = np.hypot(_spread(generated, real, reference, *marks), 1.96 * np.array([error, real_error]))
-    return entry(
-        value,
-        len(generated),
-        value - spread[0],
-        value + spread[0],
-        None,
-        ceiling,
-        'low',
-        dim=dim,
-        one_a_person=alone,
-        ceiling_high=float(ceiling + spread[1]),
-    )
+    marks = [halves_of_people(p, rng, halves) for p in people]
+    of_halves = _margins(_spread_of_halves(*sets, *marks))
+    margin, real_margin = np.hypot(of_halves, 1.96 * np.array([error, real_error]))
+    ends = value - margin, value + margin
+    more = dict(dim=dim, one_a_person=alone, ceiling_high=float(ceiling + real_margin))
+    return entry(value, len(generated), *ends, None, ceiling, 'low', **more)
 
 
 def realism_metrics(
     generated: np.ndarray,  # (n,D) features of generated faces
-    real: np.ndarray,  # (n,D) features of the real pictures they were made from
-    reference: np.ndarray,  # (n,D) features of real pictures of other people
+    real: np.ndarray,  # (n,D) features of the real images they were made from
+    reference: np.ndarray,  # (n,D) features of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (n,) people of the reference
     space: str,  # the feature space's name
@@ -239,26 +229,22 @@ def realism_metrics(
     n, names = len(generated), list(realism_names(space))
     people = min(len(np.unique(p)) for p in (identities, reference_people))
     if people < 10:
-        return {
-            k: missing(
-                f'{people} people were evaluated; five folds of people need at least 10, so evaluate more.', 'low'
-            )
-            for k in names
-        }
+        reason = f'{people} people were evaluated; five folds of people need at least 10, so evaluate more.'
+        return {k: missing(reason, 'low') for k in names}
     value, low, high = two_sample_auc(generated, reference, identities, reference_people, n_boot, seed)
     ceiling, _, ceiling_high = two_sample_auc(real, reference, identities, reference_people, n_boot, seed)
     test = entry(value, n, low, high, None, ceiling, 'low', ceiling_high=ceiling_high, people=people)
-    distance = _infinite_distance(generated, real, reference, identities, reference_people, seed, halves)
+    distance = _infinite_distance((generated, real, reference), (identities, reference_people), seed, halves)
     return dict(zip(names, (test, distance)))
 
 # %% ../../nbs/metrics/realism.ipynb #07f051
 def radial_power(
     images: np.ndarray,  # (n,S,S,3) uint8
-) -> np.ndarray:  # (n,S/2) float32: natural logarithm of the mean power at 1, 2, ... S/2 cycles a picture
-    "Logarithm of the power of each picture's luminance in rings of its spectrum; a flat picture has about -69."
+) -> np.ndarray:  # (n,S/2) float32: natural logarithm of the mean power at 1, 2, ... S/2 cycles an image
+    "Logarithm of the power of each image's luminance in rings of its spectrum; a flat image has about -69."
     side = images.shape[1]
     if images.ndim != 4 or images.shape[2] != side:
-        raise FacegenError(f'Pictures of shape {images.shape} were given; (n, S, S, 3) was expected.')
+        raise FacegenError(f'Images of shape {images.shape} were given; (n, S, S, 3) was expected.')
     window = np.outer(*[np.hanning(side + 1)[:-1]] * 2)
     freq = np.fft.fftfreq(side) * side
     rings = np.rint(np.hypot(freq[:, None], freq[None, : side // 2 + 1])).astype(np.int64).ravel()
@@ -275,7 +261,7 @@ def radial_power(
     return out
 
 
-SPECTRUM_FROM = 32  # cycles a picture above which the ratio is taken
+SPECTRUM_FROM = 32  # cycles an image above which the ratio is taken
 
 
 def spectrum_bands(
@@ -288,8 +274,8 @@ def spectrum_bands(
 
 def spectrum_metrics(
     generated: np.ndarray,  # (n,K) as `radial_power` gives them
-    real: np.ndarray,  # (n,K) of the real pictures they were made from
-    reference: np.ndarray,  # (m,K) of real pictures of other people
+    real: np.ndarray,  # (n,K) of the real images they were made from
+    reference: np.ndarray,  # (m,K) of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (m,) people of the reference
     n_boot: int = 1000,  # resamples of people
@@ -331,7 +317,7 @@ def spectrum_metrics(
         for k, name in enumerate(('generated over real', 'real over other real'))
     }
     return metrics, dict(
-        title='Power by frequency', x_label='cycles a picture', x=[f'{a} to {b}' for a, b in parts], lines=lines
+        title='Power by frequency', x_label='cycles an image', x=[f'{a} to {b}' for a, b in parts], lines=lines
     )
 
 

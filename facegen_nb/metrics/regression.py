@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import FacegenError
+from .identity import unit_rows
 
 # %% auto #0
 __all__ = ['Predict', 'RIDGE', 'KERNEL', 'PENALTIES', 'fit_ridge', 'gaussian_kernel', 'fit_kernel_ridge', 'regression_references',
@@ -80,10 +81,6 @@ def _cosine(guess: np.ndarray, y: np.ndarray) -> float:
     return float(((guess * y).sum(1) / np.maximum(norms, 1e-12)).mean())
 
 
-def _unit(guess: np.ndarray) -> np.ndarray:
-    return (guess / np.maximum(np.linalg.norm(guess, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-
-
 def _best_ridge(x: np.ndarray, every: np.ndarray, x_choose: np.ndarray, parts: list, chosen: list) -> list[tuple]:
     "For each judge the linear map that is best on other people: penalty, cosine there, map of all judges."
     maps = fit_ridge(x, every, RIDGE)
@@ -108,7 +105,7 @@ def _best_kernel(x: np.ndarray, every: np.ndarray, x_choose: np.ndarray, parts: 
 
 def regression_references(
     x: np.ndarray,  # (n,D) conditioning embeddings of training people
-    judges: Sequence[np.ndarray],  # (n,J) embeddings of the same pictures by each judge
+    judges: Sequence[np.ndarray],  # (n,J) embeddings of the same images by each judge
     x_choose: np.ndarray,  # (m,D) of other people, who choose the settings
     judges_choose: Sequence[np.ndarray],  # (m,J) of them by each judge
     new: np.ndarray,  # (k,D) conditioning embeddings to be mapped
@@ -135,14 +132,14 @@ def regression_references(
         choose, guess = mapped[width]
         settings = dict(ridge=dict(penalty=penalty, cosine=cosine, faces=len(x)))
         about = dict(gamma=width[0], penalty=width[1], cosine=_cosine(choose[:, part], y), faces=len(many))
-        guesses = dict(ridge=_unit(ridge(new)[:, part]), kernel_ridge=_unit(guess[:, part]))
+        guesses = dict(ridge=unit_rows(ridge(new)[:, part]), kernel_ridge=unit_rows(guess[:, part]))
         out.append((guesses, settings | dict(kernel_ridge=about)))
     return out
 
 
 def regression_reference(
     x: np.ndarray,  # (n,D) conditioning embeddings of training people
-    y: np.ndarray,  # (n,J) the judge's embeddings of the same pictures
+    y: np.ndarray,  # (n,J) the judge's embeddings of the same images
     x_choose: np.ndarray,  # (m,D) of other people, who choose the settings
     y_choose: np.ndarray,  # (m,J)
     new: np.ndarray,  # (k,D) conditioning embeddings to be mapped

@@ -197,7 +197,7 @@ def save_result(
 def right_direction(
     metrics: dict[str, dict],  # of a result file, perhaps an old one
 ) -> dict[str, dict]:  # the same
-    "Earlier files call the drift of identity between draws a diversity that should be high; it should be low."
+    "Earlier files call the drift of identity between samples a diversity that should be high; it should be low."
     old = metrics.get('diversity_judge', {})
     if old.get('better') != 'high':
         return metrics
@@ -227,6 +227,6 @@ def load_result(
 
 def effort(
     about: dict[str, Any],  # of a result
-) -> tuple[float, int]:  # minutes of training, pictures seen
+) -> tuple[float, int]:  # minutes of training, images seen
     "What a model cost, what it began with (`facegen train --init`) included."
     return tuple(about[k] + about.get(f'start_{k}', 0) for k in ('minutes', 'images'))

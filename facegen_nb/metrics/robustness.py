@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from ..core import FacegenError, progress, to_float
+from ..data.curation import known_people
 from ..data.fingerprints import Embeddings, check_norms, require_encoder, require_store, same_recogniser
 from ..device import say_once
 from ..encoders.embeddings import cached_names, embed_images, embed_store, load_embeddings
-from .identity import cosines
+from .identity import cosines, unit_rows
 from facegen_nb.metrics.perceptual import (
     BLOCK,
     Perceptual,
@@ -32,25 +33,51 @@ from .statistics import Bootstrap, derangement, entry, interval, missing, other_
 from ..models.flow import FlowModel
 
 # %% auto #0
-__all__ = ['SOURCE', 'OTHER_IMAGE', 'TITLES', 'RIDGES', 'check_rows', 'floor_of', 'EvalContext', 'RobustnessContext', 'to_real',
-           'rotated', 'curve', 'noise_curve', 'slerp', 'path_distances', 'step_entries', 'interpolation', 'image_sets',
-           'mean_of_images', 'Adapter', 'Sums', 'fit_adapter', 'adapter_curve', 'intra_identity_diversity', 'has_noise',
-           'sweep', 'curve_figure', 'tradeoff_figure', 'other_encoders', 'adapters_of', 'questions', 'robustness']
+__all__ = ['SOURCE', 'OTHER_IMAGE', 'TITLES', 'pick_faces', 'floor_of', 'EvalContext', 'RobustnessContext', 'to_real', 'rotated',
+           'curve', 'noise_curve', 'slerp', 'path_distances', 'interpolation', 'image_sets', 'mean_of_images',
+           'Adapter', 'fit_adapter', 'adapter_curve', 'intra_identity_diversity', 'sweep', 'curve_figure',
+           'tradeoff_figure', 'robustness']
+
+# %% ../../nbs/metrics/robustness.ipynb #070012a
+def pick_faces(
+    store: Any,  # a FaceStore
+    split: str = 'test',  # which split
+    limit: int | None = None,  # most faces; whole people are taken until it is reached
+    seed: int = 0,  # of the choice
+) -> np.ndarray:  # sorted positions in the store
+    "The faces to evaluate; raises `FacegenError` when the split is empty."
+    rows = np.asarray(store.indices(split), np.int64)
+    if 'duplicate_of' in store.faces:
+        rows = rows[store.faces['duplicate_of'].isna().to_numpy()[rows]]
+    if len(rows) == 0:
+        raise FacegenError(
+            f"The split '{split}' of the store '{Path(store.path).name}' holds no face; curate a larger store or name"
+            " another split."
+        )
+    if limit is None or limit >= len(rows):
+        return rows
+    who = known_people(store.identity_codes)[rows]
+    people = np.unique(who)
+    rank = np.random.default_rng(seed).permutation(len(people))[np.searchsorted(people, who)]
+    return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../../nbs/metrics/robustness.ipynb #070013
-SOURCE, OTHER_IMAGE = 'judge cosine to the source', 'judge cosine to another picture'  # labels of lines
+SOURCE, OTHER_IMAGE = (
+    'judge cosine to the source',
+    'judge cosine to another picture',
+)  # lines of result files keep the names that they had first
 TITLES = dict(
     embedding_noise='Noise on the embedding',
     interpolation='Between two people',
     interpolation_steps='Steps between two people',
-    mean_of_images='Mean of several pictures',
+    mean_of_images='Mean of several images',
     adapter='Another encoder, through a linear adapter',
     sweep_noise='Identity against diversity, factor on the noise',
     sweep_guidance='Identity against diversity, guidance',
 )
 
 
-def check_rows(
+def _check_rows(
     values: np.ndarray,  # what should be unit vectors, one a row
     n: int | None,  # how many there should be; None: any number
     what: str,  # whose, for the message
@@ -65,12 +92,12 @@ def check_rows(
 
 
 def floor_of(
-    generated: np.ndarray,  # (n,J) the judge's embeddings of drawn faces
-    real: np.ndarray,  # (n,J) the judge's embeddings of the pictures they should resemble
+    generated: np.ndarray,  # (n,J) the judge's embeddings of generated faces
+    real: np.ndarray,  # (n,J) the judge's embeddings of the images they should resemble
     people: np.ndarray,  # (n,) their people
     seed: int = 0,  # of the shuffles
 ) -> float:  # a cosine
-    "Mean cosine of drawn faces to pictures of other people, over five shuffles."
+    "Mean cosine of generated faces to images of other people, over five shuffles."
     return float(np.mean([cosines(generated, real[derangement(people, seed + i)]).mean() for i in range(5)]))
 
 # %% ../../nbs/metrics/robustness.ipynb #070016
@@ -141,8 +168,8 @@ class RobustnessContext(EvalContext):
 
     def __post_init__(self) -> None:
         self.people = np.asarray(self.people)
-        self.embeddings = check_rows(self.embeddings, len(self.people), 'conditioning embeddings')
-        self.real = check_rows(self.real, len(self.people), "judge's embeddings")
+        self.embeddings = _check_rows(self.embeddings, len(self.people), 'conditioning embeddings')
+        self.real = _check_rows(self.real, len(self.people), "judge's embeddings")
         derangement(self.people, self.seed)  # says so when there is one person only
 
     def blocks(
@@ -170,35 +197,26 @@ class RobustnessContext(EvalContext):
 
 # %% ../../nbs/metrics/robustness.ipynb #070018
 def to_real(
-    context: RobustnessContext,  # holds the real pictures
-    generated: np.ndarray,  # (n,J) the judge's embeddings of drawn faces, one for each of the probe's
+    context: RobustnessContext,  # holds the real images
+    generated: np.ndarray,  # (n,J) the judge's embeddings of generated faces, one for each real image
 ) -> dict[str, dict]:  # label: entry
-    "Cosine of drawn faces to their source, and to another picture of the person where there is one."
-    out = {
-        SOURCE: context.mean_entry(
-            cosines(generated, context.real), None, floor_of(generated, context.real, context.people, context.seed), 1.0
-        )
-    }
+    "Cosine of generated faces to their source, and to another image of the person where there is one."
+
+    def put(rows: np.ndarray, target: np.ndarray, ceiling: float) -> dict[str, Any]:
+        floor = floor_of(generated[rows], target, context.people[rows], context.seed)
+        return context.mean_entry(cosines(generated[rows], target), rows, floor, ceiling)
+
+    out = {SOURCE: put(np.arange(len(generated)), context.real, 1.0)}
     if context.other_image is None:
         return out
     rows = np.flatnonzero(np.isfinite(context.other_image).all(1))
-    who = context.people[rows]
-    if len(np.unique(who)) < 2:
-        return out | {
-            OTHER_IMAGE: missing(
-                'Fewer than two of the evaluated people have another picture; use a store with more pictures of each'
-                ' person.'
-            )
-        }
-    target = context.other_image[rows].astype(np.float32)
-    return out | {
-        OTHER_IMAGE: context.mean_entry(
-            cosines(generated[rows], target),
-            rows,
-            floor_of(generated[rows], target, who, context.seed),
-            cosines(context.real[rows], target).mean(),
+    if len(np.unique(context.people[rows])) < 2:
+        reason = (
+            'Fewer than two of the evaluated people have another image; use a store with more images of each person.'
         )
-    }
+        return out | {OTHER_IMAGE: missing(reason)}
+    target = context.other_image[rows].astype(np.float32)
+    return out | {OTHER_IMAGE: put(rows, target, cosines(context.real[rows], target).mean())}
 
 # %% ../../nbs/metrics/robustness.ipynb #070024
 def rotated(
@@ -228,18 +246,17 @@ def curve(
 
 
 def noise_curve(
-    context: RobustnessContext,  # the question's subject
+    context: RobustnessContext,  # model, judge, faces
     x: Sequence[float] = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3, 0.0),  # cosines of the noisy embedding to the true one
 ) -> dict[str, Any]:  # a curve
-    "Identity of faces drawn from embeddings that were turned away from the true one."
+    "Identity of faces generated from embeddings that were turned away from the true one."
     if len(x) == 0:
         raise FacegenError('No cosine was given; give at least one between -1 and 1.')
-    entries = [
-        to_real(
-            context, context.native if c == 1 else context.judge_generated(rotated(context.embeddings, c, context.seed))
-        )
-        for c in x
-    ]
+
+    def judged(c: float) -> np.ndarray:
+        return context.native if c == 1 else context.judge_generated(rotated(context.embeddings, c, context.seed))
+
+    entries = [to_real(context, judged(c)) for c in x]
     return curve(TITLES['embedding_noise'], 'cosine of the noisy embedding to the true one', x, entries)
 
 # %% ../../nbs/metrics/robustness.ipynb #070030
@@ -250,29 +267,22 @@ def slerp(
 ) -> np.ndarray:  # (n,D) unit norm
     "The point at the share `t` of the arc from a to b."
     a, b = a.astype(np.float64), b.astype(np.float64)
-    angle = np.arccos(
-        np.clip(
-            (a * b).sum(1, keepdims=True)
-            / np.linalg.norm(a, axis=1, keepdims=True)
-            / np.linalg.norm(b, axis=1, keepdims=True),
-            -1,
-            1,
-        )
-    )
+    norms = [np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b)]
+    angle = np.arccos(np.clip((a * b).sum(1, keepdims=True) / norms[0] / norms[1], -1, 1))
     near = angle < 1e-4  # an arc so short is straight
     s = np.where(near, 1, np.sin(angle))
     p = np.where(near, 1 - t, np.sin((1 - t) * angle) / s) * a + np.where(near, t, np.sin(t * angle) / s) * b
-    return (p / np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return unit_rows(p)
 
 
 @torch.inference_mode()
 def path_distances(
-    frames: np.ndarray,  # (T,m,H,W,3) uint8: m ways of T pictures
+    frames: np.ndarray,  # (T,m,H,W,3) uint8: m ways of T images
     perceptual: Perceptual | None = None,  # None: no LPIPS
 ) -> dict[str, np.ndarray]:  # 'mse' and 'lpips', each (T,m): the T-1 steps, then first against last
     "Squared distances between neighbours on each way, and between its ends."
     out = dict(mse=np.empty(frames.shape[:2], np.float32), lpips=np.empty(frames.shape[:2], np.float32))
-    for i in range(frames.shape[1]):  # one way at a time: LPIPS holds 10 MB a picture
+    for i in range(frames.shape[1]):  # one way at a time: LPIPS holds 10 MB an image
         x = to_float(frames[:, i])
         nxt = np.r_[1 : len(x), 0]
         out['mse'][:, i] = ((x - x[nxt]) / 2).square().mean((1, 2, 3)).numpy()
@@ -282,35 +292,56 @@ def path_distances(
     return out if perceptual else dict(mse=out['mse'])
 
 # %% ../../nbs/metrics/robustness.ipynb #070033
-def step_entries(
-    context: RobustnessContext,  # whose people are resampled
-    d: np.ndarray,  # (T,n) squared distances: the steps, then between the ends
-    t: Sequence[float],  # (T,) where the pictures stand
-) -> list[dict]:  # T-1 entries
-    "Each step's length relative to the straight line between the ends."
-    ends, reps = d[-1].mean(), context.boot.mean(d[-1], context.people)
+def _step_entries(context: RobustnessContext, d: np.ndarray, t: Sequence[float]) -> list[dict]:
+    "Length of each step relative to the line between the ends, from squared distances (T,n): the steps, then the ends."
+    ends, resampled = d[-1].mean(), context.boot.mean(d[-1], context.people)
     if not ends > 0:
-        return [
-            missing('The faces at both ends are the same picture, so the steps between them have no size.', 'low')
-        ] * (len(t) - 1)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return [
-            entry(
-                (v.mean() / ends) ** 0.5,
-                len(v),
-                *interval((context.boot.mean(v, context.people) / reps) ** 0.5),
-                1.0,
-                q - p,
-                'low',
-            )
-            for v, p, q in zip(d, t, t[1:])
-        ]
+        reason = 'The faces at both ends are the same image, so the steps between them have no size.'
+        return [missing(reason, 'low')] * (len(t) - 1)
+
+    def step(v: np.ndarray, even: float) -> dict[str, Any]:
+        with np.errstate(invalid='ignore', divide='ignore'):
+            low, high = interval((context.boot.mean(v, context.people) / resampled) ** 0.5)
+        return entry((v.mean() / ends) ** 0.5, len(v), low, high, 1.0, even, 'low')
+
+    return [step(v, q - p) for v, p, q in zip(d, t, t[1:])]
+
+
+def _generate_paths(
+    context: RobustnessContext, arcs: list[np.ndarray]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:  # (T,n,J) and (T,n) each
+    "The judge's embeddings of the faces on each path, and the squared distances of `path_distances`."
+    generated, sizes = [], []
+    for blocks in zip(*(context.blocks(a) for a in arcs)):  # the same block of every arc
+        frames = np.stack([faces for _, faces in blocks])
+        generated.append(np.stack([context.judge_embeddings(f) for f in frames]))
+        sizes.append(path_distances(frames, context.perceptual))
+    return np.concatenate(generated, 1), {k: np.concatenate([s[k] for s in sizes], 1) for k in sizes[0]}
+
+
+def _path_entries(context: RobustnessContext, b: np.ndarray, generated: np.ndarray, t: list[float]) -> list[dict]:
+    "Cosine to A and to B at each position; floor: a third person; ceiling: the arc between the real A and B."
+    angle = np.arccos(np.clip(cosines(context.real, context.real[b]), -1, 1))
+    shuffles = (derangement(context.people, context.seed + i) for i in range(1, 11))
+    third = [c for c in shuffles if (context.people[c] != context.people[b]).any()]
+
+    def floor(j: np.ndarray) -> float | None:  # cosine to people who are neither A nor B
+        v = [cosines(j, context.real[c])[context.people[c] != context.people[b]] for c in third]
+        return float(np.concatenate(v).mean()) if v else None
+
+    def put(j: np.ndarray, to: np.ndarray, share: float) -> dict[str, Any]:
+        return context.mean_entry(cosines(j, context.real[to]), None, floor(j), np.cos(share * angle).mean())
+
+    return [
+        {'judge cosine to A': put(j, np.arange(len(b)), v), 'judge cosine to B': put(j, b, 1 - v)}
+        for v, j in zip(t, generated)
+    ]
 
 
 def interpolation(
-    context: RobustnessContext,  # the question's subject
-    t: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),  # shares of the way, from 0 to 1
-) -> tuple[dict[str, Any], dict[str, Any]]:  # two curves: identity along the way, and the size of the steps
+    context: RobustnessContext,  # model, judge, faces
+    t: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),  # positions between A and B, from 0 to 1
+) -> tuple[dict[str, Any], dict[str, Any]]:  # two curves: identity along the path, and the size of the steps
     "Faces on the arcs between each evaluated face and one of another person."
     t = [float(v) for v in t]
     if len(t) < 3 or t[0] != 0 or t[-1] != 1 or sorted(set(t)) != t:
@@ -319,66 +350,37 @@ def interpolation(
         )
     b = derangement(context.people, context.seed)
     arcs = [slerp(context.embeddings, context.embeddings[b], v) for v in t]
-    generated, sizes = [], []
-    for blocks in zip(*(context.blocks(a) for a in arcs)):  # the same block of every arc
-        frames = np.stack([faces for _, faces in blocks])
-        generated.append(np.stack([context.judge_embeddings(f) for f in frames]))
-        sizes.append(path_distances(frames, context.perceptual))
-    generated, sizes = np.concatenate(generated, 1), {k: np.concatenate([s[k] for s in sizes], 1) for k in sizes[0]}
-    ends = {'A': np.arange(len(b)), 'B': b}
-    angle = np.arccos(np.clip(cosines(context.real, context.real[b]), -1, 1))
-    third = [
-        c
-        for c in (derangement(context.people, context.seed + i) for i in range(1, 11))
-        if (context.people[c] != context.people[b]).any()
-    ]
-
-    def others(j):  # cosine to people who are neither A nor B
-        v = [cosines(j, context.real[c])[context.people[c] != context.people[b]] for c in third]
-        return float(np.concatenate(v).mean()) if v else None
-
-    entries = [
-        {
-            f'judge cosine to {k}': context.mean_entry(
-                cosines(j, context.real[r]), None, others(j), np.cos((v if k == 'A' else 1 - v) * angle).mean()
-            )
-            for k, r in ends.items()
-        }
-        for v, j in zip(t, generated)
-    ]
-    lines = {'MSE, root of the share': step_entries(context, sizes['mse'], t)}
-    name = f"LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}, root of the share"
-    lines[name] = (
-        step_entries(context, sizes['lpips'], t) if context.perceptual else [missing(context.why, 'low')] * (len(t) - 1)
-    )
+    generated, sizes = _generate_paths(context, arcs)
+    lpips = f"LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}, root of the share"
+    lines = {'MSE, root of the share': _step_entries(context, sizes['mse'], t)}
+    if context.perceptual:
+        lines[lpips] = _step_entries(context, sizes['lpips'], t)
+    else:
+        lines[lpips] = [missing(context.why, 'low')] * (len(t) - 1)
+    steps = [f'{p:g} to {q:g}' for p, q in zip(t, t[1:])]
     return (
-        curve(TITLES['interpolation'], 'way from A to B', t, entries),
-        dict(
-            title=TITLES['interpolation_steps'],
-            x_label='step of the way',
-            x=[f'{p:g} to {q:g}' for p, q in zip(t, t[1:])],
-            lines=lines,
-        ),
+        curve(TITLES['interpolation'], 'way from A to B', t, _path_entries(context, b, generated, t)),
+        dict(title=TITLES['interpolation_steps'], x_label='step of the way', x=steps, lines=lines),
     )
 
 # %% ../../nbs/metrics/robustness.ipynb #070043
 def image_sets(
-    people: np.ndarray,  # (N,) whose; each person's pictures are drawn from here
-    counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
-    faces: int = 128,  # sets at most; a person serves up to four times, each time with another picture held out
-    least: int = 5,  # people that must have enough pictures
+    people: np.ndarray,  # (N,) whose; each person's images are chosen from here
+    counts: Sequence[int] = (1, 2, 3, 5),  # images in a mean
+    faces: int = 128,  # sets at most; a person serves up to four times, each time with another image held out
+    least: int = 5,  # people that must have enough images
     seed: int = 0,  # of the choice
 ) -> tuple[list[int], np.ndarray]:  # the possible counts, and positions (m,1+largest count); the first is held out
-    "Pictures of the same person, one held out; counts for which fewer than `least` people have pictures are left out."
+    "Images of the same person, one held out; counts for which fewer than `least` people have images are left out."
     if min(counts, default=0) < 1:
-        raise FacegenError(f'Counts of pictures {list(counts)} were given; numbers of at least 1 were expected.')
+        raise FacegenError(f'Counts of images {list(counts)} were given; numbers of at least 1 were expected.')
     who, n = np.unique(people, return_counts=True)
     least = max(2, least)
     fits = sorted({int(c) for c in counts if (n > c).sum() >= least})
     if not fits:
         raise FacegenError(
-            f'{(n > min(counts)).sum()} people with more than {min(counts)} pictures were found; a mean of pictures'
-            f' needs {least}, so use a store with more pictures of each person.'
+            f'{(n > min(counts)).sum()} people with more than {min(counts)} images were found; a mean of images'
+            f' needs {least}, so use a store with more images of each person.'
         )
     rng, rows, who = np.random.default_rng(seed), [], who[n > fits[-1]]
     for p in rng.permutation(who)[:faces]:
@@ -388,32 +390,26 @@ def image_sets(
 
 
 def mean_of_images(
-    context: RobustnessContext,  # holds every picture of its people
-    counts: Sequence[int] = (1, 2, 3, 5),  # pictures in a mean
+    context: RobustnessContext,  # holds every image of its people
+    counts: Sequence[int] = (1, 2, 3, 5),  # images in a mean
     faces: int = 128,  # sets at most
-    least: int = 5,  # people that must have enough pictures
+    least: int = 5,  # people that must have enough images
 ) -> dict[str, Any]:  # a curve
-    "Identity to a held-out picture, of faces drawn from the mean of several pictures' embeddings."
+    "Identity to a held-out image, of faces generated from the mean of several images' embeddings."
     fits, sets = image_sets(context.people, counts, faces, least, context.seed)
-    held, out = sets[:, 0], []
+    held = sets[:, 0]
 
-    def mean(v, c):
-        v = v[sets[:, 1 : c + 1]].mean(1)
-        return (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    def mean(values: np.ndarray, count: int) -> np.ndarray:
+        return unit_rows(values[sets[:, 1 : count + 1]].mean(1))
 
-    for c in fits:
-        generated = context.judge_generated(mean(context.embeddings, c))
-        out.append(
-            {
-                'judge cosine to a held-out picture': context.mean_entry(
-                    cosines(generated, context.real[held]),
-                    held,
-                    floor_of(generated, context.real[held], context.people[held], context.seed),
-                    cosines(mean(context.real, c), context.real[held]).mean(),
-                )
-            }
-        )
-    return curve(TITLES['mean_of_images'], 'pictures in the mean', fits, out)
+    def identity(count: int) -> dict[str, Any]:
+        generated = context.judge_generated(mean(context.embeddings, count))
+        floor = floor_of(generated, context.real[held], context.people[held], context.seed)
+        ceiling = cosines(mean(context.real, count), context.real[held]).mean()
+        return context.mean_entry(cosines(generated, context.real[held]), held, floor, ceiling)
+
+    entries = [{'judge cosine to a held-out picture': identity(c)} for c in fits]
+    return curve(TITLES['mean_of_images'], 'images in the mean', fits, entries)
 
 # %% ../../nbs/metrics/robustness.ipynb #070049
 @dataclass
@@ -436,7 +432,7 @@ class Adapter:
         x: np.ndarray,  # (n,D2) unit norm
     ) -> np.ndarray:  # (n,D), any norm
         "The plain prediction."
-        x = check_rows(x, None, f"embeddings of '{self.source or 'the other encoder'}'")
+        x = _check_rows(x, None, f"embeddings of '{self.source or 'the other encoder'}'")
         if x.shape[1] != len(self.matrix):
             raise FacegenError(
                 f'Embeddings of size {x.shape[1]} were given; this adapter reads size {len(self.matrix)}: use the'
@@ -451,15 +447,14 @@ class Adapter:
             require_encoder(x.fingerprint, self.source_fingerprint, 'The embeddings', 'the adapter reads those of')
             known = self.target_fingerprint and dict(self.target_fingerprint, adapted_from=self.source)
             return Embeddings(self(x.values), None, known)
-        y = self.raw(x)
-        return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        return unit_rows(self.raw(x))
 
 # %% ../../nbs/metrics/robustness.ipynb #070050
-RIDGES = tuple(10.0**k for k in range(-6, 3))  # tried, relative to the mean variance of a component of the source
+_RIDGES = tuple(10.0**k for k in range(-6, 3))  # tried, relative to the mean variance of a component of the source
 
 
-class Sums:
-    """Sums over faces from which any ridge regression follows: number, sums and products of x (n,D2) and y (n,D), in
+class _Sums:
+    """_Sums over faces from which any ridge regression follows: number, sums and products of x (n,D2) and y (n,D), in
     float64.
     """
 
@@ -480,8 +475,8 @@ class Sums:
                 self.yy + (q * q).sum(),
             )
 
-    def __add__(self, other: Sums) -> Sums:
-        s = object.__new__(Sums)
+    def __add__(self, other: _Sums) -> _Sums:
+        s = object.__new__(_Sums)
         s.__dict__ = {k: v + getattr(other, k) for k, v in vars(self).items()}
         return s
 
@@ -516,15 +511,8 @@ class Sums:
         return float(1 - left / max(self.yy - self.y @ self.y / self.n, 1e-12))
 
 
-def fit_adapter(
-    source: Embeddings | np.ndarray,  # (n,D2) embeddings of training faces by the encoder at hand, unit norm
-    target: Embeddings | np.ndarray,  # (n,D) embeddings of the same faces by the encoder that the generator knows
-    people: np.ndarray | None = None,  # (n,) whose they are: nobody stands on both sides; None: each face its own
-    ridges: Sequence[float] = RIDGES,  # tried
-    seed: int = 0,  # of the held-out tenth
-    names: tuple[str, str] = ('', ''),  # of the two encoders
-) -> Adapter:
-    "Ridge regression from one encoder's embeddings to another's, its strength chosen on a tenth of the people."
+def _prints_of(source: Embeddings | np.ndarray, target: Embeddings | np.ndarray) -> list[dict[str, Any]]:
+    "The fingerprints of two encoders' embeddings; raises `FacegenError` where these are not of the same faces."
     prints = [getattr(e, 'fingerprint', None) or {} for e in (source, target)]
     for key in ('store', 'order'):
         a, b = (f.get(key) for f in prints)
@@ -533,9 +521,25 @@ def fit_adapter(
                 f"The source embeddings are of the {key} {a}, and the target embeddings of {b}; an adapter needs both"
                 " of the same faces: embed one store with both encoders."
             )
+    return prints
+
+
+def fit_adapter(
+    source: Embeddings | np.ndarray,  # (n,D2) embeddings of training faces by the encoder at hand, unit norm
+    target: Embeddings | np.ndarray,  # (n,D) embeddings of the same faces by the encoder that the generator knows
+    people: np.ndarray | None = None,  # (n,) whose they are: no person is on both sides; None: each face its own
+    ridges: Sequence[float] = _RIDGES,  # tried
+    seed: int = 0,  # of the held-out tenth
+    names: tuple[str, str] = ('', ''),  # of the two encoders
+) -> Adapter:
+    "Ridge regression from one encoder's embeddings to another's, its strength chosen on a tenth of the people."
+    prints = _prints_of(source, target)
     names = tuple(n or f.get('encoder', '') for n, f in zip(names, prints))
     source, target = (getattr(e, 'values', e) for e in (source, target))
-    source, target = check_rows(source, None, 'source embeddings'), check_rows(target, len(source), 'target embeddings')
+    source, target = (
+        _check_rows(source, None, 'source embeddings'),
+        _check_rows(target, len(source), 'target embeddings'),
+    )
     people = np.arange(len(source)) if people is None else np.asarray(people)
     who, code = np.unique(people, return_inverse=True)
     if len(who) < 20:
@@ -543,10 +547,9 @@ def fit_adapter(
             f'{len(who)} people were given to find an adapter from; at least 20 are needed, so use more training faces.'
         )
     out = (np.random.default_rng(seed).permutation(len(who)) < max(2, len(who) // 10))[code]
-    known, held = Sums(source, target, np.flatnonzero(~out)), Sums(source, target, np.flatnonzero(out))
-    r2, ridge, m, b = max(
-        ((held.explained(m, b), r, m, b) for r, (m, b, _) in zip(ridges, known.ridge(ridges))), key=lambda v: v[0]
-    )
+    known, held = _Sums(source, target, np.flatnonzero(~out)), _Sums(source, target, np.flatnonzero(out))
+    tried = ((held.explained(m, b), r, m, b) for r, (m, b, _) in zip(ridges, known.ridge(ridges)))
+    r2, ridge, m, b = max(tried, key=lambda v: v[0])
     cosine = float(cosines(source[out] @ m + b, target[out]).mean())
     m, b, alpha = next((known + held).ridge([ridge]))
     return Adapter(
@@ -555,94 +558,105 @@ def fit_adapter(
 
 # %% ../../nbs/metrics/robustness.ipynb #070057
 def adapter_curve(
-    context: RobustnessContext,  # the question's subject
+    context: RobustnessContext,  # model, judge, faces
     others: dict[str, tuple[Adapter, np.ndarray]],  # name to adapter and that encoder's embeddings (n,D2)
     native: str = 'native',  # name of the generator's own encoder
 ) -> dict[str, Any]:  # a curve
-    "Identity of faces drawn from other encoders' embeddings through adapters, beside the native ones."
+    "Identity of faces generated from other encoders' embeddings through adapters, beside the native ones."
     if not others:
         raise FacegenError('No other encoder was given; embed the store with a second one.')
-    near, out = 'cosine of the embedding to the native one', []
-    e, mean = context.embeddings, context.embeddings.mean(0)
-    out.append(
-        to_real(context, context.native)
-        | {near: context.mean_entry(np.ones(len(e)), None, floor_of(e, e, context.people, context.seed), 1.0)}
-    )
-    for name, (a, values) in others.items():
-        values = check_rows(values, len(e), f"embeddings of '{name}'")
-        x = a(values)
+    e = context.embeddings
+    variance = max(np.square(e - e.mean(0)).sum(), 1e-12)
+
+    def put(x: np.ndarray, generated: np.ndarray, **more: Any) -> dict[str, Any]:
+        floor = floor_of(x, e, context.people, context.seed)
+        near = context.mean_entry(cosines(x, e), None, floor, 1.0) | more
+        return to_real(context, generated) | {'cosine of the embedding to the native one': near}
+
+    out = [put(e, context.native)]
+    for name, (adapter, values) in others.items():
+        values = _check_rows(values, len(e), f"embeddings of '{name}'")
+        x = adapter(values)
         if x.shape[1] != e.shape[1]:
             raise FacegenError(
                 f"The adapter of '{name}' gives embeddings of size {x.shape[1]}; the generator was made for size"
                 f" {e.shape[1]}: find an adapter to its own encoder."
             )
-        m = context.mean_entry(cosines(x, e), None, floor_of(x, e, context.people, context.seed), 1.0)
-        m |= dict(
-            r2=float(1 - np.square(a.raw(values) - e).sum() / max(np.square(e - mean).sum(), 1e-12)), training_faces=a.n
-        )
-        out.append(to_real(context, context.judge_generated(x)) | {near: m})
+        r2 = float(1 - np.square(adapter.raw(values) - e).sum() / variance)
+        out.append(put(x, context.judge_generated(x), r2=r2, training_faces=adapter.n))
     return curve(TITLES['adapter'], 'whose embedding', [native, *others], out)
 
 # %% ../../nbs/metrics/robustness.ipynb #070061
 def intra_identity_diversity(
     generated: np.ndarray,  # (n,K,J) unit norm
 ) -> np.ndarray:  # (n,), 0 to 2
-    "Mean of 1 minus the cosine over all pairs among K draws of each face."
+    "Mean of 1 minus the cosine over all pairs among K samples of each face."
     x = generated.astype(np.float64)  # half the mean squared distance, which is never below 0
     return np.square(x - x.mean(1, keepdims=True)).sum((1, 2)) / (x.shape[1] - 1)
 
 
-def has_noise(
-    generator: Any,  # anything with `generate`
-) -> bool:  # True when its noise can be given to it
-    "Does this generator take noise?"
+def _has_noise(generator: Any) -> bool:
+    "Whether a generator takes noise."
     shape = getattr(generator, 'noise_shape', None)
     return shape is not None and int(np.prod(shape)) > 0
 
 
+def _generate_samples(
+    context: RobustnessContext, samples: int, **how: float
+) -> tuple[np.ndarray, np.ndarray | None]:  # (n,K,J) and (n,)
+    "The judge's embeddings of samples of each embedding, and their diversity in LPIPS, where it can be measured."
+    generated, lpips = [], []
+    streams = (context.blocks(context.embeddings, stream=k, **how) for k in range(samples))
+    for blocks in zip(*streams):  # the same block of every sample
+        faces = np.stack([f for _, f in blocks], 1)
+        generated.append(np.stack([context.judge_embeddings(faces[:, k]) for k in range(samples)], 1))
+        if context.perceptual:
+            lpips.append(diversity_scores(faces, context.perceptual, 4))
+    return np.concatenate(generated), np.concatenate(lpips) if lpips else None
+
+
 def sweep(
-    context: RobustnessContext,  # the question's subject
+    context: RobustnessContext,  # model, judge, faces
     over: str = 'noise',  # 'noise' (factor on it) or 'guidance'
-    x: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25),  # positions of the knob
-    samples: int = 3,  # draws of each embedding
+    x: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25),  # values of the setting
+    samples: int = 3,  # samples of each embedding
 ) -> dict[str, Any]:  # a curve
-    "Identity and diversity at every position of a knob."
+    "Identity and diversity at every value of a setting."
     if over not in ('noise', 'guidance'):
-        raise FacegenError(f"Unknown knob '{over}'; use noise or guidance.")
+        raise FacegenError(f"Unknown setting '{over}'; use noise or guidance.")
     if samples < 2:
-        raise FacegenError(f'{samples} draw of each embedding was asked for; diversity needs at least 2.')
-    if not has_noise(context.generator):
+        raise FacegenError(f'{samples} sample of each embedding was asked for; diversity needs at least 2.')
+    if not _has_noise(context.generator):
         raise FacegenError(
-            'This generator takes no noise, so two draws of one embedding are the same face and there is nothing to'
-            ' turn.'
+            'This generator takes no noise, so two samples of one embedding are the same face and there is nothing'
+            ' to vary.'
         )
-    natural, out = None, []
-    if context.other_image is not None and (ok := np.isfinite(context.other_image).all(1)).any():
-        natural = float(1 - cosines(context.real[ok], context.other_image[ok].astype(np.float32)).mean())
-    for v in x:
-        generated, lpips = [], []
-        for blocks in zip(
-            *(context.blocks(context.embeddings, stream=k, **{over: float(v)}) for k in range(samples))
-        ):  # the same block of every draw
-            faces = np.stack([f for _, f in blocks], 1)
-            generated.append(np.stack([context.judge_embeddings(faces[:, k]) for k in range(samples)], 1))
-            if context.perceptual:
-                lpips.append(diversity_scores(faces, context.perceptual, 4))
-        j = np.concatenate(generated)
-        own = np.mean([cosines(j[:, k], context.real) for k in range(samples)], 0)
-        floor = np.mean([floor_of(j[:, k], context.real, context.people, context.seed) for k in range(samples)])
-        out.append(
-            {
-                SOURCE: context.mean_entry(own, None, floor, 1.0),
-                f"diversity, LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}": (
-                    context.mean_entry(np.concatenate(lpips), None, 0.0) if lpips else missing(context.why)
-                ),
-                'diversity, judge': context.mean_entry(intra_identity_diversity(j), None, 0.0, natural),
-            }
-        )
-    return curve(TITLES[f'sweep_{over}'], 'factor on the noise' if over == 'noise' else 'guidance', x, out)
+    natural, other = None, context.other_image
+    if other is not None and (ok := np.isfinite(other).all(1)).any():
+        natural = float(1 - cosines(context.real[ok], other[ok].astype(np.float32)).mean())
+    lpips_line = f"diversity, LPIPS-{context.perceptual.kind if context.perceptual else 'squeeze'}"
+
+    def put(v: float) -> dict[str, dict]:
+        generated, lpips = _generate_samples(context, samples, **{over: v})
+        each = [generated[:, k] for k in range(samples)]
+        own = np.mean([cosines(j, context.real) for j in each], 0)
+        floor = np.mean([floor_of(j, context.real, context.people, context.seed) for j in each])
+        drift = intra_identity_diversity(generated)
+        return {
+            SOURCE: context.mean_entry(own, None, floor, 1.0),
+            lpips_line: missing(context.why) if lpips is None else context.mean_entry(lpips, None, 0.0),
+            'diversity, judge': context.mean_entry(drift, None, 0.0, natural),
+        }
+
+    x_label = 'factor on the noise' if over == 'noise' else 'guidance'
+    return curve(TITLES[f'sweep_{over}'], x_label, x, [put(float(v)) for v in x])
 
 # %% ../../nbs/metrics/robustness.ipynb #070067
+def _column(line: list[dict], part: str) -> np.ndarray:
+    "One part of each entry of a line, NaN where it is missing."
+    return np.array([np.nan if m.get(part) is None else m[part] for m in line], float)
+
+
 def curve_figure(
     curve: dict[str, Any],  # as the functions above make it
     size: tuple[float, float] = (5.0, 3.0),  # inches
@@ -657,29 +671,20 @@ def curve_figure(
     words = any(isinstance(v, str) for v in x)
     at = np.arange(len(x)) if words else np.array(x, float)
 
-    def column(line, part):
-        return np.array([np.nan if m.get(part) is None else m[part] for m in line], float)
-
     for i, (label, line) in enumerate(curve.get('lines', {}).items()):
-        v, low, high = (column(line, k) for k in ('value', 'low', 'high'))
-        if np.isnan(v).all():
+        label = label.replace('picture', 'image')  # lines of result files keep the names that they had first
+        if all(m['value'] is None for m in line):
             notes.append(f"{label}: {line[0].get('reason', 'missing')}")
             continue
+        v, low, high = (_column(line, k) for k in ('value', 'low', 'high'))
         if words:
-            ax.errorbar(
-                at,
-                v,
-                np.nan_to_num(np.stack([v - low, high - v])).clip(0),
-                fmt='o',
-                capsize=3,
-                color=f'C{i}',
-                label=label,
-            )
+            error = np.nan_to_num(np.stack([v - low, high - v])).clip(0)
+            ax.errorbar(at, v, error, fmt='o', capsize=3, color=f'C{i}', label=label)
         else:
             ax.plot(at, v, 'o-', ms=3, color=f'C{i}', label=label)
             ax.fill_between(at, low, high, color=f'C{i}', alpha=0.2, lw=0)
         for part, style in (('floor', ':'), ('ceiling', '--')):
-            ax.plot(at, column(line, part), style, color=f'C{i}', lw=1, marker='_' if words else None)
+            ax.plot(at, _column(line, part), style, color=f'C{i}', lw=1, marker='_' if words else None)
     if words:
         ax.set_xticks(at, x)
     ax.set_xlabel(curve.get('x_label', ''))
@@ -696,7 +701,7 @@ def tradeoff_figure(
     curve: dict[str, Any],  # as `sweep` makes it
     size: tuple[float, float] = (4.0, 3.0),  # inches
 ) -> Any:  # a matplotlib figure
-    """Identity against diversity, one point for each position of the knob.
+    """Identity against diversity, one point for each value of the setting.
 
     LPIPS where it was measured, else the judge's space.
     """
@@ -716,16 +721,9 @@ def tradeoff_figure(
     a, b = curve['lines'][kinds[0]], curve['lines'][SOURCE]
     x, y = (np.array([m['value'] for m in v]) for v in (a, b))
 
-    def bars(v):
-        return np.array(
-            [
-                [
-                    m['value'] - (m['low'] if m['low'] is not None else m['value']),
-                    (m['high'] if m['high'] is not None else m['value']) - m['value'],
-                ]
-                for m in v
-            ]
-        ).T.clip(0)
+    def bars(line: list[dict]) -> np.ndarray:  # (2,n), 0 where there is no interval
+        v, low, high = (_column(line, k) for k in ('value', 'low', 'high'))
+        return np.nan_to_num(np.stack([v - low, high - v])).clip(0)
 
     ax.errorbar(x, y, bars(b), bars(a), fmt='o-', ms=3, lw=1, elinewidth=0.7, color='C0')
     for p, q, v in zip(x, y, curve['x']):
@@ -740,11 +738,7 @@ def tradeoff_figure(
     return fig
 
 # %% ../../nbs/metrics/robustness.ipynb #070072
-def other_encoders(
-    store: Any,  # a FaceStore
-    embeddings: Any,  # the conditioning Embeddings
-    judge: Any,  # an Encoder
-) -> dict[str, Any]:  # name: Embeddings
+def _other_encoders(store: Any, embeddings: Any, judge: Any) -> dict[str, Any]:  # name: Embeddings
     "Cached embeddings by other encoders than the generator's own; the judge's only where there are no others."
     own, found = embeddings.fingerprint, {}
     for name in cached_names(store):
@@ -757,103 +751,137 @@ def other_encoders(
             found[name] = (e, same_recogniser(e.fingerprint, judge.fingerprint))
     return {k: e for k, (e, judging) in found.items() if not judging} or {k: e for k, (e, _) in found.items()}
 
-
-def adapters_of(
-    store: Any,  # a FaceStore
-    embeddings: Any,  # the conditioning Embeddings
-    others: dict[str, Any],  # name: Embeddings of the same store
-    people: np.ndarray,  # (N,) whose
-    rows: np.ndarray,  # (n,) evaluated faces: their people are left out
-    asked: np.ndarray,  # (m,) faces whose embeddings by each encoder are given back
-    seed: int = 0,  # of the choice of training faces
-    most: int = 20_000,  # training faces at most
-) -> dict[str, tuple[Adapter, np.ndarray]]:  # as `adapter_curve` takes it
-    "An adapter for each other encoder, from training faces of people who are not evaluated."
-    train = np.asarray(store.indices('train'))
-    train = train[~np.isin(people[train], people[rows])]
-    train = np.sort(np.random.default_rng(seed).permutation(train)[:most])
-    own = embeddings.fingerprint.get('encoder', 'native')
-    return {
-        k: (fit_adapter(e[train], embeddings[train], people[train], seed=seed, names=(k, own)), e.values[asked])
-        for k, e in others.items()
-    }
-
 # %% ../../nbs/metrics/robustness.ipynb #070073
-def questions(
-    generator: Any,
-    store: Any,
-    embeddings: Any,
-    judge: Any,
-    rows: np.ndarray,
-    real: np.ndarray,
-    others: dict[str, Any] | None,  # as `robustness` takes them
-    faces: int,
-    samples: int,
-    seed: int,
-    **how: Any,  # how: as `RobustnessContext` takes it
-) -> dict[tuple[str, ...], Callable[[], Any]]:  # names of curves: what makes them
-    "What is asked of a generator, and of which faces: nothing is drawn yet."
-    codes, rows = store.identity_codes, np.random.default_rng(seed).permutation(np.asarray(rows, np.int64))
-    people = np.where(codes >= 0, codes, -2 - np.arange(len(codes)))  # an unknown face is a person of its own
-    mate = np.full(len(codes), -1)
-    o = other_images(people[rows], seed)
-    mate[rows[o >= 0]] = rows[o[o >= 0]]
+@dataclass(kw_only=True)
+class _Asked:
+    "The model whose curves are measured, on which faces of which store."
 
-    def context(r):
-        other_image = np.where(mate[r, None] >= 0, real[mate[r]], np.nan) if (mate[r] >= 0).any() else None
-        faces = dict(embeddings=embeddings.values[r], real=real[r], people=people[r], other_image=other_image)
-        return RobustnessContext(generator=generator, judge=judge, seed=seed, **faces, **how)
+    generator: Any  # as `robustness` takes these
+    store: Any
+    embeddings: Any
+    judge: Any
+    rows: np.ndarray  # evaluated faces, positions in the store
+    real: np.ndarray  # (N,J) the judge's embeddings of the store
+    others: dict[str, Any] | None  # name to Embeddings by other encoders; None: those of the store
+    faces: int  # people at most
+    samples: int  # of each embedding
+    how: dict[str, Any]  # as `RobustnessContext` takes it: seed, batch_size, guidance, n_boot, perceptual, why
 
-    first = rows[np.sort(np.unique(people[rows], return_index=True)[1])][:faces]  # one face a person, in random order
-    whole, half = context(first), context(first[: max(2, faces // 2)])
+    def __post_init__(self) -> None:
+        seed = self.how['seed']
+        self.people = known_people(self.store.identity_codes)
+        self.rows = np.random.default_rng(seed).permutation(np.asarray(self.rows, np.int64))
+        self.mate = np.full(len(self.people), -1)  # for each face another image of the person, among the evaluated
+        other = other_images(self.people[self.rows], seed)
+        self.mate[self.rows[other >= 0]] = self.rows[other[other >= 0]]
+        first = np.sort(np.unique(self.people[self.rows], return_index=True)[1])[: self.faces]
+        self.first = self.rows[first]  # one face a person, in random order
+        self.whole, self.half = self.context(self.first), self.context(self.first[: max(2, self.faces // 2)])
 
-    def several():
-        known = rows[people[rows] >= 0]
-        if len(known) == 0:
-            raise FacegenError(
-                'No person among these faces is known by name, so no two pictures are known to be of one person; use a'
-                ' store with identities.'
-            )
-        who, n = np.unique(people[known], return_counts=True)
-        return mean_of_images(
-            context(known[np.isin(people[known], who[np.argsort(-n, kind='stable')][:faces])]), faces=faces
+    def context(self, rows: np.ndarray) -> RobustnessContext:
+        "The context of some faces, positions in the store."
+        mate = self.mate[rows]
+        known = dict(
+            embeddings=self.embeddings.values[rows],
+            real=self.real[rows],
+            people=self.people[rows],
+            other_image=np.where(mate[:, None] >= 0, self.real[mate], np.nan) if (mate >= 0).any() else None,
         )
+        return RobustnessContext(generator=self.generator, judge=self.judge, **known, **self.how)
 
-    def adapter():
-        found = other_encoders(store, embeddings, judge) if others is None else others
-        if not found:
-            raise FacegenError(
-                "The store holds no embeddings by another encoder; make some with: facegen embed STORE --encoder NAME"
-            )
-        judging = any(same_recogniser(e.fingerprint, judge.fingerprint) for e in found.values())
-        c = adapter_curve(
-            whole,
-            adapters_of(store, embeddings, found, people, rows, first, seed),
-            embeddings.fingerprint.get('encoder', 'native'),
+    def adapters(self, encoders: dict[str, Any], most: int = 20_000) -> dict[str, tuple[Adapter, np.ndarray]]:
+        "An adapter for each other encoder, from at most so many training faces of people who are not evaluated."
+        train = np.asarray(self.store.indices('train'))
+        train = train[~np.isin(self.people[train], self.people[self.rows])]
+        train = np.sort(np.random.default_rng(self.how['seed']).permutation(train)[:most])
+        target, people, own = self.embeddings[train], self.people[train], self.native
+        how = dict(seed=self.how['seed'])
+        return {
+            k: (fit_adapter(e[train], target, people, names=(k, own), **how), e.values[self.first])
+            for k, e in encoders.items()
+        }
+
+    @property
+    def native(self) -> str:
+        "The name of the generator's own encoder."
+        return self.embeddings.fingerprint.get('encoder', 'native')
+
+
+def _mean_curve(asked: _Asked) -> dict[str, Any]:
+    "`mean_of_images` of the people with most images."
+    known = asked.rows[asked.people[asked.rows] >= 0]
+    if len(known) == 0:
+        raise FacegenError(
+            'No person among these faces is known by name, so no two images are known to be of one person; use a'
+            ' store with identities.'
         )
-        return (
-            c | dict(title='Linear adapter from the judge itself: not independent', independent=False)
-            if judging
-            else c | dict(independent=True)
+    who, n = np.unique(asked.people[known], return_counts=True)
+    most = who[np.argsort(-n, kind='stable')][: asked.faces]
+    return mean_of_images(asked.context(known[np.isin(asked.people[known], most)]), faces=asked.faces)
+
+
+def _adapter_curve(asked: _Asked) -> dict[str, Any]:
+    "`adapter_curve` of the other encoders; marked where it is the judge's own."
+    others = _other_encoders(asked.store, asked.embeddings, asked.judge) if asked.others is None else asked.others
+    if not others:
+        raise FacegenError(
+            "The store holds no embeddings by another encoder; make some with: facegen embed STORE --encoder NAME"
         )
+    made = adapter_curve(asked.whole, asked.adapters(others), asked.native)
+    if any(same_recogniser(e.fingerprint, asked.judge.fingerprint) for e in others.values()):
+        return made | dict(title='Linear adapter from the judge itself: not independent', independent=False)
+    return made | dict(independent=True)
 
-    def guidance():
-        if not isinstance(generator, FlowModel):
-            raise FacegenError(
-                'This model has no guidance apart from the factor on its noise, which the curve sweep_noise shows.'
-            )
-        return sweep(half, 'guidance', (1.0, 1.5, 2.0, 3.0), samples)
 
-    return {
-        ('embedding_noise',): lambda: noise_curve(whole),
-        ('interpolation', 'interpolation_steps'): lambda: interpolation(half),
-        ('mean_of_images',): several,
-        ('adapter',): adapter,
-        ('sweep_noise',): lambda: sweep(half, samples=samples),
-        ('sweep_guidance',): guidance,
-    }
+def _guidance_curve(asked: _Asked) -> dict[str, Any]:
+    "`sweep` over the guidance of a flow model."
+    if not isinstance(asked.generator, FlowModel):
+        raise FacegenError(
+            'This model has no guidance apart from the factor on its noise, which the curve sweep_noise shows.'
+        )
+    return sweep(asked.half, 'guidance', (1.0, 1.5, 2.0, 3.0), asked.samples)
+
+
+_CURVES: dict[tuple[str, ...], Callable[[_Asked], Any]] = {  # names of curves: what makes them
+    ('embedding_noise',): lambda asked: noise_curve(asked.whole),
+    ('interpolation', 'interpolation_steps'): lambda asked: interpolation(asked.half),
+    ('mean_of_images',): _mean_curve,
+    ('adapter',): _adapter_curve,
+    ('sweep_noise',): lambda asked: sweep(asked.half, samples=asked.samples),
+    ('sweep_guidance',): _guidance_curve,
+}
 
 # %% ../../nbs/metrics/robustness.ipynb #070074
+def _check_request(
+    generator: Any, store: Any, embeddings: Any, others: dict[str, Any] | None, only: Sequence[str] | None
+) -> None:
+    "Refuse unknown curves, and embeddings of another store or encoder."
+    if strange := set(only or ()) - set(TITLES):
+        raise FacegenError(f"Unknown curve '{min(strange)}'; use some of {', '.join(TITLES)}.")
+    require_store(embeddings, store)
+    require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
+    for name, other in (others or {}).items():
+        require_store(other, store, f"The embeddings of '{name}'")
+
+
+def _measured_curves(
+    asked: _Asked, only: Sequence[str] | None, out: dict[str, dict], each: Callable[[str, dict], None] | None
+) -> dict[str, dict]:
+    "Add to `out` the curves that it lacks; one that cannot be measured has a reason."
+    for names, measure in progress(list(_CURVES.items())):
+        if all(k in out for k in names) or (only and not set(names) & set(only)):
+            continue
+        try:
+            found = measure(asked)
+        except FacegenError as e:
+            found = tuple(dict(title=TITLES[k], reason=str(e)) for k in names)
+        for k, c in zip(names, found if isinstance(found, tuple) else (found,)):
+            out[k] = c
+            if each:
+                each(k, c)
+    return out
+
+
 def robustness(
     generator: Any,  # anything with `generate(embeddings, *, noise, seed, guidance)`
     store: Any,  # the FaceStore
@@ -864,62 +892,33 @@ def robustness(
     real: np.ndarray | None = None,  # (N,J) the judge's embeddings of the store; None: from its cache, or made now
     others: dict[str, Any] | None = None,  # name to Embeddings by other encoders; None: those of the store
     faces: int = 128,  # people at most, half of them for interpolation and sweeps; about 24 faces for each
-    samples: int = 3,  # draws of each embedding in sweeps
+    samples: int = 3,  # samples of each embedding in sweeps
     seed: int = 0,  # of every random choice
     batch_size: int = BLOCK,  # faces at a time; changes the speed only
     perceptual: str | Perceptual | None = 'squeeze',  # LPIPS's network; None for no LPIPS
     guidance: float | None = None,  # passed to the generator where guidance is not the question
     n_boot: int = 1000,  # resamples for intervals
     only: Sequence[str] | None = None,  # names of curves; None: all
-    done: dict[str, dict] | None = None,  # curves from before, which are not drawn again
+    done: dict[str, dict] | None = None,  # curves from before, which are not measured again
     each: Callable[[str, dict], None] | None = None,  # called with name and curve as soon as it is there
 ) -> dict[str, dict]:  # name: curve, or its title and the reason why it could not be had
-    "All questions of this notebook about one generator; raises `FacegenError` for fewer than two people."
-    if strange := set(only or ()) - set(TITLES):
-        raise FacegenError(f"Unknown curve '{min(strange)}'; use some of {', '.join(TITLES)}.")
-    require_store(embeddings, store)
-    require_encoder(embeddings.fingerprint, getattr(generator, 'fingerprint', None), "The store's embeddings")
-    for name, other in (others or {}).items():
-        require_store(other, store, f"The embeddings of '{name}'")
-    if rows is None:
-        rows, table = store.indices('test'), getattr(store, 'faces', {})
-        if 'duplicate_of' in table:
-            rows = rows[table['duplicate_of'].isna().to_numpy()[rows]]  # a duplicate is not another picture
-    rows = np.asarray(rows)
+    "All curves of this page of one generator; raises `FacegenError` for fewer than two people."
+    _check_request(generator, store, embeddings, others, only)
+    rows = pick_faces(store) if rows is None else np.asarray(rows)
     if len(rows) == 0 or faces < 2:
         raise FacegenError(f'{min(len(rows), faces)} faces were given; robustness needs faces of at least two people.')
-    nets, reasons = available_networks([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
-    lpips, why = next(iter(nets), None), reasons.get(perceptual, 'LPIPS was switched off.')
-    real = embed_store(store, judge).values if real is None else real
-    asked, out = (
-        questions(
-            generator,
-            store,
-            embeddings,
-            judge,
-            rows,
-            real,
-            others,
-            faces,
-            samples,
-            seed,
-            batch_size=batch_size,
-            perceptual=lpips,
-            why=why,
-            n_boot=n_boot,
-            guidance=guidance,
-        ),
-        dict(done or {}),
+    networks, reasons = available_networks([perceptual]) if isinstance(perceptual, str) else ([perceptual], {})
+    lpips = dict(perceptual=next(iter(networks), None), why=reasons.get(perceptual, 'LPIPS was switched off.'))
+    asked = _Asked(
+        generator=generator,
+        store=store,
+        embeddings=embeddings,
+        judge=judge,
+        rows=rows,
+        real=embed_store(store, judge).values if real is None else real,
+        others=others,
+        faces=faces,
+        samples=samples,
+        how=dict(seed=seed, batch_size=batch_size, n_boot=n_boot, guidance=guidance, **lpips),
     )
-    for names, ask in progress(list(asked.items())):
-        if all(k in out for k in names) or (only and not set(names) & set(only)):
-            continue
-        try:
-            found = ask()
-        except FacegenError as e:
-            found = tuple(dict(title=TITLES[k], reason=str(e)) for k in names)
-        for k, c in zip(names, found if isinstance(found, tuple) else (found,)):
-            out[k] = c
-            if each:
-                each(k, c)
-    return out
+    return _measured_curves(asked, only, dict(done or {}), each)

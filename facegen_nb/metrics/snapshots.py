@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,50 +31,49 @@ from ..encoders.base import Encoder
 from ..encoders.embeddings import load_embeddings
 from ..files import atomic, check_writable, locked, optional, write_json
 from .distribution import distribution_metrics, reference_faces, squeezenet_features
-from .evaluation import pick_faces
 from .identity import cosines
 from .perceptual import generate_faces
-from .robustness import EvalContext
+from .robustness import EvalContext, pick_faces
 from .statistics import derangement, missing, other_images
 from ..models.io import load_generator
 from ..training.losses import lpips_missing
 
 # %% auto #0
-__all__ = ['SPACE_METRICS', 'NAMES', 'NO_LOSS', 'Snapshot', 'read_snapshot', 'named_checkpoints', 'SnapshotFaces',
-           'progress_rows', 'check_run_judge', 'progress_faces', 'sample_faces', 'loss_curves', 'real_faces', 'font',
-           'resized', 'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'write_gif', 'write_mp4',
-           'progress_film', 'progress_frames', 'ProgressContext', 'progress_metrics', 'read_measured', 'loss_names',
-           'panels', 'plot_metric', 'plot_losses', 'progress_figure', 'minutes_above', 'run_embeddings',
-           'write_progress', 'progress_report']
+__all__ = ['Snapshot', 'named_checkpoints', 'SnapshotFaces', 'progress_rows', 'progress_faces', 'sample_faces', 'loss_curves',
+           'real_faces', 'progress_sheet', 'save_small', 'film_frames', 'find_ffmpeg', 'progress_film',
+           'progress_frames', 'ProgressContext', 'progress_metrics', 'loss_names', 'progress_figure', 'progress_report']
 
 # %% ../../nbs/metrics/snapshots.ipynb #080012
+def _duration(minutes: float) -> str:
+    "Seconds, minutes or hours."
+    if minutes < 1:
+        return f'{minutes * 60:.0f} s'
+    return f'{minutes:.1f} min' if minutes < 100 else f'{minutes / 60:.1f} h'
+
+
 class Snapshot(NamedTuple):
     "A model that a run kept, and where the run stood then."
 
-    epoch: float  # times all training pictures had been seen
+    epoch: float  # times all training images had been seen
     folder: Path  # the checkpoint
     name: str  # 'epoch-0005', 'best', 'last', or several of them
     minutes: float | None  # of training until then; None where it was not written down
-    images: int | None  # training pictures seen
+    images: int | None  # training images seen
     step: int  # steps done
     weights: str  # hash of the weights
 
     def title(self) -> str:  # such as 'epoch 5', 'epoch 4.78 (last)'
-        "What stands beside its faces."
+        "The label of its faces."
         other = [n for n in self.name.split(', ') if not n.startswith('epoch-')]
         return f'epoch {self.epoch:.3g}' + (f" ({', '.join(other)})" if other else '')
 
     def details(self) -> list[str]:  # lines
-        "When that was, in minutes and pictures."
-        t = self.minutes
-        return (
-            [] if t is None else [f'{t * 60:.0f} s' if t < 1 else f'{t:.1f} min' if t < 100 else f'{t / 60:.1f} h']
-        ) + ([] if self.images is None else [f'{self.images:,} images'])
+        "When that was, in minutes and images."
+        time = [] if self.minutes is None else [_duration(self.minutes)]
+        return time + ([] if self.images is None else [f'{self.images:,} images'])
 
 
-def read_snapshot(
-    folder: Path,  # a checkpoint folder
-) -> Snapshot:  # what its about.json says, with the hash of the weights
+def _read_snapshot(folder: Path) -> Snapshot:
     "Look at a checkpoint without loading it; raises `FacegenError` with the reason when it is not whole."
     try:
         about = json.loads((folder / 'about.json').read_text(encoding='utf-8'))
@@ -84,7 +84,7 @@ def read_snapshot(
         if not (folder / 'config.json').is_file():
             raise ValueError('config.json is missing')
         with safe_open(file, 'pt') as f:
-            f.keys()  # a file that was cut short is told here
+            f.keys()  # a truncated file is found here
         return Snapshot(
             float(about['epoch']),
             folder,
@@ -115,21 +115,23 @@ def named_checkpoints(
         )
     for f in found:
         try:
-            k = read_snapshot(f)
+            k = _read_snapshot(f)
         except FacegenError as ex:
             log(f'{ex} It is left out.')
             continue
-        out[k.weights] = out[k.weights]._replace(name=f'{out[k.weights].name}, {k.name}') if k.weights in out else k
+        if known := out.get(k.weights):  # one point with several names
+            k = known._replace(name=f'{known.name}, {k.name}')
+        out[k.weights] = k
     if not out:
         raise FacegenError(
-            f"None of the {len(found)} checkpoints of the run '{run}' is whole; train it anew, or name another run"
+            f"None of the {len(found)} checkpoints of the run '{run}' is whole; train it again, or name another run"
             " folder."
         )
     return sorted(out.values(), key=lambda k: (k.step, k.epoch))
 
 # %% ../../nbs/metrics/snapshots.ipynb #080018
 class SnapshotFaces(NamedTuple):
-    "What a kept model drew."
+    "What a kept model generated."
 
     snapshot: Snapshot  # which model
     faces: np.ndarray  # (n,H,W,3) uint8
@@ -141,21 +143,22 @@ def progress_rows(
     split: str = 'validation',  # which faces
     seed: int = 0,  # of the choice
 ) -> np.ndarray:  # sorted positions in the store, one of each person
-    "Pictures of different held-out people; raises `FacegenError` when the split is empty."
+    "Images of different held-out people; raises `FacegenError` when the split is empty."
     rows = np.random.default_rng(seed).permutation(pick_faces(store, split))
     who = known_people(store.identity_codes)[rows]
     return np.sort(rows[np.sort(np.unique(who, return_index=True)[1])[:people]])
 
 
+def _last_json(snapshots: list[Snapshot], name: str) -> dict[str, Any]:
+    "A JSON file of the last checkpoint."
+    return json.loads((snapshots[-1].folder / name).read_text(encoding='utf-8'))
+
+
 def _check_run_embeddings(
-    snapshots: list[Snapshot],  # of a run
-    store: FaceStore,  # on which it is to be looked at
-    embeddings: Embeddings,  # of that store
-    log: Callable[[str], None] = logger.info,  # gets a line when it is another store than it was trained on
+    snapshots: list[Snapshot], store: FaceStore, embeddings: Embeddings, log: Callable[[str], None]
 ) -> None:
-    "Refuse embeddings of another recogniser than the run's."
-    about = json.loads((snapshots[-1].folder / 'about.json').read_text(encoding='utf-8'))
-    config = json.loads((snapshots[-1].folder / 'config.json').read_text(encoding='utf-8'))
+    "Refuse embeddings of another recogniser than the run's; say so when the store is another one than the run's."
+    about, config = _last_json(snapshots, 'about.json'), _last_json(snapshots, 'config.json')
     mine = config.get('fingerprint') or {k: about.get(f'encoder_{k}') for k in ('encoder', 'weights')}
     require_store(embeddings, store)
     require_encoder(embeddings.fingerprint, mine, "The store's embeddings", 'the run was trained on embeddings of')
@@ -166,24 +169,19 @@ def _check_run_embeddings(
         )
 
 
-def check_run_judge(
-    snapshots: list[Snapshot],  # of a run
-    embeddings: Embeddings,  # that it was trained on
-    judge: Encoder,  # who is to judge it
-    force: bool = False,  # accept one that took part
-) -> bool:  # True when the judge is independent
-    "Refuse a judge that a run was conditioned on or taught by."
-    config = json.loads((snapshots[-1].folder / 'config.json').read_text(encoding='utf-8'))
-    return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught_by(config.get('fingerprint')))
+def _check_run_judge(snapshots: list[Snapshot], embeddings: Embeddings, judge: Encoder, force: bool = False) -> bool:
+    "Refuse a judge that a run was conditioned on or taught by; True when the judge is independent."
+    taught = taught_by(_last_json(snapshots, 'config.json').get('fingerprint'))
+    return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught)
 
 # %% ../../nbs/metrics/snapshots.ipynb #080020
 def progress_faces(
     run: str | Path,  # a run folder
-    store: FaceStore,  # whose people are drawn
+    store: FaceStore,  # whose people are generated
     embeddings: Embeddings,  # of that store, by the run's encoder
     rows: np.ndarray,  # (n,) positions in the store
     seed: int = 0,  # of the noise
-    device: str | torch.device | None = None,  # where to draw; None: the fastest
+    device: str | torch.device | None = None,  # where to generate; None: the fastest
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
     log: Callable[[str], None] = logger.info,  # gets a line on what is left out
 ) -> list[SnapshotFaces]:  # in the order of training
@@ -197,61 +195,45 @@ def progress_faces(
         return sheets
     out, device = [], pick_device(device)
     _check_run_embeddings(snapshots, store, embeddings, log)
+    e = np.asarray(embeddings.values[rows], np.float32)
     for k in progress(snapshots):
         try:
-            out.append(
-                SnapshotFaces(
-                    k,
-                    generate_faces(
-                        load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, bar=False
-                    ),
-                )
-            )
+            out.append(SnapshotFaces(k, generate_faces(load(k.folder, device), e, seed, bar=False)))
         except FacegenError as ex:
             log(f'{ex} The model of {k.title()} is left out.')
     if not out:
         raise FacegenError(
-            f"None of the {len(snapshots)} kept models of the run '{run}' could draw; train it anew, or name another"
-            " run folder."
+            f"None of the {len(snapshots)} kept models of the run '{run}' could generate; train it again, or name"
+            " another run folder."
         )
     return out
 
 # %% ../../nbs/metrics/snapshots.ipynb #080022
+def _tiles(file: Path, side: int, pad: int) -> np.ndarray:  # (n,side,side,3) uint8
+    "The faces of a sheet; the end of its last row may be empty."
+    x = np.asarray(Image.open(file).convert('RGB'))
+    tops, lefts = (range(0, n, side + pad) for n in x.shape[:2])
+    tiles = np.stack([x[i : i + side, j : j + side] for i in tops for j in lefts])
+    return tiles[(tiles != 255).any((1, 2, 3))]
+
+
 def sample_faces(
     run: str | Path,  # a run folder
     n: int = 8,  # at most so many faces of each sheet
     side: int = 128,  # of a face
     pad: int = 2,  # white pixels between two
 ) -> list[SnapshotFaces]:  # empty where there is no sheet
-    "The faces on a run's sample sheets, with the minutes that its log tells."
+    "The faces on a run's sample sheets, with the minutes of its log."
     out, log = [], loss_curves(run) if (Path(run) / 'log.csv').is_file() else pd.DataFrame()
-    looks = log[log.filter(like='valid_').notna().any(axis=1)] if len(log.filter(like='valid_').columns) else log[:0]
+    validations = log[log.filter(like='valid_').notna().any(axis=1)] if len(log.columns) else log
     for f in sorted((Path(run) / 'samples').glob('epoch-*.png')):
-        number, x = int(re.sub(r'\D', '', f.stem)), np.asarray(Image.open(f).convert('RGB'))
-        tiles = np.stack(
-            [
-                x[i : i + side, j : j + side]
-                for i in range(0, x.shape[0], side + pad)
-                for j in range(0, x.shape[1], side + pad)
-            ]
-        )
-        tiles = tiles[(tiles != 255).any((1, 2, 3))][:n]  # the end of the last row is empty
-        mine = looks[np.ceil(looks['epoch'] - 1e-9) == number].tail(1).to_dict('records') if len(looks) else []
-        at = mine[0] if mine else dict(epoch=number, minutes=None, images=None, step=number)
-        out.append(
-            SnapshotFaces(
-                Snapshot(
-                    float(at['epoch']),
-                    f,
-                    f.stem,
-                    at['minutes'],
-                    None if at['images'] is None else int(at['images']),
-                    int(at['step']),
-                    sha256(f),
-                ),
-                tiles,
-            )
-        )
+        number = int(re.sub(r'\D', '', f.stem))
+        at = dict(epoch=number, minutes=None, images=None, step=number)
+        if len(validations) and len(mine := validations[np.ceil(validations['epoch'] - 1e-9) == number]):
+            at = mine.tail(1).to_dict('records')[0]
+        images = None if at['images'] is None else int(at['images'])
+        snapshot = Snapshot(float(at['epoch']), f, f.stem, at['minutes'], images, int(at['step']), sha256(f))
+        out.append(SnapshotFaces(snapshot, _tiles(f, side, pad)[:n]))
     return out
 
 # %% ../../nbs/metrics/snapshots.ipynb #080024
@@ -280,28 +262,22 @@ def real_faces(
     store: FaceStore | None,  # perhaps of photographs
     rows: np.ndarray | None,  # positions in it
 ) -> np.ndarray | None:  # (n,128,128,3) uint8; None when a single source is not rendered
-    "The real faces where they are nobody's: those of a store that was rendered as a whole."
+    "The real faces where they are of no real person: those of a store that was rendered as a whole."
     if store is None or rows is None:
         return None
     kinds = [s.get('kind') for s in store.meta.get('sources', [])]
     return np.array(store.images[rows]) if kinds and all(k == 'rendered' for k in kinds) else None
 
 
-def font(
-    size: int,  # in pixels
-    bold: bool = False,  # heavier
-) -> ImageFont.FreeTypeFont:
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     "DejaVu Sans, which matplotlib brings along."
     from matplotlib.font_manager import FontProperties, findfont
 
     return ImageFont.truetype(findfont(FontProperties(family='DejaVu Sans', weight='bold' if bold else 'normal')), size)
 
 
-def resized(
-    faces: np.ndarray,  # (n,H,W,3) uint8
-    side: int,  # wanted
-) -> list[Image.Image]:  # (side,side) each
-    "Faces as pictures of a given side."
+def _resized(faces: np.ndarray, side: int) -> list[Image.Image]:
+    "Faces (n,H,W,3) as images of a given side."
     return [
         im if im.size == (side, side) else im.resize((side, side), Image.LANCZOS) for im in map(Image.fromarray, faces)
     ]
@@ -313,29 +289,18 @@ def progress_sheet(
     rows: np.ndarray | None = None,  # (n,) their positions
     side: int = 128,  # of a face
 ) -> Image.Image:  # a row an epoch, a column a person
-    "One picture of the whole way: real rendered faces on top, then what was drawn, oldest first."
+    "One image of the whole training: real rendered faces on top, then those generated, oldest first."
     if not generated:
-        raise FacegenError('Nothing was drawn, so there is no sheet; give what progress_faces returned.')
-    sampled = any(
-        d.snapshot.folder.suffix == '.png' for d in generated
-    )  # faces of sample sheets are of other people than `rows`
-    real, big, small, pad = (
-        None if sampled else real_faces(store, rows),
-        font(max(9, side // 9), True),
-        font(max(8, side // 11)),
-        2,
-    )
-    lines = ([] if real is None else [('real', ['rendered'], real)]) + [
-        (d.snapshot.title(), d.snapshot.details(), d.faces) for d in generated
-    ]
+        raise FacegenError('No face was generated, so there is no sheet; give what progress_faces returned.')
+    sampled = any(d.snapshot.folder.suffix == '.png' for d in generated)  # faces of other people than `rows`
+    real = None if sampled else real_faces(store, rows)
+    lines = [] if real is None else [('real', ['rendered'], real)]
+    lines += [(d.snapshot.title(), d.snapshot.details(), d.faces) for d in generated]
+    big, small, pad = _font(max(9, side // 9), True), _font(max(8, side // 11)), 2
     ink = ImageDraw.Draw(Image.new('RGB', (1, 1)))
-    left = 12 + math.ceil(
-        max(
-            [ink.textlength(t, big) for t, _, _ in lines]
-            + [ink.textlength(s, small) for _, more, _ in lines for s in more]
-        )
-    )
-    n = max(len(f) for *_, f in lines)
+    widths = [ink.textlength(t, big) for t, _, _ in lines]
+    widths += [ink.textlength(s, small) for _, more, _ in lines for s in more]
+    left, n = 12 + math.ceil(max(widths)), max(len(f) for *_, f in lines)
     out = Image.new('RGB', (left + n * (side + pad) - pad, len(lines) * (side + pad) - pad), 'white')
     ink = ImageDraw.Draw(out)
     for i, (title, more, faces) in enumerate(lines):
@@ -344,29 +309,26 @@ def progress_sheet(
         ink.text((4, top), title, 'black', big)
         for j, s in enumerate(more):
             ink.text((4, top + big.size + 4 + j * (small.size + 3)), s, (90, 90, 90), small)
-        for j, im in enumerate(resized(faces, side)):
+        for j, im in enumerate(_resized(faces, side)):
             out.paste(im, (left + j * (side + pad), y))
     return out
 
 
 def save_small(
-    im: Image.Image,  # a picture
+    im: Image.Image,  # an image
     path: str | Path,  # a .jpg file
     most: int = 300_000,  # bytes
 ) -> Path:  # the file
     "Save as JPEG of at most so many bytes: with less quality first, then with fewer pixels."
     for scale in (1, 0.75, 0.5, 0.375, 0.25):
-        small = (
-            im
-            if scale == 1
-            else im.resize((max(1, round(im.width * scale)), max(1, round(im.height * scale))), Image.LANCZOS)
-        )
+        size = tuple(max(1, round(k * scale)) for k in im.size)
+        small = im if scale == 1 else im.resize(size, Image.LANCZOS)
         for quality in (90, 80, 70, 60):
             with atomic(path) as t:
                 small.save(t, 'JPEG', quality=quality, optimize=True)
             if Path(path).stat().st_size <= most:
                 return Path(path)
-    raise FacegenError(f'A picture of {im.width} by {im.height} pixels does not fit into {most:,} bytes; allow more.')
+    raise FacegenError(f'An image of {im.width} by {im.height} pixels does not fit into {most:,} bytes; allow more.')
 
 # %% ../../nbs/metrics/snapshots.ipynb #080040
 def film_frames(
@@ -374,29 +336,27 @@ def film_frames(
     side: int = 128,  # of a face
     ncol: int = 4,  # faces in a row
 ) -> list[Image.Image]:  # one for each, all of one size, with even sides
-    "Pictures of a film: faces, and above them the epoch, the minutes and a bar of the training time."
+    "Images of a film: faces, and above them the epoch, the minutes and a bar of the training time."
     n, pad, top = min(len(d.faces) for d in generated), 2, max(24, side // 4)
     cols = min(ncol, n)
     w, h = cols * (side + pad) - pad, top + -(-n // cols) * (side + pad) - pad
     w, h = w + w % 2, h + h % 2
-    times = [
-        d.snapshot.minutes if all(e.snapshot.minutes is not None for e in generated) else d.snapshot.step
-        for d in generated
-    ]
+    timed = all(d.snapshot.minutes is not None for d in generated)
+    times = [d.snapshot.minutes if timed else d.snapshot.step for d in generated]
     out = []
     for d, t in zip(generated, times):
         im = Image.new('RGB', (w, h), 'white')
         ink = ImageDraw.Draw(im)
-        bold, plain = font(top * 5 // 11, True), font(top * 4 // 11)
+        bold, plain = _font(top * 5 // 11, True), _font(top * 4 // 11)
         more = '  '.join(d.snapshot.details())
         room = w - 12 - ink.textlength(d.snapshot.title(), bold)
         ink.text((4, top // 8), d.snapshot.title(), 'black', bold)
         while more and ink.textlength(more, plain) > room:
-            more = '  '.join(more.split('  ')[:-1])  # minutes matter more than pictures
+            more = '  '.join(more.split('  ')[:-1])  # minutes matter more than images
         ink.text((w - 4, top // 8 + bold.size), more, (90, 90, 90), plain, anchor='rs')
         ink.rectangle((0, top - 5, w, top - 3), (225, 225, 225))
         ink.rectangle((0, top - 5, w * t / max(times[-1], 1e-9), top - 3), (40, 110, 190))
-        for i, face in enumerate(resized(d.faces[:n], side)):
+        for i, face in enumerate(_resized(d.faces[:n], side)):
             im.paste(face, (i % cols * (side + pad), top + i // cols * (side + pad)))
         out.append(im)
     return out
@@ -414,10 +374,10 @@ def find_ffmpeg() -> str | None:  # its path
         return None
 
 
-def write_gif(
+def _write_gif(
     frames: list[Image.Image],  # all of one size
     path: Path,  # the file
-    seconds: float = 0.8,  # for which a picture is shown
+    seconds: float = 0.8,  # for which an image is shown
     last: float = 3.0,  # for which the last one is
 ) -> Path:  # the file
     "Write a GIF that runs for ever."
@@ -428,55 +388,29 @@ def write_gif(
     return path
 
 
-def write_mp4(
+def _write_mp4(
     frames: list[Image.Image],  # all of one size, with even sides
     path: Path,  # the file
     ffmpeg: str,  # the program
-    seconds: float = 0.8,  # for which a picture is shown
+    seconds: float = 0.8,  # for which an image is shown
     last: float = 3.0,  # for which the last one is
-    rate: int = 10,  # pictures a second of the film
+    rate: int = 10,  # images a second of the film
 ) -> Path:  # the file
     "Write an MP4; raises `FacegenError` with ffmpeg's words when it refuses."
     times = [round(rate * seconds)] * (len(frames) - 1) + [round(rate * last)]
     raw = b''.join(f.convert('RGB').tobytes() * n for f, n in zip(frames, times))
     w, h = frames[0].size
+    read = ['-y', '-loglevel', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', f'{w}x{h}', '-r', str(rate)]
+    read += ['-i', '-', '-an']
+    write = ['-pix_fmt', 'yuv420p', '-movflags', '+faststart', '-f', 'mp4']
     with atomic(path) as t:
         for codec in (['-c:v', 'libx264', '-crf', '20'], ['-q:v', '3']):  # some builds lack x264; then its own choice
-            done = subprocess.run(
-                [
-                    ffmpeg,
-                    '-y',
-                    '-loglevel',
-                    'error',
-                    '-f',
-                    'rawvideo',
-                    '-pix_fmt',
-                    'rgb24',
-                    '-s',
-                    f'{w}x{h}',
-                    '-r',
-                    str(rate),
-                    '-i',
-                    '-',
-                    '-an',
-                    *codec,
-                    '-pix_fmt',
-                    'yuv420p',
-                    '-movflags',
-                    '+faststart',
-                    '-f',
-                    'mp4',
-                    str(t),
-                ],
-                input=raw,
-                capture_output=True,
-            )
+            command = [ffmpeg, *read, *codec, *write, str(t)]
+            done = subprocess.run(command, input=raw, capture_output=True)
             if done.returncode == 0 and t.is_file():
                 return path
-        raise FacegenError(
-            f"ffmpeg could not write '{path}'"
-            f" ({(done.stderr.decode(errors='replace').strip().splitlines() or ['no reason was given'])[-1][:160]})."
-        )
+        words = done.stderr.decode(errors='replace').strip().splitlines() or ['no reason was given']
+        raise FacegenError(f"ffmpeg could not write '{path}' ({words[-1][:160]}).")
 
 # %% ../../nbs/metrics/snapshots.ipynb #080043
 def progress_film(
@@ -490,18 +424,18 @@ def progress_film(
     if path.suffix not in ('.gif', '.mp4'):
         raise FacegenError(f"A film '{path.name}' was asked for; give a name that ends in .gif or .mp4.")
     if not generated:
-        raise FacegenError('Nothing was drawn, so there is no film; give what progress_faces returned.')
+        raise FacegenError('No face was generated, so there is no film; give what progress_faces returned.')
     if path.suffix == '.mp4':
         why = 'ffmpeg was not found, and an MP4 needs it (install ffmpeg, or the package imageio-ffmpeg)'
         if ffmpeg := find_ffmpeg():
             try:
-                return write_mp4(film_frames(generated), path, ffmpeg)
+                return _write_mp4(film_frames(generated), path, ffmpeg)
             except FacegenError as ex:
                 why = str(ex).rstrip('.')
         path = path.with_suffix('.gif')
         log(f"{why}: the film is the GIF '{path}'.")
     for side in (128, 96, 72, 56, 40):
-        write_gif(film_frames(generated, side), path)
+        _write_gif(film_frames(generated, side), path)
         if path.stat().st_size <= most:
             break
     return path
@@ -511,7 +445,7 @@ def progress_frames(
     generated: list[SnapshotFaces],  # as `progress_faces` gave it
     folder: str | Path,  # where they shall lie; made if need be
 ) -> list[Path]:  # epoch-0005.0000.jpg ..., in the order of training
-    "The pictures of the film one by one, for a page with a slider; those of an earlier time are taken away."
+    "The images of the film one by one, for a page with a slider; those of an earlier time are taken away."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f'epoch-{d.snapshot.epoch:09.4f}.jpg' for d in generated]
@@ -520,7 +454,7 @@ def progress_frames(
     return [save_small(im, f, 100_000) for im, f in zip(film_frames(generated), files)]
 
 # %% ../../nbs/metrics/snapshots.ipynb #080049
-SPACE_METRICS = ('kd', 'precision', 'coverage')  # in each feature space
+_SPACE_METRICS = ('kd', 'precision', 'coverage')  # in each feature space
 
 
 class ProgressContext(EvalContext):
@@ -582,7 +516,7 @@ class ProgressContext(EvalContext):
         """
         i = np.flatnonzero(to >= 0)
         if not len(i):
-            return missing('No person among these faces has two pictures of known identity.')
+            return missing('No person among these faces has two images of known identity.')
 
         def cosine(a, t):
             return cosines(a[i], self.real[t[i]])
@@ -601,7 +535,7 @@ class ProgressContext(EvalContext):
         if not self.no_squeeze:
             generated['squeezenet'] = self.squeezenet(faces)
         for space in (self.judge.name, 'squeezenet'):
-            names = [f'{m}_{space}' for m in SPACE_METRICS]
+            names = [f'{m}_{space}' for m in _SPACE_METRICS]
             if why := self._missing(space, generated):
                 out |= {m: missing(why, 'low' if m.startswith('kd') else 'high') for m in names}
                 continue
@@ -617,38 +551,39 @@ class ProgressContext(EvalContext):
         "Why a space cannot be had."
         if not len(self.mine):
             return (
-                'The training split holds no face of other people, and a crowd is compared with those; use a larger'
-                ' store.'
+                'The training split holds no face of other people, and a distribution is compared with those; use a'
+                ' larger store.'
             )
         return None if space in generated else self.no_squeeze
 
+# %% ../../nbs/metrics/snapshots.ipynb #080056
+def _read_measured(
+    file: Path, protocol: dict[str, Any], log: Callable[[str], None]
+) -> dict[str, dict[str, dict]]:  # weights: metric: entry
+    "What was measured before by the same protocol."
+    if not file.is_file():
+        return {}
+    try:
+        old = json.loads(file.read_text(encoding='utf-8'))
+        asked = json.loads(json.dumps(protocol))
+        if old['protocol'] != asked:
+            other = ', '.join(k for k in asked if old['protocol'].get(k) != asked[k])
+            log(f"'{file}' was measured otherwise ({other}): it is written again.")
+            return {}
+        return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
+    except (ValueError, KeyError, TypeError, IndexError):
+        log(f"'{file}' could not be read: it is written again.")
+        return {}
+
 # %% ../../nbs/metrics/snapshots.ipynb #080055
-def progress_metrics(
-    run: str | Path,  # a run folder
-    store: FaceStore,  # whose held-out faces
-    embeddings: Embeddings,  # of that store, by the run's encoder
-    judge: Encoder,  # a recogniser that took no part in conditioning or in a loss
-    split: str = 'validation',  # which faces
-    faces: int | None = 256,  # at most so many, whole people; None: all
-    seed: int = 0,  # of the noise and of every other random choice
-    out: str | Path | None = None,  # the JSON file; None: RUN/progress/progress.json
-    force: bool = False,  # accept the conditioning encoder as the judge, and mark it
-    device: str | torch.device | None = None,  # where to draw; None: the fastest
-    batch_size: int = 64,  # faces at a time; changes the speed only
-    n_boot: int = 1000,  # resamples of people
-    load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
-    log: Callable[[str], None] = logger.info,  # gets a line a model
-) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
-    "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
-    snapshots, device = named_checkpoints(run, log), pick_device(device)
-    independent = check_run_judge(snapshots, embeddings, judge, force)
-    _check_run_embeddings(snapshots, store, embeddings, log)
-    file = Path(out) if out else Path(run) / 'progress' / 'progress.json'
-    context = None
-    key = dict(
+def _protocol(
+    store: FaceStore, embeddings: Embeddings, judge: Encoder, rows: np.ndarray, *, split: str, seed: int, n_boot: int
+) -> dict[str, Any]:
+    "What decides the numbers: only what was measured by the same protocol is used again."
+    return dict(
         format=1,
         store=store.hash,
-        rows=sha256(rows := pick_faces(store, split, faces, seed)),
+        rows=sha256(rows),
         split=split,
         faces=len(rows),
         seed=seed,
@@ -657,88 +592,115 @@ def progress_metrics(
         encoder=[embeddings.fingerprint.get(k) for k in ('encoder', 'weights')],
         squeezenet=not lpips_missing('squeeze'),
     )
-    known = read_measured(file, key, log)
 
-    def result() -> dict[str, Any]:
-        have = [k for k in snapshots if k.weights in known]
-        metrics = list(dict.fromkeys(m for k in have for m in known[k.weights]))
+
+@dataclass(kw_only=True)
+class _Measured:
+    "What was measured of a run's checkpoints, and the file that keeps it."
+
+    run: str  # name of its folder
+    snapshots: list[Snapshot]
+    judge: dict[str, Any]  # what the file says of it
+    encoder: dict[str, Any]
+    protocol: dict[str, Any]
+    file: Path
+
+    def resume(self, log: Callable[[str], None]) -> list[Snapshot]:
+        "Read what was measured before; the checkpoints that are left."
+        self.known = _read_measured(self.file, self.protocol, log)  # weights: metric: entry
+        return [k for k in self.snapshots if k.weights not in self.known]
+
+    def add(self, snapshot: Snapshot, entries: dict[str, dict]) -> None:
+        "Keep the metrics of a checkpoint, and save the file."
+        self.known[snapshot.weights] = entries
+        write_json(self.file, self.result())
+
+    def save(self) -> dict[str, Any]:
+        "Save the file; raises `FacegenError` where no checkpoint could be measured."
+        if not any(k.weights in self.known for k in self.snapshots):
+            raise FacegenError(
+                f"None of the {len(self.snapshots)} kept models of the run '{self.run}' could be measured; train it"
+                " again, or name another run folder."
+            )
+        done = self.result()
+        write_json(self.file, done)
+        return done
+
+    def result(self) -> dict[str, Any]:
+        "A curve over the epochs, in the form of a result file, and where the run stood at each."
+        have = [k for k in self.snapshots if k.weights in self.known]
+        metrics = list(dict.fromkeys(m for k in have for m in self.known[k.weights]))
         return dict(
             format=1,
             kind='progress',
-            run=Path(run).name,
+            run=self.run,
             title='What was learnt, epoch by epoch',
             x_label='epochs',
             x=[k.epoch for k in have],
-            lines={m: [known[k.weights][m] for k in have] for m in metrics},
+            lines={m: [self.known[k.weights][m] for k in have] for m in metrics},
             epochs=[k.epoch for k in have],
             minutes=[k.minutes for k in have],
             images=[k.images for k in have],
             steps=[k.step for k in have],
             names=[k.name for k in have],
             weights=[k.weights for k in have],
-            judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint),
-            encoder=dict(fingerprint=embeddings.fingerprint),
-            protocol=key,
+            judge=self.judge,
+            encoder=self.encoder,
+            protocol=self.protocol,
         )
 
-    for k in progress(snapshots):
-        if k.weights in known:
-            continue
+
+def progress_metrics(
+    run: str | Path,  # a run folder
+    store: FaceStore,  # whose held-out faces
+    embeddings: Embeddings,  # of that store, by the run's encoder
+    judge: Encoder,  # a recogniser that took no part in conditioning or in a loss
+    *,
+    split: str = 'validation',  # which faces
+    faces: int | None = 256,  # at most so many, whole people; None: all
+    seed: int = 0,  # of the noise and of every other random choice
+    out: str | Path | None = None,  # the JSON file; None: RUN/progress/progress.json
+    force: bool = False,  # accept the conditioning encoder as the judge, and mark it
+    device: str | torch.device | None = None,  # where to generate; None: the fastest
+    batch_size: int = 64,  # faces at a time; changes the speed only
+    n_boot: int = 1000,  # resamples of people
+    load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
+    log: Callable[[str], None] = logger.info,  # gets a line a model
+) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
+    "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
+    snapshots, device = named_checkpoints(run, log), pick_device(device)
+    independent = _check_run_judge(snapshots, embeddings, judge, force)
+    _check_run_embeddings(snapshots, store, embeddings, log)
+    rows = pick_faces(store, split, faces, seed)
+    measured = _Measured(
+        run=Path(run).name,
+        snapshots=snapshots,
+        judge=dict(name=judge.name, independent=independent, fingerprint=judge.fingerprint),
+        encoder=dict(fingerprint=embeddings.fingerprint),
+        protocol=_protocol(store, embeddings, judge, rows, split=split, seed=seed, n_boot=n_boot),
+        file=Path(out) if out else Path(run) / 'progress' / 'progress.json',
+    )
+    if todo := measured.resume(log):
+        context = ProgressContext(store, judge, split, faces, seed, device, batch_size, n_boot)
+        e = np.asarray(embeddings.values[rows], np.float32)
+    for k in progress(todo):
         start = time.monotonic()
-        context = context or ProgressContext(store, judge, split, faces, seed, device, batch_size, n_boot)
         try:
-            measured = context.measure(
-                generate_faces(
-                    load(k.folder, device), np.asarray(embeddings.values[rows], np.float32), seed, batch_size, bar=False
-                )
-            )
+            entries = context.measure(generate_faces(load(k.folder, device), e, seed, batch_size, bar=False))
         except FacegenError as ex:
             log(f'{ex} The model of {k.title()} is left out.')
             continue
-        known[k.weights] = measured
-        write_json(file, result())
-        log(
-            f'{k.title()}: '
-            + ', '.join(f"{m} {v['value']:.3f}" for m, v in measured.items() if v['value'] is not None)
-            + f' ({time.monotonic() - start:.0f} s)'
-        )
-    if not any(k.weights in known for k in snapshots):
-        raise FacegenError(
-            f"None of the {len(snapshots)} kept models of the run '{run}' could be measured; train it anew, or"
-            " name another run folder."
-        )
-    done = result()
-    write_json(file, done)
-    return done
-
-# %% ../../nbs/metrics/snapshots.ipynb #080056
-def read_measured(
-    file: Path,  # written by `progress_metrics`, perhaps half done
-    key: dict[str, Any],  # the protocol
-    log: Callable[[str], None] = logger.info,  # gets a line when it cannot be resumed
-) -> dict[str, dict[str, dict]]:  # weights: metric: entry
-    "What was measured before by the same protocol."
-    if not file.is_file():
-        return {}
-    try:
-        old = json.loads(file.read_text(encoding='utf-8'))
-        if old['protocol'] != json.loads(json.dumps(key)):
-            log(
-                f"'{file}' was measured otherwise ("
-                + ', '.join(k for k in key if old['protocol'].get(k) != json.loads(json.dumps(key[k])))
-                + '): it is written anew.'
-            )
-            return {}
-        return {w: {m: line[i] for m, line in old['lines'].items()} for i, w in enumerate(old['weights'])}
-    except (ValueError, KeyError, TypeError, IndexError):
-        log(f"'{file}' could not be read: it is written anew.")
-        return {}
+        measured.add(k, entries)
+        values = ', '.join(f"{m} {v['value']:.3f}" for m, v in entries.items() if v['value'] is not None)
+        log(f'{k.title()}: {values} ({time.monotonic() - start:.0f} s)')
+    return measured.save()
 
 # %% ../../nbs/metrics/snapshots.ipynb #080068
-NAMES = dict(
-    judge_source_mean='judge: cosine to the source', judge_other_mean='judge: cosine to another picture'
+_NAMES = dict(
+    judge_source_mean='judge: cosine to the source',
+    judge_other_mean='judge: cosine to another image',
 )  # of metrics, in words
-NO_LOSS = (
+_NO_LOSS = (
     'step',
     'epoch',
     'minutes',
@@ -757,8 +719,8 @@ def loss_names(
     losses: pd.DataFrame,  # as `loss_curves` gave it
 ) -> list[str]:  # those on held-out people first
     "The losses in a log that can stand on a logarithmic scale."
-    train = [k for k in losses.columns if k not in NO_LOSS and not k.startswith(('valid_', 'lr', 'norm_'))]
-    held = [k[6:] for k in losses.columns if k.startswith('valid_') and k[6:] not in NO_LOSS]
+    train = [k for k in losses.columns if k not in _NO_LOSS and not k.startswith(('valid_', 'lr', 'norm_'))]
+    held = [k[6:] for k in losses.columns if k.startswith('valid_') and k[6:] not in _NO_LOSS]
 
     def positive(k):
         return k not in losses or bool((losses[k].dropna() > 0).all())
@@ -766,80 +728,69 @@ def loss_names(
     return [k for k in dict.fromkeys(held + train) if positive(k) and positive(f'valid_{k}')]
 
 
-def panels(
-    lines: dict[str, list[dict]],  # metric: an entry a model
-) -> list[tuple[str, list[str]]]:  # title, and the metrics in it; those without a value are left out
-    "What is drawn together: precision and coverage of one space; everything else by itself."
+def _panel_of(metric: str) -> str:
+    "The title of the panel that a metric is plotted in."
+    kind, _, space = metric.partition('_')
+    if kind in _SPACE_METRICS[1:]:
+        return f'precision and coverage, {space}'
+    return f'kernel distance, {space} (lower is better)' if kind == 'kd' else _NAMES.get(metric, metric)
+
+
+def _panels(lines: dict[str, list[dict]]) -> list[tuple[str, list[str]]]:
+    "Titles, and the metrics of each: precision and coverage of one space together, everything else alone."
     out: dict[str, list[str]] = {}
     for m, line in lines.items():
-        if all(e['value'] is None for e in line):
-            continue
-        kind, _, space = m.partition('_')
-        out.setdefault(
-            (
-                f'precision and coverage, {space}'
-                if kind in SPACE_METRICS[1:]
-                else f'kernel distance, {space} (lower is better)'
-                if kind == 'kd'
-                else NAMES.get(m, m)
-            ),
-            [],
-        ).append(m)
+        if any(e['value'] is not None for e in line):
+            out.setdefault(_panel_of(m), []).append(m)
     return list(out.items())
 
 
-def plot_metric(
-    ax: Any,  # of matplotlib
-    name: str,  # of the metric
-    line: list[dict],  # an entry a model
-    epochs: list[float],  # of the models
-    colour: str,  # of the line
-    alone: bool,  # whether the panel holds no other
-) -> None:
-    "A metric with its interval, real faces dashed, somebody else dotted."
-    have = [i for i, e in enumerate(line) if e['value'] is not None]
-
-    def get(part):
-        return np.array([np.nan if line[i].get(part) is None else line[i][part] for i in have], float)
-
-    x, v, low, down = np.array(epochs)[have], get('value'), [get('low'), get('high')], line[have[0]]['better'] == 'low'
-    grey = '.25' if alone else colour
-    ax.fill_between(x, *low, color=colour, alpha=0.2, lw=0)
-    ax.plot(x, v, 'o-', color=colour, ms=4, label=name.split('_')[0])
-    ax.plot(x, get('ceiling'), '--', color=grey, lw=1.1)
-    ax.plot(x, get('floor'), ':', color=grey, lw=1.1)
-    if not alone:
-        return
-    if down and (v > 0).all() and (get('ceiling') > 0).all():
+def _plot_references(ax: Any, x: np.ndarray, part: dict[str, np.ndarray], lower: bool) -> None:
+    "What a metric is compared with, in words, and the interval of real against real."
+    if lower and (part['value'] > 0).all() and (part['ceiling'] > 0).all():
         ax.set_yscale('log')
-    for part, words, va in (
-        ('ceiling', 'real against real' if down else 'real pictures', 'bottom' if down else 'top'),
-        ('floor', 'somebody else', 'bottom'),
-    ):
-        if np.isfinite(y := get(part)[0]):
+    real, at_real = ('real against real', 'bottom') if lower else ('real images', 'top')
+    for y, words, va in ((part['ceiling'][0], real, at_real), (part['floor'][0], 'another person', 'bottom')):
+        if np.isfinite(y):
             ax.text(0.02, y, words, transform=ax.get_yaxis_transform(), va=va, fontsize=7, color='.25')
-    if np.isfinite(wide := get('ceiling_high')).all():  # how much real faces differ from real faces by chance
+    if np.isfinite(part['ceiling_high']).all():  # how much real faces differ from real faces by chance
         bottom = ax.get_ylim()[0]
-        ax.fill_between(x, np.maximum(get('ceiling_low'), bottom), wide, color='.5', alpha=0.18, lw=0)
+        ax.fill_between(x, np.maximum(part['ceiling_low'], bottom), part['ceiling_high'], color='.5', alpha=0.18, lw=0)
         ax.set_ylim(bottom=bottom)
 
 
-def plot_losses(
+def _plot_metric(
     ax: Any,  # of matplotlib
-    losses: pd.DataFrame,  # as `loss_curves` gave it
+    name: str,  # of the metric
+    metrics: dict[str, Any],  # as `progress_metrics` gave it: lines, epochs
+    colour: str,  # of the line
+    alone: bool,  # whether the panel holds no other
 ) -> None:
+    "A metric with its interval, real faces dashed, another person dotted."
+    have = [(x, e) for x, e in zip(metrics['epochs'], metrics['lines'][name]) if e['value'] is not None]
+    x = np.array([x for x, _ in have])
+    names = ('value', 'low', 'high', 'floor', 'ceiling', 'ceiling_low', 'ceiling_high')
+    part = {k: np.array([np.nan if e.get(k) is None else e[k] for _, e in have], float) for k in names}
+    grey = '.25' if alone else colour
+    ax.fill_between(x, part['low'], part['high'], color=colour, alpha=0.2, lw=0)
+    ax.plot(x, part['value'], 'o-', color=colour, ms=4, label=name.split('_')[0])
+    ax.plot(x, part['ceiling'], '--', color=grey, lw=1.1)
+    ax.plot(x, part['floor'], ':', color=grey, lw=1.1)
+    if alone:
+        _plot_references(ax, x, part, have[0][1]['better'] == 'low')
+
+
+def _plot_losses(ax: Any, losses: pd.DataFrame) -> None:
     "Losses in training as lines, on held-out people as dots, at the epochs where they were measured."
     ax.set_yscale('log')
+    train, held = dict(lw=0.9, alpha=0.7), dict(marker='o', ms=3.5, lw=1, ls='--')
     for i, k in enumerate(loss_names(losses)[:8]):
-        for name, style in ((k, dict(lw=0.9, alpha=0.7)), (f'valid_{k}', dict(marker='o', ms=3.5, lw=1, ls='--'))):
-            if name in losses and len(d := losses[['epoch', name]].dropna()):
-                ax.plot(
-                    d['epoch'],
-                    d[name],
-                    color=f'C{i}',
-                    label=k if name == k or k not in losses else None,
-                    **style | (dict(marker='.') if len(d) == 1 else {}),
-                )
+        for name, style in ((k, train), (f'valid_{k}', held)):
+            if name not in losses or not len(d := losses[['epoch', name]].dropna()):
+                continue
+            label = k if name == k or k not in losses else None
+            single = dict(marker='.') if len(d) == 1 else {}
+            ax.plot(d['epoch'], d[name], color=f'C{i}', label=label, **style | single)
 
 # %% ../../nbs/metrics/snapshots.ipynb #080069
 def progress_figure(
@@ -850,12 +801,11 @@ def progress_figure(
     "Losses in training and on held-out people, and metrics between their floor and real faces, over the epochs."
     import matplotlib.pyplot as plt
 
-    shown = ([('losses: lines in training, dots held out', [])] if losses is not None else []) + panels(
-        metrics['lines']
-    )
+    shown = [('losses: lines in training, dots held out', [])] if losses is not None else []
+    shown += _panels(metrics['lines'])
     if not shown:
         raise FacegenError(
-            'There are neither losses nor metrics to draw; give what loss_curves or progress_metrics returned.'
+            'There are neither losses nor metrics to plot; give what loss_curves or progress_metrics returned.'
         )
     rows = -(-len(shown) // 2)
     fig = plt.figure(figsize=(8.4, 2.7 * rows), dpi=90, layout='constrained')
@@ -863,12 +813,12 @@ def progress_figure(
         ax = fig.add_subplot(rows, 2, i + 1)
         ax.set_title(title, fontsize=9)
         if not names:
-            plot_losses(ax, losses)
+            _plot_losses(ax, losses)
         for j, m in enumerate(names):
-            plot_metric(ax, m, metrics['lines'][m], metrics['epochs'], f'C{j}', len(names) == 1)
+            _plot_metric(ax, m, metrics, f'C{j}', len(names) == 1)
         if len(names) != 1 and ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=7, ncols=2)
-        minutes_above(ax, metrics)
+        _minutes_above(ax, metrics)
     if path:
         with atomic(path) as t:
             fig.savefig(t, format='png')
@@ -876,10 +826,7 @@ def progress_figure(
     return fig
 
 
-def minutes_above(
-    ax: Any,  # of matplotlib, with its lines
-    metrics: dict[str, Any],  # as `progress_metrics` gave it: epochs, minutes
-) -> None:
+def _minutes_above(ax: Any, metrics: dict[str, Any]) -> None:
     "Label the kept epochs below, and above them the minutes at which each model was written."
     x, t = metrics['epochs'], metrics['minutes']
     ax.tick_params(which='both', labelsize=7)
@@ -903,12 +850,9 @@ def minutes_above(
     above.xaxis.set_tick_params(which='minor', top=False)
 
 # %% ../../nbs/metrics/snapshots.ipynb #080074
-def run_embeddings(
-    snapshots: list[Snapshot],  # of a run
-    store: FaceStore,  # that was embedded by the run's encoder
-) -> Embeddings:  # of the store
+def _run_embeddings(snapshots: list[Snapshot], store: FaceStore) -> Embeddings:
     "The store's embeddings by the encoder that the run was trained on."
-    name = json.loads((snapshots[-1].folder / 'about.json').read_text(encoding='utf-8')).get('encoder_encoder')
+    name = _last_json(snapshots, 'about.json').get('encoder_encoder')
     if not name:
         raise FacegenError(
             f"The checkpoint '{snapshots[-1].folder}' does not say which encoder it was trained on; give the store's"
@@ -917,33 +861,18 @@ def run_embeddings(
     return load_embeddings(store, name)
 
 
-def write_progress(
-    run: str | Path,  # a run folder
-    store: FaceStore,  # whose held-out people
-    embeddings: Embeddings | None,  # of the store; None where only sample sheets are left
-    judge: Encoder,  # a recogniser that took no part
-    out: Path,  # the folder to write
-    snapshots: list[Snapshot] | None,  # checkpoints; None where only sample sheets are left
-    rows: np.ndarray,  # who is on the sheet
-    split: str,  # which faces are measured
-    faces: int | None,  # at most so many
-    seed: int,  # of the noise and of every other random choice
-    force: bool,  # accept the conditioning encoder as the judge
-    device: str | torch.device | None,  # where to draw; None: the fastest
-    log: Callable[[str], None],  # gets messages
-) -> dict[str, Any]:  # as `progress_report`
-    "Write everything that `progress_report` makes; films and figures that fail cost nothing else."
-    out.mkdir(parents=True, exist_ok=True)
-    made = dict.fromkeys(('small', 'film', 'video', 'figure', 'metrics', 'losses'))
-    generated = progress_faces(run, store, embeddings, rows, seed, device, log=log)
-    im = progress_sheet(generated, store, rows)
-    with atomic(out / 'sheet.png') as t:
-        im.save(t, 'PNG')
+def _write_images(
+    generated: list[SnapshotFaces], sheet: Image.Image, out: Path, log: Callable[[str], None]
+) -> dict[str, Path | None]:  # sheet, small, film, video
+    "Write the sheet, the film and its frames; what fails costs nothing else."
+    made = dict(sheet=out / 'sheet.png', small=None, film=None, video=None)
+    with atomic(made['sheet']) as t:
+        sheet.save(t, 'PNG')
     with optional('The small sheet'):
-        made['small'] = save_small(im, out / 'sheet.jpg')
+        made['small'] = save_small(sheet, out / 'sheet.jpg')
     with optional('The film as GIF'):
         made['film'] = progress_film(generated, out / 'film.gif')
-    with optional('The folder of single pictures'):
+    with optional('The folder of single images'):
         progress_frames(generated, out / 'epochs')
     if find_ffmpeg():
         with optional('The film as MP4'):
@@ -952,22 +881,28 @@ def write_progress(
         log(f"ffmpeg was not found, or failed, so there is no film.mp4; the film is the GIF '{made['film']}'.")
     if made['video'] == made['film']:
         made['video'] = None
-    if snapshots:
-        made['metrics'] = progress_metrics(
-            run, store, embeddings, judge, split, faces, seed, out / 'progress.json', force, device, log=log
-        )
+    return made
+
+
+def _losses_of(run: str | Path, log: Callable[[str], None]) -> pd.DataFrame | None:
+    "The run's log; None where it cannot be read."
     try:
-        made['losses'] = loss_curves(run)
+        return loss_curves(run)
     except FacegenError as ex:
         log(f'{ex} The figure is without losses.')
-    if made['metrics'] or made['losses'] is not None:
-        lines = made['metrics'] or dict(
-            lines={}, epochs=[d.snapshot.epoch for d in generated], minutes=[d.snapshot.minutes for d in generated]
-        )
-        with optional('The figure'):
-            progress_figure(lines, made['losses'], out / 'figure.png')
-            made['figure'] = out / 'figure.png'
-    return dict(sheet=out / 'sheet.png', **made)
+
+
+def _write_figure(
+    generated: list[SnapshotFaces], metrics: dict[str, Any] | None, losses: pd.DataFrame | None, path: Path
+) -> Path | None:  # None where there is nothing to plot
+    "Write the figure of what is there: metrics, losses, or both."
+    if metrics is None and losses is None:
+        return None
+    at = [d.snapshot for d in generated]
+    shown = metrics or dict(lines={}, epochs=[k.epoch for k in at], minutes=[k.minutes for k in at])
+    with optional('The figure'):
+        progress_figure(shown, losses, path)
+        return path
 
 
 def progress_report(
@@ -975,26 +910,34 @@ def progress_report(
     store: FaceStore,  # whose held-out people
     judge: Encoder,  # a recogniser that took no part
     out: str | Path | None = None,  # the folder to write; None: RUN/progress
+    *,
     split: str = 'validation',  # which faces
     faces: int | None = 256,  # at most so many are measured
     people: int = 8,  # on the sheet
     seed: int = 0,  # of the noise and of every other random choice
     embeddings: Embeddings | None = None,  # of the store; None: those in it, by the run's encoder
     force: bool = False,  # accept the conditioning encoder as the judge, and mark it
-    device: str | torch.device | None = None,  # where to draw; None: the fastest
+    device: str | torch.device | None = None,  # where to generate; None: the fastest
     log: Callable[[str], None] = logger.info,  # gets messages
 ) -> dict[str, Any]:  # sheet, small, film: paths; video, figure: paths or None; metrics, losses or None
-    "Sheet, film, its pictures, figure and numbers of a run's way."
+    "Sheet, film, its frames, figure and numbers of a run's training."
     out, rows, snapshots = Path(out) if out else Path(run) / 'progress', progress_rows(store, people, split, seed), None
     try:
         snapshots = named_checkpoints(run, lambda s: None)
-        embeddings = embeddings or run_embeddings(snapshots, store)
-        check_run_judge(snapshots, embeddings, judge, force)
+        embeddings = embeddings or _run_embeddings(snapshots, store)
+        _check_run_judge(snapshots, embeddings, judge, force)
     except FacegenError:
         if snapshots or not sample_faces(run, 1):
             raise  # sample sheets make a sheet and a film
     check_writable(out)
+    metrics, how = None, dict(seed=seed, device=device, log=log)
     with locked(out, 'The folder'):
-        return write_progress(
-            run, store, embeddings, judge, out, snapshots, rows, split, faces, seed, force, device, log
-        )
+        out.mkdir(parents=True, exist_ok=True)
+        generated = progress_faces(run, store, embeddings, rows, **how)
+        made = _write_images(generated, progress_sheet(generated, store, rows), out, log)
+        if snapshots:
+            how |= dict(split=split, faces=faces, force=force, out=out / 'progress.json')
+            metrics = progress_metrics(run, store, embeddings, judge, **how)
+        losses = _losses_of(run, log)
+        figure = _write_figure(generated, metrics, losses, out / 'figure.png')
+    return made | dict(figure=figure, metrics=metrics, losses=losses)

@@ -21,18 +21,18 @@ def derangement(
     identities: np.ndarray,  # (n,) the person of each face
     seed: int = 0,  # the same seed gives the same shuffle
 ) -> np.ndarray:  # (n,) int64: face i is compared with face result[i]
-    "A permutation that gives every face a picture of a different person; raises `FacegenError` for one person only."
+    "A permutation that gives every face an image of a different person; raises `FacegenError` for one person only."
     people, codes, counts = np.unique(identities, return_inverse=True, return_counts=True)
     if len(people) < 2:
         raise FacegenError(
-            f'{len(people)} person was found among {len(identities)} faces; a floor needs pictures of at least two'
+            f'{len(people)} person was found among {len(identities)} faces; a floor needs images of at least two'
             ' people, so evaluate more faces.'
         )
     rng = np.random.default_rng(seed)
     if 2 * counts.max() > len(codes):
         return np.array([rng.choice(np.flatnonzero(codes != c)) for c in codes])
     place = rng.permutation(len(people))[codes]  # people in random order
-    order = np.lexsort((rng.random(len(codes)), place))  # and their pictures too
+    order = np.lexsort((rng.random(len(codes)), place))  # and their images too
     result = np.empty(len(codes), np.int64)
     result[order] = np.roll(order, -counts.max())
     return result
@@ -42,7 +42,7 @@ def other_images(
     identities: np.ndarray,  # (n,) the person of each face
     seed: int = 0,  # the same seed gives the same choice
 ) -> np.ndarray:  # (n,) int64: another face of the same person, or -1 where there is none
-    "For each face another picture of the same person; each picture is chosen at most once."
+    "For each face another image of the same person; each image is chosen at most once."
     result = np.full(len(identities), -1, np.int64)
     order = np.random.default_rng(seed).permutation(len(identities))
     order = order[np.argsort(identities[order], kind='stable')]
@@ -57,20 +57,20 @@ class Bootstrap:
 
     def __init__(
         self,
-        *groups: np.ndarray,  # arrays of people; those that an earlier array lacks are drawn among themselves
+        *groups: np.ndarray,  # arrays of people; those that an earlier array lacks are resampled among themselves
         n: int = 1000,  # resamples
         seed: int = 0,  # the same seed gives the same resamples
     ):
         rng = np.random.default_rng(seed)
         known: list = []
-        draws = []
+        samples = []
         for g in groups:
             new = np.setdiff1d(g, known)
             if len(new):
-                draws.append(rng.multinomial(len(new), np.full(len(new), 1 / len(new)), size=n))
+                samples.append(rng.multinomial(len(new), np.full(len(new), 1 / len(new)), size=n))
                 known += new.tolist()
         self.n, self.order = n, np.argsort(known)
-        self.people, self.counts = np.array(known)[self.order], np.concatenate(draws, 1)[:, self.order]
+        self.people, self.counts = np.array(known)[self.order], np.concatenate(samples, 1)[:, self.order]
 
     def weights(
         self,
@@ -102,8 +102,8 @@ class Bootstrap:
         faces = np.bincount(who, minlength=len(self.people))
         total = np.bincount(who, np.asarray(values, np.float64), len(self.people))
         means = np.divide(total, faces, out=np.zeros(len(faces)), where=faces > 0)
-        drawn = self.counts @ (faces > 0)
-        resampled = np.divide(self.counts @ means, drawn, out=np.full(self.n, np.nan), where=drawn > 0)
+        sampled = self.counts @ (faces > 0)
+        resampled = np.divide(self.counts @ means, sampled, out=np.full(self.n, np.nan), where=sampled > 0)
         return float(means.sum() / max(1, (faces > 0).sum())), resampled
 
     def parts(
@@ -183,7 +183,7 @@ def entry(
     low: float | None = None,  # ends of the 95 % interval
     high: float | None = None,  #
     floor: float | None = None,  # its value with shuffled embeddings
-    ceiling: float | None = None,  # its value for real pictures
+    ceiling: float | None = None,  # its value for real images
     better: str = 'high',  # 'high' or 'low'
     reason: str | None = None,  # why it is missing
     **more: Any,  # further plain values, such as the threshold

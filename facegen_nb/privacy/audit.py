@@ -28,12 +28,11 @@ from facegen_nb.metrics.evaluation import (
     check_judges,
     generation_pass,
     identity_part,
-    pick_faces,
     reference_rows,
     without_folders,
 )
 from ..metrics.identity import cosines, impostor_pairs, threshold
-from ..metrics.robustness import Adapter, curve
+from ..metrics.robustness import Adapter, curve, pick_faces
 from ..metrics.statistics import derangement, entry, interval, missing, other_images
 from .adapter import COUNTS, fit, model_rows, pair_counts, rows_of_store
 from ..report.tables import cell, html_page, plain_table
@@ -160,7 +159,7 @@ def open_audit(
     if not white_box:
         _check_known(people, rows, known)
     judges = [*((attacked,) if attacked else ()), *also]
-    check_judges(judges[0], judges[1:], mine, True, taught_by(mine))
+    check_judges(judges, mine, True, taught_by(mine))
     needed = np.unique(np.concatenate([rows, *reference_rows(rows, people, seed)]))
     rendered = base_name(str(mine.get('encoder'))) in RENDERED
     faces = [np.union1d(needed, known) if e is attacked else needed for e in judges]
@@ -316,10 +315,10 @@ def _rates_of_all(attack: Attack, adapter: Adapter | None) -> dict[str, dict]:
     s.log(f'reconstructing {len(s.rows):,} faces of {len(np.unique(s.people)):,} people')
     with tempfile.TemporaryDirectory() as folder:  # a new one: what another audit left is another attack
         s.folder = Path(folder)
-        arrays, back = generation_pass(s, derangement(s.people, s.seed), [], {})
-        metrics = identity_part(s, arrays['judge'][back], s.judge_values, 'judge')[0]
+        measured = generation_pass(s)
+        metrics = identity_part(s, measured['judge'], s.judge_values, 'judge')[0]
         for k, (e, values) in enumerate(s.also, 1):
-            metrics |= identity_part(s, arrays[f'judge_{k}'][back], values, f'judge:{e.name}')[0]
+            metrics |= identity_part(s, measured[f'judge_{k}'], values, f'judge:{e.name}')[0]
     return metrics
 
 

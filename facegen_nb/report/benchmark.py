@@ -28,9 +28,10 @@ from ..encoders.base import Encoder
 from ..encoders.embeddings import load_embeddings
 from ..encoders.small import SmallEncoder
 from ..files import FolderInUse, check_writable, locked, optional
-from ..metrics.evaluation import judge_run, pick_faces, pick_parts
+from ..metrics.evaluation import judge_run, pick_parts
 from ..metrics.face_scores import SCORES_FILE
 from ..metrics.result_files import load_result, save_result
+from ..metrics.robustness import pick_faces
 from ..models.inspection import num_parameters
 from ..models.io import load_generator
 from .tables import load_runs, number, result_table
