@@ -32,7 +32,7 @@ def squeezenet_features(
     batch_size: int = 64,  # images at a time; changes the speed only
     net: Perceptual | None = None,  # LPIPS with the squeeze network, where it is loaded already
 ) -> np.ndarray:  # (n,512) float32
-    """SqueezeNet 1.1's last features at 128 pixels, averaged over the image, as LPIPS walks through it.
+    """SqueezeNet 1.1's last features at 128 pixels, averaged over the image, as LPIPS computes them.
 
     `FacegenError` without its weights.
     """
@@ -250,7 +250,7 @@ def halves_of_people(
 
 def distribution_names(
     space: str,  # the feature space's name
-) -> dict[str, str]:  # metric name -> which way is good
+) -> dict[str, str]:  # metric: which direction is good
     """The metrics of one feature space: kernel and Fréchet distance (`kid` and `fid` in Inception's), precision,
     recall, density, coverage.
     """
@@ -309,7 +309,7 @@ def _margins(values: np.ndarray) -> np.ndarray:  # (2,)
 
 
 def _entries(
-    values: dict[str, tuple],  # name: (value, ceiling, both in each half (S,2), which way is good)
+    values: dict[str, tuple],  # name: (value, ceiling, both in each half (S,2), which direction is good)
     n: int,
     bounds: dict[str, tuple] | None = None,
     **more: Any,

@@ -906,7 +906,7 @@ def without_folders(
 def check_judges(
     judges: Sequence[Any],  # Encoders that judge, the first one first
     encoder: dict[str, Any],  # fingerprint of the conditioning encoder
-    force: bool,  # go on although one of them took part
+    force: bool,  # accept one that took part
     others: Sequence[dict[str, Any]],  # fingerprints of further recognisers that a loss asked
 ) -> list[dict[str, Any]]:  # name, independence and fingerprint of each
     "Refuse judges that took part, or that are named twice."

@@ -169,7 +169,7 @@ def frechet_infinity(
 # %% ../../nbs/metrics/realism.ipynb #07f041
 def realism_names(
     space: str,  # the feature space's name
-) -> dict[str, str]:  # metric name -> which way is good
+) -> dict[str, str]:  # metric: which direction is good
     "The metrics of this page in one feature space."
     return {f'c2st_{space}': 'low', f'fdinf_{space}': 'low'}
 

@@ -33,10 +33,10 @@ from .statistics import Bootstrap, derangement, entry, interval, missing, other_
 from ..models.flow import FlowModel
 
 # %% auto #0
-__all__ = ['SOURCE', 'OTHER_IMAGE', 'TITLES', 'pick_faces', 'floor_of', 'EvalContext', 'RobustnessContext', 'to_real', 'rotated',
-           'curve', 'noise_curve', 'slerp', 'path_distances', 'interpolation', 'image_sets', 'mean_of_images',
-           'Adapter', 'fit_adapter', 'adapter_curve', 'intra_identity_diversity', 'sweep', 'curve_figure',
-           'tradeoff_figure', 'robustness']
+__all__ = ['SOURCE', 'OTHER_IMAGE', 'HELD_OUT_IMAGE', 'TITLES', 'pick_faces', 'floor_of', 'EvalContext', 'RobustnessContext',
+           'to_real', 'rotated', 'curve', 'noise_curve', 'slerp', 'path_distances', 'interpolation', 'image_sets',
+           'mean_of_images', 'Adapter', 'fit_adapter', 'adapter_curve', 'intra_identity_diversity', 'sweep',
+           'curve_figure', 'tradeoff_figure', 'robustness']
 
 # %% ../../nbs/metrics/robustness.ipynb #070012a
 def pick_faces(
@@ -62,10 +62,9 @@ def pick_faces(
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../../nbs/metrics/robustness.ipynb #070013
-SOURCE, OTHER_IMAGE = (
-    'judge cosine to the source',
-    'judge cosine to another picture',
-)  # lines of result files keep the names that they had first
+SOURCE = 'judge cosine to the source'  # names of lines; in result files they stay as they were first
+OTHER_IMAGE = 'judge cosine to another picture'
+HELD_OUT_IMAGE = 'judge cosine to a held-out picture'
 TITLES = dict(
     embedding_noise='Noise on the embedding',
     interpolation='Between two people',
@@ -277,12 +276,12 @@ def slerp(
 
 @torch.inference_mode()
 def path_distances(
-    frames: np.ndarray,  # (T,m,H,W,3) uint8: m ways of T images
+    frames: np.ndarray,  # (T,m,H,W,3) uint8: m paths of T images
     perceptual: Perceptual | None = None,  # None: no LPIPS
 ) -> dict[str, np.ndarray]:  # 'mse' and 'lpips', each (T,m): the T-1 steps, then first against last
-    "Squared distances between neighbours on each way, and between its ends."
+    "Squared distances between neighbours on each path, and between its ends."
     out = dict(mse=np.empty(frames.shape[:2], np.float32), lpips=np.empty(frames.shape[:2], np.float32))
-    for i in range(frames.shape[1]):  # one way at a time: LPIPS holds 10 MB an image
+    for i in range(frames.shape[1]):  # one path at a time: LPIPS holds 10 MB an image
         x = to_float(frames[:, i])
         nxt = np.r_[1 : len(x), 0]
         out['mse'][:, i] = ((x - x[nxt]) / 2).square().mean((1, 2, 3)).numpy()
@@ -408,7 +407,7 @@ def mean_of_images(
         ceiling = cosines(mean(context.real, count), context.real[held]).mean()
         return context.mean_entry(cosines(generated, context.real[held]), held, floor, ceiling)
 
-    entries = [{'judge cosine to a held-out picture': identity(c)} for c in fits]
+    entries = [{HELD_OUT_IMAGE: identity(c)} for c in fits]
     return curve(TITLES['mean_of_images'], 'images in the mean', fits, entries)
 
 # %% ../../nbs/metrics/robustness.ipynb #070049
@@ -672,7 +671,7 @@ def curve_figure(
     at = np.arange(len(x)) if words else np.array(x, float)
 
     for i, (label, line) in enumerate(curve.get('lines', {}).items()):
-        label = label.replace('picture', 'image')  # lines of result files keep the names that they had first
+        label = label.replace('picture', 'image')  # lines of result files keep their first names
         if all(m['value'] is None for m in line):
             notes.append(f"{label}: {line[0].get('reason', 'missing')}")
             continue

@@ -170,7 +170,7 @@ def _check_run_embeddings(
 
 
 def _check_run_judge(snapshots: list[Snapshot], embeddings: Embeddings, judge: Encoder, force: bool = False) -> bool:
-    "Refuse a judge that a run was conditioned on or taught by; True when the judge is independent."
+    "Refuse a judge that a run was conditioned on, or that took part in a loss; True when the judge is independent."
     taught = taught_by(_last_json(snapshots, 'config.json').get('fingerprint'))
     return check_judge(judge.fingerprint, embeddings.fingerprint, force, taught)
 
@@ -667,7 +667,7 @@ def progress_metrics(
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
     log: Callable[[str], None] = logger.info,  # gets a line a model
 ) -> dict[str, Any]:  # title, x_label, x and lines as a curve of a result has them; epochs, minutes, images, ... beside
-    "Measure each kept model on the same held-out faces; goes on from its file after an interruption."
+    "Measure each kept model on the same held-out faces; continues from its file after an interruption."
     snapshots, device = named_checkpoints(run, log), pick_device(device)
     independent = _check_run_judge(snapshots, embeddings, judge, force)
     _check_run_embeddings(snapshots, store, embeddings, log)
