@@ -569,7 +569,8 @@ def adapter_curve(
 
     def put(x: np.ndarray, generated: np.ndarray, **more: Any) -> dict[str, Any]:
         floor = floor_of(x, e, context.people, context.seed)
-        near = context.mean_entry(cosines(x, e), None, floor, 1.0) | more
+        cosine = np.ones(len(e)) if x is e else cosines(x, e)
+        near = context.mean_entry(cosine, None, floor, 1.0) | more
         return to_real(context, generated) | {'cosine of the embedding to the native one': near}
 
     out = [put(e, context.native)]
