@@ -5,7 +5,6 @@
 # %% ../../nbs/metrics/robustness.ipynb #imports
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
