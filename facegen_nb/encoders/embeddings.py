@@ -174,12 +174,12 @@ def require_rendered(
 def default_encoder(
     store: Any = None,  # the FaceStore to embed; None for photographs
 ) -> str:  # its name
-    """`rendered` for a store of rendered faces; else `facenet` or EdgeFace, if their weights are on this machine.
+    """`rendered2` for a store of rendered faces; else `facenet` or EdgeFace, if their weights are on this machine.
 
     Raises `FacegenError` where none is.
     """
     if store is not None and is_rendered(store):
-        return 'rendered'
+        return 'rendered2'
     use_torch_home()
     folders = [d for d in (weights_dir(), Path(torch.hub.get_dir()) / 'checkpoints') if d]
     files = {'facenet': [FACENET['facenet']]}

@@ -18,7 +18,7 @@ from ..metrics.robustness import Adapter
 from ..metrics.statistics import entry, interval, missing, other_images
 from .adapter import fit
 from .audit import Attack, attack_rates, rate_label, reconstruct, some_faces, thresholds
-from ..report.tables import plain_table
+from ..report.html_pages import plain_table
 
 # %% auto #0
 __all__ = ['ATTACKERS', 'Protection', 'int8', 'noisy', 'leading', 'rotation', 'biohash', 'polyprotect', 'protections',

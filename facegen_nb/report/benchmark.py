@@ -34,7 +34,9 @@ from ..metrics.result_files import load_result, save_result
 from ..metrics.robustness import pick_faces
 from ..models.inspection import num_parameters
 from ..models.io import load_generator
-from .tables import load_runs, number, result_table
+from .comparison import load_runs
+from .labels import number
+from .tables import result_table
 from ..training.config import Recipe, find_recipe, method_of, recipe_module, recipe_names
 from ..training.loader import Batch
 from ..training.methods import TrainState
