@@ -293,7 +293,7 @@ def protection_figure(
     for at, names in labels.items():
         ax.annotate(', '.join(names), at, (0, 6), textcoords='offset points', fontsize=7, ha='center')
     for who, (shape, face) in marks.items():
-        ax.plot([], [], shape, color='0.3', mfc=face or '0.3', label=f'attacker: {who}')
+        ax.plot([], [], shape, color='0.5', mfc=face or '0.5', label=f'attacker: {who}')
     ax.set_xlabel('genuine acceptance with protected templates, FMR 1e-3')
     ax.set_ylabel(f'success attack rate, {rate}')
     ax.grid(alpha=0.2)

@@ -72,7 +72,7 @@ class Studio(ImageStudio):
             )
         if judge and any(same_recogniser(judge.fingerprint, t) for t in taught_by(generator.fingerprint)):
             raise FacegenError(
-                f"The judge '{judge.name}' is a recogniser that taught the model, so its cosines would be too high;"
+                f"The judge '{judge.name}' took part in training the model, so its cosines would be too high;"
                 " give another recogniser, or none."
             )
         self.judge = judge
@@ -80,7 +80,7 @@ class Studio(ImageStudio):
     def factor(
         self,
         value: float,  # as the slider of the page gives it
-    ) -> dict[str, float]:  # an option of `draw`
+    ) -> dict[str, float]:  # an option of `synthesize`
         """Guidance for a model of many steps, truncation for one of one step.
 
         Raises `FacegenError` outside of the slider.
@@ -115,7 +115,7 @@ class Studio(ImageStudio):
         a: np.ndarray,  # (D,), unit norm
         b: np.ndarray,  # (D,), unit norm
         n: int = 8,  # images, the first of a, the last of b
-        **how: Any,  # as `draw` takes it
+        **how: Any,  # as `synthesize` takes it
     ) -> np.ndarray:  # uint8 (n,128,128,3)
         "Interpolation between two people along the arc between their embeddings, with the same noise."
         return self.synthesize(
@@ -198,7 +198,7 @@ class _Handlers:
         return require('gradio', 'app').skip() if file is None else self.take(file, cropped)
 
     @_on_page
-    def draw(self, file, n, factor, seed, refine=0):
+    def generate(self, file, n, factor, seed, refine=0):
         "Faces of one embedding, each with the judge's cosine to the source."
         if file is None:
             return []
@@ -296,7 +296,7 @@ def build_app(
             between = gr.Image(label='At this point', format='png', interactive=False, height=180)
         strip = _gallery('The whole interpolation', 8)
         both = [page.load, guidance.change, seed.change, *(r.change for r in refine)]
-        gr.on([*both, faces[0].change, n.change], handlers.draw, [faces[0], n, guidance, seed, *refine], gallery)
+        gr.on([*both, faces[0].change, n.change], handlers.generate, [faces[0], n, guidance, seed, *refine], gallery)
         moves = [*both, *(f.change for f in faces), share.change]
         gr.on(moves, handlers.walk, [*faces, guidance, seed, share, *refine], [strip, between])
         gr.Markdown(MISUSE)
