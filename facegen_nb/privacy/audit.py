@@ -101,7 +101,7 @@ def _check_templates(templates: Any, store: Any) -> np.ndarray:
     if values.ndim != 2 or len(values) != len(store):
         raise FacegenError(
             f"The templates have shape {values.shape}, and the store '{store.path}' holds {len(store):,} faces; one row"
-            ' a face, in the order of the store, was expected.'
+            ' per face, in the order of the store, was expected.'
         )
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not (norms > 0).all():
