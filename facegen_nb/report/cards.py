@@ -629,7 +629,8 @@ def _introduction(r: RunFiles) -> list[str]:
         (
             f"{kind} generates a 128x128 colour face from a face recogniser's embedding"
             f" ({r.encoder.get('encoder', 'encoder not recorded')}, {dim} numbers), of people it was never trained on."
-            f' It was {how} with the recipe `{r.recipe_name}` of [facegen_nb](https://github.com/facegen-nb/facegen_nb),'
+            f' It was {how} with the recipe `{r.recipe_name}` of'
+            ' [facegen_nb](https://github.com/facegen-nb/facegen_nb),'
             ' a benchmark for the question how much of a face its embedding gives away.'
         ),
         (
