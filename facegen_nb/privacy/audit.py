@@ -35,8 +35,8 @@ from ..metrics.identity import cosines, impostor_pairs, threshold
 from ..metrics.robustness import Adapter, curve, pick_faces
 from ..metrics.statistics import derangement, entry, interval, missing, other_images
 from .adapter import COUNTS, fit, model_rows, pair_counts, rows_of_store
-from ..report.comparison import cell
 from ..report.html_pages import html_page, plain_table
+from ..report.tables import cell
 
 # %% auto #0
 __all__ = ['FEW_PEOPLE', 'RATES', 'TYPES', 'HEAD', 'Attack', 'open_audit', 'rate_label', 'thresholds', 'attack_rates',

@@ -34,9 +34,9 @@ from ..metrics.result_files import load_result, save_result
 from ..metrics.robustness import pick_faces
 from ..models.inspection import num_parameters
 from ..models.io import load_generator
-from .comparison import load_runs
+from .formats import result_table
 from .labels import number
-from .tables import result_table
+from .tables import load_runs
 from ..training.config import Recipe, find_recipe, method_of, recipe_module, recipe_names
 from ..training.loader import Batch
 from ..training.methods import TrainState
@@ -368,7 +368,7 @@ def speed_table(
     return '\n'.join(lines)
 
 # %% ../../nbs/report/benchmark.ipynb #090028
-_COLUMNS = (
+_METRICS = (
     'judge_source_mean',
     'judge_other_mean',
     'judge_source_tar_1e-3',
@@ -413,7 +413,7 @@ def _same_faces_text(results: dict[str, dict[str, Any]]) -> list[str]:
     first = next(iter(results.values()))
     n, people = first['n_faces'], first['n_people']
     measured = {m for r in results.values() for m, d in r['metrics'].items() if d and d.get('value') is not None}
-    metrics = [m for m in _COLUMNS if m in measured]
+    metrics = [m for m in _METRICS if m in measured]
     who = f'{n:,} faces of {people:,} people' if people < n else f'{n:,} faces, of an unknown number of people,'
     seen = ', '.join(f"{k} {r['about']['images']:,}" for k, r in results.items())
     return [

@@ -24,8 +24,8 @@ from ..distributed import require
 from ..files import atomic, locked, optional, write_json
 from ..metrics.result_files import check_result, load_result
 from ..models.io import checkpoint_of, load_generator
+from .formats import about, curve_table, result_table
 from .labels import label, number, pick_metrics
-from .tables import about, curve_table, result_table
 from ..training.tracking import has_key
 
 # %% auto #0

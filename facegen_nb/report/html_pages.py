@@ -16,9 +16,7 @@ from PIL import Image
 
 from ..core import FacegenError
 from ..files import atomic
-from .comparison import cell, side_cells, side_heads, table_lines
-from .labels import label, pick_metrics
-from facegen_nb.report.tables import (
+from facegen_nb.report.formats import (
     about,
     curve_image,
     curve_rows,
@@ -27,6 +25,8 @@ from facegen_nb.report.tables import (
     result_table,
     terminal_text,
 )
+from .labels import label, pick_metrics
+from .tables import cell, side_cells, side_heads, table_lines
 
 # %% auto #0
 __all__ = ['image_data_url', 'plain_table', 'html_table', 'html_curves', 'html_page', 'html_report', 'compare_text',
