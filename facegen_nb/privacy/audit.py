@@ -477,10 +477,11 @@ def write_audit(
 ) -> Path:  # the page
     "Write `audit.json` and `audit.html`, and `examples.png` where examples are shown."
     folder = Path(folder)
-    shown = (10 if is_rendered(attack.context.store) else 0) if examples is None else examples
+    if examples is None:
+        examples = 10 if is_rendered(attack.context.store) else 0
     figures = list(figures)
-    if shown:
-        example_sheet(attack, shown).save(folder / 'examples.png')
+    if examples:
+        example_sheet(attack, examples).save(folder / 'examples.png')
         caption = 'Real faces above, and below what was reconstructed from their templates.'
         figures.insert(0, (caption, folder / 'examples.png'))
     write_json(folder / 'audit.json', result)

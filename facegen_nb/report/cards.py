@@ -320,62 +320,92 @@ def use_text(
     )
 
 
+def _start_text(at: dict[str, Any]) -> str | None:
+    "The weights that training began with; None for training from scratch."
+    start = at.get('start', 'scratch')
+    if start == 'scratch':
+        return None
+    after = ''
+    if 'start_images' in at:
+        after = f", after {at['start_minutes']:.1f} minutes and {at['start_images']:,} images"
+    return f'with the weights `{start}`{after}'
+
+
+def _progress_text(at: dict[str, Any]) -> str:
+    "How far training got."
+    if not all(k in at for k in ('minutes', 'step', 'images', 'epoch')):
+        return 'not recorded: there is no checkpoints/last/about.json'
+    seen = f"{at['images']:,} images seen ({at['epoch']:.1f} epochs)"
+    return f"{at['minutes']:.1f} minutes, {at['step']:,} steps, {seen}"
+
+
+def _device_text(environment: dict[str, Any]) -> str:
+    "The device of training, its threads, processes and precision."
+    e, n = environment, environment.get('processes', 1)
+    if 'device' not in e:
+        return 'not recorded: there is no environment.json'
+    return (
+        f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores,"
+        f" {n} process{'es' if n != 1 else ''}, {e.get('precision', 'precision not recorded')}"
+    )
+
+
 def training_text(
     r: RunFiles,  # a run
 ) -> str:  # Markdown
     "How it was trained, from recipe, environment and checkpoint."
     e, a, c = r.environment or {}, r.at or {}, r.recipe or {}
-    v = e.get('versions') or {}
+    budget = [f'{c[k]:g} {k[4:]}' for k in ('max_minutes', 'max_steps') if c.get(k) is not None]
+    versions = dict(python=e.get('python')) | (e.get('versions') or {})
+    further = taught_by((r.config or {}).get('fingerprint'))
     rows = {
         'recipe': (
             f"`{r.recipe_name}`, method {c.get('method', 'unknown')}, hash `{r.made.get('recipe', 'not recorded')}`"
         ),
-        'began': (
-            f"with the weights `{s}`"
-            + (
-                f", after {a['start_minutes']:.1f} minutes and {a['start_images']:,} images"
-                if 'start_images' in a
-                else ''
-            )
-            if (s := a.get('start', 'scratch')) != 'scratch'
-            else None
-        ),
+        'began': _start_text(a),
         'seed': c.get('seed'),
-        'budget': ', '.join(
-            f'{c[k]:g} {w}' for k, w in (('max_minutes', 'minutes'), ('max_steps', 'steps')) if c.get(k) is not None
-        ),
-        'trained': (
-            f"{a['minutes']:.1f} minutes, {a['step']:,} steps, {a['images']:,} images seen ({a['epoch']:.1f} epochs)"
-            if all(k in a for k in ('minutes', 'step', 'images', 'epoch'))
-            else 'not recorded: there is no checkpoints/last/about.json'
-        ),
+        'budget': ', '.join(budget),
+        'trained': _progress_text(a),
         'batch': c.get('batch_size'),
-        'device': (
-            f"{e['device']} ({e.get('device_name')}), {e.get('threads')} threads of {e.get('cores')} cores,"
-            f" {e.get('processes', 1)} process{'es' if e.get('processes', 1) != 1 else ''},"
-            f" {e.get('precision', 'precision not recorded')}"
-            if 'device' in e
-            else 'not recorded: there is no environment.json'
-        ),
+        'device': _device_text(e),
         'further recognisers in the loss': ', '.join(
-            f"{t['encoder']} (weights `{t['weights']}`), so no judge of it"
-            for t in taught_by((r.config or {}).get('fingerprint'))
+            f"{t['encoder']} (weights `{t['weights']}`), so no judge of it" for t in further
         ),
         'peak of memory': f"{a['peak_memory'] / 2**30:.1f} GiB" if a.get('peak_memory') else None,
-        'versions': ', '.join(f'{k} {x}' for k, x in {'python': e.get('python'), **v}.items() if x),
+        'versions': ', '.join(f'{k} {x}' for k, x in versions.items() if x),
         'commit': f"`{e['commit']}`" if e.get('commit') else 'not recorded',
         'returns to a checkpoint': renamed_keys('state', a).get('rollbacks'),
     }
-    complaints = ''.join(f'\n- {n}' for n in dict.fromkeys(r.notes)) if r.notes else ''
-    return f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}." + (
-        f'\n\nWarnings of training:\n{complaints}' if complaints else ''
-    )
+    text = f"{table(rows)}\n\nAll settings are in `recipe.yaml`{'' if r.released else ', all losses in `log.csv`'}."
+    if r.notes:
+        text += '\n\nWarnings of training:\n' + ''.join(f'\n- {note}' for note in dict.fromkeys(r.notes))
+    return text
 
 
 def _licence_of(source: dict[str, Any]) -> str:
     "The licence of a source of a store."
     none = 'none, rendered by this project' if source['kind'] == 'rendered' else 'none was found'
     return source.get('licence') or none
+
+
+def _kinds_text(sources: Sequence[dict[str, Any]]) -> str:
+    "Whether a store holds photographs, rendered faces or both."
+    kinds = {x['kind'] == 'rendered' for x in sources}
+    if kinds == {True}:
+        return 'Rendered faces: illustrations of people who do not exist. No photograph of a person was used.'
+    return 'Photographs of people.' if kinds == {False} else 'Photographs of people, and rendered faces.'
+
+
+def _split_rows(s: dict[str, Any]) -> dict[str, str]:
+    "Faces and people of each part of a store, and how it was split."
+    rows, people = {}, s.get('people_by_split') or {}
+    for part, n in s['faces_by_split'].items():
+        k = people.get(part)
+        rows[part] = f'{n:,} faces' + ('' if k is None else f" of {k:,} {'person' if k == 1 else 'people'}")
+    rows['split by'] = f"person, seed {s['seed']}"
+    if s.get('split_by'):
+        rows['split by'] = f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts"
+    return rows
 
 
 def data_text(
@@ -389,42 +419,19 @@ def data_text(
             f" `{r.made.get('store', 'not recorded')}`. Its `datasheet.md` gives sources, licences, what was rejected"
             " and how people were split."
         )
-    kinds = {x['kind'] == 'rendered' for x in s['sources']}
-    rendered = (
-        'Rendered faces: illustrations of people who do not exist. No photograph of a person was used.'
-        if kinds == {True}
-        else 'Photographs of people.'
-        if kinds == {False}
-        else 'Photographs of people, and rendered faces.'
-    )
+    sources = [f"{x['name']} ({x['kind']}, {x['files']:,} files; licence: {_licence_of(x)})" for x in s['sources']]
     rows = {
         'content hash': f"`{s['hash']}`",
-        'sources': '; '.join(
-            f"{x['name']} ({x['kind']}, {x['files']:,} files; licence: {_licence_of(x)})" for x in s['sources']
-        ),
+        'sources': '; '.join(sources),
         'from images to faces': ', '.join(f'{k} {n:,}' for k, n in s['counts'].items()),
         'people': f"{s['people']:,} known; {s['faces_without_identity']:,} faces of unknown identity",
-        **{
-            part: (
-                f"{n:,} faces"
-                + (
-                    f" of {k:,} {'person' if k == 1 else 'people'}"
-                    if (k := (s.get('people_by_split') or {}).get(part)) is not None
-                    else ''
-                )
-            )
-            for part, n in s['faces_by_split'].items()
-        },
-        'split by': (
-            f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts"
-            if s.get('split_by')
-            else f"person, seed {s['seed']}"
-        ),
+        **_split_rows(s),
     }
     return (
-        f"{rendered} Neither this page nor the checkpoint holds an image of a person; the checkpoint is weights and"
-        f" settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons of rejection"
-        " and more. What it warns of holds for the model, too:\n\n" + '\n'.join(f'- {g}' for g in known_gaps(s))
+        f"{_kinds_text(s['sources'])} Neither this page nor the checkpoint holds an image of a person; the checkpoint"
+        f" is weights and settings.\n\n{table(rows)}\n\nThe store's own page, `datasheet.md`, has the crop, the reasons"
+        " of rejection and more. What it warns of holds for the model, too:\n\n"
+        + '\n'.join(f'- {g}' for g in known_gaps(s))
     )
 
 # %% ../../nbs/report/cards.ipynb #090022
@@ -524,40 +531,48 @@ def curate_lines(
     return [first, f"{second}{drop}{compared}     # content hash {s['hash']}{unknown}"]
 
 
+def _evaluate_line(result: dict[str, Any]) -> str:
+    "The command that measures a model again as a result was measured."
+    line = (
+        f"facegen evaluate --run again --store store {judge_options(result)} --split {result['split']} --seed"
+        f" {result['seed']}"
+    )
+    if result.get('guidance') is not None:
+        line += f" --guidance {result['guidance']:g}"
+    if result.get('refine'):
+        line += f" --refine {result['refine']}"
+    return line if result['judge'].get('independent', True) else f'{line} --force'
+
+
 def again_text(
     r: RunFiles,  # a run
 ) -> str:  # Markdown
     "The commands that make the model and its numbers again."
-    enc, steps, lines = (
-        r.encoder.get('encoder') or r.made.get('encoder_encoder') or 'ENCODER',
-        (r.at or {}).get('step'),
-        [],
-    )
+    at = r.at or {}
+    encoder = r.encoder.get('encoder') or r.made.get('encoder_encoder') or 'ENCODER'
+    lines = [f"# a store with the content hash {r.made.get('store', 'that was not recorded')}"]
     if r.store:
-        lines += curate_lines(r.store)
-    else:
-        lines.append(f"# a store with the content hash {r.made.get('store', 'that was not recorded')}")
-    init = f' --init MODEL     # weights {s}' if (s := (r.at or {}).get('start', 'scratch')) != 'scratch' else ''
-    lines += [
-        f'facegen embed store --encoder {enc}',
-        f'facegen train recipe.yaml --store store --encoder {enc} --run again'
-        + (f' --max-steps {steps}' if steps else '')
-        + init,
-    ]
+        lines = curate_lines(r.store)
+    train = f'facegen train recipe.yaml --store store --encoder {encoder} --run again'
+    if at.get('step'):
+        train += f" --max-steps {at['step']}"
+    if at.get('start', 'scratch') != 'scratch':
+        train += f" --init MODEL     # weights {at['start']}"
+    lines += [f'facegen embed store --encoder {encoder}', train]
     if r.result:
-        lines.append(
-            f"facegen evaluate --run again --store store {judge_options(r.result)} --split {r.result['split']} --seed"
-            f" {r.result['seed']}"
-            + (f' --guidance {g:g}' if (g := r.result.get('guidance')) is not None else '')
-            + (f' --refine {k}' if (k := r.result.get('refine')) else '')
-            + ('' if r.result['judge'].get('independent', True) else ' --force')
-        )
-    return (
-        '```sh\n'
-        + '\n'.join(lines)
-        + '\n```\n\nWeight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not'
-        ' minutes are repeated, because another machine does more or fewer of them in the time; on another device the'
-        ' last digits differ.'
+        lines.append(_evaluate_line(r.result))
+    return '\n'.join(
+        [
+            '```sh',
+            *lines,
+            '```',
+            '',
+            (
+                'Weight files of encoders and judges are found in the folder `FACEGEN_WEIGHTS`. Steps and not minutes'
+                ' are repeated, because another machine does more or fewer of them in the time; on another device the'
+                ' last digits differ.'
+            ),
+        ]
     )
 
 # %% ../../nbs/report/cards.ipynb #090024
@@ -830,13 +845,9 @@ def report_spec(
 
     def plain(model: Any) -> Any:
         def strip(x: Any) -> Any:
-            return (
-                {k: strip(v) for k, v in x.items() if k not in ('id', '__id__')}
-                if isinstance(x, dict)
-                else [strip(v) for v in x]
-                if isinstance(x, list)
-                else x
-            )
+            if isinstance(x, dict):
+                return {k: strip(v) for k, v in x.items() if k not in ('id', '__id__')}
+            return [strip(v) for v in x] if isinstance(x, list) else x
 
         return strip(json.loads(model.model_dump_json(by_alias=True, exclude_none=True)))  # ids are new each time
 
