@@ -38,11 +38,11 @@ from facegen_nb.training.losses import (
     gradient_penalty,
     identity_loss,
 )
-from .optim import Muon
+from .optim import Muon, schedule
 from .processes import Distributed
 
 # %% auto #0
-__all__ = ['LossOf', 'EMA', 'schedule', 'TrainState', 'out_of_memory', 'Trainer', 'check_networks', 'GANInputs', 'GeneratedFaces',
+__all__ = ['LossOf', 'EMA', 'TrainState', 'out_of_memory', 'Trainer', 'check_networks', 'GANInputs', 'GeneratedFaces',
            'batch_std', 'GANTrainer', 'Design', 'FlowTrainer']
 
 # %% ../../nbs/training/methods.ipynb #050016
@@ -71,17 +71,6 @@ class EMA(AveragedModel):
         for copy, buffer in zip(self.module.buffers(), model.buffers()):
             copy.copy_(buffer)
         self.n_averaged += 1
-
-
-def schedule(
-    share: float,  # fraction of the budget used, 0 to 1
-    warm_up: float,  # fraction in which the rate rises
-    cool_down: float,  # fraction, at the end, in which it falls
-) -> float:  # factor on the learning rate
-    "Linear rise, constant, cosine fall to a tenth, as a function of the fraction of the budget used."
-    up = min(1.0, (share + 1e-3) / warm_up) if warm_up else 1.0
-    down = max(0.0, (share - (1 - cool_down)) / cool_down) if cool_down else 0.0
-    return up * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, down))))
 
 # %% ../../nbs/training/methods.ipynb #050020
 @dataclass
