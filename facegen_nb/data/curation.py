@@ -41,6 +41,7 @@ from .datasheets import write_datasheet
 from .filters import Filters, plot_counts, read_filters, sharpness
 from .identities import Rule, name_by_file, name_by_table, read_rule
 from .sources import Spec, batches, open_source, parse_source, source_names
+from .splits import check_fractions
 from facegen_nb.data.store import (
     FORMAT,
     STEPS,
@@ -48,7 +49,6 @@ from facegen_nb.data.store import (
     People,
     SourceNames,
     StoreWriter,
-    check_fractions,
     finish_store,
     open_store_writer,
     plain_name,

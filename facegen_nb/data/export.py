@@ -22,7 +22,8 @@ from PIL import Image
 
 from ..core import FacegenError, sha256, user_path
 from .archives import is_service
-from .store import PARTS, FaceStore
+from .splits import PARTS
+from .store import FaceStore
 from ..files import atomic, locked, output_folder
 
 # %% auto #0

@@ -40,11 +40,12 @@ from facegen_nb.data.identities import (
     table_beside,
 )
 from .sources import find_file
+from .splits import PARTS, check_fractions, person_key, split_keys
 from ..files import atomic, locked, write_json
 
 # %% auto #0
-__all__ = ['FORMAT', 'STEPS', 'PARTS', 'plain_name', 'path_names', 'StoreWriter', 'open_store_writer', 'check_fractions',
-           'split_people', 'counted', 'SourceNames', 'People', 'table_hash', 'finish_store', 'FaceStore']
+__all__ = ['FORMAT', 'STEPS', 'plain_name', 'path_names', 'StoreWriter', 'open_store_writer', 'counted', 'SourceNames', 'People',
+           'table_hash', 'finish_store', 'FaceStore']
 
 # %% ../../nbs/data/store.ipynb #020008
 # pandas is imported only if a table is used; writing a store does not need it
@@ -289,60 +290,6 @@ def open_store_writer(
             (w.folder / f).unlink(missing_ok=True)
         with atomic(out) as tmp:
             w.folder.rename(tmp)
-
-# %% ../../nbs/data/store.ipynb #020034
-PARTS = ('train', 'validation', 'test')  # in the order of the fractions
-
-
-def check_fractions(
-    split: Sequence[float],  # what the user gave
-) -> tuple[float, float, float]:  # three fractions that sum to 1
-    "Three fractions of people for train, validation and test; raises `FacegenError`."
-    try:
-        f = tuple(float(x) for x in split)
-    except (TypeError, ValueError):
-        f = ()
-    if len(f) != 3 or not all(0 <= x <= 1 for x in f) or abs(sum(f) - 1) > 1e-6:
-        raise FacegenError(
-            f"The split {split!r} was given; three fractions for train, validation and test that sum to 1 were"
-            " expected, such as 0.9,0.05,0.05."
-        )
-    return f
-
-
-def _person_key(
-    person: str,  # who
-    seed: int,  # another seed, another number
-) -> int:  # 64 bits
-    "The number by which people are sorted."
-    return int.from_bytes(hashlib.sha256(f'{seed}:{person}'.encode()).digest()[:8], 'big')
-
-
-def _split_keys(
-    keys: np.ndarray,  # uint64 (N,): `_person_key` of every face
-    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of people, for train, validation and test
-) -> np.ndarray:  # int8 (N,): index into `PARTS`
-    "Assign every person to one part; with few people train gets the first, test the second, validation the third."
-    fractions = check_fractions(fractions)
-    names, who = np.unique(keys, return_inverse=True)
-    n = [int(f * len(names) + 0.5) for f in fractions]
-    wanted = [i for i in (0, 2, 1) if fractions[i] > 0]  # with few people: train first, then test
-    for i in wanted[: len(names)]:
-        n[i] = max(n[i], 1)
-    while (extra := sum(n) - len(names)) != 0:
-        n[max((1, 2, 0), key=n.__getitem__) if extra > 0 else wanted[0]] -= np.sign(extra)
-    return np.repeat(np.arange(3, dtype=np.int8), n)[who]
-
-
-def split_people(
-    people: Sequence[str],  # one key a face: who it is
-    fractions: Sequence[float] = (0.9, 0.05, 0.05),  # of people, for train, validation and test
-    seed: int = 0,  # another seed, another split
-) -> np.ndarray:  # one of `PARTS` a face
-    "As `_split_keys`, by name."
-    return np.array(PARTS, dtype=object)[
-        _split_keys(np.array([_person_key(p, seed) for p in people], np.uint64), fractions)
-    ]
 
 # %% ../../nbs/data/store.ipynb #02053a
 def counted(
@@ -616,9 +563,9 @@ def finish_store(
     n, known, width = len(w), 0, 0
     keys = np.zeros(n, np.uint64)
     for i, (row, who, key) in enumerate(people.rows()):
-        keys[i] = _person_key(key, seed)
+        keys[i] = person_key(key, seed)
         known, width = known + (who is not None), max(width, len(row[10] or ()))
-    part = _split_keys(keys, split)
+    part = split_keys(keys, split)
     sides = [np.unique(keys[part == k]) for k in range(3)]
     if any(np.intersect1d(sides[a], sides[b]).size for a, b in ((0, 1), (0, 2), (1, 2))):
         raise RuntimeError('a person came out on two sides of the split; this is a fault of facegen_nb')
