@@ -20,9 +20,9 @@ from ..core import RENAMED, FacegenError, renamed, renamed_keys, sha256
 from .losses import GAN_LOSSES, LPIPS_FILES
 
 # %% auto #0
-__all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'Settings', 'Recipe', 'AdversarialRecipe',
-           'DesignRecipe', 'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names', 'recipe_module',
-           'find_recipe']
+__all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'names_of_today', 'Settings', 'Recipe',
+           'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names',
+           'recipe_module', 'find_recipe']
 
 # %% ../../nbs/training/config.ipynb #050007
 _MANY = 2**31
@@ -115,7 +115,7 @@ def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+def names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
     "Settings under their current names, whatever version wrote them."
     out = renamed_keys('setting', settings)
     for k, v in out.items():
@@ -160,7 +160,7 @@ class Settings:
         Earlier names of settings are understood. Raises `FacegenError` for an unknown setting, a value of another type
         or out of its range.
         """
-        changes = _names_of_today(changes)
+        changes = names_of_today(changes)
         kinds = {f.name: f for f in dataclasses.fields(self)}
         ranges, choices, new = self.limits('ranges'), self.limits('choices'), {}
         for k, v in changes.items():
@@ -375,7 +375,7 @@ def read_recipe(
         raise FacegenError('The recipe is empty; write one `key: value` a line.')
     if not isinstance(d, dict):
         raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
-    d = _names_of_today(d)
+    d = names_of_today(d)
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 
 
