@@ -1844,8 +1844,7 @@ def show_app(
     report.start_app(report.open_studio(checkpoint, weights, judge, judge_weights, device, frame), host, port)
 
 # %% ../nbs/cli.ipynb #100038
-# a plain decoder: in four minutes an adversary adds colour fringes, not faces
-_DEMO = dict(
+_FROM_SCRATCH = dict(  # a decoder: in four minutes a discriminator adds colour fringes, not faces
     name='demo',
     lpips=0.0,
     l1=1.0,
@@ -1858,89 +1857,161 @@ _DEMO = dict(
     batch_size=16,
     generator=dict(channels=(192, 160, 128, 64, 32), w_dim=256),
 )
+_CONTINUED = dict(  # the model in the package, trained further without LPIPS and without a discriminator
+    name='demo',
+    lpips=0.0,
+    l1=0.5,
+    features=0.3,
+    adversarial=0.0,
+    lr_g=1e-4,
+    batch_size=16,
+)
+_DEMO_REFINE = 16  # gradient steps
+_DEMO_PARTS = ('images',)  # of the evaluation: those that take seconds
+_DEMO_METRICS = (  # what the demo prints: metrics that need no downloaded network
+    'judge_source_mean',
+    'judge_other_mean',
+    'judge_other_tar_1e-3',
+    'judge_other_rank1',
+    'ssim',
+    'mse',
+)
 
 
 _DemoOut = Annotated[
-    Path, typer.Option(parser=NEW_FOLDER, help='Folder for the store, the run, the pictures and report.html.')
+    Path, typer.Option(parser=NEW_FOLDER, help='Folder for the store, the run, the images and report.html.')
+]
+_DemoMinutes = Annotated[
+    Optional[float], typer.Option(help='Time for everything, evaluation included; default: 5, from scratch 9.')
+]
+_FromScratch = Annotated[
+    bool,
+    typer.Option('--from-scratch', help='Train a small model from random weights, without the one in the package.'),
 ]
 
 
 @command
 def demo(
     out: _DemoOut = Path('facegen-demo'),
-    minutes: Annotated[float, typer.Option(help='Time for everything, encoders and evaluation included.')] = 9.0,
+    minutes: _DemoMinutes = None,
+    from_scratch: _FromScratch = False,
     seed: Annotated[int, seed_option('Of people, weights and noise.')] = 0,
     device: _Device = None,
 ):
-    """Rendered people to generated faces of unseen people, with a report; offline, in under ten minutes.
+    """Generate faces of rendered people that no model has seen, train, evaluate, report; offline, in five minutes.
 
-    Example: `facegen demo --out demo --minutes 5`
+    Example: `facegen demo --out demo`
     """
-    _check_finite(minutes, '--minutes', positive=True)
+    if minutes is not None:
+        _check_finite(minutes, '--minutes', positive=True)
+    minutes = minutes or (9.0 if from_scratch else 5.0)
     start = time.monotonic()
     pick_device(device)  # an unknown device is refused before any work
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
         raise FacegenError(f"'{out}' exists already and is not an empty folder; choose another --out.")
+
     print('1/5  rendered people')
-    store = data.curate(['rendered:3200'], out / 'store', split=(0.85, 0.05, 0.1), seed=seed)
+    images, split = ('rendered:3200', (0.85, 0.05, 0.1)) if from_scratch else ('rendered:1600', (0.8, 0.05, 0.15))
+    store = data.curate([images], out / 'store', split=split, seed=seed)
     _describe_store(store)
-    print('2/5  two encoders: one conditions, the other judges')
-    encoder, judge = (encoders.load_encoder(n, device=device) for n in ('rendered', 'rendered_judge'))
-    print('3/5  embeddings')
+    print('2/5  embeddings')
+    encoder, judge = (encoders.load_encoder(n, device=device) for n in ('rendered2', 'rendered2_judge'))
     encoders.embed_store(store, encoder)
-    left = max(minutes / 10, minutes - (time.monotonic() - start) / 60 - min(1.2, 0.15 * minutes))
-    print(f'4/5  training for {left:.1f} minutes')
-    recipe = training.AdversarialRecipe().replace(dict(_DEMO, seed=seed, max_minutes=left))
-    training.Run(recipe, store, encoder, out / 'run', device=device).train()
+    results, init, left = {}, None, minutes - min(1.2, 0.15 * minutes)
+    if not from_scratch:
+        init, left = 'rendered', minutes - min(0.9, 0.2 * minutes)
+        print('3/5  the model in the package generates unseen people')
+        results = _judge_bundled(store, judge, device)
+
+    recipe = _demo_recipe(from_scratch, seed, max(minutes / 10, left - (time.monotonic() - start) / 60))
+    print(f'4/5  training for {recipe.max_minutes:.1f} minutes')
+    training.Run(recipe, store, encoder, out / 'run', device=device, init=init).train()
     print('5/5  judging on people never trained on')
-    result = evaluation.judge_run(
-        out / 'run',
-        store,
-        judge,
-        device=device,
-        sheet_path=out / 'sheet.png',
-        parts=('images', 'distribution', 'memorisation', 'seen', 'diversity'),
-    )
+    how = dict(device=device, parts=_DEMO_PARTS, perceptual=())
+    result = evaluation.judge_run(out / 'run', store, judge, sheet_path=out / 'sheet.png', **how)
     evaluation.save_result(result, out / 'run' / 'results.json')
-    report.print_table({'demo': result})
-    _demo_page(out, store, result, (time.monotonic() - start) / 60, device)
-    print(f"{out / 'report.html'}: pictures and the table; {(time.monotonic() - start) / 60:.1f} minutes in all")
+    results['after the training'] = result
+    report.print_table(results, _DEMO_METRICS)
+    _demo_page(out, store, results, (time.monotonic() - start) / 60, device)
+    print(f"{out / 'report.html'}: images and the table; {(time.monotonic() - start) / 60:.1f} minutes in all")
+
+
+def _demo_recipe(from_scratch: bool, seed: int, minutes: float) -> 'training.Recipe':
+    "What the demonstration trains."
+    if from_scratch:
+        recipe = training.AdversarialRecipe().replace(_FROM_SCRATCH)
+    else:
+        recipe = training.find_recipe('pca-gan-tune').replace(_CONTINUED)
+    return recipe.replace(dict(seed=seed, max_minutes=minutes))
+
+
+def _judge_bundled(
+    store: 'data.FaceStore',  # of rendered people
+    judge: Any,  # an Encoder that took no part
+    device: str | None,
+) -> dict[str, dict[str, Any]]:  # a result without and one with refinement
+    "Evaluate the model in the package on the test people of a store."
+    generator = models.load_generator('rendered', device)
+    embeddings = encoders.load_embeddings(store, generator.encoder)
+    how = dict(device=device, parts=_DEMO_PARTS, perceptual=(), about=dict(recipe='rendered'))
+    return {
+        name: evaluation.evaluate(generator, store, embeddings, judge, refine=steps, **how)
+        for name, steps in {'model in the package': 0, f'{_DEMO_REFINE} refinement steps': _DEMO_REFINE}.items()
+    }
 
 # %% ../nbs/cli.ipynb #100040
 def _demo_page(
     out: Path,  # the demo's folder
     store: 'data.FaceStore',  # its people
-    result: dict[str, Any],  # its evaluation
+    results: dict[str, dict[str, Any]],  # its evaluations
     minutes: float,  # how long all of it took
-    device: str | None = None,  # where to draw
+    device: str | None = None,  # where to generate
 ) -> None:
-    "Write report.html: unseen people beside what was generated from their embeddings, progress, table."
-    g, e = _pick_generator(out / 'run', None, device), encoders.load_embeddings(store, 'rendered').values
-    rows = store.indices('test')[::4][:8]  # one picture of each of eight people
-    faces = to_uint8(g.generate(torch.from_numpy(np.array(e[rows])), seed=0)).permute(0, 2, 3, 1).cpu().numpy()
+    "Write report.html: unseen people beside faces generated from their embeddings, the training, the table."
+    figures = []
+    if len(results) > 1:
+        caption = (
+            'First row: people that no model has seen. Below each, three faces that the model in the package generates'
+            f' from the embedding alone. Last row: the first of them after {_DEMO_REFINE} refinement steps.'
+        )
+        figures.append((caption, _demo_sheet(models.load_generator('rendered', device), store, refine=True)))
+    trained = _pick_generator(out / 'run', None, device)
+    figures.append(
+        (
+            'The same people, and three faces of each after the training of this demonstration.',
+            _demo_sheet(trained, store),
+        )
+    )
     epochs = sorted((out / 'run' / 'samples').glob('epoch-*.png'))
-    pick = sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1})
+    for i in sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1}):
+        figures.append((f'Validation people, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i]))
+    start = 'the model in the package' if len(results) > 1 else 'random weights'
     report.html_report(
         out / 'report.html',
         'Faces from embeddings: a demonstration',
-        {'demo': result},
-        [
-            (
-                'People that the model never saw (above), and what it drew from nothing but their embeddings (below).',
-                sheet(np.concatenate([store.images[rows], faces]), ncol=8),
-            ),
-            *(
-                (f'People of the validation part, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i])
-                for i in pick
-            ),
-        ],
+        results,
+        figures,
         prose=(
-            f'A generator was trained on {len(store.indices("train")):,} rendered faces, conditioned on the embeddings'
-            ' of a small recogniser, and judged by another recogniser that took no part, on'
-            f' {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training.'
-            f' Everything, both recognisers included, took {minutes:.1f} minutes on this machine.'
+            f'A generator was trained from {start} on {len(store.indices("train")):,} images of rendered people,'
+            ' conditioned on the embeddings of a small recogniser, and judged by another recogniser that took no part,'
+            f' on {len(np.unique(store.identity_codes[store.indices("test")]))} people who appear nowhere in training.'
+            f' Everything took {minutes:.1f} minutes on this machine.'
         ),
+        metrics=_DEMO_METRICS,
     )
+
+
+def _demo_sheet(
+    generator: Any,  # conditioned on the encoder `rendered2`
+    store: 'data.FaceStore',  # its people
+    refine: bool = False,  # add a row with refinement
+) -> 'Image.Image':  # eight people: a row of sources, three rows of generated faces
+    "Sources above generated faces."
+    embeddings = encoders.load_embeddings(store, 'rendered2')
+    rows = store.indices('test')[::4][:8]  # one image of each of eight people
+    asked = [dict(seed=k) for k in range(3)] + [dict(seed=0, refine=_DEMO_REFINE)] * refine
+    faces = [to_uint8(generator.generate(embeddings[rows], **how)).permute(0, 2, 3, 1).cpu().numpy() for how in asked]
+    return sheet(np.concatenate([store.images[rows], *faces]), ncol=8)
 
 # %% ../nbs/cli.ipynb #100042
 _EXAMPLES = """Each step with an example:

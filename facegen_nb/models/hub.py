@@ -34,8 +34,8 @@ RELEASED = {  # name: a commit with the model in checkpoints/ ('': it is in the 
     'rendered': (
         '',
         {
-            'config.json': '31a2ea555e1ce0fbbe4a624eab2c55585ff0359ba8b58e8a6b97b11b82ab3e3a',
-            'model.safetensors': 'c9a4cdcfd5d8042eb31c81caee247b6aaee1962d5514e5aa19a17942feb1d4ca',
+            'config.json': '6445105eb3a5df9a877064372ceb3bc139cb8e8f98bcd11a94bf2dd22b9da163',
+            'model.safetensors': '2f04c0a6fd837b099e5ce203774915afe26bfeead7dfb522a2812e848e6e7705',
         },
     ),
     'lfw': (
