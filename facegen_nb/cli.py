@@ -1863,10 +1863,12 @@ _CONTINUED = dict(  # the model in the package, trained further without LPIPS an
     l1=0.5,
     features=0.3,
     adversarial=0.0,
+    discriminators='encoder',  # is not trained, and needs no file
     lr_g=1e-4,
     batch_size=16,
 )
 _DEMO_REFINE = 16  # gradient steps
+_DEMO_FACES = 120  # that are evaluated
 _DEMO_PARTS = ('images',)  # of the evaluation: those that take seconds
 _DEMO_METRICS = (  # what the demo prints: metrics that need no downloaded network
     'judge_source_mean',
@@ -1927,7 +1929,7 @@ def demo(
     print(f'4/5  training for {recipe.max_minutes:.1f} minutes')
     training.Run(recipe, store, encoder, out / 'run', device=device, init=init).train()
     print('5/5  judging on people never trained on')
-    how = dict(device=device, parts=_DEMO_PARTS, perceptual=())
+    how = dict(device=device, limit=_DEMO_FACES, parts=_DEMO_PARTS, perceptual=())
     result = evaluation.judge_run(out / 'run', store, judge, sheet_path=out / 'sheet.png', **how)
     evaluation.save_result(result, out / 'run' / 'results.json')
     results['after the training'] = result
@@ -1953,7 +1955,7 @@ def _judge_bundled(
     "Evaluate the model in the package on the test people of a store."
     generator = models.load_generator('rendered', device)
     embeddings = encoders.load_embeddings(store, generator.encoder)
-    how = dict(device=device, parts=_DEMO_PARTS, perceptual=(), about=dict(recipe='rendered'))
+    how = dict(device=device, limit=_DEMO_FACES, parts=_DEMO_PARTS, perceptual=(), about=dict(recipe='rendered'))
     return {
         name: evaluation.evaluate(generator, store, embeddings, judge, refine=steps, **how)
         for name, steps in {'model in the package': 0, f'{_DEMO_REFINE} refinement steps': _DEMO_REFINE}.items()
