@@ -1919,22 +1919,23 @@ def demo(
     print('2/5  embeddings')
     encoder, judge = (encoders.load_encoder(n, device=device) for n in ('rendered2', 'rendered2_judge'))
     encoders.embed_store(store, encoder)
-    results, init, left = {}, None, minutes - min(1.2, 0.15 * minutes)
+    bundled, results = None, {}
     if not from_scratch:
-        init, left = 'rendered', minutes - min(0.9, 0.2 * minutes)
         print('3/5  the model in the package generates unseen people')
-        results = _judge_bundled(store, judge, device)
+        bundled = models.load_generator('rendered', device)
+        results = _judge_bundled(bundled, store, judge, device)
 
-    recipe = _demo_recipe(from_scratch, seed, max(minutes / 10, left - (time.monotonic() - start) / 60))
+    end = min(1.2, 0.15 * minutes) if from_scratch else min(0.9, 0.2 * minutes)  # evaluation and page
+    recipe = _demo_recipe(from_scratch, seed, max(minutes / 10, minutes - end - (time.monotonic() - start) / 60))
     print(f'4/5  training for {recipe.max_minutes:.1f} minutes')
-    training.Run(recipe, store, encoder, out / 'run', device=device, init=init).train()
+    training.Run(recipe, store, encoder, out / 'run', device=device, init='rendered' if bundled else None).train()
     print('5/5  judging on people never trained on')
     how = dict(device=device, limit=_DEMO_FACES, parts=_DEMO_PARTS, perceptual=())
     result = evaluation.judge_run(out / 'run', store, judge, sheet_path=out / 'sheet.png', **how)
     evaluation.save_result(result, out / 'run' / 'results.json')
     results['after the training'] = result
     report.print_table(results, _DEMO_METRICS)
-    _demo_page(out, store, results, (time.monotonic() - start) / 60, device)
+    _demo_page(out, store, results, bundled, (time.monotonic() - start) / 60, device)
     print(f"{out / 'report.html'}: images and the table; {(time.monotonic() - start) / 60:.1f} minutes in all")
 
 
@@ -1948,12 +1949,12 @@ def _demo_recipe(from_scratch: bool, seed: int, minutes: float) -> 'training.Rec
 
 
 def _judge_bundled(
+    generator: Any,  # the model in the package
     store: 'data.FaceStore',  # of rendered people
     judge: Any,  # an Encoder that took no part
     device: str | None,
 ) -> dict[str, dict[str, Any]]:  # a result without and one with refinement
     "Evaluate the model in the package on the test people of a store."
-    generator = models.load_generator('rendered', device)
     embeddings = encoders.load_embeddings(store, generator.encoder)
     how = dict(device=device, limit=_DEMO_FACES, parts=_DEMO_PARTS, perceptual=(), about=dict(recipe='rendered'))
     return {
@@ -1966,17 +1967,18 @@ def _demo_page(
     out: Path,  # the demo's folder
     store: 'data.FaceStore',  # its people
     results: dict[str, dict[str, Any]],  # its evaluations
+    bundled: Any,  # the model in the package; None where the training began from scratch
     minutes: float,  # how long all of it took
     device: str | None = None,  # where to generate
 ) -> None:
     "Write report.html: unseen people beside faces generated from their embeddings, the training, the table."
     figures = []
-    if len(results) > 1:
+    if bundled:
         caption = (
             'First row: people that no model has seen. Below each, three faces that the model in the package generates'
             f' from the embedding alone. Last row: the first of them after {_DEMO_REFINE} refinement steps.'
         )
-        figures.append((caption, _demo_sheet(models.load_generator('rendered', device), store, refine=True)))
+        figures.append((caption, _demo_sheet(bundled, store, refine=True)))
     trained = _pick_generator(out / 'run', None, device)
     figures.append(
         (
@@ -1987,7 +1989,7 @@ def _demo_page(
     epochs = sorted((out / 'run' / 'samples').glob('epoch-*.png'))
     for i in sorted({0, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1}):
         figures.append((f'Validation people, always the same, after epoch {int(epochs[i].stem[6:])}.', epochs[i]))
-    start = 'the model in the package' if len(results) > 1 else 'random weights'
+    start = 'the model in the package' if bundled else 'random weights'
     report.html_report(
         out / 'report.html',
         'Faces from embeddings: a demonstration',
@@ -2004,12 +2006,12 @@ def _demo_page(
 
 
 def _demo_sheet(
-    generator: Any,  # conditioned on the encoder `rendered2`
+    generator: Any,  # conditioned on embeddings of the store
     store: 'data.FaceStore',  # its people
     refine: bool = False,  # add a row with refinement
 ) -> 'Image.Image':  # eight people: a row of sources, three rows of generated faces
     "Sources above generated faces."
-    embeddings = encoders.load_embeddings(store, 'rendered2')
+    embeddings = encoders.load_embeddings(store, generator.encoder)
     rows = store.indices('test')[::4][:8]  # one image of each of eight people
     asked = [dict(seed=k) for k in range(3)] + [dict(seed=0, refine=_DEMO_REFINE)] * refine
     faces = [to_uint8(generator.generate(embeddings[rows], **how)).permute(0, 2, 3, 1).cpu().numpy() for how in asked]

@@ -150,6 +150,22 @@ class StoreContext(EvalContext):
         rows = np.asarray(self.store.indices(split), np.int64)
         return rows[~np.isin(self.store_people[rows], self.people)]
 
+    def result_head(
+        self,
+        kind: str,  # of the result, such as 'evaluation'
+        split: str,  # of the store, from which the faces are
+    ) -> dict[str, Any]:
+        "What every result says of the faces it was measured on."
+        return dict(
+            format=1,
+            kind=kind,
+            split=split,
+            n_faces=len(self.rows),
+            n_people=len(np.unique(self.people)),
+            seed=self.seed,
+            store_hash=self.store.hash,
+        )
+
     def generate_rows(
         self,
         rows: np.ndarray,  # whose embeddings
@@ -1048,16 +1064,10 @@ def _result_of(
 ) -> dict[str, Any]:
     "What every result holds; `known` are `about`, `zero_shot` and `evaluation_minutes`."
     return dict(
-        format=1,
-        kind='evaluation',
-        split=split,
-        n_faces=len(s.rows),
-        n_people=len(np.unique(s.people)),
-        seed=s.seed,
+        **s.result_head('evaluation', split),
         guidance=s.guidance,
         judge=judges[0],
         encoder=dict(fingerprint=s.embeddings.fingerprint),
-        store_hash=s.store.hash,
         about=known['about'],
         zero_shot=known['zero_shot'],
         metrics=metrics,

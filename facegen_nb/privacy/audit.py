@@ -361,16 +361,10 @@ def audit_templates(
     curves = dict(pairs=pairs_rates(attack, faces=curve_faces)) if curve_faces else {}
     judges = _about_judges(attack)
     result = dict(
-        format=1,
-        kind='audit',
-        split=split,
-        n_faces=len(s.rows),
-        n_people=len(np.unique(s.people)),
-        seed=s.seed,
+        **s.result_head('audit', split),
         judge=judges[0],
         judges=judges[1:],
         encoder=dict(fingerprint=s.generator.fingerprint),
-        store_hash=s.store.hash,
         about=dict(recipe='audit'),
         adapter=_about_adapter(attack, adapter),
         notes=notes_of(attack, split),

@@ -26,7 +26,7 @@ from ..metrics.result_files import check_result, load_result
 from ..models.io import checkpoint_of, load_generator
 from .formats import about, curve_table, result_table
 from .labels import label, number, pick_metrics
-from ..training.config import names_of_today
+from ..training.config import recipe_settings
 from ..training.tracking import has_key
 
 # %% auto #0
@@ -64,12 +64,6 @@ class RunFiles:
     def recipe_name(self) -> str:
         "The recipe's name."
         return str((self.recipe or {}).get('name') or 'unknown recipe')
-
-
-def _recipe_settings(text: str) -> Any:
-    "Settings of a recipe under the names of today, whatever version wrote them."
-    settings = yaml.safe_load(text)
-    return names_of_today(settings) if isinstance(settings, dict) else settings
 
 
 def read_file(
@@ -150,7 +144,7 @@ def read_run(
     r = RunFiles(
         name=run.resolve().name,
         store=_read_store(store),
-        recipe=read_file(run / 'recipe.yaml', _recipe_settings),
+        recipe=read_file(run / 'recipe.yaml', recipe_settings),
         environment=read_file(run / 'environment.json', json.loads),
         at=read_file(last / 'about.json', json.loads),
         config=read_file(last / 'config.json', json.loads),

@@ -17,6 +17,7 @@ from ..core import FacegenError, sha256, user_path
 from ..metrics.face_scores import compare_faces
 from ..metrics.result_files import check_result, load_result, result_file
 from .labels import group_of, label, number, pick_metrics
+from ..training.config import recipe_settings
 
 # %% auto #0
 __all__ = ['example_result', 'Line', 'overlap', 'lifted', 'mark', 'mark_paired', 'unlike', 'same_encoder', 'side_heads',
@@ -502,8 +503,8 @@ def _load_run(path: Path) -> dict[str, Any]:
 def _family(recipe_file: Path) -> dict[str, Any]:
     "What a recipe.yaml says of a run: a hash without the seed, the seed and the name; empty for a damaged file."
     try:
-        recipe = yaml.safe_load(recipe_file.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, ValueError, RecursionError):
+        recipe = recipe_settings(recipe_file.read_text(encoding='utf-8'))
+    except (FacegenError, yaml.YAMLError, ValueError, RecursionError):
         return {}
     if not isinstance(recipe, dict):
         return {}

@@ -20,7 +20,7 @@ from ..core import RENAMED, FacegenError, renamed, renamed_keys, sha256
 from .losses import GAN_LOSSES, LPIPS_FILES
 
 # %% auto #0
-__all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'names_of_today', 'Settings', 'Recipe',
+__all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'recipe_settings', 'Settings', 'Recipe',
            'AdversarialRecipe', 'DesignRecipe', 'FlowRecipe', 'read_recipe', 'recipe_file', 'method_of', 'recipe_names',
            'recipe_module', 'find_recipe']
 
@@ -115,7 +115,7 @@ def _first_names(settings: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+def _names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
     "Settings under their current names, whatever version wrote them."
     out = renamed_keys('setting', settings)
     for k, v in out.items():
@@ -126,6 +126,14 @@ def names_of_today(settings: dict[str, Any]) -> dict[str, Any]:
         elif k == 'name' and isinstance(v, str):
             out[k] = recipe_name(v)
     return out
+
+
+def recipe_settings(
+    text: str,  # YAML, written by this version or an earlier one
+) -> Any:  # a dict under the current names; what else the text holds is returned as it is
+    "The settings in a recipe file, to describe a run; `read_recipe` also checks them."
+    settings = yaml.safe_load(text)
+    return _names_of_today(settings) if isinstance(settings, dict) else settings
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ class Settings:
         Earlier names of settings are understood. Raises `FacegenError` for an unknown setting, a value of another type
         or out of its range.
         """
-        changes = names_of_today(changes)
+        changes = _names_of_today(changes)
         kinds = {f.name: f for f in dataclasses.fields(self)}
         ranges, choices, new = self.limits('ranges'), self.limits('choices'), {}
         for k, v in changes.items():
@@ -375,7 +383,7 @@ def read_recipe(
         raise FacegenError('The recipe is empty; write one `key: value` a line.')
     if not isinstance(d, dict):
         raise FacegenError(f'The recipe holds {type(d).__name__}, not settings; write one `key: value` a line.')
-    d = names_of_today(d)
+    d = _names_of_today(d)
     return method_of(str(d.get('method', 'adversarial')))[0]().replace(d)
 
 
