@@ -35,8 +35,8 @@ from ..metrics.robustness import pick_faces
 from ..models.inspection import num_parameters
 from ..models.io import load_generator
 from .formats import result_table
-from .labels import number
-from .tables import load_runs
+from .labels import group_of, label, number
+from .tables import cell, lifted, load_runs, overlap
 from ..training.config import Recipe, find_recipe, method_of, recipe_module, recipe_names
 from ..training.loader import Batch
 from ..training.methods import TrainState
@@ -46,7 +46,8 @@ from ..training.trainer import Run
 
 # %% auto #0
 __all__ = ['design_names', 'pick_designs', 'about_last', 'is_trained', 'finished_result', 'seconds_a_face', 'wanted_parts',
-           'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text']
+           'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'find_results', 'results_text',
+           'are_apart', 'before_after_text']
 
 # %% ../../nbs/report/benchmark.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
@@ -462,3 +463,46 @@ def results_text(
         if sheets:
             out += _sheet_texts(root, bench, results)
     return '\n\n'.join(out) if out else 'No results are here yet; `facegen bench designs` makes them.'
+
+# %% ../../nbs/report/benchmark.ipynb #ba0002
+_BEFORE_AFTER = 'judge_source_mean', 'lpips_squeeze', 'fd_squeezenet', 'diversity_judge'
+
+
+def are_apart(
+    a: dict[str, Any],  # a metric of a result
+    b: dict[str, Any],  # the same of another result
+    name: str,  # of the metric
+) -> bool:
+    "Do two intervals lie apart? Where the metric has to do with identity, above the floor of each run."
+    return not overlap(*(lifted([a, b]) if group_of(name) in ('identity', 'encoder') else (a, b)))
+
+
+def before_after_text(
+    design: str,  # names of its two recipes begin with it and end in -as-built and -repaired
+    root: str | Path = '../results',  # where the folders of benches lie
+    bench: str = 'designs-lfw',
+) -> str:  # Markdown
+    "A design as published and repaired: the main metrics with intervals, floors and what was measured."
+    results = find_results(root, design).get(bench, {})
+    pair = [results.get(f'{design}-{kind}') for kind in ('as-built', 'repaired')]
+    if None in pair:
+        return 'No results are here yet; `facegen bench designs` makes them.'
+    built, repaired = pair
+    rows = ['| | n | as published | repaired | apart | real images |', '|---|---:|---:|---:|---|---:|']
+    for name in _BEFORE_AFTER:
+        a, b = ({k: v for k, v in (r['metrics'].get(name) or {}).items() if k != 'ratio'} for r in pair)
+        if a.get('value') is None or b.get('value') is None:
+            continue
+        apart = 'yes' if are_apart(a, b, name) else 'no'
+        real = '–' if a['ceiling'] is None else number(a['ceiling'])
+        rows.append(f"| {label(name)} | {a['n']:,} | {cell(a)} | {cell(b)} | {apart} | {real} |")
+        if group_of(name) == 'identity':
+            rows.append(f"| floor: the same, embeddings shuffled | | {number(a['floor'])} | {number(b['floor'])} | | |")
+    minutes = ' or '.join(dict.fromkeys(f"{r['about']['minutes']:.0f}" for r in pair))
+    seen = ' and '.join(f"{r['about']['images']:,}" for r in pair)
+    below = (
+        f"{built['n_faces']:,} faces of {built['n_people']:,} people never trained on, judge {built['judge']['name']};"
+        f' {minutes} minutes of training each, in which {seen} images were seen. Brackets: 95 % intervals over people;'
+        ' *apart*: they do not overlap (for the cosine: above the floor of each run).'
+    )
+    return '\n'.join(rows) + f'\n\n{below}'
