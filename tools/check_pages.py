@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-NOTEBOOK_BYTES, FIGURE_BYTES = 1_000_000, 300_000
+NOTEBOOK_BYTES, FIGURE_BYTES, PAGE_IMAGE_BYTES = 1_000_000, 300_000, 2_000_000
 OPEN_ENTRIES = 18
 #: Pages that explain a network or a loss: `#| exports` exports a cell and shows it too.
 SHOW_FORWARD = ["models/gan.ipynb", "models/flow.ipynb", "training/losses.ipynb", "recipes/arcface_cgan.ipynb"]
@@ -214,6 +214,33 @@ def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
     return found
 
 
+def image_bytes(path: Path, cells: "list[dict]") -> int:
+    "How many bytes of images a reader of a page loads: in its outputs, in its HTML, and in files that it names."
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    shown = ["".join(data.get(kind, "")) for data in outputs for kind in ("text/markdown", "text/html")]
+    text = "\n\n".join([prose_of(cells), *shown])
+    inside = sum(
+        len("".join(content)) * (1 if kind.endswith("xml") else 0.75)
+        for data in outputs
+        for kind, content in data.items()
+        if kind.startswith("image/")
+    )
+    inside += sum(len(url) * 0.75 for url in re.findall(r"data:image/[^\"')\s]+", text))
+    names = re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text) + re.findall(r"<img\b[^>]*\bsrc=\"([^\"]+)", text)
+    files = {path.parent / name for name in names if not re.match(r"[a-z][a-z0-9+.-]*:|//", name, re.IGNORECASE)}
+    return round(inside) + sum(file.stat().st_size for file in files if file.is_file())
+
+
+def page_faults(path: Path, cells: "list[dict]") -> "list[str]":
+    "Is a page too heavy for a telephone?"
+    if (size := image_bytes(path, cells)) <= PAGE_IMAGE_BYTES:
+        return []
+    return [
+        f"{size:,} bytes of images; at most {PAGE_IMAGE_BYTES:,} a page: show fewer samples, or save sheets of faces"
+        " as JPEG and plots with a palette"
+    ]
+
+
 def bibliography(text: str) -> "list[tuple[str, dict[str, str]]]":
     "The entries of a .bib file, each its key and its fields, one field a line."
     entries = re.findall(r"^@\w+\{([^,\s]*),\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
@@ -314,6 +341,7 @@ def main() -> None:
         + open_faults(p, cells)
         + figure_faults(cells, counts)
         + link_faults(p, cells)
+        + page_faults(p, cells)
         + work_faults(cells, works)
     ]
     for p in sorted((TOP / "nbs").glob("*.qmd")):
