@@ -140,6 +140,37 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
     return found
 
 
+def names_of(source: str) -> "tuple[set[str], set[str]]":
+    "The names that a cell binds anywhere, and those that it uses."
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a magic
+        return set(), set()
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    bound |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    bound |= {(node.asname or node.name).partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    return bound, used
+
+
+def mark_faults(cells: "list[dict]") -> "list[str]":
+    """Does a cell without a mark use a name that only a marked cell above it binds?
+    `.ci/run` runs a page with slow cells once, all cells of it, so no test would find that."""
+    always, marked, found = set(), set(), []
+    for number, cell in enumerate(cells, 1):
+        if cell["cell_type"] != "code":
+            continue
+        bound, used = names_of(cell["source"])
+        if re.search(r"^#\|\s*(slow|real|gpu|net)\b", cell["source"], re.MULTILINE):
+            marked |= bound
+            continue
+        always |= bound
+        found += [f"cell {number}: `{n}` is bound in a marked cell only" for n in sorted((used & marked) - always)]
+    return found
+
+
 def open_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "Do the links below the title open this very notebook, and does the cell that installs the library there follow?"
     links = re.findall(r"\]\(([^)\s]+)\)", cells[1]["source"] if len(cells) > 1 else "")
@@ -338,6 +369,7 @@ def main() -> None:
         f"{p.relative_to(TOP)}: {fault}"
         for p, cells in pages.items()
         for fault in form_faults(p, cells)
+        + mark_faults(cells)
         + open_faults(p, cells)
         + figure_faults(cells, counts)
         + link_faults(p, cells)
