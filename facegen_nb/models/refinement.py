@@ -130,7 +130,7 @@ def _refine_block(
         for view in views:
             with autocast(device=embeddings.device, dtype=dtype):
                 faces = model.from_latent(latent, embeddings, noise)
-                seen = augmented_view(faces, encoder.input_size, view.expand(len(faces), -1))
+                seen = augmented_view(faces, encoder.input_size, view.expand(len(faces), -1), cover=0)
                 cosine = (encoder(seen) * embeddings).sum(1)
             (latent.grad,) = torch.autograd.grad((1 - cosine).sum(), latent)
             optimizer.step()
