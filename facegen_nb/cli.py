@@ -1220,7 +1220,7 @@ def generate(
     truncation: _Truncation = None,
     refine: _Refine = 0,
     steps: Annotated[Optional[int], typer.Option(min=1, help='Flow models: steps of the sampler.')] = None,
-    sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim or ancestral.')] = None,
+    sampler: Annotated[Optional[str], typer.Option(help='Flow models: euler, heun, ddim, ancestral or ddpm.')] = None,
     device: _Device = None,
 ):
     """Generate faces from embeddings, or from images of people.

@@ -156,7 +156,8 @@ def guide(
     return conditional if guidance == 1 else unconditional + guidance * (conditional - unconditional)
 
 # %% ../../nbs/models/diffusion.ipynb #030030
-SAMPLERS = ('euler', 'heun', 'ddim', 'ancestral')
+SAMPLERS = ('euler', 'heun', 'ddim', 'ancestral', 'ddpm')
+_RANDOM = ('ancestral', 'ddpm')  # they add new noise in each step
 
 
 def evaluations(
@@ -178,7 +179,7 @@ def _times(steps: int, sampler: str, path: Path) -> Tensor:
     left = 1 - torch.arange(steps, dtype=torch.float64) / steps
     if path.name == 'flow':
         return left
-    if sampler in ('ddim', 'ancestral'):
+    if sampler in ('ddim', *_RANDOM):
         return ((DDPM_STEPS * left).round() - 1) / (DDPM_STEPS - 1)
     a, s = _ddpm_table(torch.device('cpu'), torch.float64)
     tau = s / (a + s)
@@ -192,17 +193,17 @@ def sample(
     steps: int = 20,  # more are better and cost more; see `evaluations`
     sampler: str = 'heun',  # one of SAMPLERS
     path: Path = Path(),  # on which the model was trained
-    draw: Callable[[int], Tensor] | None = None,  # for 'ancestral': number of the step to new normal noise (B,...)
+    draw: Callable[[int], Tensor] | None = None,  # for 'ancestral' and 'ddpm': number of the step to new normal noise
 ) -> Tensor:  # (B,...), the clean estimate of the last step
     """Images from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or
-    ancestral (Ho et al. 2020).
+    ancestral (Ho et al. 2020, with the posterior's variance; 'ddpm' with that of the forward step).
     """
     evaluations(steps, sampler)  # refuses wrong arguments
     if path.name == 'ddpm' and steps > DDPM_STEPS:
         raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: set fewer.')
-    if sampler == 'ancestral' and draw is None:
+    if sampler in _RANDOM and draw is None:
         raise FacegenError(
-            "The sampler 'ancestral' was given without `draw`; it needs new noise in each step: give a function from"
+            f"The sampler '{sampler}' was given without `draw`; it needs new noise in each step: give a function from"
             " the number of a step to normal noise."
         )
     x = noise.to(torch.promote_types(noise.dtype, torch.float32))
@@ -216,9 +217,11 @@ def sample(
         clean, eps = evaluate(x, k)
         last = k == steps - 1
         (a0, s0), (a1, s1) = (a[k], s[k]), (a[k + 1], s[k + 1])
-        if sampler == 'ancestral' and not last:
+        if sampler in _RANDOM and not last:
             r = a0 * s1 / (s0 * a1)
-            eps = r * eps + math.sqrt(max(0.0, 1 - r * r)) * draw(k).to(x)
+            beta = s0**2 - (a0 * s1 / a1) ** 2  # the variance that the forward step added
+            new = math.sqrt(max(0.0, 1 - r * r if sampler == 'ancestral' else beta / s1**2))
+            eps = r * eps + new * draw(k).to(x)
         step = a1 * clean + s1 * eps
         if sampler == 'heun' and not last:
             clean2, eps2 = evaluate(step, k + 1)

@@ -199,9 +199,11 @@ class FlowModel(FaceModel):
         sampler = self.sampler if sampler is None else sampler
 
         def fresh(k: int) -> Tensor:
-            "New noise is the first noise shuffled, so that a face depends on its own noise alone."
-            order = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(k))
-            return flat[:, order.to(flat.device)].view_as(noise)
+            "New noise is the first noise, shuffled and with random signs: a face depends on its own noise alone."
+            rng = torch.Generator().manual_seed(k)
+            order = torch.randperm(flat.shape[1], generator=rng)
+            signs = torch.randint(0, 2, (flat.shape[1],), generator=rng) * 2 - 1
+            return (flat[:, order.to(flat.device)] * signs.to(flat)).view_as(noise)
 
         def estimate(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             return self.estimate(x, t, embeddings, guidance)

@@ -120,4 +120,16 @@ recipes = [
         name='arcface-cgan-as-built', method='arcface_cgan', norm=24.0, l1=100.0, discriminator=dict(sigmoid=True)
     ),
     recipe,
+    recipe.replace(dict(name='arcface-cgan-late-discriminator', adversarial_from=0.5)),
+    recipe.replace(
+        dict(
+            name='arcface-cgan-our-losses',
+            l1=0.3,
+            lpips=0.7,
+            identity=2.1,
+            adversarial=0.12,
+            adversarial_from=0.3,
+            gan_loss='softplus',
+        )
+    ),
 ]

@@ -5,7 +5,9 @@
 # %% ../../nbs/recipes/consistency_cgan.ipynb #imports
 from __future__ import annotations
 
+import dataclasses
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,12 +16,13 @@ from torch import Tensor, nn
 
 from ..models.base import FaceModel
 from ..models.layers import dcgan_init
-from ..training.config import METHODS, DesignRecipe
-from ..training.methods import Design
+from ..training.config import METHODS, Between, DesignRecipe
+from ..training.loader import Batch
+from ..training.methods import Design, GANInputs
 
 # %% auto #0
-__all__ = ['as_built', 'recipe', 'recipes', 'Condition', 'ConsistencyGenerator', 'ConsistencyDiscriminator', 'ConsistencyCGAN',
-           'original_encoder']
+__all__ = ['as_built', 'recipe', 'recipes', 'Condition', 'ConsistencyGenerator', 'ConsistencyDiscriminator', 'ConsistencyRecipe',
+           'ConsistencyCGAN', 'original_encoder']
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0010
 class Condition(nn.Module):
@@ -130,6 +133,17 @@ class ConsistencyDiscriminator(nn.Module):
         return logits + (f.float() * g.float()).sum((1, 2, 3)) / math.sqrt(f[0].numel()) if self.interaction else logits
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0037
+@dataclass(frozen=True)
+class ConsistencyRecipe(DesignRecipe):
+    "Settings of the design, repaired; as built with dropout on the embeddings in training."
+
+    name: str = 'consistency-cgan-repaired'
+    method: str = 'consistency_cgan'
+    encoder_dropout: float = 0.0  # fraction of the components of an embedding that a training step drops
+    mse: float = 10.0
+    ranges = dict(encoder_dropout=Between(0, 0.99))
+
+
 class ConsistencyCGAN(Design):
     "The two networks of consistency-cgan; both use the same condition."
 
@@ -140,23 +154,30 @@ class ConsistencyCGAN(Design):
             **{**r.discriminator, **hears}
         )
 
+    def inputs(self, batch: Batch, side: int) -> GANInputs:
+        "The input of a step; as built, both networks get embeddings with the same components dropped."
+        inputs, p = super().inputs(batch, side), self.recipe.encoder_dropout
+        if not p:
+            return inputs
+        kept = batch.uniform(inputs.embeddings.shape[1]) >= p
+        return dataclasses.replace(inputs, embeddings=F.normalize(inputs.embeddings * kept, dim=1))
 
-METHODS['consistency_cgan'] = (DesignRecipe, ConsistencyCGAN)
+
+METHODS['consistency_cgan'] = (ConsistencyRecipe, ConsistencyCGAN)
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0038
-as_built = DesignRecipe(
+as_built = ConsistencyRecipe(
     name='consistency-cgan-as-built',
-    method='consistency_cgan',
-    mse=10.0,
+    encoder_dropout=0.6,
     generator=dict(projection=0),
     discriminator=dict(interaction=False),
 )
-recipe = DesignRecipe(name='consistency-cgan-repaired', method='consistency_cgan', mse=10.0)
+recipe = ConsistencyRecipe()
 recipes = [as_built, recipe]
 
 # %% ../../nbs/recipes/consistency_cgan.ipynb #co0046
 def original_encoder(
-    recipe: DesignRecipe,  # of this design
+    recipe: ConsistencyRecipe,  # of this design
 ) -> tuple[str, nn.Module]:  # its name, and faces (B,3,128,128) in [-1, 1] to embeddings (B,512)
     "The design's own recogniser with random weights, for measuring its time."
     from facenet_pytorch import InceptionResnetV1

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -175,7 +176,7 @@ class ScriptsDenoiser(Denoiser):
         norm: float = 384**0.5,  # norm of the embeddings in the network
         guidance: float = 3.0,  # default guidance scale
         steps: int = 20,  # of the sampler; 1000 as designed
-        sampler: str = 'ddim',  # 'ancestral' as designed
+        sampler: str = 'ddim',  # 'ddpm' as designed
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
         super().__init__(embed_dim, noise_shape, norm, guidance, steps, sampler, fingerprint)
@@ -219,7 +220,7 @@ class NotebookDenoiser(Denoiser):
         norm: float = 768**0.5,  # norm of the embeddings in the network
         guidance: float = 1.0,  # none, as designed
         steps: int = 20,  # of the sampler; 1000 as designed
-        sampler: str = 'ddim',  # 'ancestral' as designed
+        sampler: str = 'ddim',  # 'ddpm' as designed
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
         super().__init__(embed_dim, (3, 128, 128), norm, guidance, steps, sampler, fingerprint)
@@ -290,6 +291,11 @@ class DinoDiffusion(FlowTrainer):
 
     n_val: int = 8  # few, since generation is slow
 
+    @property
+    def val_options(self) -> dict[str, Any]:
+        "At most 20 steps at a validation: 1000 would take longer than the training in between."
+        return dict(steps=20, sampler='ddim') if self.model.steps > 20 else {}
+
     def build(self, fingerprint: dict) -> FaceModel:
         r = self.recipe
         self.autoencoder = autoencoder_for(self.device) if r.latents else None
@@ -323,13 +329,14 @@ METHODS['dino_diffusion'] = (DinoRecipe, DinoDiffusion)
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0041
 _notebook = dict(denoiser='notebook', first=0, cosine=False, batch_size=32, lr=2e-4, cond_drop=0.0, guidance=1.0)
+_sampler = dict(steps=DDPM_STEPS, sampler='ddpm')  # the notebook's
 recipe = DinoRecipe(model=dict(last_attention=False))
 recipes = [
     recipe,
     DinoRecipe(name='dino-diffusion-scripts-attention'),
     DinoRecipe(name='dino-diffusion-scripts-latent', latents=True),
-    DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False), **_notebook),
-    DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True), **_notebook),
+    DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False, **_sampler), **_notebook),
+    DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True, **_sampler), **_notebook),
 ]
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0057

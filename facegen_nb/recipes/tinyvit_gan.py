@@ -27,6 +27,12 @@ __all__ = ['recipe', 'recipes', 'TinyViTGenerator', 'TinyViTDiscriminator', 'Tin
            'TinyViTDiffusion', 'original_encoder']
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0010
+def _normal_weights(conv: nn.Module) -> nn.Module:
+    "A convolution whose weights begin as N(0, 1/input channels), as the design initialises all of them."
+    nn.init.normal_(conv.weight, std=1 / math.sqrt(conv.in_channels))
+    return conv
+
+
 class TinyViTGenerator(FaceModel):
     "Unit embeddings (B,embed_dim) and noise of the same shape to faces (B,3,128,128) in [-1, 1]; 6,979,923 parameters."
 
@@ -65,7 +71,7 @@ class TinyViTGenerator(FaceModel):
         self.out = nn.Sequential(nn.Conv2d(c[-1], planes, 3, 1, 1), nn.Tanh())
         for m in self.modules():
             if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.normal_(m.weight, std=1 / math.sqrt(m.in_channels))
+                _normal_weights(m)
 
     def code(self, embeddings: Tensor, noise: Tensor) -> Tensor:
         "The input of the network: the embedding plus noise (B,embed_dim), or noise alone."
@@ -96,14 +102,19 @@ class TinyViTDiscriminator(nn.Module):
         planes: int = 3,  # 3 for colour, 1 for grey (luminance)
         projection: bool = True,  # repaired: judge the pair of face and embedding; as built the face alone
         norm: float = 1.0,  # norm to which the embeddings of the projection are scaled
+        scaled: bool = False,  # convolutions begin as N(0, 1/input channels), as designed; False: PyTorch's default
     ):
         super().__init__()
         c = [planes, *channels]
         self.norm = norm
+
+        def conv(*shape):
+            return _normal_weights(nn.Conv2d(*shape)) if scaled else nn.Conv2d(*shape)
+
         self.see = nn.Sequential(
-            *(nn.Sequential(spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)) for a, b in zip(c, c[1:]))
+            *(nn.Sequential(spectral_norm(conv(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)) for a, b in zip(c, c[1:]))
         )
-        self.head = nn.Conv2d(c[-1], 1, 2, 1, 0)
+        self.head = conv(c[-1], 1, 2, 1, 0)
         self.project = spectral_norm(nn.Linear(embed_dim, c[-1], bias=False)) if projection else None
         self.register_buffer(
             'grey', torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1) if planes == 1 else None, persistent=False
@@ -193,15 +204,15 @@ METHODS['tinyvit_gan'] = (TinyViTRecipe, TinyViTGAN)
 
 # %% ../../nbs/recipes/tinyvit_gan.ipynb #ti0028
 _wide = (64, 128, 256, 256, 512, 1024)
-recipe = TinyViTRecipe()
+recipe = TinyViTRecipe(discriminator=dict(scaled=True))
 recipes = [
-    TinyViTRecipe(name='tinyvit-gan-as-built', norm=1.0, discriminator=dict(projection=False), stale=True),
+    TinyViTRecipe(name='tinyvit-gan-as-built', norm=1.0, discriminator=dict(projection=False, scaled=True), stale=True),
     recipe,
-    TinyViTRecipe(name='tinyvit-gan-wide', generator=dict(width=1024), discriminator=dict(channels=_wide)),
+    TinyViTRecipe(name='tinyvit-gan-wide', generator=dict(width=1024), discriminator=dict(channels=_wide, scaled=True)),
     TinyViTRecipe(
         name='tinyvit-gan-grey',
         generator=dict(planes=1),
-        discriminator=dict(planes=1),
+        discriminator=dict(planes=1, scaled=True),
         batch_size=64,
         lr_d=8e-4,
         lr_g=6e-4,
@@ -210,7 +221,9 @@ recipes = [
         warm_up=0.1,
     ),
     TinyViTRecipe(
-        name='tinyvit-gan-unconditional', generator=dict(unconditional=True), discriminator=dict(projection=False)
+        name='tinyvit-gan-unconditional',
+        generator=dict(unconditional=True),
+        discriminator=dict(projection=False, scaled=True),
     ),
 ]
 

@@ -162,6 +162,7 @@ class Trainer:
     """
 
     n_val: int = 128  # validation faces generated at each validation
+    val_options: dict[str, Any] = {}  # of their generation, such as fewer steps of a slow sampler
 
     def __init__(
         self,
@@ -426,7 +427,8 @@ class Trainer:
         precision = {torch.bfloat16: 'bf16', torch.float16: 'fp16'}.get(self.validation_dtype, 'fp32')
         guidance = getattr(self.recipe, 'guidance', None)
         for a, b, z in zip(x.split(32), e.split(32), noise.split(32)):
-            faces.append(self.ema.module.generate(b, noise=z, guidance=guidance, precision=precision))
+            how = dict(guidance=guidance, precision=precision, **self.val_options)
+            faces.append(self.ema.module.generate(b, noise=z, **how))
             with full_precision(self.device):
                 losses = self.reconstruction_losses(faces[-1], a, b, every=True)
             for k, v in losses.items():
