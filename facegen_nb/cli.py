@@ -1867,7 +1867,7 @@ _CONTINUED = dict(  # the model in the package, trained further without LPIPS an
     lr_g=1e-4,
     batch_size=16,
 )
-_DEMO_REFINE = 16  # gradient steps
+_DEMO_REFINE = 8  # gradient steps
 _DEMO_FACES = 120  # that are evaluated
 _DEMO_PARTS = ('images',)  # of the evaluation: those that take seconds
 _DEMO_METRICS = (  # what the demo prints: metrics that need no downloaded network

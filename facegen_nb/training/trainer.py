@@ -733,7 +733,7 @@ class Run:
         elif s.step == 0 and not self.stop_asked and budget.minutes is not None and budget.over:
             raise FacegenError(
                 f'The budget of {budget.minutes:.3g} minutes was used up by the set-up ({budget.elapsed:.1f} minutes)'
-                ' before the first step; give more with --max-minutes.'
+                ' before the first step; give it more minutes.'
             )
         else:
             self.log(
