@@ -29,7 +29,7 @@ end
 -- nbdev finds the command `curate` before the function of the same name. Outside of the pages of the command line the
 -- function is meant; a name that only a command has is a plain word there.
 local functions = {
-  adapt = "privacy/adapter", audit_split = "data/splits", curate = "data/curation", download = "data/sources",
+  adapt = "privacy/adapter", audit_split = "data/leakage", curate = "data/curation", download = "data/sources",
   evaluate = "metrics/evaluation", release = "report/cards", bench_designs = "report/benchmark",
   bench_speed = "report/benchmark", bench_train = "training/profiling",
 }

@@ -336,6 +336,18 @@ def sidebar_faults(paths: "list[Path]") -> "list[str]":
     return [f"_quarto.yml: {fault}" for fault in found] if parts else ["_quarto.yml: no sidebars were found"]
 
 
+def function_faults(folder: Path) -> "list[str]":
+    "Does plain.lua lead the names that are commands and functions to the pages of the functions?"
+    table = (folder / "plain.lua").read_text(encoding="utf-8").partition("local functions = {")[2].partition("}")[0]
+    named = re.findall(r'(\w+) = "([\w/]+)"', table)
+    sources = {page: TOP / f"facegen_nb/{page}.py" for _, page in named}
+    return ["plain.lua: no table of functions was found"] * (not named) + [
+        f"plain.lua: {page} has no function {name}"
+        for name, page in named
+        if not sources[page].is_file() or f"\ndef {name}(" not in sources[page].read_text(encoding="utf-8")
+    ]
+
+
 def shown_code(cells: "list[dict]") -> str:
     "The code that a reader of the site sees: nbdev leaves out cells that are exported by `export` or are hidden."
     left_out = r"^#\|\s*(?:export|exporti|hide|default_exp|include: *false|echo: *false)\b"
@@ -380,7 +392,7 @@ def main() -> None:
         text = [{"cell_type": "markdown", "source": p.read_text(encoding="utf-8")}]
         found += [f"{p.relative_to(TOP)}: {fault}" for fault in link_faults(p, text) + work_faults(text, works)]
     found += [f"nbs/references.bib: {fault}" for fault in entry_faults(references)] + sidebar_faults(paths)
-    found += code_faults(TOP / "nbs")
+    found += code_faults(TOP / "nbs") + function_faults(TOP / "nbs")
     # not install_cell.py: it writes ASCII only, and its text stands at the head of every page
     scripts = [TOP / "setup.py", *sorted(set((TOP / "tools").glob("*.py")) - {TOP / "tools/install_cell.py"})]
     found += [f"{p.relative_to(TOP)}: {f}" for p in scripts for f in encoding_faults(p.read_text(encoding="utf-8"))]
