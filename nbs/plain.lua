@@ -33,6 +33,8 @@ local functions = {
   evaluate = "metrics/evaluation", release = "report/cards", bench_designs = "report/benchmark",
   bench_speed = "report/benchmark", bench_train = "training/profiling",
 }
+-- Names of functions that nearly everywhere are meant as an ordinary word: the source `rendered:N`, the column `box`.
+local ordinary = { rendered = true, box = true }
 local input = quarto and quarto.doc and quarto.doc.input_file or ""
 local of_commands = input:match("cli%.ipynb$") or input:match("commands%.ipynb$")
 
@@ -41,6 +43,7 @@ function Link(link)
   if not anchor or #link.content ~= 1 or link.content[1].t ~= "Code" then return nil end
   if anchor:sub(1, 1) == "_" then return link.content end -- a private name has no heading
   anchor = anchor:match("^[^.]+") -- a method stands under its class
+  if ordinary[anchor] then return link.content end
   local home = page:match("^(.*/)cli%.html$")
   if home and not of_commands then
     if not functions[anchor] then return link.content end
