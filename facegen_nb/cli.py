@@ -1408,7 +1408,13 @@ _AuditEncoder = Annotated[
 ]
 _AuditEmbeddings = Annotated[
     Optional[Path],
-    typer.Option(parser=FILE, help='Instead: its templates, a .npy file with one row per face of the store.'),
+    typer.Option(parser=FILE, help='Instead: its templates, a .npy file, one row per face of the store or of --pairs.'),
+]
+_AuditPairs = Annotated[
+    Optional[Path],
+    typer.Option(
+        parser=FILE, help='With --images and --embeddings: a CSV file with the columns file, row (from 0) and person.'
+    ),
 ]
 _AuditJudges = Annotated[
     Optional[list[str]], typer.Option(parser=ENCODER, help='A further recogniser that judges; repeatable.')
@@ -1422,6 +1428,75 @@ _Examples = Annotated[
 ]
 
 
+_AuditGroups = Annotated[
+    Optional[Path],
+    typer.Option(
+        parser=FILE, help='Compare groups: a CSV file with the column file and one for each attribute, such as age.'
+    ),
+]
+
+
+def _check_audit_options(
+    encoder: str | None,  # as the user gave it
+    embeddings: Path | None,  # likewise
+    store: Path | None,  # likewise
+    pairs: Path | None,  # likewise
+) -> None:
+    "Raise `FacegenError` for options that do not go together."
+    if (encoder is None) == (embeddings is None):
+        raise FacegenError('Name exactly one of --encoder and --embeddings.')
+    if pairs is not None and (embeddings is None or store is not None):
+        raise FacegenError('--pairs says which image each row of --embeddings was made from; give both with --images.')
+    if pairs is not None and not pairs.is_file():
+        raise FacegenError(
+            f"There is no table '{pairs}' for --pairs; give a CSV file with the columns file, row and person"
+            ' (how many faces the attacker knows is --known).'
+        )
+    if embeddings is not None and store is None and pairs is None:
+        raise FacegenError(
+            '--embeddings holds one row per face of a store; name it with --store, or give --images and with --pairs a'
+            ' table of the image and the person of each row.'
+        )
+
+
+@contextlib.contextmanager
+def _audited_faces(
+    store: Path | None,  # as for `_store_or_images`
+    images: Path | None,  #
+    g: 'models.FaceModel',  #
+    *,
+    embeddings: Path | None,  # templates of the attacked system
+    pairs: Path | None,  # a table of the image and the person of each of its rows
+    groups: Path | None,  # a table of groups of people
+    **how: Any,  # as for `_store_or_images`
+) -> 'Iterator[tuple[data.FaceStore, dict[str, Any]]]':  # the store, and what `open_audit` takes of the files
+    "The faces of an audit, and their templates and groups where they are given."
+    if groups is not None:
+        evaluation.read_groups(groups)  # refused before images are read
+    found = None if embeddings is None else data.read_embeddings(embeddings)
+    if pairs is None:
+        with _store_or_images(store, images, g, **how) as s:
+            yield s, dict(templates=found, **_audit_groups(s, groups, None))
+        return
+    files = privacy.read_pairs(pairs, found.values)
+    with _store_or_images(store, images, g, identity=f'csv:{pairs}', **how) as s:
+        values, only = privacy.templates_of_pairs(s, found.values, files, _print_note)
+        made_by = {k: v for k, v in (found.fingerprint or {}).items() if k != 'store'}
+        yield s, dict(templates=data.Embeddings(values, None, made_by), **_audit_groups(s, groups, only))
+
+
+def _audit_groups(
+    store: 'data.FaceStore',  # of the faces
+    table: Path | None,  # of groups
+    only: 'np.ndarray | None',  # positions of faces that have a template; None: all
+) -> dict[str, Any]:  # as `open_audit` takes it
+    "The groups of the faces of a store, and which faces take part."
+    if table is None:
+        return dict(only=only)
+    groups, listed = evaluation.groups_of_store(store, table, _print_note)
+    return dict(groups=groups, only=listed if only is None else np.intersect1d(only, listed))
+
+
 @command
 def audit(
     out: Annotated[Path, typer.Option(parser=NEW_FOLDER, help='Folder for `audit.json` and `audit.html`.')],
@@ -1430,12 +1505,14 @@ def audit(
     images: _AuditImages = None,
     encoder: _AuditEncoder = None,
     embeddings: _AuditEmbeddings = None,
+    pairs: _AuditPairs = None,
+    groups: _AuditGroups = None,
     run: Annotated[Optional[Path], typer.Option(parser=FOLDER, help='The model: a run folder.')] = None,
     checkpoint: _AdaptCheckpoint = None,
     also_judge: _AuditJudges = None,
     split: Annotated[str, typer.Option(parser=HELD_OUT, help='With --store: whose people are reconstructed.')] = 'test',
     limit: Annotated[Optional[int], typer.Option(min=2, help='Faces to reconstruct at most, whole people.')] = None,
-    pairs: Annotated[int, typer.Option(min=20, help='Faces that the attacker knows at most.')] = 2000,
+    known: Annotated[int, typer.Option(min=20, help='Faces that the attacker knows at most.')] = 2000,
     kind: Annotated[str, typer.Option(help='Of the adapter: `linear`, `mlp` or `auto`.')] = 'linear',
     protections: _Protections = False,
     examples: _Examples = None,
@@ -1450,17 +1527,15 @@ def audit(
     Example: `facegen audit --images photos --encoder mobilefacenet.onnx --checkpoint lfw --out audit`
     """
     earlier_output(out, 'audit')
-    if (encoder is None) == (embeddings is None):
-        raise FacegenError('Name exactly one of --encoder and --embeddings.')
-    if embeddings is not None and store is None:
-        raise FacegenError('--embeddings holds one row per face of a store; name it with --store.')
+    _check_audit_options(encoder, embeddings, store, pairs)
     g = _pick_generator(run, checkpoint, device)
     attacked = None if encoder is None else encoders.load_encoder(encoder, weights, device)
     also = _audit_judges(g, attacked, also_judge, device)
-    how = dict(limit=limit, pairs=pairs, kind=kind, seed=seed, device=device, log=_print_note)
-    with _store_or_images(store, images, g, cropped=cropped, split=(0.5, 0.0, 0.5), seed=seed) as s:
-        templates = None if embeddings is None else data.read_embeddings(embeddings)
-        attack = privacy.open_audit(g, s, attacked, templates=templates, also=also, split=split, **how)
+    how = dict(limit=limit, known=known, kind=kind, seed=seed, device=device, log=_print_note)
+    files = dict(embeddings=embeddings, pairs=pairs, groups=groups)
+    crop = dict(cropped=cropped, split=(0.5, 0.0, 0.5), seed=seed)
+    with _audited_faces(store, images, g, **files, **crop) as (s, given):
+        attack = privacy.open_audit(g, s, attacked, also=also, split=split, **given, **how)
         result = privacy.audit_templates(attack, split=split)
         if protections:
             result['protections'] = privacy.measure_protections(attack)

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from ..core import FacegenError, sha256, user_path
 from .archives import ARCHIVES, is_image_name, known_person, person_name
 
 # %% auto #0
 __all__ = ['KINDS', 'Folder', 'count_image', 'Layout', 'read_layout', 'read_people', 'table_beside', 'Rule', 'read_rule',
-           'name_by_file', 'name_by_table', 'name_folders', 'name_image', 'FileNames']
+           'name_by_file', 'name_by_table', 'read_listing', 'find_images', 'name_folders', 'name_image', 'FileNames']
 
 # %% ../../nbs/data/identities.ipynb #02h008
 _COLLECTIONS = frozenset(
@@ -291,21 +293,31 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[int, int, int] | None:
     return (0, 1, 0) if len(head) >= 2 and is_image_name(rows[0][0].strip()) else None
 
 
-def read_people(
-    file: str | Path,  # a path and a person in each line; commas, semicolons, tabs or blanks between
-) -> dict[str, str]:  # path: person
-    "Read a table of people; raises `FacegenError` for another layout, and for a path with two people."
+def _table_rows(file: str | Path, expected: str) -> list[list[str]]:
+    "The cells of each line; raises `FacegenError` for a file that cannot be read."
     try:
         text = _table_text(file)
     except (OSError, UnicodeDecodeError) as e:
         raise FacegenError(
             f"The table '{file}' could not be read ({getattr(e, 'strerror', None) or type(e).__name__}); "
-            'give a UTF-8 text with a path and a person in each line.'
+            f'give a UTF-8 text with {expected}.'
         ) from None
     first = next(iter(text.splitlines()), '')
     commas = max(',;\t', key=first.count)
     lines = csv.reader(text.splitlines(), delimiter=commas) if commas in first else map(str.split, text.splitlines())
-    rows = [row for row in lines if any(cell.strip() for cell in row)]
+    return list(lines)
+
+
+def _filled(row: Sequence[str]) -> bool:
+    "Whether a line has any text."
+    return any(cell.strip() for cell in row)
+
+
+def read_people(
+    file: str | Path,  # a path and a person in each line; commas, semicolons, tabs or blanks between
+) -> dict[str, str]:  # path: person
+    "Read a table of people; raises `FacegenError` for another layout, and for a path with two people."
+    rows = [row for row in _table_rows(file, 'a path and a person in each line') if _filled(row)]
     where = _columns(rows) if rows else None
     if where is None:
         raise FacegenError(
@@ -420,6 +432,49 @@ def name_by_table(
     for key in (inside, *with_source, *absolute, _plain_path(PurePosixPath(path).name)):
         if key in rule.table:
             return rule.table[key], key
+
+# %% ../../nbs/data/identities.ipynb #02h041
+def read_listing(
+    file: str | Path,  # its first line names the columns; commas, semicolons, tabs or blanks between
+    columns: Sequence[str],  # that it needs, in small letters; the first of them names an image by its path
+) -> list[dict[str, str]]:  # a line each: name of a column in small letters to the text
+    """Read a table with a line for each image.
+
+    Raises `FacegenError` where a column or a value is missing, or an image has two lines.
+    """
+    head, *rows = _table_rows(file, f"the columns {', '.join(columns)}") or [[]]
+    names = [cell.strip().lower() for cell in head]
+    if lost := [c for c in columns if c not in names]:
+        raise FacegenError(
+            f"The table '{file}' has no column {lost[0]} (its first line is '{','.join(names)}'); the columns"
+            f" {', '.join(columns)} were expected."
+        )
+    lines, seen = [], set()
+    for number, row in enumerate(rows, 2):
+        if not _filled(row):
+            continue
+        line = dict(zip(names, map(str.strip, row)))
+        line[columns[0]] = path = _plain_path(line.get(columns[0], ''))
+        if empty := [c for c in columns if not line.get(c)]:
+            raise FacegenError(f"Line {number} of the table '{file}' has no {empty[0]}; give one to every image.")
+        if path in seen:
+            raise FacegenError(f"The table '{file}' lists the image '{path}' twice, again in line {number}.")
+        seen.add(path)
+        lines.append(line)
+    if not lines:
+        raise FacegenError(f"The table '{file}' lists no image; give a line for each, below the names of the columns.")
+    return lines
+
+
+def find_images(
+    paths: Sequence[str],  # of images, as in a table
+    sources: Sequence[str],  # (N,) of faces, as in the column `source` of a store: name of the source, path inside
+) -> np.ndarray:  # (N,) int64: position of each face's path, -1 where it is not listed
+    "Which of the listed images each face was cropped from."
+    paths = [_plain_path(p) for p in paths]
+    rule = Rule(kind='csv', table={p: str(i) for i, p in enumerate(paths)}, ends=_ends(paths))
+    found = (name_by_table(rule, *s.split('/', 1)) if '/' in s else None for s in sources)
+    return np.array([int(f[0]) if f else -1 for f in found], np.int64)
 
 # %% ../../nbs/data/identities.ipynb #02h025
 def name_folders(

@@ -43,11 +43,13 @@ def pick_faces(
     split: str = 'test',  # which split
     limit: int | None = None,  # most faces; whole people are taken until it is reached
     seed: int = 0,  # of the choice
+    only: np.ndarray | None = None,  # positions in the store that may be taken; None: all
 ) -> np.ndarray:  # sorted positions in the store
     "The faces to evaluate; raises `FacegenError` when the split is empty."
     rows = np.asarray(store.indices(split), np.int64)
     if 'duplicate_of' in store.faces:
         rows = rows[store.faces['duplicate_of'].isna().to_numpy()[rows]]
+    rows = rows if only is None else np.intersect1d(rows, only)
     if len(rows) == 0:
         raise FacegenError(
             f"The split '{split}' of the store '{Path(store.path).name}' holds no face; curate a larger store or name"

@@ -379,6 +379,7 @@ def images_store(
     *,
     cropped: bool = False,  # the images are face crops already
     frame: str | None = None,  # where eyes, nose and mouth go; None: as in training
+    identity: str = 'auto',  # the rule that gives the person of an image, as `curate` takes it
     split: Sequence[float] = (1.0, 0.0, 0.0),  # of people, as `curate` takes it
     seed: int = 0,  # of the split
     log: Callable[[str], None] | None = None,  # gets sentences for the user
@@ -386,7 +387,8 @@ def images_store(
     "A store of the faces on images, cropped as in the training of a model."
     crop = training_crop(fingerprint, frame)
     detector = 'mtcnn' if crop.detect and not cropped else 'none'
-    return curate([str(images)], out, detector=detector, frame=crop.frame, split=split, seed=seed, log=log)
+    how = dict(identity=identity, split=split, seed=seed, log=log)
+    return curate([str(images)], out, detector=detector, frame=crop.frame, **how)
 
 # %% ../../nbs/privacy/adapter.ipynb #32a034
 COUNTS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # numbers of pairs that are tried

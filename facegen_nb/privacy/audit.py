@@ -5,9 +5,10 @@
 # %% ../../nbs/privacy/audit.ipynb #imports
 from __future__ import annotations
 
+import csv
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,17 @@ from typing import Any
 import numpy as np
 
 from ..core import FacegenError, logger, sheet
+from ..data.archives import known_person
 from ..data.curation import known_people
-from ..data.fingerprints import Embeddings, encoder_text, same_recogniser, taught_by
+from facegen_nb.data.fingerprints import (
+    Embeddings,
+    encoder_text,
+    is_fingerprint,
+    require_store,
+    same_recogniser,
+    taught_by,
+)
+from ..data.identities import find_images, read_listing
 from ..device import environment, pick_device
 from ..encoders.base import Encoder
 from ..encoders.embeddings import is_rendered
@@ -31,17 +41,19 @@ from facegen_nb.metrics.evaluation import (
     reference_rows,
     without_folders,
 )
+from ..metrics.groups import group_metrics
 from ..metrics.identity import cosines, impostor_pairs, threshold
 from ..metrics.robustness import Adapter, curve, pick_faces
 from ..metrics.statistics import derangement, entry, interval, missing, other_images
+from ..models.shards import weights_hash
 from .adapter import COUNTS, fit, model_rows, pair_counts, rows_of_store
 from ..report.html_pages import html_page, plain_table
-from ..report.tables import cell
+from ..report.tables import cell, group_rows
 
 # %% auto #0
-__all__ = ['FEW_PEOPLE', 'RATES', 'TYPES', 'HEAD', 'Attack', 'open_audit', 'rate_label', 'thresholds', 'attack_rates',
-           'reconstruct', 'some_faces', 'pairs_rates', 'notes_of', 'audit_templates', 'sar_rows', 'audit_text',
-           'summary', 'audit_page', 'example_sheet', 'write_audit']
+__all__ = ['FEW_PEOPLE', 'PAIRS', 'RATES', 'TYPES', 'HEAD', 'Attack', 'open_audit', 'read_pairs', 'templates_of_pairs',
+           'rate_label', 'thresholds', 'attack_rates', 'reconstruct', 'some_faces', 'pairs_rates', 'notes_of',
+           'audit_templates', 'sar_rows', 'audit_text', 'summary', 'audit_page', 'example_sheet', 'write_audit']
 
 # %% ../../nbs/privacy/audit.ipynb #32b017
 @dataclass(kw_only=True)
@@ -53,6 +65,8 @@ class Attack:
     native: np.ndarray | None  # (N,M) by the model's own recogniser, likewise; None: it is the attacked system
     known: np.ndarray  # faces that the attacker knows, positions in the store, in random order
     kind: str = 'linear'  # of adapters
+    system: dict[str, Any] | None = None  # fingerprint of the attacked system; None: not known
+    groups: Mapping[str, np.ndarray] | None = None  # attribute: (N,) group of each face of the store; '' unknown
 
     def fit(
         self,
@@ -95,18 +109,32 @@ def _values(
     return out
 
 
-def _check_templates(templates: Any, store: Any) -> np.ndarray:
-    "Templates that were given as an array: one row a face, unit norm."
+def _unit_templates(values: np.ndarray) -> np.ndarray:
+    "Templates divided by their norms; raises `FacegenError` for rows that are not finite or are zero."
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    bad = int((~(np.isfinite(norms) & (norms > 0))).sum())
+    if bad:
+        raise FacegenError(
+            f'The templates hold {bad:,} rows of {len(values):,} that are not finite or are zero; give one vector a'
+            ' face.'
+        )
+    return values / norms
+
+
+def _check_templates(templates: Any, store: Any, only: np.ndarray | None) -> np.ndarray:
+    "Templates that were given as an array: one row a face, unit norm; NaN for faces that take no part."
     values = np.asarray(getattr(templates, 'values', templates), np.float32)
     if values.ndim != 2 or len(values) != len(store):
         raise FacegenError(
             f"The templates have shape {values.shape}, and the store '{store.path}' holds {len(store):,} faces; one row"
             ' per face, in the order of the store, was expected.'
         )
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not (norms > 0).all():
-        raise FacegenError('The templates hold rows that are not finite or are zero; give one vector a face.')
-    return values / norms
+    require_store(templates, store, 'The templates')
+    if only is None:
+        return _unit_templates(values)
+    out = np.full_like(values, np.nan)
+    out[only] = _unit_templates(values[only])
+    return out
 
 
 def _check_given(attacked: Encoder | None, templates: Any, also: Sequence[Encoder]) -> None:
@@ -119,10 +147,11 @@ def _check_given(attacked: Encoder | None, templates: Any, also: Sequence[Encode
         )
 
 
-def _known_faces(people: np.ndarray, rows: np.ndarray, pairs: int, seed: int) -> np.ndarray:
+def _known_faces(people: np.ndarray, rows: np.ndarray, most: int, seed: int, only: np.ndarray | None) -> np.ndarray:
     "Faces that the attacker knows, in random order: of people none of whom is reconstructed."
     others = np.flatnonzero(~np.isin(people, people[rows]))
-    return np.random.default_rng(seed).permutation(others)[:pairs]
+    others = others if only is None else np.intersect1d(others, only)
+    return np.random.default_rng(seed).permutation(others)[:most]
 
 
 def _check_known(people: np.ndarray, rows: np.ndarray, known: np.ndarray) -> None:
@@ -144,7 +173,9 @@ def open_audit(
     also: Sequence[Encoder] = (),  # further recognisers that judge
     split: str = 'test',  # whose people are reconstructed
     limit: int | None = None,  # faces to reconstruct at most, whole people
-    pairs: int = 2000,  # faces that the attacker knows, at most
+    only: np.ndarray | None = None,  # faces that take part, positions in the store; None: all
+    groups: Mapping[str, np.ndarray] | None = None,  # attribute: (N,) groups to compare, '' unknown
+    known: int = 2000,  # faces that the attacker knows, at most
     kind: str = 'linear',  # of adapters, one of `KINDS`
     seed: int = 0,  # of every random choice
     device: str | None = None,  # where encoders that are loaded here compute
@@ -153,10 +184,13 @@ def open_audit(
     "Choose people and embed their faces; raises `FacegenError` with a sentence for what cannot be audited."
     _check_given(attacked, templates, also)
     mine = generator.fingerprint
-    rows, people = pick_faces(store, split, limit, seed), known_people(store.identity_codes)
+    own = None if attacked is not None else _check_templates(templates, store, only)
+    rows, people = pick_faces(store, split, limit, seed, only), known_people(store.identity_codes)
     derangement(people[rows], seed)  # refuses a single person
-    white_box = attacked is not None and same_recogniser(attacked.fingerprint, mine)
-    known = _known_faces(people, rows, pairs, seed)
+    system = getattr(templates, 'fingerprint', None) if attacked is None else attacked.fingerprint
+    system = system if is_fingerprint(system) else None
+    white_box = system is not None and same_recogniser(system, mine)
+    known = _known_faces(people, rows, known, seed, only)
     if not white_box:
         _check_known(people, rows, known)
     judges = [*((attacked,) if attacked else ()), *also]
@@ -173,8 +207,87 @@ def open_audit(
     judged = dict(judge=judges[0], judge_values=values[0], real=values[0][rows], also=list(zip(judges[1:], values[1:])))
     how = dict(folder=Path(), device=pick_device(device), seed=seed, log=log)
     context = StoreContext(generator=generator, store=store, **seen, **judged, **how)
-    own = values[0] if attacked is not None else _check_templates(templates, store)
-    return Attack(context=context, templates=own, native=native, known=known, kind=kind)
+    own = values[0] if own is None else own
+    more = dict(kind=kind, system=system, groups=groups)
+    return Attack(context=context, templates=own, native=native, known=known, **more)
+
+# %% ../../nbs/privacy/audit.ipynb #32b041
+PAIRS = ('file', 'row', 'person')  # columns of a table of pairs
+
+
+def read_pairs(
+    table: str | Path,  # a line for each row of the embeddings: the columns `PAIRS`, in any order
+    values: np.ndarray,  # (n,D) embeddings
+) -> list[str]:  # the path of the image of each row
+    "Which image each row of a file of embeddings was made from; raises `FacegenError` unless each row has one image."
+    if values.ndim != 2:
+        raise FacegenError(f'The embeddings have shape {values.shape}; one row per image was expected.')
+    _unit_templates(values)
+    n, files = len(values), {}
+    for line in read_listing(table, PAIRS):
+        file, row = line['file'], line['row']
+        if not (row.isascii() and row.isdecimal()) or int(row) >= n:
+            raise FacegenError(
+                f"The table '{table}' gives the image '{file}' the row '{row}', and the embeddings have {n:,} rows; a"
+                f' number from 0 to {n - 1} was expected.'
+            )
+        if int(row) in files:
+            raise FacegenError(
+                f"The table '{table}' gives the row {int(row)} to two images, '{files[int(row)]}' and '{file}'; give"
+                ' each row one image.'
+            )
+        if known_person(line['person']) is None:
+            raise FacegenError(
+                f"The table '{table}' gives the image '{file}' the person '{line['person']}', which stands for an"
+                ' unknown person; leave out the image and its row, or name the person.'
+            )
+        files[int(row)] = file
+    if len(files) < n:
+        lost = next(i for i in range(n) if i not in files)
+        raise FacegenError(
+            f"The table '{table}' lists {len(files):,} images, and the embeddings have {n:,} rows, such as row {lost}"
+            ' without an image; one image per row was expected.'
+        )
+    return [files[i] for i in range(n)]
+
+
+def _rejected(store: Any) -> list[str]:
+    "The images of a store in which no usable face was found."
+    file = Path(store.path) / 'rejected.csv'
+    if not file.is_file():
+        return []
+    with open(file, encoding='utf-8', newline='') as f:
+        return [line['source'] for line in csv.DictReader(f)]
+
+
+def templates_of_pairs(
+    store: Any,  # a FaceStore of the images
+    values: np.ndarray,  # (n,D) embeddings
+    files: Sequence[str],  # (n,) as `read_pairs` gives them
+    log: Callable[[str], None] = logger.info,  # gets a sentence on images that take no part
+) -> tuple[np.ndarray, np.ndarray]:  # (N,D), NaN for faces that are not listed; positions of those that are
+    "Embeddings of listed images in the order of a store; raises `FacegenError` for an image that is not there."
+    at, sources = find_images(files, store.faces['source']), store.faces['source'].to_numpy()
+    listed, times = np.unique(at[at >= 0], return_counts=True)
+    if (times > 1).any():
+        file = files[listed[np.argmax(times > 1)]]
+        raise FacegenError(f"'{file}' in the table of pairs names {times.max()} images; give the whole path of each.")
+    without_face = np.setdiff1d(find_images(files, _rejected(store)), [-1])
+    lost = np.setdiff1d(np.arange(len(files)), np.r_[listed, without_face])
+    if len(lost):
+        such = f", and '{sources[at < 0][0]}' is there" if (at < 0).any() else ''
+        raise FacegenError(
+            f"{len(lost):,} of {len(files):,} images of the table of pairs are not among the images, such as"
+            f" '{files[lost[0]]}'{such}; give each path as it is below the folder of the images."
+        )
+    if len(without_face):
+        log(f'{len(without_face):,} listed images take no part, since no usable face was found in them')
+    if (at < 0).any():
+        log(f'{(at < 0).sum():,} images take no part, since the table of pairs does not list them')
+    only = np.flatnonzero(at >= 0)
+    out = np.full((len(store), values.shape[1]), np.nan, np.float32)
+    out[only] = values[at[only]]
+    return out, only
 
 # %% ../../nbs/privacy/audit.ipynb #32b020
 RATES = (1e-2, 1e-3)  # false match rates
@@ -298,7 +411,7 @@ def notes_of(
         notes.append('The reconstructed people are those that the model was trained on: the rates are too high.')
     elif mine.get('store') != s.store.hash:
         notes.append('The model was trained on other images; whether some of these people are among them is not known.')
-    taught = [e for e in (mine, *taught_by(mine)) if same_recogniser(s.judge.fingerprint, e)]
+    taught = [e for e in (mine, *taught_by(mine)) if attack.system and same_recogniser(attack.system, e)]
     if taught:
         notes.append(
             f'The attacked system {encoder_text(taught[0])} took part in training the model, so its rates are not'
@@ -307,7 +420,27 @@ def notes_of(
     return notes
 
 
-def _rates_of_all(attack: Attack, adapter: Adapter | None) -> dict[str, dict]:
+def _groups_of(attack: Attack, generated: Mapping[str, np.ndarray], n_boot: int) -> dict[str, dict[str, dict]]:
+    "The numbers of each group of people, by every recogniser that judges."
+    s, out = attack.context, {}
+    some, _ = reference_rows(s.rows, s.store_people, s.seed)
+    groups = {attribute: np.asarray(of)[s.rows] for attribute, of in attack.groups.items()}
+    judges = [('judge', s.judge_values), *((f'judge:{e.name}', values) for e, values in s.also)]
+    for who, values in judges:
+        real = values[s.rows].astype(np.float32)
+        impostors = impostor_pairs(values[some].astype(np.float32), s.store_people[some])
+        how = dict(who=who, n_boot=n_boot, seed=s.seed)
+        found = group_metrics(generated[who], real, s.people, impostors, groups, **how)
+        for attribute, of in found.items():
+            for group, x in of.items():
+                kept = out.setdefault(attribute, {}).setdefault(group, x)
+                kept.get('metrics', {}).update(x.get('metrics', {}))
+    return out
+
+
+def _rates_of_all(
+    attack: Attack, adapter: Adapter | None
+) -> tuple[dict[str, dict], dict[str, np.ndarray]]:  # metrics, and for each judge (n,J) embeddings of the faces
     "Reconstruct all evaluated faces, and measure by every recogniser how often they are accepted."
     s = attack.context
     conditions = np.full((len(s.store), s.generator.embed_dim), np.nan, np.float32)
@@ -317,22 +450,30 @@ def _rates_of_all(attack: Attack, adapter: Adapter | None) -> dict[str, dict]:
     with tempfile.TemporaryDirectory() as folder:  # a new one: what another audit left is another attack
         s.folder = Path(folder)
         measured = generation_pass(s)
+        generated = dict(judge=np.array(measured['judge']))
         metrics = identity_part(s, measured['judge'], s.judge_values, 'judge')[0]
         for k, (e, values) in enumerate(s.also, 1):
+            generated[f'judge:{e.name}'] = np.array(measured[f'judge_{k}'])
             metrics |= identity_part(s, measured[f'judge_{k}'], values, f'judge:{e.name}')[0]
-    return metrics
+    return metrics, generated
 
 
 def _about_judges(attack: Attack) -> list[dict[str, Any]]:
-    "The recognisers that judge, the attacked system first, and whether each took part in training the model."
+    """The recognisers that judge, the attacked system first where it is among them.
+
+    For each whether it took part in training the model, and whether it is the attacked system.
+    """
     s, mine = attack.context, attack.context.generator.fingerprint
     took_part = (mine, *taught_by(mine))
 
     def independent(e: Encoder) -> bool:
         return not any(same_recogniser(e.fingerprint, f) for f in took_part)
 
-    encoders = [s.judge, *(e for e, _ in s.also)]
-    return [dict(name=e.name, independent=independent(e), fingerprint=e.fingerprint) for e in encoders]
+    def about(e: Encoder) -> dict[str, Any]:
+        attacked = attack.system is not None and same_recogniser(e.fingerprint, attack.system)
+        return dict(name=e.name, independent=independent(e), attacked=attacked, fingerprint=e.fingerprint)
+
+    return [about(e) for e in (s.judge, *(e for e, _ in s.also))]
 
 
 def _about_adapter(attack: Attack, adapter: Adapter | None) -> dict[str, Any] | None:
@@ -357,18 +498,21 @@ def audit_templates(
     start, s = time.monotonic(), attack.context
     s.n_boot = n_boot
     adapter = attack.fit()
-    metrics = _rates_of_all(attack, adapter)
+    metrics, generated = _rates_of_all(attack, adapter)
+    groups = dict(groups=_groups_of(attack, generated, n_boot)) if attack.groups else {}
     curves = dict(pairs=pairs_rates(attack, faces=curve_faces)) if curve_faces else {}
     judges = _about_judges(attack)
     result = dict(
         **s.result_head('audit', split),
+        system=attack.system and attack.system.get('encoder'),
         judge=judges[0],
         judges=judges[1:],
         encoder=dict(fingerprint=s.generator.fingerprint),
-        about=dict(recipe='audit'),
+        about=dict(recipe='audit', weights=weights_hash(s.generator)[:16]),
         adapter=_about_adapter(attack, adapter),
         notes=notes_of(attack, split),
         metrics=metrics,
+        **groups,
         curves=curves,
         environment=environment(s.device),
         evaluation_minutes=(time.monotonic() - start) / 60,
@@ -387,12 +531,34 @@ def sar_rows(
     rows, judges = [], [('judge', result['judge']), *((f"judge:{j['name']}", j) for j in result['judges'])]
     for i, (prefix, judge) in enumerate(judges):
         entries = [result['metrics'].get(f'{prefix}_{stat}') or missing('not measured') for stat in _STATS]
-        role = 'attacked system' if i == 0 else 'transfer'
+        role = 'attacked system' if judge.get('attacked', i == 0) else 'transfer'
         name = f"{judge['name']} ({role}{'' if judge['independent'] else ', took part in training the model'})"
         rows.append([name, *map(cell, entries)])
         rows.append(['  floor: faces of others', *(_plain(m.get('floor')) for m in entries)])
         rows.append(['  ceiling: real images', *(_plain(m.get('ceiling')) for m in entries)])
     return rows
+
+
+def _judges_of(result: dict[str, Any]) -> list[tuple[str, str]]:
+    "First part of the names of each judge's metrics, and the judge's name."
+    return [('judge', result['judge']['name']), *((f"judge:{j['name']}", j['name']) for j in result['judges'])]
+
+
+def _group_tables(result: dict[str, Any]) -> str:
+    "The groups of people as HTML, a table for each judge; empty where there are none."
+    if not (groups := result.get('groups')):
+        return ''
+    tables = ''
+    for who, name in _judges_of(result):
+        head, *rows = group_rows(groups, who)
+        tables += plain_table(f'Groups, judged by {name}: value [95 % interval over people].', head, rows)
+    return f'<h2>Groups of people</h2>{tables}'
+
+
+def _text_table(rows: list[list[str]]) -> list[str]:
+    "Rows as lines of equal columns."
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return ['  '.join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in rows]
 
 
 def _plain(x: float | None) -> str:
@@ -404,9 +570,9 @@ def audit_text(
     result: dict[str, Any],  # of `audit_templates`
 ) -> str:  # lines
     "A result for the terminal."
-    rows = [['', *HEAD], *sar_rows(result)]
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    lines = ['  '.join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in rows]
+    lines = _text_table([['', *HEAD], *sar_rows(result)])
+    for who, name in _judges_of(result) if result.get('groups') else ():
+        lines += ['', f'groups, judged by {name}:', *_text_table(group_rows(result['groups'], who))]
     return '\n'.join([*lines, '', *summary(result)])
 
 
@@ -437,14 +603,15 @@ def audit_page(
     path: str | Path,  # the HTML file to write
     result: dict[str, Any],  # of `audit_templates`
     figures: Sequence[tuple[str, Any]] = (),  # (caption, image or its file)
-    more: str = '',  # HTML after the success attack rates, such as the table of protections
+    more: str = '',  # further HTML, such as the table of protections
 ) -> Path:  # the file
     "Write the page of an audit."
-    name = result['judge']['name']
+    name = result.get('system', result['judge']['name']) or 'an unknown recogniser'
     caption = 'Success attack rates: value [95 % interval over people].'
     table = plain_table(caption, ['recogniser', *HEAD], sar_rows(result))
     page = html_page(f'What the templates of {name} give away', {name: result}, figures, summary(result))
-    page = page.replace('<h2>Numbers</h2>', f'<h2>Success attack rates</h2>{table}{more}<h2>Numbers</h2>', 1)
+    parts = f'<h2>Success attack rates</h2>{table}{_group_tables(result)}{more}'
+    page = page.replace('<h2>Numbers</h2>', f'{parts}<h2>Numbers</h2>', 1)
     Path(path).write_text(page, encoding='utf-8')
     return Path(path)
 

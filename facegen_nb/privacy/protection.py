@@ -269,18 +269,41 @@ def protection_rows(
     return rows
 
 
+def _joined(numbers: Sequence[int]) -> str:
+    "Whole numbers as text, neighbours as a span: 1, 2, 3, 7 become 1–3, 7."
+    spans: list[list[int]] = []
+    for n in sorted(set(numbers)):
+        if spans and n == spans[-1][-1] + 1:
+            spans[-1].append(n)
+        else:
+            spans.append([n])
+    return ', '.join(f'{s[0]}–{s[-1]}' if len(s) > 2 else ', '.join(map(str, s)) for s in spans)
+
+
+def _labels_of_points(points: Sequence[tuple[float, float, int]]) -> list[tuple[float, float, str]]:
+    "A text for each place; points that lie closer together than a text is large share one."
+    places: list[list[tuple[float, float, int]]] = []
+    for x, y, n in sorted(points, key=lambda p: (-p[1], p[0])):
+        near = (p for p in places if abs(p[0][0] - x) < 0.04 and abs(p[0][1] - y) < 0.045)
+        if place := next(near, None):
+            place.append((x, y, n))
+        else:
+            places.append([(x, y, n)])
+    return [(max(x for x, _, _ in p), p[0][1], _joined([n for _, _, n in p])) for p in places]
+
+
 def protection_figure(
     found: list[dict[str, Any]],  # of `measure_protections`
     rate: str = 'type I, FMR 1e-3',  # which success attack rate
 ) -> Any:  # a matplotlib figure
-    "Success attack rate against genuine acceptance, a marker for each attacker."
+    "Success attack rate against genuine acceptance: a number for each protection, a marker for each attacker."
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(7, 4.5), dpi=90)
-    labels: dict[tuple[float, float], list[str]] = {}  # protections that lie at one point share a label
+    fig, ax = plt.subplots(figsize=(8, 4.5), dpi=90)
     marks = dict(ignorant=('o', 'none'), pairs=('o', None), key=('^', None))
-    for i, f in enumerate(found):
-        x, colour = f['genuine'].get('value'), f'C{i % 10}'
+    labels, names = [], []
+    for number, f in enumerate(found, 1):
+        x, colour = f['genuine'].get('value'), plt.get_cmap('tab20')((number - 1) % 20)
         points = [(who, f['attacks'][who][rate].get('value')) for who in ATTACKERS]
         points = [(who, y) for who, y in points if y is not None]
         if x is None or not points:
@@ -289,16 +312,21 @@ def protection_figure(
         for who, y in points:
             shape, face = marks[who]
             ax.plot(x, y, shape, color=colour, mfc=face or colour, ms=6)
-        labels.setdefault((round(x, 2), round(max(y for _, y in points), 2)), []).append(f['name'])
-    for at, names in labels.items():
-        ax.annotate(', '.join(names), at, (0, 6), textcoords='offset points', fontsize=7, ha='center')
-    for who, (shape, face) in marks.items():
-        ax.plot([], [], shape, color='0.5', mfc=face or '0.5', label=f'attacker: {who}')
+            labels.append((x, y, number))
+        names += ax.plot([], [], 's', color=colour, ms=5, label=f"{number} {f['name']}")
+    for x, y, text in _labels_of_points(labels):
+        left = any(0 < other - x < 0.06 and abs(height - y) < 0.08 for other, height, _ in labels)
+        shift, side = (-6, 'right') if left else (6, 'left')
+        ax.annotate(text, (x, y), (shift, 3), textcoords='offset points', fontsize=8, ha=side)
+    attackers = [
+        ax.plot([], [], shape, color='0.5', mfc=face or '0.5', label=f'attacker: {who}')[0]
+        for who, (shape, face) in marks.items()
+    ]
     ax.set_xlabel('genuine acceptance with protected templates, FMR 1e-3')
     ax.set_ylabel(f'success attack rate, {rate}')
     ax.grid(alpha=0.2)
-    ax.margins(0.15)
-    ax.legend(fontsize=8)
+    ax.margins(0.13, 0.08)
+    ax.legend(handles=[*names, *attackers], fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5), frameon=False)
     fig.tight_layout()
     return fig
 

@@ -24,15 +24,17 @@ from ..distributed import require
 from ..files import atomic, locked, optional, write_json
 from ..metrics.result_files import check_result, load_result
 from ..models.io import checkpoint_of, load_generator
+from ..models.shards import weights_hash
 from .formats import about, curve_table, result_table
 from .labels import label, number, pick_metrics
+from .tables import group_rows
 from ..training.config import recipe_settings
 from ..training.tracking import has_key
 
 # %% auto #0
 __all__ = ['MISUSE', 'RunFiles', 'read_file', 'read_run', 'limits', 'table', 'use_text', 'training_text', 'data_text',
-           'encoder_text', 'numbers_text', 'judge_options', 'curate_lines', 'again_text', 'card_data', 'model_card',
-           'save_card', 'release', 'panel_groups', 'wandb_report', 'report_spec', 'send_report']
+           'encoder_text', 'numbers_text', 'groups_text', 'judge_options', 'curate_lines', 'again_text', 'card_data',
+           'model_card', 'save_card', 'release', 'panel_groups', 'wandb_report', 'report_spec', 'send_report']
 
 # %% ../../nbs/report/cards.ipynb #090010
 @dataclasses.dataclass
@@ -49,6 +51,7 @@ class RunFiles:
     result: dict[str, Any] | None  # results.json
     store: dict[str, Any] | None  # the store's store.json
     released: bool = False  # whether this is a released model and not a run
+    audit: dict[str, Any] | None = None  # audit.json of `facegen audit --groups`, where it is of these weights
 
     @property
     def made(self) -> dict[str, str]:
@@ -107,6 +110,14 @@ def _read_store(store: Any) -> dict[str, Any] | None:
     return meta
 
 
+def _read_audit(run: Path, checkpoint: Path) -> dict[str, Any] | None:
+    "RUN/audit.json; None where there is none, or one of other weights."
+    audit = read_file(run / 'audit.json', json.loads)
+    if audit is None or not audit.get('groups'):
+        return None
+    return audit if audit['about'].get('weights') == weights_hash(load_generator(checkpoint))[:16] else None
+
+
 def _check_hashes(r: RunFiles, run: Path) -> None:
     "Refuse a result or a store of another run."
     result, meta = r.result or {}, r.store or {}
@@ -152,6 +163,7 @@ def read_run(
         notes=[note for row in rows if (note := row.get('note'))],
         result=result,
         released=last == run,
+        audit=_read_audit(run, last),
     )
     _check_hashes(r, run)
     return r
@@ -473,6 +485,26 @@ def numbers_text(
     )
 
 
+def groups_text(
+    r: RunFiles,  # a run with an audit of groups
+) -> str:  # Markdown
+    "The groups of people, a table for each recogniser that took no part in training."
+    judges = [('judge', r.audit['judge']), *((f"judge:{j['name']}", j) for j in r.audit['judges'])]
+    text = [
+        f"{r.audit['n_faces']:,} faces of {r.audit['n_people']:,} people outside the store of this model. Brackets are"
+        ' 95 % intervals over people. The rate at one threshold for all people mixes errors of the model with those of'
+        " the recogniser; the *group's own threshold* accepts as many pairs of different people in every group. *FMR in"
+        ' the group* says how often the recogniser confuses two people of the group at the one threshold. *Floor* is'
+        ' the rate of faces generated for another person of the group.'
+    ]
+    for who, judge in judges:
+        if judge['independent']:
+            head, *rows = group_rows(r.audit['groups'], who)
+            lines = ['| ' + ' | '.join(row) + ' |' for row in (head, ['---', *['---:'] * (len(head) - 1)], *rows)]
+            text.append(f"Judged by {judge['name']}:\n\n" + '\n'.join(lines))
+    return '\n\n'.join(text)
+
+
 def judge_options(
     result: dict[str, Any],  # an evaluation
 ) -> str:  # such as '--judge arcface --judge-weights w600k_mbf.onnx'
@@ -684,6 +716,7 @@ def model_card(
         'Whose faces': data_text(r),
         'The encoder': encoder_text(r),
         'How good it is': numbers_text(r),
+        **({'Groups of people': groups_text(r)} if r.audit else {}),
         'Limits': _limits_text(r),
         'To recompute it': again_text(r),
     }

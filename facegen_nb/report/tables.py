@@ -15,14 +15,15 @@ import yaml
 
 from ..core import FacegenError, sha256, user_path
 from ..metrics.face_scores import compare_faces
+from ..metrics.groups import GROUP_NUMBERS
 from ..metrics.result_files import check_result, load_result, result_file
 from .labels import group_of, label, number, pick_metrics
 from ..training.config import recipe_settings
 
 # %% auto #0
 __all__ = ['example_result', 'Line', 'overlap', 'lifted', 'mark', 'mark_paired', 'unlike', 'same_encoder', 'side_heads',
-           'side_cells', 'table_lines', 'parts', 'cell', 'judge_matrix', 'over_seeds', 'load_runs', 'gather_seeds',
-           'difference_rows']
+           'side_cells', 'table_lines', 'parts', 'cell', 'judge_matrix', 'group_rows', 'over_seeds', 'load_runs',
+           'gather_seeds', 'difference_rows']
 
 # %% ../../nbs/report/tables.ipynb #cm0011
 def _example_metric(value: float, floor: float | None, ceiling: float, half: float, better: str) -> dict[str, Any]:
@@ -390,6 +391,31 @@ def judge_matrix(
                     rows.append(
                         [run, judge, far, *(t for d in found for t in (cell(d), number((d or {}).get('ceiling'))))]
                     )
+    return rows
+
+# %% ../../nbs/report/tables.ipynb #32d041
+def _group_cell(m: dict[str, Any]) -> str:
+    "A number of a group; false match rates have more digits."
+    if m.get('value') is None or m['better'] == 'high':
+        return cell({k: v for k, v in m.items() if not k.startswith('person_')})
+    return f"{m['value']:.4f} [{m['low']:.4f}, {m['high']:.4f}]"
+
+
+def group_rows(
+    groups: dict[str, dict[str, dict]],  # of a result: attribute: group: as `group_metrics` gives it
+    who: str = 'judge',  # whose numbers, first part of the metrics' names
+) -> list[list[str]]:  # head, then a row for each group
+    "The table of groups as text; a number that no group has is left out."
+    every = [x['metrics'] for found in groups.values() for x in found.values() if 'metrics' in x]
+    kept = [k for k in GROUP_NUMBERS if any(m.get(f'{who}_{k}', {}).get('value') is not None for m in every)]
+    rows = [['group', 'people', *(GROUP_NUMBERS[k] for k in kept), 'floor of type I']]
+    for attribute, found in groups.items():
+        for group, x in found.items():
+            m = x.get('metrics')
+            shown = [_group_cell(m[f'{who}_{k}']) for k in kept] if m else ['too few'] * len(kept)
+            floor = m and m[f'{who}_source_tar_1e-3'].get('floor')
+            shown.append('–' if floor is None else f'{floor:.3f}')
+            rows.append([f'{attribute} {group}', f"{x['n_people']:,}", *shown])
     return rows
 
 # %% ../../nbs/report/tables.ipynb #090054
