@@ -1337,9 +1337,12 @@ _AdaptRun = Annotated[
 _AdaptCheckpoint = Annotated[
     Optional[str], typer.Option(parser=MODEL, help='The model: a folder, `rendered`, `lfw`, or a hub name.')
 ]
+_ADAPTERS = Choice(('linear', 'mlp', 'auto'))
 _Kind = Annotated[
     str,
-    typer.Option(help='`linear`; `mlp`: with one hidden layer; `auto`: the better one on held-out people.'),
+    typer.Option(
+        parser=_ADAPTERS, help='`linear`; `mlp`: with one hidden layer; `auto`: the better one on held-out people.'
+    ),
 ]
 _AdaptFrame = Annotated[Optional[str], typer.Option(parser=FRAME, help='With --images: where eyes, nose and mouth go.')]
 
@@ -1513,7 +1516,7 @@ def audit(
     split: Annotated[str, typer.Option(parser=HELD_OUT, help='With --store: whose people are reconstructed.')] = 'test',
     limit: Annotated[Optional[int], typer.Option(min=2, help='Faces to reconstruct at most, whole people.')] = None,
     known: Annotated[int, typer.Option(min=20, help='Faces that the attacker knows at most.')] = 2000,
-    kind: Annotated[str, typer.Option(help='Of the adapter: `linear`, `mlp` or `auto`.')] = 'linear',
+    kind: Annotated[str, typer.Option(parser=_ADAPTERS, help='Of the adapter: `linear`, `mlp` or `auto`.')] = 'linear',
     protections: _Protections = False,
     examples: _Examples = None,
     cropped: Annotated[bool, typer.Option('--cropped', help='With --images: they are face crops already.')] = False,
@@ -1536,6 +1539,8 @@ def audit(
     crop = dict(cropped=cropped, split=(0.5, 0.0, 0.5), seed=seed)
     with _audited_faces(store, images, g, **files, **crop) as (s, given):
         attack = privacy.open_audit(g, s, attacked, also=also, split=split, **given, **how)
+        if protections:
+            privacy.check_known(attack)
         result = privacy.audit_templates(attack, split=split)
         if protections:
             result['protections'] = privacy.measure_protections(attack)
@@ -2104,6 +2109,8 @@ _EXAMPLES = """Each step with an example:
 - `facegen adapt --store lfw --encoder mobilefacenet_ms1m.onnx --checkpoint lfw --out adapter`
 - `facegen generate --checkpoint lfw --adapter adapter --embeddings others.npy --out faces`
 - `facegen audit --store lfw --encoder mobilefacenet_ms1m.onnx --checkpoint lfw --out audit`
+- `facegen audit --images photos --embeddings closed.npy --pairs rows.csv --checkpoint lfw --out audit`
+- `facegen audit --store utk --encoder edgeface_xs --groups groups.csv --checkpoint lfw --out audit`
 - `facegen evaluate --run runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen progress runs/lfw --store lfw --judge arcface --judge-weights mobilefacenet_ms1m.onnx`
 - `facegen compare runs/lfw runs/other --out table.md`

@@ -31,9 +31,9 @@ from ..metrics.statistics import Bootstrap, derangement, entry, interval
 from ..models.pipeline import training_crop
 
 # %% auto #0
-__all__ = ['KINDS', 'COUNTS', 'MLPAdapter', 'held_out', 'fit_mlp', 'fit', 'adapt', 'save_adapter', 'load_adapter',
-           'check_adapter', 'AdaptedEncoder', 'adapted_encoder', 'rows_of_store', 'model_rows', 'store_pairs',
-           'images_store', 'pair_counts', 'pairs_curve']
+__all__ = ['KINDS', 'COUNTS', 'MLPAdapter', 'held_out', 'fit_mlp', 'fit', 'held_out_cosines', 'adapt', 'save_adapter',
+           'load_adapter', 'check_adapter', 'AdaptedEncoder', 'adapted_encoder', 'rows_of_store', 'model_rows',
+           'store_pairs', 'images_store', 'pair_counts', 'pairs_curve']
 
 # %% ../../nbs/privacy/adapter.ipynb #32a016
 @dataclass
@@ -152,6 +152,23 @@ def _name(fingerprint: dict[str, Any] | None, values: np.ndarray) -> str:
     return f'an unknown recogniser of size {values.shape[1]}'
 
 
+def held_out_cosines(
+    source: np.ndarray,  # (n,D2) unit norm
+    target: np.ndarray,  # (n,D) unit norm
+    people: np.ndarray,  # (n,) whose they are
+    seed: int = 0,  # of the held-out people
+) -> tuple[
+    float, float, bool
+]:  # to their own embeddings, to those of others, and whether the first is certainly higher
+    "What a linear adapter learns: cosines of adapted embeddings of held-out people to the true ones."
+    out = held_out(people, seed)
+    part = fit_adapter(source[~out], target[~out], people[~out], seed=seed)
+    made, true, who = part(source[out]), np.asarray(target[out], np.float32), people[out]
+    own, other = cosines(made, true), np.mean([cosines(made, true[derangement(who, seed + i)]) for i in range(5)], 0)
+    gain = Bootstrap(who, n=500, seed=seed).mean(own - other, who)
+    return float(own.mean()), float(other.mean()), bool(np.nanmean(gain) > 3 * np.nanstd(gain))
+
+
 def adapt(
     source: Embeddings | np.ndarray,  # (n,D2) embeddings by the recogniser at hand, unit norm
     target: Embeddings | np.ndarray,  # (n,D) of the same faces by the recogniser that the model knows, unit norm
@@ -176,15 +193,12 @@ def adapt(
         )
     people = np.arange(len(x)) if people is None else np.asarray(people)
     fitted = fit(source, target, people, kind=kind, seed=seed)
-    out = held_out(people, seed)
-    part = fit_adapter(x[~out], y[~out], people[~out], seed=seed)
-    made, true, who = part(x[out]), np.asarray(y[out], np.float32), people[out]
-    own, other = cosines(made, true), np.mean([cosines(made, true[derangement(who, seed + i)]) for i in range(5)], 0)
-    gain = Bootstrap(who, n=500, seed=seed).mean(own - other, who)
-    if not np.nanmean(gain) > 3 * np.nanstd(gain):
+    own, other, learnt = held_out_cosines(x, y, people, seed)
+    if not learnt:
+        n = len(np.unique(people[held_out(people, seed)]))
         raise FacegenError(
             f'The adapter from {a} to {b} brings the embeddings of held-out people no nearer to their own'
-            f' (cosine {own.mean():.3f}) than to those of others ({other.mean():.3f}; {len(np.unique(who))} people);'
+            f' (cosine {own:.3f}) than to those of others ({other:.3f}; {n} people);'
             ' the two sets do not show the same faces in the same order: embed one store with both recognisers.'
         )
     return fitted

@@ -46,14 +46,15 @@ from ..metrics.identity import cosines, impostor_pairs, threshold
 from ..metrics.robustness import Adapter, curve, pick_faces
 from ..metrics.statistics import derangement, entry, interval, missing, other_images
 from ..models.shards import weights_hash
-from .adapter import COUNTS, fit, model_rows, pair_counts, rows_of_store
+from .adapter import COUNTS, fit, held_out_cosines, model_rows, pair_counts, rows_of_store
 from ..report.html_pages import html_page, plain_table
 from ..report.tables import cell, group_rows
 
 # %% auto #0
-__all__ = ['FEW_PEOPLE', 'PAIRS', 'RATES', 'TYPES', 'HEAD', 'Attack', 'open_audit', 'read_pairs', 'templates_of_pairs',
-           'rate_label', 'thresholds', 'attack_rates', 'reconstruct', 'some_faces', 'pairs_rates', 'notes_of',
-           'audit_templates', 'sar_rows', 'audit_text', 'summary', 'audit_page', 'example_sheet', 'write_audit']
+__all__ = ['FEW_PEOPLE', 'PAIRS', 'RATES', 'TYPES', 'HEAD', 'Attack', 'check_known', 'open_audit', 'read_pairs',
+           'templates_of_pairs', 'rate_label', 'thresholds', 'attack_rates', 'reconstruct', 'some_faces', 'pairs_rates',
+           'notes_of', 'audit_templates', 'sar_rows', 'audit_text', 'summary', 'audit_page', 'example_sheet',
+           'write_audit']
 
 # %% ../../nbs/privacy/audit.ipynb #32b017
 @dataclass(kw_only=True)
@@ -164,6 +165,13 @@ def _check_known(people: np.ndarray, rows: np.ndarray, known: np.ndarray) -> Non
         )
 
 
+def check_known(
+    attack: Attack,  # opened
+) -> None:
+    "Raise `FacegenError` for an attacker who knows too few people to fit an adapter."
+    _check_known(attack.context.store_people, attack.context.rows, attack.known)
+
+
 def open_audit(
     generator: Any,  # a loaded model that carries the fingerprint of its recogniser
     store: Any,  # a FaceStore with images of people
@@ -173,7 +181,7 @@ def open_audit(
     also: Sequence[Encoder] = (),  # further recognisers that judge
     split: str = 'test',  # whose people are reconstructed
     limit: int | None = None,  # faces to reconstruct at most, whole people
-    only: np.ndarray | None = None,  # faces that take part, positions in the store; None: all
+    only: np.ndarray | None = None,  # faces to reconstruct or to be known, positions in the store; None: all
     groups: Mapping[str, np.ndarray] | None = None,  # attribute: (N,) groups to compare, '' unknown
     known: int = 2000,  # faces that the attacker knows, at most
     kind: str = 'linear',  # of adapters, one of `KINDS`
@@ -397,12 +405,19 @@ def notes_of(
     people = np.unique(s.people)
     if len(people) < FEW_PEOPLE:
         notes.append(f'Only {len(people)} people were reconstructed; the intervals are wide, so give more people.')
+    limits = thresholds(attack)
     if not (other_images(s.people) >= 0).any():
         notes.append(
-            'No person is known to have two images, so type II, the rate against another image, cannot be measured;'
-            ' type I stands.'
+            'No person is known to have two images, so type II, the rate against another image, cannot be measured'
+            + ('.' if limits[1e-2] is None else '; type I stands.')
         )
-    if thresholds(attack)[1e-3] is None:
+    if limits[1e-2] is None:
+        notes.append(
+            'There are fewer than 1,000 pairs of different people that are known by name, so there is no threshold, and'
+            ' no success attack rate can be measured; the cosines stand. Give more images, and name the people: a'
+            ' folder for each, a table of --pairs, or a store made with facegen curate --identity.'
+        )
+    elif limits[1e-3] is None:
         notes.append(
             'There are fewer than 10,000 pairs of different people that are known by name, so there is no threshold at'
             ' FMR 1e-3; rates at higher false match rates and the cosines stand.'
@@ -417,7 +432,34 @@ def notes_of(
             f'The attacked system {encoder_text(taught[0])} took part in training the model, so its rates are not'
             ' independent; those of other recognisers are.'
         )
-    return notes
+    return [*notes, *_fit_notes(attack)]
+
+
+def _fit_notes(attack: Attack) -> list[str]:
+    "A sentence where an attacker learns nothing from the known faces."
+    if attack.native is None:
+        return []
+    rows, s = attack.known, attack.context
+    own, other, learnt = held_out_cosines(attack.templates[rows], attack.native[rows], s.store_people[rows], s.seed)
+    if learnt:
+        return []
+    return [
+        f'The adapter learnt nothing from the {len(rows):,} known faces: on held-out people its cosine to their own'
+        f' embeddings is {own:.3f}, and to those of others {other:.3f}. Either the templates are not those of these'
+        ' images, such as rows in another order, or they are protected; the rates say nothing about plain templates.'
+    ]
+
+
+def _image_notes(metrics: dict[str, dict]) -> list[str]:
+    "A sentence where a recogniser does not recognise the real images."
+    real = metrics['judge_other_tar_1e-2'].get('ceiling')
+    if real is None or real >= 0.5:
+        return []
+    return [
+        f'The first recogniser accepts only {real:.0%} of the pairs of real images of a person at a false match rate of'
+        ' 1e-2. The images are probably not aligned as it expects, or the people are named wrongly, so all rates are'
+        ' too low: leave out --cropped, so that faces are found and aligned.'
+    ]
 
 
 def _groups_of(attack: Attack, generated: Mapping[str, np.ndarray], n_boot: int) -> dict[str, dict[str, dict]]:
@@ -510,7 +552,7 @@ def audit_templates(
         encoder=dict(fingerprint=s.generator.fingerprint),
         about=dict(recipe='audit', weights=weights_hash(s.generator)[:16]),
         adapter=_about_adapter(attack, adapter),
-        notes=notes_of(attack, split),
+        notes=[*notes_of(attack, split), *_image_notes(metrics)],
         metrics=metrics,
         **groups,
         curves=curves,

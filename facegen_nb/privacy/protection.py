@@ -17,7 +17,7 @@ from ..metrics.identity import cosines
 from ..metrics.robustness import Adapter
 from ..metrics.statistics import entry, interval, missing, other_images
 from .adapter import fit
-from .audit import Attack, attack_rates, rate_label, reconstruct, some_faces, thresholds
+from .audit import Attack, attack_rates, check_known, rate_label, reconstruct, some_faces, thresholds
 from ..report.html_pages import plain_table
 
 # %% auto #0
@@ -227,7 +227,8 @@ def measure_protections(
     which: Sequence[Protection] | None = None,  # None: `protections`
     faces: int = 200,  # reconstructed for each protection and attacker
 ) -> list[dict[str, Any]]:  # for each: name, key, 'genuine' and the success attack rates of each attacker
-    "Recognition and success attack rates of every protection."
+    "Recognition and success attack rates of every protection; raises `FacegenError` where too few faces are known."
+    check_known(attack)
     s, at, limits = attack.context, some_faces(attack, faces), thresholds(attack)
     plain, out = attack.fit(), []
     which = protections(attack.templates[attack.known], s.seed) if which is None else which

@@ -495,7 +495,8 @@ def groups_text(
         ' 95 % intervals over people. The rate at one threshold for all people mixes errors of the model with those of'
         " the recogniser; the *group's own threshold* accepts as many pairs of different people in every group. *FMR in"
         ' the group* says how often the recogniser confuses two people of the group at the one threshold. *Floor* is'
-        ' the rate of faces generated for another person of the group.'
+        ' the rate of faces generated for another person of the group. The groups are those that a table gave to the'
+        ' images; such labels are often estimates.'
     ]
     for who, judge in judges:
         if judge['independent']:
