@@ -35,7 +35,7 @@ RELEASED = {  # name: a commit with the model in checkpoints/ ('': it is in the 
         '',
         {
             'config.json': '6445105eb3a5df9a877064372ceb3bc139cb8e8f98bcd11a94bf2dd22b9da163',
-            'model.safetensors': '2f04c0a6fd837b099e5ce203774915afe26bfeead7dfb522a2812e848e6e7705',
+            'model.safetensors': '842d2ba71db5dc0642031a09ba788b53e22937ba91e64833ea3435b04355d808',
         },
     ),
     'lfw': (
