@@ -12,8 +12,14 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 LOADERS = {"import_module", "find_spec", "LazyImport"}
-#: What is found by its name: a recipe by that of its module, the class of a model by its configuration.
-BY_NAME = {("training/config", "recipes"), ("models/hub", "models"), ("models/hub", "recipes")}
+#: What is found by its name: a recipe by that of its module, a method by that in a recipe, a model's class by its
+#: configuration.
+BY_NAME = {
+    ("training/config", "recipes"),
+    ("training/config", "training/methods"),
+    ("models/hub", "models"),
+    ("models/hub", "recipes"),
+}
 
 
 def order() -> "list[str]":

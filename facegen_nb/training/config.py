@@ -410,6 +410,8 @@ def method_of(
     name = renamed('method', name)
     if name not in METHODS and (module := recipe_module(name)):
         importlib.import_module(f'facegen_nb.recipes.{module}')
+    if name not in METHODS:  # those that no recipe's own page registers
+        importlib.import_module('facegen_nb.training.methods')
     if name not in METHODS:
         raise FacegenError(f"Unknown method '{name}' in the recipe; use one of {', '.join(METHODS)}.")
     return METHODS[name]
