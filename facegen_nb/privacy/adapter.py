@@ -31,9 +31,9 @@ from ..metrics.statistics import Bootstrap, derangement, entry, interval
 from ..models.pipeline import training_crop
 
 # %% auto #0
-__all__ = ['KINDS', 'COUNTS', 'MLPAdapter', 'held_out', 'fit_mlp', 'fit', 'held_out_cosines', 'adapt', 'save_adapter',
-           'load_adapter', 'check_adapter', 'AdaptedEncoder', 'adapted_encoder', 'rows_of_store', 'model_rows',
-           'store_pairs', 'images_store', 'pair_counts', 'pairs_curve']
+__all__ = ['KINDS', 'KNOWN_PEOPLE', 'COUNTS', 'MLPAdapter', 'held_out', 'fit_mlp', 'fit', 'held_out_cosines', 'adapt',
+           'save_adapter', 'load_adapter', 'check_adapter', 'AdaptedEncoder', 'adapted_encoder', 'rows_of_store',
+           'model_rows', 'store_pairs', 'images_store', 'pair_counts', 'pairs_curve']
 
 # %% ../../nbs/privacy/adapter.ipynb #32a016
 @dataclass
@@ -145,6 +145,19 @@ def fit(
     return mlp
 
 # %% ../../nbs/privacy/adapter.ipynb #32a021
+KNOWN_PEOPLE = 22  # whose faces a fit and its check need: the fit 20, and two are held out
+
+
+def _require_people(people: np.ndarray) -> None:
+    "Raise `FacegenError` for faces of too few people to fit an adapter on and to check it."
+    n = len(np.unique(people))
+    if n < KNOWN_PEOPLE:
+        raise FacegenError(
+            f'{n} people were given to fit an adapter on, in {len(people):,} faces; at least {KNOWN_PEOPLE} are needed,'
+            ' two of them to check it: give images of more people, or a larger limit of faces.'
+        )
+
+
 def _name(fingerprint: dict[str, Any] | None, values: np.ndarray) -> str:
     "A recogniser for messages, such as \"'edgeface_xs' (weights 26e563d56c9bb961)\"."
     if is_fingerprint(fingerprint):
@@ -192,6 +205,7 @@ def adapt(
             ' adapter.'
         )
     people = np.arange(len(x)) if people is None else np.asarray(people)
+    _require_people(people)
     fitted = fit(source, target, people, kind=kind, seed=seed)
     own, other, learnt = held_out_cosines(x, y, people, seed)
     if not learnt:
@@ -199,7 +213,8 @@ def adapt(
         raise FacegenError(
             f'The adapter from {a} to {b} brings the embeddings of held-out people no nearer to their own'
             f' (cosine {own:.3f}) than to those of others ({other:.3f}; {n} people);'
-            ' the two sets do not show the same faces in the same order: embed one store with both recognisers.'
+            ' the two sets do not show the same faces in the same order, or of too few people: embed one store of more'
+            ' people with both recognisers.'
         )
     return fitted
 
@@ -411,9 +426,12 @@ COUNTS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # numbers of pairs that 
 def pair_counts(
     available: int,  # faces that an adapter can be fitted on
     counts: Sequence[int] = COUNTS,  # tried
+    people: np.ndarray | None = None,  # (available,) whose the faces are, in the order in which they become known
 ) -> list[int]:  # ascending, the last is all of them
-    "The numbers of pairs for a curve."
-    return [*(n for n in counts if n < 0.8 * available), available]
+    "The numbers of pairs for a curve, without those that are of too few people."
+    few = (n for n in counts if n < 0.8 * available)
+    enough = (n for n in few if people is None or len(np.unique(people[:n])) >= KNOWN_PEOPLE)
+    return [*enough, available]
 
 
 def pairs_curve(
@@ -430,7 +448,7 @@ def pairs_curve(
     "Cosine of adapted embeddings to the true ones against the number of pairs, with intervals over people."
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~test))
     boot, who, entries = Bootstrap(people[test], n=500, seed=seed), people[test], []
-    x = pair_counts(len(order), counts)
+    x = pair_counts(len(order), counts, people[order])
     for n in x:
         rows, point = order[:n], {}
         for kind in kinds:

@@ -46,7 +46,15 @@ from ..metrics.identity import cosines, impostor_pairs, threshold
 from ..metrics.robustness import Adapter, curve, pick_faces
 from ..metrics.statistics import derangement, entry, interval, missing, other_images
 from ..models.shards import weights_hash
-from .adapter import COUNTS, fit, held_out_cosines, model_rows, pair_counts, rows_of_store
+from facegen_nb.privacy.adapter import (
+    COUNTS,
+    KNOWN_PEOPLE,
+    fit,
+    held_out_cosines,
+    model_rows,
+    pair_counts,
+    rows_of_store,
+)
 from ..report.html_pages import html_page, plain_table
 from ..report.tables import cell, group_rows
 
@@ -112,19 +120,21 @@ def _values(
 
 def _unit_templates(values: np.ndarray) -> np.ndarray:
     "Templates divided by their norms; raises `FacegenError` for rows that are not finite or are zero."
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    bad = int((~(np.isfinite(norms) & (norms > 0))).sum())
+    values = np.asarray(values, np.float64)
+    largest = np.abs(values).max(1, keepdims=True, initial=0)  # its square may be too large, or too small, for a number
+    bad = int((~(np.isfinite(largest) & (largest > 0))).sum())
     if bad:
         raise FacegenError(
             f'The templates hold {bad:,} rows of {len(values):,} that are not finite or are zero; give one vector a'
             ' face.'
         )
-    return values / norms
+    values = values / largest
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _check_templates(templates: Any, store: Any, only: np.ndarray | None) -> np.ndarray:
     "Templates that were given as an array: one row a face, unit norm; NaN for faces that take no part."
-    values = np.asarray(getattr(templates, 'values', templates), np.float32)
+    values = np.asarray(getattr(templates, 'values', templates))
     if values.ndim != 2 or len(values) != len(store):
         raise FacegenError(
             f"The templates have shape {values.shape}, and the store '{store.path}' holds {len(store):,} faces; one row"
@@ -133,7 +143,7 @@ def _check_templates(templates: Any, store: Any, only: np.ndarray | None) -> np.
     require_store(templates, store, 'The templates')
     if only is None:
         return _unit_templates(values)
-    out = np.full_like(values, np.nan)
+    out = np.full(values.shape, np.nan, np.float32)
     out[only] = _unit_templates(values[only])
     return out
 
@@ -158,10 +168,11 @@ def _known_faces(people: np.ndarray, rows: np.ndarray, most: int, seed: int, onl
 def _check_known(people: np.ndarray, rows: np.ndarray, known: np.ndarray) -> None:
     "Refuse an attacker who knows too few people to fit an adapter."
     left = len(np.unique(people[known]))
-    if left < FEW_PEOPLE:
+    if left < KNOWN_PEOPLE:
         raise FacegenError(
-            f'{left} people are left beside the {len(np.unique(people[rows]))} that are to be'
-            f' reconstructed; an attacker needs images of at least {FEW_PEOPLE}: give more people, or a smaller limit.'
+            f'The attacker knows {len(known):,} faces of {left} people beside the {len(np.unique(people[rows]))} that'
+            f' are to be reconstructed; an attacker needs images of at least {KNOWN_PEOPLE}: give images of more'
+            ' people, a larger number of known faces, or a smaller limit of faces to reconstruct.'
         )
 
 
@@ -386,7 +397,7 @@ def pairs_rates(
         reason = 'The model was trained on templates of this very recogniser: an attacker needs no pairs.'
         return dict(title=title, reason=reason)
     at, limits, entries = some_faces(attack, faces), thresholds(attack), []
-    x = [n for n in pair_counts(len(attack.known), counts)]
+    x = pair_counts(len(attack.known), counts, attack.context.store_people[attack.known])
     templates = attack.templates[attack.context.rows[at]]
     for n in x:
         attack.context.log(f'an attacker who knows {n:,} faces')
@@ -443,10 +454,12 @@ def _fit_notes(attack: Attack) -> list[str]:
     own, other, learnt = held_out_cosines(attack.templates[rows], attack.native[rows], s.store_people[rows], s.seed)
     if learnt:
         return []
+    n = len(np.unique(s.store_people[rows]))
     return [
-        f'The adapter learnt nothing from the {len(rows):,} known faces: on held-out people its cosine to their own'
-        f' embeddings is {own:.3f}, and to those of others {other:.3f}. Either the templates are not those of these'
-        ' images, such as rows in another order, or they are protected; the rates say nothing about plain templates.'
+        f'The adapter learnt nothing for certain from the {len(rows):,} known faces of {n:,} people: on held-out people'
+        f' its cosine to their own embeddings is {own:.3f}, and to those of others {other:.3f}. Either these people are'
+        ' too few, or the templates are not those of these images, such as rows in another order, or they are'
+        ' protected; the rates say nothing about plain templates.'
     ]
 
 
