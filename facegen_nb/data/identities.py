@@ -440,7 +440,7 @@ def read_listing(
 ) -> list[dict[str, str]]:  # a line each: name of a column in small letters to the text
     """Read a table with a line for each image.
 
-    Raises `FacegenError` where a column or a value is missing, or an image has two lines.
+    Raises `FacegenError` where a column or a value is missing, two columns have one name, or an image has two lines.
     """
     head, *rows = _table_rows(file, f"the columns {', '.join(columns)}") or [[]]
     names = [cell.strip().lower() for cell in head]
@@ -448,6 +448,11 @@ def read_listing(
         raise FacegenError(
             f"The table '{file}' has no column {lost[0]} (its first line is '{','.join(names)}'); the columns"
             f" {', '.join(columns)} were expected."
+        )
+    if twice := [c for c in names if c and names.count(c) > 1]:
+        raise FacegenError(
+            f"The table '{file}' has {names.count(twice[0])} columns {twice[0]} (its first line is '{','.join(names)}')"
+            '; give each column a name of its own.'
         )
     lines, seen = [], set()
     for number, row in enumerate(rows, 2):
