@@ -25,7 +25,7 @@ from ..files import atomic, locked, optional, write_json
 from ..metrics.result_files import check_result, load_result
 from ..models.io import checkpoint_of, load_generator
 from ..models.shards import weights_hash
-from .formats import about, curve_table, result_table
+from .formats import about, curve_table, markdown_table, markdown_text, result_table
 from .labels import label, number, pick_metrics
 from .tables import group_rows
 from ..training.config import recipe_settings
@@ -501,8 +501,8 @@ def groups_text(
     for who, judge in judges:
         if judge['independent']:
             head, *rows = group_rows(r.audit['groups'], who)
-            lines = ['| ' + ' | '.join(row) + ' |' for row in (head, ['---', *['---:'] * (len(head) - 1)], *rows)]
-            text.append(f"Judged by {judge['name']}:\n\n" + '\n'.join(lines))
+            table = markdown_table(head, [[*map(markdown_text, row)] for row in rows])
+            text.append(f"Judged by {judge['name']}:\n\n{table}")
     return '\n\n'.join(text)
 
 

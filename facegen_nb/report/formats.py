@@ -26,8 +26,8 @@ from facegen_nb.report.tables import (
 )
 
 # %% auto #0
-__all__ = ['about', 'text_table', 'terminal_text', 'print_table', 'result_table', 'judge_text', 'latex_table', 'result_frame',
-           'curve_frame', 'curve_rows', 'curve_table', 'curve_image']
+__all__ = ['about', 'text_table', 'terminal_text', 'print_table', 'markdown_text', 'markdown_table', 'result_table', 'judge_text',
+           'latex_table', 'result_frame', 'curve_frame', 'curve_rows', 'curve_table', 'curve_image']
 
 # %% ../../nbs/report/formats.ipynb #090037
 _SIGNS = dict(best=' *', near=' †')
@@ -107,11 +107,20 @@ def print_table(
     print(text_table(results, metrics))
 
 
-def _markdown(
+def markdown_text(
     text: Any,  # anything
 ) -> str:  # for a cell of a Markdown table
     "Text in which Markdown, HTML and the table find nothing of their own."
     return html.escape(str(text), quote=False).replace('|', '\\|').replace('\n', ' ')
+
+
+def markdown_table(
+    head: Sequence[str],  # Markdown, as in all cells
+    rows: Sequence[Sequence[str]],  # as long as the head
+) -> str:  # Markdown
+    "A table whose first column is text and whose other columns are numbers."
+    lines = [head, ['---', *['---:'] * (len(head) - 1)], *rows]
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
 def result_table(
@@ -125,10 +134,11 @@ def result_table(
     lines, notes = table_lines(results, metrics)
 
     def show(d, m):
-        return f'**{_markdown(cell(d))}**' if m == 'best' else _markdown(cell(d)) + (' †' if m == 'near' else '')
+        text = markdown_text(cell(d))
+        return f'**{text}**' if m == 'best' else text + (' †' if m == 'near' else '')
 
-    columns = [[_markdown(label(l.name)), *map(show, l.entries, l.marks), *side_cells(l, lines)] for l in lines]
-    head = ['metric' if rows == 'metrics' else 'run', *map(_markdown, results), *side_heads(lines)]
+    columns = [[markdown_text(label(l.name)), *map(show, l.entries, l.marks), *side_cells(l, lines)] for l in lines]
+    head = ['metric' if rows == 'metrics' else 'run', *map(markdown_text, results), *side_heads(lines)]
     cells = [head, *columns] if rows == 'metrics' else list(zip(head, *columns))
     table = ['| ' + ' | '.join(c) + ' |' for c in cells]
     table.insert(1, '|---' + '|---:' * (len(cells[0]) - 1) + '|')
@@ -333,12 +343,7 @@ def curve_table(
 ) -> str:  # Markdown
     "A curve as a small Markdown table."
     head, rows = curve_rows(curve)
-    return (
-        '\n'.join(
-            '| ' + ' | '.join(map(_markdown, r)) + ' |' for r in [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
-        )
-        + '\n'
-    )
+    return markdown_table([*map(markdown_text, head)], [[*map(markdown_text, r)] for r in rows]) + '\n'
 
 
 def curve_image(
