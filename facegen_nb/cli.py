@@ -836,14 +836,14 @@ def bench_designs(
         _pick_encoder(encoder, weights, device, s),
         j,
         out,
-        minutes_each,
-        [n.strip() for n in names.split(',')] if names else None,
-        runs,
-        split,
-        keep,
-        measured,
-        judge_minutes,
-        device,
+        minutes_each=minutes_each,
+        designs=[n.strip() for n in names.split(',')] if names else None,
+        seeds=runs,
+        split=split,
+        keep=keep,
+        parts=measured,
+        judge_minutes=judge_minutes,
+        device=device,
         precision=precision,
     )
     if results:
@@ -949,7 +949,7 @@ def _crop_images(
     for source, reason in crops.missed[:20]:
         print(f'no face: {source}: {reason}')
     if len(crops.missed) > 20:
-        print(f'no face: {len(crops.missed) - 20} more, listed in pictures.csv')
+        print(f'no face: {len(crops.missed) - 20} more, listed in images.csv')
     shown, small = len(set(crops.sources)), int((np.ptp(crops.boxes.reshape(-1, 2, 2), 1).min(1) < 40).sum())
     print(
         f"{_count(shown + len(crops.missed), 'image')}: {_count(len(crops), 'face')} in {_count(shown, 'image')},"
@@ -1043,10 +1043,10 @@ def _write_shards(
             _print_origin(g, source, found, known)
     done = models.generate_shards(g, source, out, log=print, **how)
     if crops is not None:
-        _write_csv(out / 'pictures.csv', crops.table())
+        _write_csv(out / 'images.csv', crops.table())
     speed = (
-        f"; {done['faces_drawn']:,} generated now, {done['faces_drawn'] / done['seconds']:.0f} per second"
-        if done['faces_drawn']
+        f"; {done['faces_generated']:,} generated now, {done['faces_generated'] / done['seconds']:.0f} per second"
+        if done['faces_generated']
         else '; all of them were there already'
     )
     print(
@@ -1075,7 +1075,7 @@ def _write_folder(
     blocks = models.generate_blocks(g, e, n=n, **how)
     with output_folder(out, 'generate') as folder:
         if crops is not None:
-            _write_csv(folder / 'pictures.csv', crops.table())
+            _write_csv(folder / 'images.csv', crops.table())
         number = _write_faces(folder, progress(blocks, total=-(-len(e) * n // 32)), n)
     print(f'{out}: {number:,} faces of {len(e):,} embeddings, and sheet.png')
 
@@ -1641,7 +1641,7 @@ def evaluate(
     runs, splits = [run, *(beside or [])], evaluation.judged_splits(s, split)
     for r in runs:
         for part in splits:
-            evaluation.check_run(r, s, j, part, force, also)  # all of them, before the first is measured
+            evaluation.check_run(r, s, j, part, force=force, also=also)  # all of them, before the first is measured
     how = dict(limit=limit, guidance=guidance, refine=refine, force=force, also=also, seed=seed, device=device)
     for r in runs:
         result = _judge_splits(r, s, j, splits, measured, **how)
@@ -1921,7 +1921,9 @@ def show_app(
     Example: `pip install 'facegen_nb[app]'; facegen app --checkpoint checkpoints/lfw --judge arcface
     --judge-weights mobilefacenet_ms1m.onnx`
     """
-    report.start_app(report.open_studio(checkpoint, weights, judge, judge_weights, device, frame), host, port)
+    report.start_app(
+        report.open_studio(checkpoint, weights, judge, judge_weights, device=device, frame=frame), host, port
+    )
 
 # %% ../nbs/cli.ipynb #100038
 _FROM_SCRATCH = dict(  # a decoder: in four minutes a discriminator adds colour fringes, not faces
@@ -2015,7 +2017,7 @@ def demo(
     evaluation.save_result(result, out / 'run' / 'results.json')
     results['after the training'] = result
     report.print_table(results, _DEMO_METRICS)
-    _demo_page(out, store, results, bundled, (time.monotonic() - start) / 60, device)
+    _demo_page(out, store, results, bundled, minutes=(time.monotonic() - start) / 60, device=device)
     print(f"{out / 'report.html'}: images and the table; {(time.monotonic() - start) / 60:.1f} minutes in all")
 
 
@@ -2048,6 +2050,7 @@ def _demo_page(
     store: 'data.FaceStore',  # its people
     results: dict[str, dict[str, Any]],  # its evaluations
     bundled: Any,  # the model in the package; None where the training began from scratch
+    *,
     minutes: float,  # how long all of it took
     device: str | None = None,  # where to generate
 ) -> None:

@@ -307,6 +307,7 @@ RENAMED: dict[str, dict[str, str]] = {
     ),
     'argument': dict(  # of networks: in config.json, and in the settings of a recipe that hold such arguments
         canvas='linear_prior',
+        hears='conditioned',
         style_dim='w_dim',
     ),
     'class': {},  # `model` in config.json
@@ -321,13 +322,27 @@ RENAMED: dict[str, dict[str, str]] = {
         'paint.looks.': 'synthesis.prior_convs.',
         'paint.rgbs.': 'synthesis.to_rgbs.',
         'paint.': 'synthesis.',
+        'hear.': 'cond_layers.',
         'nobody': 'null_embed',
+        '.hear.': '.cond_layer.',
         '.style.': '.affine.',
     },
     'metric': {},  # of result files
     'part': dict(crowds='distribution', pictures='images'),  # of an evaluation
     'group': dict(crowd='distribution', memory='memorisation', pictures='images'),  # of metrics
     'curve': {'mean_of_pictures': 'mean_of_images'},  # of result files
+    'curve text': {  # its title, the name of its axis and the names of its lines
+        'Mean of several pictures': 'Mean of several images',
+        'pictures in the mean': 'images in the mean',
+        'cycles a picture': 'cycles an image',
+        'judge cosine to another picture': 'judge cosine to another image',
+        'judge cosine to a held-out picture': 'judge cosine to a held-out image',
+    },
+    'count': dict(pictures='images'),  # of store.json
+    'network setting': dict(
+        pose_pictures='pose_images'
+    ),  # of the project's own networks: their files are named by a hash
+    'journal': dict(told='records'),  # of a store that is not finished
     'method': dict(canvas_gan='pca_gan'),
     'recipe': {'canvas-gan': 'pca-gan', 'canvas-gan-grey': 'pca-gan-grayscale'},  # also with a suffix after a dash
     'column': dict(second='aux_identity', spread='batch_std'),  # of log.csv

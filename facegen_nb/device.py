@@ -161,6 +161,7 @@ def conv_rate(
     n: int = 8,  # timed repetitions
     channels: int = 64,  # in and out
     side: int = 64,  # of the images
+    *,
     batch: int = 32,  # images
 ) -> float:  # 10^9 floating-point operations per second
     "Measured rate of a 3x3 convolution, in the memory format of the device."

@@ -89,11 +89,26 @@ class Blocks:
 
     def __init__(
         self,
-        folder: str | Path,  # made if it does not exist
+        folder: str | Path,  # an existing one; `make` makes it first
         n: int,  # rows
         **shapes: tuple[int, ...],  # name of each array: the shape of a row, () for one number; float32
     ):
         self.folder = folder = Path(folder)
+        self.arrays = {k: np.load(folder / f'{k}.npy', mmap_mode='r') for k in shapes}
+        if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()):
+            raise FacegenError(
+                f"The folder '{folder}' holds arrays of another shape than {n} rows of {shapes}; remove it."
+            )
+
+    @classmethod
+    def make(
+        cls,
+        folder: str | Path,  # made if it does not exist
+        n: int,  # rows
+        **shapes: tuple[int, ...],  # as for the constructor
+    ) -> Blocks:  # opened
+        "The arrays of a folder, which are empty where it is new."
+        folder = Path(folder)
         if not folder.is_dir():
             tmp = folder.with_name(f'{folder.name}-{os.getpid()}')
             tmp.mkdir(parents=True)
@@ -103,11 +118,7 @@ class Blocks:
                 tmp.rename(folder)
             except OSError:
                 shutil.rmtree(tmp)  # another process made it first; both write the same numbers
-        self.arrays = {k: np.load(folder / f'{k}.npy', mmap_mode='r') for k in shapes}
-        if any(a.shape != (n, *shapes[k]) for k, a in self.arrays.items()):
-            raise FacegenError(
-                f"The folder '{folder}' holds arrays of another shape than {n} rows of {shapes}; remove it."
-            )
+        return cls(folder, n, **shapes)
 
     def add(
         self,

@@ -322,7 +322,7 @@ def _list_output(folder: Path, kind: str, *contents: dict[str, int]) -> None:
 
 # patterns of results without a list of files (older versions): these files only, at least the first
 _UNLISTED = {
-    'generate': ('sheet.png', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
+    'generate': ('sheet.png', 'images.csv', 'pictures.csv', '[0-9][0-9][0-9][0-9][0-9][0-9]*_*.png'),
     'progress': (
         'sheet.png',
         'sheet.jpg',

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from .core import FacegenError, cache_dir, torch, user_path, weights_dir
+from .core import FacegenError, cache_dir, renamed, sha256, torch, user_path, weights_dir
 from .device import layout
 from .files import DownloadError, fetch_file
 
 # %% auto #0
-__all__ = ['VISION_FILES', 'use_torch_home', 'hub_file', 'find_weights', 'own_file', 'misfit', 'read_weights', 'fit_weights',
-           'vision_file', 'vision_network']
+__all__ = ['VISION_FILES', 'use_torch_home', 'hub_file', 'find_weights', 'own_file', 'settings_hash', 'misfit', 'read_weights',
+           'fit_weights', 'vision_file', 'vision_network']
 
 # %% ../nbs/weights.ipynb #000014
 def use_torch_home() -> Path | None:
@@ -80,6 +81,15 @@ def own_file(
     spec = importlib.util.find_spec('facegen_nb')
     inside = Path(spec.origin).parent / 'own' / name if spec and spec.origin else None
     return inside if inside and inside.is_file() else cache_dir() / name
+
+# %% ../nbs/weights.ipynb #000104
+def settings_hash(
+    settings: Any,  # a dataclass
+) -> str:  # eight hexadecimal digits
+    "A hash of all settings of one of the project's networks, which no renaming changes."
+    named = {renamed('network setting', f.name, back=True): getattr(settings, f.name) for f in fields(settings)}
+    values = ', '.join(f'{name}={value!r}' for name, value in named.items())
+    return sha256(f'{type(settings).__name__}({values})'.encode(), 8)
 
 # %% ../nbs/weights.ipynb #030017
 def misfit(

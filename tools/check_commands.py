@@ -27,7 +27,7 @@ def commands_in(line: str) -> "list[str]":
 
 
 def fenced(text: str) -> "list[str]":
-    "The commands of fenced shell code; a line that ends in a backslash goes on in the next one."
+    "The commands of fenced shell code; a line that ends in a backslash continues in the next one."
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [
         line for kind, block in blocks if kind.strip() in ("", "sh") for line in block.replace("\\\n", " ").splitlines()

@@ -103,6 +103,13 @@ def encoding_faults(source: str) -> "list[str]":
     return found
 
 
+def image_size(kind: str, content: "str | list[str]") -> float:
+    "Bytes of an image in an output of a cell; 0 for anything else."
+    if not kind.startswith("image/"):
+        return 0
+    return len("".join(content)) * (1 if kind.endswith("xml") else 0.75)
+
+
 def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
     "What is wrong with the sizes, the head, the imports and the outputs of one page."
     found, exported = [], None
@@ -128,7 +135,7 @@ def form_faults(path: Path, cells: "list[dict]") -> "list[str]":
             for kind, content in output.get("data", {}).items():
                 if "widget" in kind:
                     found.append(f"cell {number}: a widget in the output")
-                size = len("".join(content)) * (1 if kind.endswith("xml") else 0.75) if kind.startswith("image/") else 0
+                size = image_size(kind, content)
                 if size > FIGURE_BYTES:
                     found.append(f"cell {number}: a figure of {size:,.0f} bytes; at most {FIGURE_BYTES:,}")
         found += [
@@ -223,7 +230,7 @@ def anchors(path: Path) -> "set[str]":
 
 
 def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
-    "Relative links and images of text and outputs that lead nowhere, and images without an alt text."
+    "Relative links and images that lead nowhere; images without an alt text or from another host."
     shown = [
         output.get("data", {}).get(kind, "")
         for cell in cells
@@ -233,6 +240,8 @@ def link_faults(path: Path, cells: "list[dict]") -> "list[str]":
     text = "\n\n".join([prose_of(cells), *map("".join, shown)])
     images = re.findall(r"!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?|<img\b[^>]*>", text)
     found = [f"an image without an alt text: {p}" for p in images if not re.search(r"^!\[\s*[^\]\s]|\balt=\"[^\"]", p)]
+    foreign = r"^!\[[^\]]*\]\((?:https?:)?//|\bsrc=\"(?:https?:)?//"
+    found += [f"an image from another host: {p}" for p in images if re.search(foreign, p)]
     for link in re.findall(r"\]\(([^)\s]+)", text) + re.findall(r"<(?:a|img)\b[^>]*\b(?:href|src)=\"([^\"]+)", text):
         if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
             continue
@@ -250,12 +259,7 @@ def image_bytes(path: Path, cells: "list[dict]") -> int:
     outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     shown = ["".join(data.get(kind, "")) for data in outputs for kind in ("text/markdown", "text/html")]
     text = "\n\n".join([prose_of(cells), *shown])
-    inside = sum(
-        len("".join(content)) * (1 if kind.endswith("xml") else 0.75)
-        for data in outputs
-        for kind, content in data.items()
-        if kind.startswith("image/")
-    )
+    inside = sum(image_size(kind, content) for data in outputs for kind, content in data.items())
     inside += sum(len(url) * 0.75 for url in re.findall(r"data:image/[^\"')\s]+", text))
     names = re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text) + re.findall(r"<img\b[^>]*\bsrc=\"([^\"]+)", text)
     files = {path.parent / name for name in names if not re.match(r"[a-z][a-z0-9+.-]*:|//", name, re.IGNORECASE)}

@@ -280,7 +280,7 @@ def _count_files(
     w: StoreWriter,  # all sources are read
 ) -> dict[str, Any]:  # numbers of files
     "Numbers of files: `found` is the sum of `with_face`, `without_face`, `archives` and `passed_over`."
-    records = w.at['told']
+    records = w.at['records']
     lost = Counter({r: n for r, n in w.reasons.items() if not r.startswith('archive in a')})
     unread = sum(n for r, n in w.reasons.items() if r.startswith(_UNREAD))
     archives = sum(n for r, n in w.reasons.items() if r.startswith('archive in a'))
@@ -292,7 +292,7 @@ def _count_files(
         with_face=w.counts['gave'],
         archives=archives,
         passed_over=passed.total(),
-        without_face=w.counts['pictures'] - w.counts['gave'] - archives - unread,
+        without_face=w.counts['images'] - w.counts['gave'] - archives - unread,
         endings=dict(passed.most_common()),
         archives_such_as=names[:5],
         links=dict(links),
@@ -384,12 +384,12 @@ def _read_sources(
             record = _add_rendered(w, i, names[i].partition('#')[0], seed)
         else:
             record = _curate_source(w, i, opened[i], run, **settings)
-        w.commit(source=i + 1, entries=0, names='', kept=0, told=[*w.at['told'], record])
+        w.commit(source=i + 1, entries=0, names='', kept=0, records=[*w.at['records'], record])
 
 
 def _finish(w: StoreWriter, people: People, split: Sequence[float], seed: int, request: dict[str, Any]) -> None:
     "Write the table, store.json and the datasheet."
-    people.warnings += [f"{record['name']}: {record['damage']}" for record in w.at['told'] if 'damage' in record]
+    people.warnings += [f"{record['name']}: {record['damage']}" for record in w.at['records'] if 'damage' in record]
     record = dict(
         crop=request['crop'],
         counts={s: w.counts[s] for s in STEPS},
@@ -398,7 +398,7 @@ def _finish(w: StoreWriter, people: People, split: Sequence[float], seed: int, r
         identity_rule=people.rule.shown,
         identities=people.report,
         warnings=list(people.warnings),
-        sources=w.at['told'],
+        sources=w.at['records'],
     )
     finish_store(w, people, split, seed, record)
     write_datasheet(w.folder)
@@ -502,12 +502,12 @@ def _nothing_text(
                 " curated."
             )
     what = ', '.join(f"'{s}'" for s in sources)
-    if not counts['pictures']:
+    if not counts['images']:
         met = ', '.join(f'{n:,} {e}' for e, n in list(files['endings'].items())[:5]) or 'no file at all'
         hub = ', or hf: and the folder for parquet files' if '.parquet' in files['endings'] else ''
         return f'No image was found in {what} ({met}); give a folder or an archive that holds JPEG or PNG files{hub}.'
     why = '; '.join(f'{n} x {r}' for r, n in reasons.most_common(3))
-    return f"None of the {counts['pictures']} images in {what} could be used ({why}); give other images or another box."
+    return f"None of the {counts['images']} images in {what} could be used ({why}); give other images or another box."
 
 
 @contextlib.contextmanager

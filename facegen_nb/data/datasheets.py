@@ -55,7 +55,7 @@ def _split_gaps(meta: dict[str, Any]) -> list[str]:
         )
     if unknown and by:
         gaps.append(
-            f"The identity of {unknown:,} of {n:,} faces is unknown. They were parted by embeddings at cosine"
+            f"The identity of {unknown:,} of {n:,} faces is unknown. They were split by embeddings at cosine"
             f" {by['limit']:g}; two images of one person that the encoder takes for strangers can stand on two sides."
         )
     if not by:
@@ -93,7 +93,7 @@ def _source_gaps(sources: Sequence[dict[str, Any]]) -> list[str]:
         )
     if rendered:
         gaps.append(
-            'Rendered faces are drawings. They show which parts of a system work, not its quality on photographs.'
+            'Rendered faces are illustrations. They show which parts of a system work, not its quality on photographs.'
         )
     if len(rendered) < len(sources):
         gaps.append(
@@ -180,11 +180,11 @@ def _split_text(meta: dict[str, Any]) -> str:
         cosines = ', '.join(f'{v:.3f} ({k})' for k, v in by['largest_cross_cosine'].items())
         copies = ', '.join(f'{v:,} {k}' for k, v in by['copies'].items() if k in ('exact', 'near', 'mirrored'))
         return (
-            f"Faces were parted by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face"
+            f"Faces were split by embeddings: no face of one part has a cosine of {by['limit']:g} or above to a face"
             f' of another. The largest are {cosines}. Copies found: {copies}.'
         )
     text = (
-        f"People were parted by a hash of their names and the seed {meta['seed']}; no person is in two parts."
+        f"People were split by a hash of their names and the seed {meta['seed']}; no person is in two parts."
         f" Identities: rule '{meta['identity_rule']}'."
     )
     who = [s['text'] for s in meta.get('identities', ()) if not s['text'].startswith('rendered:')]

@@ -325,7 +325,7 @@ class Duplicates:
         "Number of images, kept images, copies of each kind, and groups of two and more."
         n = {k: int((self.kind == k).sum()) for k in ('exact', 'near', 'mirrored')}
         return dict(
-            pictures=len(self.group),
+            images=len(self.group),
             kept=int(self.kept.sum()),
             **n,
             groups=int((np.bincount(self.group, minlength=1) > 1).sum()),

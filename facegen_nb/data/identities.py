@@ -446,8 +446,8 @@ def read_listing(
     names = [cell.strip().lower() for cell in head]
     if lost := [c for c in columns if c not in names]:
         raise FacegenError(
-            f"The table '{file}' has no column {lost[0]} (its first line is '{','.join(names)}'); the columns"
-            f" {', '.join(columns)} were expected."
+            f"The table '{file}' has no column {lost[0]} (its first line is '{','.join(names)}'); it needs the columns"
+            f" {', '.join(columns)}."
         )
     if twice := [c for c in names if c and names.count(c) > 1]:
         raise FacegenError(

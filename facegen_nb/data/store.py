@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import FacegenError, LazyImport, user_path
+from ..core import FacegenError, LazyImport, renamed_keys, user_path
 from .archives import clean_name
 from .cropping import SIDE, Cropped, Face
 from facegen_nb.data.identities import (
@@ -45,7 +45,7 @@ from ..files import atomic, locked, write_json
 
 # %% auto #0
 __all__ = ['FORMAT', 'STEPS', 'plain_name', 'path_names', 'StoreWriter', 'open_store_writer', 'counted', 'SourceNames', 'People',
-           'table_hash', 'finish_store', 'FaceStore']
+           'table_hash', 'finish_store', 'current_meta', 'FaceStore']
 
 # %% ../../nbs/data/store.ipynb #020008
 # pandas is imported only if a table is used; writing a store does not need it
@@ -61,23 +61,32 @@ class _AppendOnlyFile:
     def __init__(
         self,
         path: Path,  # the file
-        mark: Sequence[Any] | None = None,  # continue from here: a result of `mark`; None: a new file
         head: bytes = b'',  # the first bytes, which are not counted
     ):
         self.path, self.head, self.size, self.hash = path, head, 0, hashlib.sha256()
-        self.file = open(path, 'w+b' if mark is None else 'r+b')
-        if mark is None:
-            self.file.write(head)
-            return
-        self.file.seek(len(head))
+
+    def begin(self) -> _AppendOnlyFile:
+        "Write a new file; returns itself."
+        self.file = open(self.path, 'w+b')
+        self.file.write(self.head)
+        return self
+
+    def resume(
+        self,
+        mark: Sequence[Any],  # a result of `mark`
+    ) -> _AppendOnlyFile:  # itself
+        "Continue a file from a mark; what follows is cut off. Raises ValueError where what precedes was changed."
+        self.file = open(self.path, 'r+b')
+        self.file.seek(len(self.head))
         while self.size < mark[0] and (b := self.file.read(min(1 << 20, mark[0] - self.size))):
             self.hash.update(b)
             self.size += len(b)
         if self.mark() != list(mark):
             self.file.close()
-            raise ValueError(f'{path.name} is not what it was')
-        self.file.truncate(len(head) + self.size)
+            raise ValueError(f'{self.path.name} is not what it was')
+        self.file.truncate(len(self.head) + self.size)
         self.file.seek(0, os.SEEK_END)
+        return self
 
     def write(self, b: bytes) -> None:
         "Append."
@@ -93,7 +102,7 @@ class _AppendOnlyFile:
 # %% ../../nbs/data/store.ipynb #020044
 FORMAT = 1  # version of the folder's layout
 # counts after each step; the first three count images, the others faces
-STEPS = ('files', 'pictures', 'readable', 'detected', 'kept')
+STEPS = ('files', 'images', 'readable', 'detected', 'kept')
 
 
 def _npy_header(
@@ -139,17 +148,23 @@ class StoreWriter:
         folder: Path,  # the temporary folder
         request: Any,  # everything that decides the content of the store; another request starts again
     ):
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.closed = folder, False
-        request = json.dumps(request, sort_keys=True, default=str)
+        self.request = json.dumps(request, sort_keys=True, default=str)
         self.reasons: Counter = Counter()
         self.opt_out: frozenset[str] = frozenset()  # people, folders and images to leave out, by `plain_name`
         self.met: set[str] = set()  # those of them that occurred
-        # the progress of the work; `told` (a key of the journal) holds the records of the finished sources
-        self.at: dict[str, Any] = dict(source=0, entries=0, names='', kept=0, told=[], counts=dict.fromkeys(STEPS, 0))
-        if not self._resume(request):
-            self._start(request)
+        # the progress of the work; `records` are those of the finished sources
+        self.at: dict[str, Any] = dict(
+            source=0, entries=0, names='', kept=0, records=[], counts=dict.fromkeys(STEPS, 0)
+        )
+
+    def open(self) -> StoreWriter:
+        "Make the folder, or continue from the last `commit` in it; returns itself."
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._resume(self.request):
+            self._start(self.request)
         self.counts, self.saved = Counter(self.at['counts']), len(self)
+        return self
 
     def __len__(self) -> int:
         return self.images.size // (SIDE * SIDE * 3)
@@ -167,7 +182,7 @@ class StoreWriter:
     def _start(self, request: str) -> None:
         for f in self.folder.iterdir():
             f.unlink()
-        opened = [_AppendOnlyFile(self.folder / f, head=head) for f, head in self._files()]
+        opened = [_AppendOnlyFile(self.folder / f, head).begin() for f, head in self._files()]
         self.images, self.rows, self.list, self.journal = opened
         (self.folder / 'request.json').write_text(request, encoding='utf-8')
 
@@ -179,10 +194,11 @@ class StoreWriter:
                 return False
             journal = (self.folder / 'journal.jsonl').read_bytes()
             journal = journal[: journal.rfind(b'\n') + 1]  # an incomplete last line does not count
-            at = json.loads(journal.splitlines()[-1])
+            at = renamed_keys('journal', json.loads(journal.splitlines()[-1]))
+            at['counts'] = renamed_keys('count', at['counts'])
             marks = [*at.pop('marks'), [len(journal), hashlib.sha256(journal).hexdigest()]]
             for (f, head), mark in zip(self._files(), marks):
-                opened.append(_AppendOnlyFile(self.folder / f, mark, head))
+                opened.append(_AppendOnlyFile(self.folder / f, head).resume(mark))
         except (OSError, ValueError, KeyError, IndexError):
             for g in opened:
                 g.file.close()
@@ -236,7 +252,7 @@ class StoreWriter:
             self.list.write(_csv_line([name, reason]))
             self.reasons[reason] += 1
         kept = len(c.faces)
-        self.counts.update(pictures=1, readable=int(c.readable), detected=c.found, kept=kept, gave=int(kept > 0))
+        self.counts.update(images=1, readable=int(c.readable), detected=c.found, kept=kept, gave=int(kept > 0))
 
     def commit(
         self,
@@ -277,7 +293,7 @@ def open_store_writer(
     with locked(out, 'The store'):
         if not overwrite and (out / 'store.json').is_file():  # another process has just made it
             raise FacegenError(f"There is a store at '{out}' already; it is left alone, so choose another folder.")
-        w = StoreWriter(out.with_name(f'.{out.name}.part'), request)
+        w = StoreWriter(out.with_name(f'.{out.name}.part'), request).open()
         try:
             yield w
         except FacegenError:
@@ -610,6 +626,13 @@ def _write_table(w: StoreWriter, people: People, part: np.ndarray, *, width: int
     return h.hexdigest()[:16]
 
 # %% ../../nbs/data/store.ipynb #020057
+def current_meta(
+    meta: dict[str, Any],  # the content of store.json, perhaps of an old one
+) -> dict[str, Any]:
+    "The content of store.json with the current names of what is counted."
+    return meta | {k: renamed_keys('count', meta[k]) for k in ('counts', 'copies') if isinstance(meta.get(k), dict)}
+
+
 class FaceStore:
     "A folder of faces, read by memory map; raises `FacegenError` for a folder that is not a complete store."
 
@@ -628,7 +651,7 @@ class FaceStore:
                 f"'{path}' is not a complete store: {missing[0]} is missing; make a store with `facegen curate`."
             )
         try:
-            self.meta: dict[str, Any] = json.loads((self.path / 'store.json').read_text(encoding='utf-8'))  # store.json
+            self.meta: dict[str, Any] = current_meta(json.loads((self.path / 'store.json').read_text(encoding='utf-8')))
             if self.meta['format'] != FORMAT:
                 raise ValueError(f"its format is {self.meta['format']}, and this version reads format {FORMAT}")
             self.hash: str = self.meta['hash']  # content hash, 16 hexadecimal digits

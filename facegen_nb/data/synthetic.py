@@ -660,7 +660,7 @@ def _bump(x: Tensor, y: Tensor, rx, ry) -> Tensor:
     return ((x / rx) ** 2).add_((y / ry) ** 2).neg_().add_(1).clamp_(0, 1)
 
 
-def _paint(image: Tensor, colour: Tensor, alpha: Tensor) -> None:
+def _composite(image: Tensor, colour: Tensor, alpha: Tensor) -> None:
     "Lay `colour` over the image where `alpha` is 1."
     image.lerp_(colour, alpha)
 
@@ -737,25 +737,25 @@ def _head(p: SimpleNamespace, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Ten
     return X, Y, (top * top).sub_(top).mul_(0.42).add_(Y * Y).add_(X * X).sub_(1)
 
 
-def _paint_background(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_background(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     far = ((w.bx - 0.5 * p.lx) ** 2 * 0.42 + (w.by + 0.25) ** 2 * 0.42).clamp_(0, 1)
     image.copy_(_mix(p.background_a, p.background_b, far))
 
 
-def _paint_shirt(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_shirt(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
     field = ((x / 0.80) ** 4 * 0.55 + (x / 0.80) ** 2 * 0.45) + (((y - 1.36) / 0.66).clamp(max=0) ** 2 - 1)
     tone = (x * p.lx * 0.6 + (0.95 - y * 0.5)).clamp_(0, 1)
     _shade(image, p.shirt_dark, p.shirt_lit, tone, _cover(field, p.unit * 0.33))
 
 
-def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x, y = w.bx, w.by
     column = (x * p.neck_ia / ((y - 0.40).clamp(min=0) ** 2 * 2.2 + 0.98)).square_().sub_(1)
     column = torch.maximum(column, torch.maximum((y - 0.72) * 8, (0.30 - y) * 8))
     neckline = (x / 0.26) ** 2 + (((y - 0.70) / 0.125) ** 2 - 1)
     collar = ((x / 0.285) ** 2 + (((y - 0.69) / 0.160) ** 2 - 1)).mul_(0.2).abs_().sub_(0.016)
-    _paint(image, p.shirt_dark, _cover(collar, p.unit * 0.7).mul_(((y - 0.70) * 30).clamp(0, 1)))
+    _composite(image, p.shirt_dark, _cover(collar, p.unit * 0.7).mul_(((y - 0.70) * 30).clamp(0, 1)))
     shadow = _head(p, w.x + p.lx * 0.05, w.y - 0.10)[2].mul_(-1.8).add_(0.75).clamp_(0, 1)  # cast by the chin
     tone = (shadow * -0.75 + (x * p.lx * 2.2 + 0.80)).clamp_(0, 1)
     _shade(
@@ -767,7 +767,7 @@ def _paint_neck(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     )
 
 # %% ../../nbs/data/synthetic.ipynb #010053
-def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     x = w.x - p.ear_shift
     side = x.sign()
     y = w.y - p.ear_y
@@ -775,10 +775,10 @@ def _paint_ears(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     tone = (side * (p.lx * 0.45) - Y * 0.15).add_(0.55).clamp_(0, 1)
     _shade(image, p.skin_dark, p.skin_lit, tone, _cover((X * X).add_(Y * Y).sub_(1), p.ear_edge))
     inner = ((X + 0.05) * 1.6).square_().add_((Y * 1.35 + 0.1).square_()).sub_(1)
-    _paint(image, p.skin_dark * 0.88, _cover(inner, p.ear_edge * 0.6).mul_(0.6))
+    _composite(image, p.skin_dark * 0.88, _cover(inner, p.ear_edge * 0.6).mul_(0.6))
 
 
-def _paint_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+def _render_head(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     "Draw the head and store its coverage in `face`, which later layers use to stay on the face."
     X, Y, field = _head(p, w.x, w.y)
     tone = (X * (p.lx * 1.05)).add_(Y * (p.ly * 0.7875)).add_(field.neg().clamp_(min=0).sqrt_() * (p.lz * 1.05))
@@ -817,38 +817,38 @@ def _age_lines(p: SimpleNamespace, x: Tensor, y: Tensor, ax: Tensor) -> Tensor:
     return torch.maximum(torch.maximum(fold, bag), brow).mul_(p.age)
 
 
-def _paint_cheeks(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+def _render_cheeks(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     x, y = w.surface(), w.y
     ax = x.abs()
     blush = _bump(ax - p.eye_x * 1.12, y - 0.20, 0.17, 0.13).square_().mul_(p.blush)
-    _paint(image, p.blush_rgb, blush.mul_(face))
-    _paint(image, p.freckle_rgb, _freckles(p, x, y, ax).mul_(face))
+    _composite(image, p.blush_rgb, blush.mul_(face))
+    _composite(image, p.freckle_rgb, _freckles(p, x, y, ax).mul_(face))
 
 
-def _paint_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+def _render_age(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     x = w.surface()
-    _paint(image, p.skin_line, _age_lines(p, x, w.y, x.abs()).mul_(face))
+    _composite(image, p.skin_line, _age_lines(p, x, w.y, x.abs()).mul_(face))
 
 # %% ../../nbs/data/synthetic.ipynb #010056
-def _paint_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_nose(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     down = ((w.y - p.nose_top) * p.nose_ilen).clamp_(0, 1.15)  # 0 between the eyes, 1 at the tip
     u = (w.surface() - down * p.nose_dx).mul_(p.nose_iw)
     v = (w.y - p.nose_y).mul_(p.nose_iy)
     across = u / (down * 0.42 + 0.42)
     fade = (down * 3).clamp_(0, 1).mul_(((1.12 - down) * 4).clamp_(0, 1))
     dim = (1 - (across * 0.62).square_()).clamp_(min=0).mul_(across).mul_(fade).mul_(p.lx * -0.75).clamp_(0, 0.62)
-    _paint(image, p.skin_dark * 0.94, dim)
-    _paint(image, p.skin_glow, (1 - ((across - p.lx * 0.25) * 1.7).square_()).clamp_(min=0).mul_(fade).mul_(0.42))
+    _composite(image, p.skin_dark * 0.94, dim)
+    _composite(image, p.skin_glow, (1 - ((across - p.lx * 0.25) * 1.7).square_()).clamp_(min=0).mul_(fade).mul_(0.42))
     ball, au = (u * u).add_(v * v).sub_(1), u.abs()
-    _paint(image, p.skin_dark * 0.86, _cover(ball, p.nose_edge).mul_((v * 1.1 + 0.05).clamp_(0, 1)).mul_(0.60))
+    _composite(image, p.skin_dark * 0.86, _cover(ball, p.nose_edge).mul_((v * 1.1 + 0.05).clamp_(0, 1)).mul_(0.60))
     wing = ((au - 0.80) / 0.26).square_().add_(((v - 0.02) / 0.62).square_()).sub_(1).abs_().sub_(0.45)
-    _paint(image, p.skin_line, _cover(wing, p.nose_edge * 0.25).mul_(((au - 0.76) * 12).clamp_(0, 1)).mul_(0.42))
+    _composite(image, p.skin_line, _cover(wing, p.nose_edge * 0.25).mul_(((au - 0.76) * 12).clamp_(0, 1)).mul_(0.42))
     nostril = ((au - 0.44) / 0.27).square_().add_(((v - 0.66) / 0.34).square_()).sub_(1)
-    _paint(image, p.skin_line * 0.8, _cover(nostril, p.nose_edge * 0.35).mul_(0.80))
-    _paint(image, p.skin_glow, _bump(u - p.lx * 0.3, v + 0.30, 0.42, 0.42).mul_(0.60))
+    _composite(image, p.skin_line * 0.8, _cover(nostril, p.nose_edge * 0.35).mul_(0.80))
+    _composite(image, p.skin_glow, _bump(u - p.lx * 0.3, v + 0.30, 0.42, 0.42).mul_(0.60))
 
 # %% ../../nbs/data/synthetic.ipynb #010058
-def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     u2 = ((w.surface() - p.mouth_dx) * p.mouth_iw).square_()
     k = (1 - u2).clamp_(min=0)
     d = (w.y - p.mouth_y).sub_((0.35 - u2).mul_(p.curve))
@@ -856,18 +856,18 @@ def _paint_mouth(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     upper = top - (k * (1.12 - 0.12 * k) - (1 - u2 * 9).clamp_(min=0).mul_(0.28)).mul_(p.lip_up)
     lower = bottom + (k * (1.15 - 0.15 * u2)).mul_(p.lip_lo)
     edge, u = p.unit * 0.9, u2.sqrt()
-    _paint(image, p.skin_dark, _bump(u, d - (p.lip_lo + p.gap + 0.030), 0.65, 0.030).mul_(0.45))
+    _composite(image, p.skin_dark, _bump(u, d - (p.lip_lo + p.gap + 0.030), 0.65, 0.030).mul_(0.45))
     lips = _cover(torch.maximum(upper - d, d - lower), edge).mul_((k * 12).clamp_(0, 1))
     _shade(image, p.lip_dark, p.lip_rgb, ((d - bottom) * 22 + 0.6).clamp_(0, 1), lips)
-    _paint(image, p.lip_lit, _bump(u, d - bottom - p.lip_lo * 0.48, 0.42, 0.013).mul_(0.60).mul_(lips))
+    _composite(image, p.lip_lit, _bump(u, d - bottom - p.lip_lo * 0.48, 0.42, 0.013).mul_(0.60).mul_(lips))
     mouth = _cover(torch.maximum(top - d, d - bottom), edge).mul_((k * (p.gap * p.unit * 0.6)).clamp_(0, 1))
-    _paint(image, p.mouth_rgb, mouth)
-    _paint(image, p.white, mouth * _cover(d - bottom * 0.72, edge) * 0.96)
+    _composite(image, p.mouth_rgb, mouth)
+    _composite(image, p.white, mouth * _cover(d - bottom * 0.72, edge) * 0.96)
     seam = _cover((d - top).abs_().sub_(0.0045), edge).mul_((1.10 - u2).mul_(6).clamp_(0, 1))
-    _paint(image, p.mouth_rgb * 0.6 + p.lip_dark * 0.4, seam.mul_(0.75))
+    _composite(image, p.mouth_rgb * 0.6 + p.lip_dark * 0.4, seam.mul_(0.75))
 
 # %% ../../nbs/data/synthetic.ipynb #010060
-def _paint_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     X, Y, field = _head(p, w.x, w.y)
     x = w.surface()
     u2, y = ((x - p.mouth_dx) * p.mouth_iw).square_(), w.y - p.mouth_y
@@ -882,17 +882,19 @@ def _paint_beard(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     hole = 1 - u2 / 1.25 - ((y - 0.012) / (p.lip_lo + p.gap + 0.022)).square_()
     line = (p.mouth_y - 0.03) - (x * p.ia).square_() * 0.34 - w.y
     jaw = torch.maximum(field - (Y * 1.2).clamp_(0, 1).mul_(p.b_grow * 2.2), torch.maximum(line * 2.2, hole * 0.35))
-    _paint(image, rgb, _cover(jaw, p.unit * 0.22).mul_(p.b_jaw))
+    _composite(image, rgb, _cover(jaw, p.unit * 0.22).mul_(p.b_jaw))
     chin = torch.maximum(u2 / 1.04 + ((y - 0.075) / 0.125).square_() - 1, hole * 0.9)
-    _paint(image, rgb, _cover(torch.maximum(chin, field - 0.12), p.unit * 0.065).mul_(p.b_chin))
+    _composite(image, rgb, _cover(torch.maximum(chin, field - 0.12), p.unit * 0.065).mul_(p.b_chin))
     middle = y + (p.lip_up + 0.020) - u2 * 0.034 - (0.35 - u2).mul_(p.curve)
     thick = (1.15 - u2 * 0.64).clamp_(min=0).mul_(0.028).mul_((u2 * 9).clamp_(max=1).mul_(0.15).add_(0.85))
-    _paint(image, rgb, _cover(middle.abs_() - thick, p.unit * 0.8).mul_((thick * p.unit).clamp_(0, 1)).mul_(p.b_lip))
+    _composite(
+        image, rgb, _cover(middle.abs_() - thick, p.unit * 0.8).mul_((thick * p.unit).clamp_(0, 1)).mul_(p.b_lip)
+    )
 
 
-def _paint_mole(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_mole(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     far = (w.surface() - p.mole_x).square_().add_((w.y - p.mole_y).square_())
-    _paint(image, p.skin_line * 0.75, _cover(far / 0.021 - 0.021, p.unit * 0.5).mul_(0.9))
+    _composite(image, p.skin_line * 0.75, _cover(far / 0.021 - 0.021, p.unit * 0.5).mul_(0.9))
 
 # %% ../../nbs/data/synthetic.ipynb #010062
 def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
@@ -902,48 +904,48 @@ def _fold(p: SimpleNamespace, w: _Window) -> tuple[Tensor, Tensor]:
     return side, (x * side).sub_(p.eye_x)
 
 
-def _paint_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, *, eye: Tensor, image: Tensor) -> None:
+def _render_iris(p: SimpleNamespace, side: Tensor, out: Tensor, y: Tensor, *, eye: Tensor, image: Tensor) -> None:
     x, y = out - side * p.gaze, y + 0.008
     r2 = (x * x).add_(y * y).mul_(p.iris_ir2)
     iris = _cover(r2 - 1, p.iris_edge).mul_(eye)
     tone = (y * 9).sub_(r2 * 0.5).add_(0.705).clamp_(0, 1)
     _shade(image, p.iris_dark, p.iris_lit, tone, iris)
-    _paint(image, p.lash * 0.6, _cover(r2 * 4.6 - 1, p.iris_edge * 0.46).mul_(eye))
-    _paint(image, p.lash, ((r2 - 0.72) * 3.2).clamp_(0, 0.75).mul_(iris))
+    _composite(image, p.lash * 0.6, _cover(r2 * 4.6 - 1, p.iris_edge * 0.46).mul_(eye))
+    _composite(image, p.lash, ((r2 - 0.72) * 3.2).clamp_(0, 0.75).mul_(iris))
     shine = (x * side - p.shine_x).square_().add_((y + p.iris_r * 0.34).square_()).mul_(p.iris_ir2 * 11).sub_(1)
-    _paint(image, p.white, _cover(shine, p.iris_edge * 0.34).mul_(eye).mul_(0.95))
+    _composite(image, p.white, _cover(shine, p.iris_edge * 0.34).mul_(eye).mul_(0.95))
 
 
-def _paint_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+def _render_eyes(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     side, out = _fold(p, w)
     y = w.y - p.eye_y
     u = (out * p.tilt_c - y * p.tilt_s).mul_(p.eye_iw)
     v = (out * p.tilt_s + y * p.tilt_c).mul_(p.eye_iw)
     k = 1 - u * u
     arch = k.clamp(min=0)
-    _paint(image, p.skin_dark, _bump(u, v + 0.38, 1.35, 0.75).mul_(0.34))
+    _composite(image, p.skin_dark, _bump(u, v + 0.38, 1.35, 0.75).mul_(0.34))
     upper, lower = arch * (0.12 * u - 1) * p.lid_up, arch * (1 + 0.22 * u) * p.lid_lo
     crease = _cover((v + arch * p.lid_crease + 0.06).abs_().sub_(0.055), p.eye_unit * 0.8)
-    _paint(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(0.48))
+    _composite(image, p.skin_line, crease.mul_((k * 4).clamp_(0, 1)).mul_(0.48))
     eye = _cover(torch.maximum(upper - v, v - lower), p.eye_unit).mul_((k * 6).clamp_(0, 1)).mul_(face)
     _shade(image, p.white_dark, p.white, ((v - upper) * 2.6).add_(0.05).clamp_(0, 1), eye)
-    _paint_iris(p, side, out, y, eye=eye, image=image)
+    _render_iris(p, side, out, y, eye=eye, image=image)
     thick = ((u + 1).clamp_(0, 2.3) * 0.0525 + 0.055).mul_((k * 3 + 1.15).clamp_(0, 1))
     lash = _cover((v - upper + (u - 0.75).clamp_(min=0) * 0.35 + 0.03).abs_() - thick, p.eye_unit)
-    _paint(image, p.lash, lash.mul_((thick * (p.eye_unit * 1.5)).clamp_(0, 1)).mul_(face))
+    _composite(image, p.lash, lash.mul_((thick * (p.eye_unit * 1.5)).clamp_(0, 1)).mul_(face))
     rim = _cover((v - lower).abs_().sub_(0.045), p.eye_unit * 0.8)
-    _paint(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(0.55))
+    _composite(image, p.skin_line, rim.mul_((k * 3).clamp_(0, 1)).mul_(0.55))
 
 # %% ../../nbs/data/synthetic.ipynb #010064
-def _paint_brows(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
+def _render_brows(p: SimpleNamespace, w: _Window, image: Tensor, face: Tensor) -> None:
     u = (_fold(p, w)[1] - 0.008).mul_(p.brow_ix)
     middle = p.brow_y - (1 - (u - 0.25).square_()).mul_(0.030) - u * p.brow_a
     thick = (1 - 0.40 * (u - 0.1).clamp_(-1.1, 1)).mul_(((1.03 - u * u) * 3.2).clamp_(0, 1)).mul_(p.brow_t)
     stroke = _cover((w.y - middle).abs_() - thick, p.unit * 0.8).mul_((thick * (p.unit * 2)).clamp_(0, 1))
-    _paint(image, p.brow_rgb, stroke.mul_(face).mul_(0.92))
+    _composite(image, p.brow_rgb, stroke.mul_(face).mul_(0.92))
 
 
-def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
+def _render_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     side, out = _fold(p, w)
     out, y = out - 0.008, w.y - (p.eye_y + 0.012)
     X2, Y2 = (out * p.g_ix).square_(), (y + out * p.g_cat).mul_(p.g_iy).square_()
@@ -951,14 +953,14 @@ def _paint_glasses(p: SimpleNamespace, w: _Window, image: Tensor) -> None:
     slope = _mix(round_, box * torch.maximum(X2, Y2), p.g_box).clamp_(min=0.05).sqrt_().mul_(2 + 2 * p.g_box)
     field = _mix(round_, box, p.g_box).sub_(1).div_(slope)
     glare = (out * side * 0.9 - y + 0.02).abs_().mul_(-14).add_(0.75).clamp_(0, 1).mul_(0.28).add_(0.07)
-    _paint(image, p.white, _cover(field, p.g_edge).mul_(glare).mul_(p.g_on))
+    _composite(image, p.white, _cover(field, p.g_edge).mul_(glare).mul_(p.g_on))
     ring = _cover(field.abs() - p.g_t * p.unit / p.g_edge, p.g_edge)
     bridge = _cover((y + 0.028 - (out + p.eye_x).square_() * 1.5).abs_() - p.g_t * 0.85, p.unit).mul_(
         _cover(out + p.g_rx, p.unit)
     )
     temple = _cover((y + 0.035 + out * p.g_cat).abs_() - p.g_t * 0.9, p.unit).mul_(_cover(p.g_rx - out, p.unit))
     temple.mul_(_cover((w.x - p.ear_shift).abs_() - p.ear_x * 1.03, p.unit))
-    _paint(image, p.g_rgb, torch.maximum(ring, torch.maximum(bridge, temple)).mul_(p.g_on))
+    _composite(image, p.g_rgb, torch.maximum(ring, torch.maximum(bridge, temple)).mul_(p.g_on))
 
 # %% ../../nbs/data/synthetic.ipynb #010066
 def _hair_shape(p: SimpleNamespace, w: _Window, curly: bool) -> SimpleNamespace:
@@ -979,31 +981,33 @@ def _hair_shape(p: SimpleNamespace, w: _Window, curly: bool) -> SimpleNamespace:
     return SimpleNamespace(field=field, cover=_cover(field, p.h_edge), tex=tex, fine=fine, side=side, tone=tone)
 
 
-def _paint_back_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
+def _render_back_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
     _shade(image, p.hair_dark * 0.85, p.hair_lit, h.tone * 0.55, h.cover * p.h_back)
 
 
-def _paint_knot(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
+def _render_knot(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace) -> None:
     X, Y = w.line(1, 0, -p.k_sway).abs_().sub_(p.k_x).mul_(p.k_ix), w.line(0, p.k_iy, -p.k_y * p.k_iy)
     tone = (Y * (p.ly * 0.5)).add_(h.tex * 0.12).add_(h.fine * 0.10).add_(0.42).clamp_(0, 1)
     field = (X * X).add_(Y * Y).add_(h.tex * 0.06).sub_(1)
     _shade(image, p.hair_dark, p.hair_lit, tone, _cover(field, p.k_edge).mul_(p.k_on))
 
 
-def _paint_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace, face: Tensor) -> None:
+def _render_front_hair(p: SimpleNamespace, w: _Window, image: Tensor, h: SimpleNamespace, face: Tensor) -> None:
     Y = w.line(0, -p.o_it, (p.head_y + 0.10) * p.o_it).clamp_(min=0)
     x2 = (w.line(1, 0, -p.o_turn) - Y * p.o_part).mul_(p.o_iw).square_()
     y2 = Y * Y
     y2 = _mix(_mix(y2, y2 * y2, p.o_box), Y, p.o_point)
     opening = _mix(x2, x2 * x2, p.o_box).add_(y2).sub_(1).add_((h.fine + h.tex).mul_(p.o_jag))
-    _paint(
+    _composite(
         image, p.skin_dark * 0.82, (opening * 2.4).add_(1).clamp_(0, 1).mul_(face).mul_(h.cover).mul_(p.h_front * 0.62)
     )
     front = _cover(-opening, p.o_edge).mul_(h.cover).mul_(p.h_front)
     tone = h.tone - (1 - opening.abs() * 3).clamp_(0, 1).mul_(0.12)
     _shade(image, p.hair_dark, p.hair_lit, tone.clamp_(0, 1), front)
     gloss = (h.field + 0.42).abs_().mul_(-3.6).add_(1).clamp_(0, 1).mul_((h.side * 1.2 - 0.05).clamp_(0, 1))
-    _paint(image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(0.35).add_(0.62).clamp_(0, 1)).mul_(front).mul_(0.85))
+    _composite(
+        image, p.hair_shine, gloss.mul_((h.tex + h.fine).mul_(0.35).add_(0.62).clamp_(0, 1)).mul_(front).mul_(0.85)
+    )
 
 # %% ../../nbs/data/synthetic.ipynb #010068
 _OPTIONAL = ("back", "knot", "hair", "beard", "glasses", "mole", "curly")
@@ -1030,32 +1034,32 @@ def _draw(p: SimpleNamespace, needs: set[str], n: int, size: int) -> Tensor:
         w = _Window(p, size, *box)
         layer(p, w, image[w.where], *(f[w.where] for f in fields))
 
-    on((), _paint_background)
-    on((-2.0, 0.28, 2.0, 2.0), _paint_shirt)
+    on((), _render_background)
+    on((-2.0, 0.28, 2.0, 2.0), _render_shirt)
     if "hair" in needs:  # short hair ends above the jaw
         top = _Window(p, size, *(() if needs & {"back", "knot"} else (-0.7, -1.3, 0.7, 0.24)))
         h = _hair_shape(p, top, "curly" in needs)
     if "knot" in needs:
-        _paint_knot(p, top, image[top.where], h)
+        _render_knot(p, top, image[top.where], h)
     if "back" in needs:
-        _paint_back_hair(p, top, image[top.where], h)
-    on((-0.36, 0.25, 0.36, 1.0), _paint_neck)
-    on((-0.62, -0.15, 0.62, 0.28), _paint_ears)
-    on((-0.56, -0.75, 0.56, 0.52), _paint_head, face)
-    on((-0.54, 0.03, 0.54, 0.34), _paint_cheeks, face)
-    on((-0.40, -0.36, 0.40, 0.42), _paint_age, face)
-    on((-0.32, -0.08, 0.32, 0.36), _paint_nose)
+        _render_back_hair(p, top, image[top.where], h)
+    on((-0.36, 0.25, 0.36, 1.0), _render_neck)
+    on((-0.62, -0.15, 0.62, 0.28), _render_ears)
+    on((-0.56, -0.75, 0.56, 0.52), _render_head, face)
+    on((-0.54, 0.03, 0.54, 0.34), _render_cheeks, face)
+    on((-0.40, -0.36, 0.40, 0.42), _render_age, face)
+    on((-0.32, -0.08, 0.32, 0.36), _render_nose)
     if "beard" in needs:
-        on((-0.54, -0.06, 0.54, 0.64), _paint_beard)
-    on((-0.38, 0.22, 0.38, 0.48), _paint_mouth)
+        on((-0.54, -0.06, 0.54, 0.64), _render_beard)
+    on((-0.38, 0.22, 0.38, 0.48), _render_mouth)
     if "mole" in needs:
-        on((-0.45, 0.05, 0.45, 0.50), _paint_mole)
-    on((-0.50, -0.16, 0.50, 0.13), _paint_eyes, face)
-    on((-0.50, -0.29, 0.50, -0.02), _paint_brows, face)
+        on((-0.45, 0.05, 0.45, 0.50), _render_mole)
+    on((-0.50, -0.16, 0.50, 0.13), _render_eyes, face)
+    on((-0.50, -0.29, 0.50, -0.02), _render_brows, face)
     if "glasses" in needs:
-        on((-0.56, -0.20, 0.56, 0.20), _paint_glasses)
+        on((-0.56, -0.20, 0.56, 0.20), _render_glasses)
     if "hair" in needs:
-        _paint_front_hair(p, top, image[top.where], h, face[top.where])
+        _render_front_hair(p, top, image[top.where], h, face[top.where])
     return image.to(torch.uint8)
 
 # %% ../../nbs/data/synthetic.ipynb #010070

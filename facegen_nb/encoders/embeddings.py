@@ -50,6 +50,7 @@ def embed_images(
     images: np.ndarray | Tensor,  # uint8 (N,H,W,3)
     batch_size: int | None = None,  # default: 32 on the CPU, else 256
     mirror: bool = False,  # embed the mirrored images instead
+    *,
     device: torch.device | str | None = None,  # where; default: where the encoder's weights are
     bar: bool = True,  # a progress bar, where one can be seen
 ) -> np.ndarray:  # float32 (N,dim), unit norm
@@ -287,6 +288,11 @@ def load_embeddings(
     encoder: Encoder | None = None,  # when given, its weights must match too
 ) -> Embeddings:  # memory-mapped
     "Cached embeddings; raises `FacegenError` when they are missing or were made from something else."
+    if not isinstance(name, str):
+        raise FacegenError(
+            f"{type(name).__name__} was given as the encoder's name; a name such as 'edgeface_xs' was expected"
+            ' (an encoder has it as encoder.name).'
+        )
     values, mirrored, card = _files(store, name)
     if not (values.is_file() and mirrored.is_file() and card.is_file()):
         require_rendered(store, name)  # before an advice to create embeddings that are refused
@@ -329,18 +335,21 @@ class Part(Blocks):
 
     files = 'values.npy', 'mirrored.npy'
 
-    def __init__(
-        self,
+    @classmethod
+    def resume(
+        cls,
         folder: Path,  # created where it is missing
         n: int,  # faces
         dim: int,  # numbers a face
         to: tuple[Path, Path],  # the names of the two finished arrays
-    ):
-        self.to = to
-        for f, t in zip(self.files, to):  # a kill between the two renamings of `finish`
+    ) -> Part:  # opened
+        "Continue the cache of a folder, or begin one."
+        for f, t in zip(cls.files, to):  # a kill between the two renamings of `finish`
             if folder.is_dir() and not (folder / f).exists():
                 t.replace(folder / f) if t.exists() else shutil.rmtree(folder)
-        super().__init__(folder, n, values=(dim,), mirrored=(dim,))
+        part = cls.make(folder, n, values=(dim,), mirrored=(dim,))
+        part.to = to
+        return part
 
     def finish(self) -> None:
         "Rename both arrays to their final names."
@@ -413,6 +422,7 @@ def embed_store(
     encoder: Encoder,  # frozen
     batch_size: int | None = None,  # images at once; default as for `embed_images`
     block: int = 1024,  # faces in a block of the record
+    *,
     engine: str = 'local',  # 'local': this process; 'ray': a Ray cluster
     workers: int | None = None,  # of the cluster; None: one a GPU where it has some, else one a core
     force: bool = False,  # allow an encoder for rendered faces on other faces, as an experiment
@@ -451,7 +461,7 @@ def _make_cache(store: FaceStore, encoder: Encoder, job: _Job, *, force: bool, l
     keep_memory()
     about = _card(store, encoder)
     name = f'.{encoder.name}-{_job_hash(about, encoder, job)}.part'
-    part = Part(values.parent / name, len(store), encoder.dim, (values, mirrored))
+    part = Part.resume(values.parent / name, len(store), encoder.dim, (values, mirrored))
     finished = part.finished()
     todo = [i for i in range(0, len(store), job.block) if i not in finished]
 

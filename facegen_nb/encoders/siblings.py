@@ -194,7 +194,7 @@ class SiblingSettings:
     width: int = 24  # channels of the first layer of the face
     hidden: int = 192  # of the layer before the last
     dim: int = 128  # size of the embedding
-    pose_pictures: int = 8000  # images for training the pose network
+    pose_images: int = 8000  # images for training the pose network
     pose_epochs: int = 6  # times the pose network sees each
     epochs: int = 4  # times the encoder sees each image
     batch: int = 20  # families a step
@@ -360,7 +360,7 @@ def train_sibling_encoder(
     with torch.random.fork_rng():
         torch.manual_seed(s.seed)
         net = SiblingEncoder(s.dim, s.width, s.hidden).to(device, memory_format=layout(device))
-        _learn_pose(net, s, identities[: s.pose_pictures], nuisances[: s.pose_pictures], rng=rng, log=log)
+        _learn_pose(net, s, identities[: s.pose_images], nuisances[: s.pose_images], rng=rng, log=log)
         _learn_people(net, s, identities, nuisances, rng=rng, log=log)
     return net.eval()
 

@@ -24,7 +24,7 @@ from .dlib_resnet import DlibFace, dlib_files
 from .siblings import SiblingEncoder, SiblingSettings, train_sibling_encoder
 from .small import RENDERED, RenderedSettings, SmallEncoder, train_small_encoder
 from ..files import atomic, locked
-from ..weights import find_weights, fit_weights, own_file, read_weights
+from ..weights import find_weights, fit_weights, own_file, read_weights, settings_hash
 
 # %% auto #0
 __all__ = ['ENCODERS', 'WEIGHT_FILES', 'FACENET', 'register', 'plugins', 'encoder_names', 'base_name', 'load_encoder', 'edgeface',
@@ -438,7 +438,7 @@ def rendered(
     from safetensors.torch import save_file
 
     s = settings or RENDERED[name]
-    made = f'{name}-{sha256(repr(s).encode(), 8)}.safetensors'
+    made = f'{name}-{settings_hash(s)}.safetensors'
     file = find_weights(made, weights) if weights else own_file(made)
     if not file.is_file():
         with locked(file, 'The encoder', wait=True):
@@ -463,13 +463,13 @@ _FILES = (  # name of a file without its ending: name of the encoder
     | {'vit_tiny_patch8_112.arcface_ms1mv3': 'tinyvit'}
     | {Path(f).stem: n for n, f in FACENET.items()}
     | {'dinov2_vits14_pretrain': 'dinov2_s', 'dinov2_tuned': 'dinov2_tuned'}
-    | {f'{n}-{sha256(repr(s).encode(), 8)}': n for n, s in RENDERED.items()}
+    | {f'{n}-{settings_hash(s)}': n for n, s in RENDERED.items()}
 )
 
 
 def _known_hashes() -> set[str]:
     "Hashes of the files whose encoders have no hash in their names."
-    own = (own_file(f'{n}-{sha256(repr(s).encode(), 8)}.safetensors') for n, s in RENDERED.items())
+    own = (own_file(f'{n}-{settings_hash(s)}.safetensors') for n, s in RENDERED.items())
     return {*_SAME_TENSORS.values(), *(sha256(f) for f in own if f.is_file())}
 
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import FacegenError, logger, progress, sha256, to_float, to_uint8
+from ..core import FacegenError, logger, progress, to_float, to_uint8
 from ..data.store import FaceStore
 from facegen_nb.data.synthetic import (
     IDENTITY_FACTORS,
@@ -34,7 +34,7 @@ from ..device import autocast, exact_dtype, layout, pick_device
 from ..encoders.siblings import factor_loss, fit
 from ..files import atomic, locked
 from .statistics import Bootstrap, derangement, entry, interval, missing
-from ..weights import own_file, read_weights
+from ..weights import own_file, read_weights, settings_hash
 
 # %% auto #0
 __all__ = ['OUTPUTS', 'MIN_PEOPLE', 'GROUPS', 'COLOURS', 'columns', 'choice_of', 'perfect_reading', 'blur', 'blocky', 'soften',
@@ -251,6 +251,7 @@ def _train_part(
     rng: torch.Generator,  # of the order of the images
     device: torch.device,
     log: Callable[[str], None],
+    *,
     name: str,  # for the log
     epochs: int,
     modules: list[nn.Module],  # what is trained
@@ -287,11 +288,13 @@ def train_reader(
         net = Reader(s.width, s.hidden).to(device, memory_format=layout(device))
         images = _softened_faces(truth, poses, rng)
         run = partial(_train_part, s, rng, device, log)
-        run('pose', s.pose_epochs, [net.pose], _pose_loss(net, images, poses[:, POSE].to(device)))
+        loss = _pose_loss(net, images, poses[:, POSE].to(device))
+        run(name='pose', epochs=s.pose_epochs, modules=[net.pose], loss=loss)
         net.pose.eval()
         pose, faces, heads = _aligned(net, images)
         del images
-        run('factors', s.epochs, [net.face, net.head, net.out], _reading_loss(net, faces, heads, pose, truth))
+        loss = _reading_loss(net, faces, heads, pose, truth)
+        run(name='factors', epochs=s.epochs, modules=[net.face, net.head, net.out], loss=loss)
     return net.eval().requires_grad_(False)
 
 # %% ../../nbs/metrics/attributes.ipynb #070023
@@ -299,7 +302,7 @@ def reader_file(
     settings: ReaderSettings | None = None,  # None: the default ones
 ) -> Path:  # which may not exist yet
     "Where a reader of these settings is kept."
-    return own_file(f"reader-{sha256(repr(settings or ReaderSettings()).encode(), 8)}.safetensors")
+    return own_file(f'reader-{settings_hash(settings or ReaderSettings())}.safetensors')
 
 
 def reader(
@@ -508,7 +511,7 @@ def _factor_entry(j: int, scored: _Scored, truth: np.ndarray, people: int) -> di
     if scored.embedding is not None:
         more |= dict(embedding=float(scored.embedding[j]))
     ends = interval(scored.resampled[:, j])
-    return entry(scored.value[j], len(truth), *ends, scored.floor[j], scored.ceiling[j], **more)
+    return entry(scored.value[j], len(truth), *ends, floor=scored.floor[j], ceiling=scored.ceiling[j], **more)
 
 
 def _mean_of_factors(scored: _Scored, varies: np.ndarray, n: int, people: int) -> dict[str, Any]:
@@ -521,7 +524,7 @@ def _mean_of_factors(scored: _Scored, varies: np.ndarray, n: int, people: int) -
     if scored.embedding is not None:
         more |= dict(embedding=float(scored.share(scored.embedding, scored.ceiling, ok)))
     ends = interval(scored.share(scored.resampled, scored.resampled_ceiling, ok))
-    return entry(scored.share(scored.value, scored.ceiling, ok), n, *ends, 0.0, 1.0, **more)
+    return entry(scored.share(scored.value, scored.ceiling, ok), n, *ends, floor=0.0, ceiling=1.0, **more)
 
 
 def factor_metrics(
@@ -529,6 +532,7 @@ def factor_metrics(
     read_real: np.ndarray,  # (n,OUTPUTS) of the real images: the ceiling
     truth: np.ndarray,  # (n,F) in [0, 1]; NaN in rows of faces that were not rendered
     identities: np.ndarray,  # (n,) the people
+    *,
     n_boot: int = 1000,  # resamples of people
     seed: int = 0,  # of shuffles and resamples
     read_embedding: np.ndarray | None = None,  # (n,OUTPUTS) what a probe of the embedding says, see `embedding_factors`

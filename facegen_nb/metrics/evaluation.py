@@ -24,7 +24,6 @@ from facegen_nb.core import (
     logger,
     progress,
     renamed,
-    renamed_keys,
     sha256,
     sheet,
     user_path,
@@ -90,6 +89,7 @@ from facegen_nb.metrics.realism import (
     spectrum_missing,
 )
 from .regression import regression_references
+from .result_files import current_curves
 from .robustness import EvalContext, intra_identity_diversity, pick_faces, robustness
 from .statistics import Bootstrap, derangement, mean_entry, missing, other_images
 from ..models.autoencoder import autoencoder_for
@@ -239,10 +239,10 @@ def _compute_blocks(
 
     What an interrupted evaluation left is not measured again, but where other things were kept of each row.
     """
-    blocks = Blocks(s.folder / f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes)
+    blocks = Blocks.make(s.folder / f'{name}-{sha256(repr(sorted(shapes.items())).encode(), 8)}', n, **shapes)
     whole = blocks.finished()
     if whole:
-        s.log(f'{name}: {min(n, len(whole) * _STEP):,} of {n:,} were measured before; going on.')
+        s.log(f'{name}: {min(n, len(whole) * _STEP):,} of {n:,} were measured before; continuing.')
     for i in progress([i for i in range(0, n, _STEP) if i not in whole]):
         blocks.add(i, **work(i, min(_STEP, n - i)))
     return blocks.arrays
@@ -328,7 +328,7 @@ def generation_pass(
         both = np.unique(np.r_[at, s.partner[at]])
         real = s.store.images[s.rows[both]]
         mine, other = (np.searchsorted(both, r) for r in (at, s.partner[at]))
-        out = _recognised(s, faces) | image_scores(faces, real, mine, other, networks, min(s.batch_size, 32))
+        out = _recognised(s, faces) | image_scores(faces, real, mine, other, networks, batch_size=min(s.batch_size, 32))
         for name, (dim, f) in extractors.items():
             wanted = only[name][at] if name in only else np.ones(len(at), bool)
             out[name] = _features_where(faces, wanted, dim, f)
@@ -367,11 +367,11 @@ def identity_part(
         people[rows],
         values[gallery].astype(np.float32),
         people[gallery],
-        imp,
-        who,
-        s.n_boot,
-        s.seed,
-        s.scores,
+        impostors=imp,
+        who=who,
+        n_boot=s.n_boot,
+        seed=s.seed,
+        scores=s.scores,
     )
     return metrics, threshold(imp, 1e-3)
 
@@ -426,7 +426,7 @@ def seen_part(
 
     people, how = s.store_people[rows], dict(n_boot=s.n_boot, seed=s.seed)
     cosine = to_sources(measured['judge'], s.rows), s.people, to_sources(seen['judge'], rows), people
-    out = seen_gap(*cosine, limit, **how)
+    out = seen_gap(*cosine, limit=limit, **how)
     if net is None:
         return out | {k: missing(why.get('squeeze', _LPIPS_OFF), 'low') for k in names[2:]}
     return out | seen_lpips(measured['lpips_squeeze'], s.people, np.asarray(seen['lpips']), people, **how)
@@ -501,7 +501,7 @@ def diversity_part(
     ) -> dict:
         s.scores[name] = np.full(len(s.rows), np.nan)
         s.scores[name][found.first] = values
-        return {name: mean_entry(values, who, boot, floor, ceiling, better, draws=samples, **more)}
+        return {name: mean_entry(values, who, boot, floor, ceiling, better=better, draws=samples, **more)}
 
     out = put('diversity_judge', found.drift, real['floor'], real['drift'], 'low')
     if net is None:
@@ -561,7 +561,7 @@ def _autoencoder_space(s: StoreContext) -> _Space:
     return _Space('autoencoder', 'autoencoder', 'source_autoencoder', f, AUTOENCODER_DIM, **how)
 
 
-def _spaces_at_hand(spaces: dict[str, Callable[[], _Space]]) -> tuple[list[_Space], dict[str, str]]:
+def _available_spaces(spaces: dict[str, Callable[[], _Space]]) -> tuple[list[_Space], dict[str, str]]:
     "The feature spaces whose weights are there, and why the others are missing."
     found, why = [], {}
     for name, make in spaces.items():
@@ -574,7 +574,7 @@ def _spaces_at_hand(spaces: dict[str, Callable[[], _Space]]) -> tuple[list[_Spac
 
 def _distribution_spaces(s: StoreContext, networks: Sequence) -> tuple[list[_Space], dict[str, str]]:
     "The spaces beside the judge's in which distributions are compared, and why one is missing."
-    return _spaces_at_hand(
+    return _available_spaces(
         dict(
             squeezenet=partial(_squeezenet_space, s, networks),
             inception=partial(_inception_space, s),
@@ -621,8 +621,8 @@ def _space_metrics(
         mean, std = sets[2].mean(0), np.maximum(sets[2].std(0), 1e-6)
         sets = [(v - mean) / std for v in sets]
     generated, real, reference = (v * np.float32(space.scale) for v in sets)
-    out = distribution_metrics(generated, real, reference, *people, space.name, s.seed)
-    out |= realism_metrics(generated, real, reference, *people, space.name, s.seed, s.n_boot)
+    out = distribution_metrics(generated, real, reference, *people, space=space.name, seed=s.seed)
+    out |= realism_metrics(generated, real, reference, *people, space=space.name, seed=s.seed, n_boot=s.n_boot)
     if space.classes is not None:
         out |= score_metric(generated @ space.classes.T, real @ space.classes.T, people[0], seed=s.seed)
     return out
@@ -669,13 +669,13 @@ def spectrum_part(
 
     found = _compute_blocks(s, 'reference-spectrum', len(reference), dict(spectrum=(a.shape[1],)), work)
     people = s.store_people[s.rows[mine]], s.store_people[reference]
-    return spectrum_metrics(a, b, found['spectrum'], *people, s.n_boot, s.seed)
+    return spectrum_metrics(a, b, found['spectrum'], *people, n_boot=s.n_boot, seed=s.seed)
 
 # %% ../../nbs/metrics/evaluation.ipynb #080033
 def _memory_spaces(s: StoreContext, networks: Sequence) -> tuple[list[_Space], dict[str, str]]:
     "The spaces beside the judge's in which copies are looked for, and why one is missing."
     pixels = partial(_Space, 'pixels', 'pixels', 'source_pixels', pixel_features, 3 * PIXELS**2)
-    return _spaces_at_hand(dict(squeezenet=partial(_squeezenet_space, s, networks), pixels=pixels))
+    return _available_spaces(dict(squeezenet=partial(_squeezenet_space, s, networks), pixels=pixels))
 
 
 def memory_part(
@@ -703,7 +703,7 @@ def memory_part(
     real, trained = (s.judge_values[r].astype(np.float32) for r in (s.rows, train))
     sets[s.judge.name] = measured['judge'], real, trained
     for name, (generated, real, trained) in sets.items():
-        out |= memorisation(generated, real, trained, s.people, name, s.seed)[0]
+        out |= memorisation(generated, real, trained, s.people, name, seed=s.seed)[0]
     return out
 
 
@@ -726,7 +726,7 @@ def factor_part(
     Beside it, how well off the embedding itself, by a linear probe.
     """
     read, truth = (measured['factors'], measured['source_factors']), factors_of(s.store, s.rows)
-    return factor_metrics(*read, truth, s.people, s.n_boot, s.seed, _factor_probe(s))
+    return factor_metrics(*read, truth, s.people, n_boot=s.n_boot, seed=s.seed, read_embedding=_factor_probe(s))
 
 
 def robustness_part(
@@ -735,9 +735,9 @@ def robustness_part(
 ) -> dict[str, dict]:  # curves
     "What happens when the embedding is noisy, mixed or another encoder's, and when noise or guidance vary."
     file = s.folder / 'curves.json'
-    done = renamed_keys('curve', json.loads(file.read_text(encoding='utf-8'))) if file.is_file() else {}
+    done = current_curves(json.loads(file.read_text(encoding='utf-8'))) if file.is_file() else {}
     if done:
-        s.log(f'robustness: {len(done)} curves were measured before; going on.')
+        s.log(f'robustness: {len(done)} curves were measured before; continuing.')
 
     def keep(name: str, curve: dict[str, Any]) -> None:
         done[name] = curve
@@ -1203,6 +1203,7 @@ def check_run(
     store: Any,  # the FaceStore that it was trained on
     judge: Any,  # an encoder
     split: str = 'test',  # whose people
+    *,
     force: bool = False,  # accept the conditioning encoder as the judge
     also: Sequence[Any] = (),  # further judges
 ) -> None:
@@ -1221,6 +1222,7 @@ def judge_run(
     store: Any,  # the FaceStore whose people are generated
     judge: Any,  # an encoder that took no part
     split: str = 'test',  # which of them
+    *,
     seed: int = 0,  # of noise, pairs and bootstrap
     device: str | None = None,  # where
     **how: Any,  # as `evaluate` takes it

@@ -114,4 +114,4 @@ def compare_faces(
     both = np.isfinite(x) & np.isfinite(y)
     if len(np.unique(first.people[both])) < 2:
         return None
-    return paired_difference(x[both], y[both], first.people[both], quantile, n_boot, seed)
+    return paired_difference(x[both], y[both], first.people[both], quantile=quantile, n_boot=n_boot, seed=seed)

@@ -105,6 +105,7 @@ def identity_scores(
     claimed: np.ndarray,  # (n,) the person in each target
     gallery: np.ndarray,  # (m,D) embeddings of distractors
     gallery_people: np.ndarray,  # (m,) their people
+    *,
     block: int = 1024,  # faces at a time; changes nothing but the memory
 ) -> dict[str, np.ndarray]:  # 'cosine', 'auc' and 'rank1', each (n,)
     "Per face: the cosine, the share of strangers' scores below it (their mean is the AUC), and whether it is nearest."
@@ -201,7 +202,7 @@ def _identity_entry(name: str, numbers: dict, means: tuple | None, n: int, more:
         more = more | dict(person_mean=means[0], person_low=low, person_high=high)
     value, resampled = numbers['mine'][name]
     floor = np.mean([f[name] for f in numbers['floors']])
-    return entry(value, n, *interval(resampled), floor, numbers['ceiling'][name], **more)
+    return entry(value, n, *interval(resampled), floor=floor, ceiling=numbers['ceiling'][name], **more)
 
 
 def identity_metrics(
@@ -210,6 +211,7 @@ def identity_metrics(
     identities: np.ndarray,  # (n,) the people
     gallery: np.ndarray,  # (m,D) real images, one of each person
     gallery_people: np.ndarray,  # (m,) their people
+    *,
     impostors: Impostors,  # real pairs of different people
     who: str = 'judge',  # first part of the metrics' names
     n_boot: int = 1000,  # resamples
@@ -303,6 +305,7 @@ def seen_gap(
     unseen_people: np.ndarray,  # (n,) who they are
     seen: np.ndarray,  # (m,) the same of people of the training split
     seen_people: np.ndarray,  # (m,) who they are; none of them is among the unseen
+    *,
     limit: float | None = None,  # threshold at FAR 1e-3, for the TAR
     n_boot: int = 1000,  # resamples
     seed: int = 0,  # of the resamples
@@ -316,8 +319,10 @@ def seen_gap(
     for name, (a, b) in scores.items():
         ra, rb = boot.mean(a, unseen_people), boot.mean(b, seen_people)
         difference, n = a.mean() - b.mean(), len(a) + len(b)
-        out[f'seen_source_{name}'] = entry(b.mean(), len(b), *interval(rb), None, 1.0)
-        out[f'gap_source_{name}'] = entry(difference, n, *interval(ra - rb), None, 0.0, seen=len(b), unseen=len(a))
+        out[f'seen_source_{name}'] = entry(b.mean(), len(b), *interval(rb), floor=None, ceiling=1.0)
+        out[f'gap_source_{name}'] = entry(
+            difference, n, *interval(ra - rb), floor=None, ceiling=0.0, seen=len(b), unseen=len(a)
+        )
     return out | {f'{k}_source_tar_1e-3': missing(NO_THRESHOLD) for k in ('seen', 'gap') if limit is None}
 
 
@@ -326,6 +331,7 @@ def seen_lpips(
     unseen_people: np.ndarray,  # (n,) who they are
     seen: np.ndarray,  # (m,) the same of people of the training split, from training embeddings
     seen_people: np.ndarray,  # (m,) who they are; none of them is among the unseen
+    *,
     n_boot: int = 1000,  # resamples
     seed: int = 0,  # of the resamples
 ) -> dict[str, dict]:  # `seen_lpips_squeeze` and `gap_lpips_squeeze`
@@ -334,5 +340,5 @@ def seen_lpips(
     a, b = np.asarray(unseen, np.float64), np.asarray(seen, np.float64)
     difference = boot.mean(a, unseen_people) - boot.mean(b, seen_people)
     value, n = a.mean() - b.mean(), len(a) + len(b)
-    gap = entry(value, n, *interval(difference), None, 0.0, 'low', seen=len(b), unseen=len(a))
-    return dict(seen_lpips_squeeze=mean_entry(b, seen_people, boot, None, 0.0, 'low'), gap_lpips_squeeze=gap)
+    gap = entry(value, n, *interval(difference), floor=None, ceiling=0.0, better='low', seen=len(b), unseen=len(a))
+    return dict(seen_lpips_squeeze=mean_entry(b, seen_people, boot, None, 0.0, better='low'), gap_lpips_squeeze=gap)

@@ -106,7 +106,7 @@ def classifier_scores(
     return scores[: len(a)], scores[len(a) :]
 
 
-def _auc_over_folds(a, b, a_folds, b_folds, a_weights, b_weights) -> np.ndarray:
+def _auc_over_folds(a, b, a_folds, b_folds, *, a_weights, b_weights) -> np.ndarray:
     "Mean AUC of the folds in each resample: scores of different classifiers are never compared."
     both = np.intersect1d(a_folds, b_folds)
     parts = [
@@ -121,18 +121,20 @@ def two_sample_auc(
     b: np.ndarray,  # (m,D) features of the other
     a_people: np.ndarray,  # (n,) who is on each
     b_people: np.ndarray,  # (m,)
+    *,
     n_boot: int = 0,  # resamples of people; 0: no interval
     seed: int = 0,  # of folds and resamples
 ) -> tuple[float, float | None, float | None]:  # AUC, ends of its 95 % interval
     "Cross-validated AUC of a linear classifier between two sets of faces."
     folds = folds_of_people(a_people, seed=seed), folds_of_people(b_people, seed=seed)
     scores = classifier_scores(a, b, *folds)
-    once = np.ones((1, len(a))), np.ones((1, len(b)))
-    value = float(_auc_over_folds(*scores, *folds, *once)[0])
+    once = dict(a_weights=np.ones((1, len(a))), b_weights=np.ones((1, len(b))))
+    value = float(_auc_over_folds(*scores, *folds, **once)[0])
     if not n_boot:
         return value, None, None
     boot = Bootstrap(a_people, b_people, n=n_boot, seed=seed)
-    return value, *interval(_auc_over_folds(*scores, *folds, boot.weights(a_people), boot.weights(b_people)))
+    weights = dict(a_weights=boot.weights(a_people), b_weights=boot.weights(b_people))
+    return value, *interval(_auc_over_folds(*scores, *folds, **weights))
 
 # %% ../../nbs/metrics/realism.ipynb #07f031
 def frechet_infinity(
@@ -210,7 +212,7 @@ def _infinite_distance(
     margin, real_margin = np.hypot(of_halves, 1.96 * np.array([error, real_error]))
     ends = value - margin, value + margin
     more = dict(dim=dim, one_a_person=alone, ceiling_high=float(ceiling + real_margin))
-    return entry(value, len(generated), *ends, None, ceiling, 'low', **more)
+    return entry(value, len(generated), *ends, floor=None, ceiling=ceiling, better='low', **more)
 
 
 def realism_metrics(
@@ -219,6 +221,7 @@ def realism_metrics(
     reference: np.ndarray,  # (n,D) features of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (n,) people of the reference
+    *,
     space: str,  # the feature space's name
     seed: int = 0,  # of folds, subsets and resamples
     n_boot: int = 1000,  # resamples of people
@@ -231,9 +234,11 @@ def realism_metrics(
     if people < 10:
         reason = f'{people} people were evaluated; five folds of people need at least 10, so evaluate more.'
         return {k: missing(reason, 'low') for k in names}
-    value, low, high = two_sample_auc(generated, reference, identities, reference_people, n_boot, seed)
-    ceiling, _, ceiling_high = two_sample_auc(real, reference, identities, reference_people, n_boot, seed)
-    test = entry(value, n, low, high, None, ceiling, 'low', ceiling_high=ceiling_high, people=people)
+    value, low, high = two_sample_auc(generated, reference, identities, reference_people, n_boot=n_boot, seed=seed)
+    ceiling, _, ceiling_high = two_sample_auc(real, reference, identities, reference_people, n_boot=n_boot, seed=seed)
+    test = entry(
+        value, n, low, high, floor=None, ceiling=ceiling, better='low', ceiling_high=ceiling_high, people=people
+    )
     distance = _infinite_distance((generated, real, reference), (identities, reference_people), seed, halves)
     return dict(zip(names, (test, distance)))
 
@@ -278,6 +283,7 @@ def spectrum_metrics(
     reference: np.ndarray,  # (m,K) of real images of other people
     identities: np.ndarray,  # (n,) people of the first two
     reference_people: np.ndarray,  # (m,) people of the reference
+    *,
     n_boot: int = 1000,  # resamples of people
     seed: int = 0,  # of the resamples
 ) -> tuple[dict[str, dict], dict[str, Any]]:  # `spectrum_ratio`, `spectrum_gap`, and the curve
@@ -298,7 +304,7 @@ def spectrum_metrics(
     logs = means[0] - means[1], means[1] - means[2]  # generated over real, real over other real
 
     def put(values: np.ndarray, better: str, ceiling: float | None = None, **more: Any) -> dict[str, Any]:
-        return entry(values[0], n, *interval(values[1:]), None, ceiling, better, **more)
+        return entry(values[0], n, *interval(values[1:]), floor=None, ceiling=ceiling, better=better, **more)
 
     def ratio(k: int, first: int, last: int) -> np.ndarray:
         return np.exp(logs[k][:, first - 1 : last]).mean(1)

@@ -10,12 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..core import FacegenError, renamed_keys, user_path
+from ..core import FacegenError, renamed, renamed_keys, user_path
 from ..files import write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot', 'wrong_scores',
-           'check_result', 'result_file', 'save_result', 'right_direction', 'load_result', 'effort']
+           'check_result', 'result_file', 'save_result', 'current_curves', 'right_direction', 'load_result', 'effort']
 
 # %% ../../nbs/metrics/result_files.ipynb #090009
 RESULT_KEYS = dict(
@@ -194,6 +194,21 @@ def save_result(
     return Path(path)
 
 
+def current_curves(
+    curves: dict[str, dict],  # of a result file, perhaps an old one
+) -> dict[str, dict]:  # the same, under the names of today
+    "Curves with the current names of curves, axes and lines."
+    out = {}
+    for name, curve in renamed_keys('curve', curves).items():
+        out[name] = curve = dict(curve)
+        for key in ('title', 'x_label'):
+            if key in curve:
+                curve[key] = renamed('curve text', curve[key])
+        if 'lines' in curve:
+            curve['lines'] = renamed_keys('curve text', curve['lines'])
+    return out
+
+
 def right_direction(
     metrics: dict[str, dict],  # of a result file, perhaps an old one
 ) -> dict[str, dict]:  # the same
@@ -221,7 +236,7 @@ def load_result(
     if result.get('scores'):
         result['scores']['folder'] = str(path.parent)  # where its file is looked for; never written
     if 'curves' in result:
-        result['curves'] = renamed_keys('curve', result['curves'])
+        result['curves'] = current_curves(result['curves'])
     return result
 
 

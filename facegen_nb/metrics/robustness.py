@@ -63,9 +63,9 @@ def pick_faces(
     return np.sort(rows[np.argsort(rank, kind='stable')[:limit]])
 
 # %% ../../nbs/metrics/robustness.ipynb #070013
-SOURCE = 'judge cosine to the source'  # names of lines; in result files they stay as they were first
-OTHER_IMAGE = 'judge cosine to another picture'
-HELD_OUT_IMAGE = 'judge cosine to a held-out picture'
+SOURCE = 'judge cosine to the source'  # names of lines
+OTHER_IMAGE = 'judge cosine to another image'
+HELD_OUT_IMAGE = 'judge cosine to a held-out image'
 TITLES = dict(
     embedding_noise='Noise on the embedding',
     interpolation='Between two people',
@@ -131,7 +131,14 @@ class EvalContext:
         "A face for each embedding."
         guidance = self.guidance if guidance is None else guidance
         return generate_faces(
-            self.generator, embeddings, self.seed + stream, self.batch_size, guidance, noise, first, bar=False
+            self.generator,
+            embeddings,
+            self.seed + stream,
+            self.batch_size,
+            guidance=guidance,
+            noise=noise,
+            first=first,
+            bar=False,
         )
 
     def judge_embeddings(
@@ -153,7 +160,14 @@ class EvalContext:
     ) -> dict[str, Any]:  # as `entry` makes it
         "The mean over faces with its interval over people."
         who = self.people if rows is None else self.people[rows]
-        return entry(values.mean(), len(values), *interval(self.boot.mean(values, who)), floor, ceiling, better)
+        return entry(
+            values.mean(),
+            len(values),
+            *interval(self.boot.mean(values, who)),
+            floor=floor,
+            ceiling=ceiling,
+            better=better,
+        )
 
 
 @dataclass(kw_only=True)
@@ -302,7 +316,7 @@ def _step_entries(context: RobustnessContext, d: np.ndarray, t: Sequence[float])
     def step(v: np.ndarray, even: float) -> dict[str, Any]:
         with np.errstate(invalid='ignore', divide='ignore'):
             low, high = interval((context.boot.mean(v, context.people) / resampled) ** 0.5)
-        return entry((v.mean() / ends) ** 0.5, len(v), low, high, 1.0, even, 'low')
+        return entry((v.mean() / ends) ** 0.5, len(v), low, high, floor=1.0, ceiling=even, better='low')
 
     return [step(v, q - p) for v, p, q in zip(d, t, t[1:])]
 
@@ -525,9 +539,10 @@ def _prints_of(source: Embeddings | np.ndarray, target: Embeddings | np.ndarray)
 
 
 def fit_adapter(
-    source: Embeddings | np.ndarray,  # (n,D2) embeddings of training faces by the encoder at hand, unit norm
+    source: Embeddings | np.ndarray,  # (n,D2) embeddings of training faces by another encoder, unit norm
     target: Embeddings | np.ndarray,  # (n,D) embeddings of the same faces by the encoder that the generator knows
     people: np.ndarray | None = None,  # (n,) whose they are: no person is on both sides; None: each face its own
+    *,
     ridges: Sequence[float] = _RIDGES,  # tried
     seed: int = 0,  # of the held-out tenth
     names: tuple[str, str] = ('', ''),  # of the two encoders
@@ -673,7 +688,6 @@ def curve_figure(
     at = np.arange(len(x)) if words else np.array(x, float)
 
     for i, (label, line) in enumerate(curve.get('lines', {}).items()):
-        label = label.replace('picture', 'image')  # lines of result files keep their first names
         if all(m['value'] is None for m in line):
             notes.append(f"{label}: {line[0].get('reason', 'missing')}")
             continue

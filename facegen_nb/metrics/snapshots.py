@@ -180,6 +180,7 @@ def progress_faces(
     store: FaceStore,  # whose people are generated
     embeddings: Embeddings,  # of that store, by the run's encoder
     rows: np.ndarray,  # (n,) positions in the store
+    *,
     seed: int = 0,  # of the noise
     device: str | torch.device | None = None,  # where to generate; None: the fastest
     load: Callable[[Path, Any], Any] = load_generator,  # makes a generator of a checkpoint folder and a device
@@ -392,6 +393,7 @@ def _write_mp4(
     frames: list[Image.Image],  # all of one size, with even sides
     path: Path,  # the file
     ffmpeg: str,  # the program
+    *,
     seconds: float = 0.8,  # for which an image is shown
     last: float = 3.0,  # for which the last one is
     rate: int = 10,  # images a second of the film
@@ -466,6 +468,7 @@ class ProgressContext(EvalContext):
         judge: Encoder,  # a recogniser that took no part
         split: str = 'validation',  # which faces
         faces: int | None = 256,  # at most so many, whole people; None: all
+        *,
         seed: int = 0,  # of every random choice
         device: str | torch.device = 'cpu',  # for SqueezeNet
         batch_size: int = 64,  # faces at a time; changes the speed only
@@ -542,7 +545,7 @@ class ProgressContext(EvalContext):
             real, reference = self.features[space]
             people = self.people[self.mine], self.reference_people
             found = distribution_metrics(
-                generated[space][self.mine], real[self.mine], reference, *people, space, self.seed
+                generated[space][self.mine], real[self.mine], reference, *people, space=space, seed=self.seed
             )
             out |= {m: found[m] for m in names}
         return out
@@ -681,7 +684,9 @@ def progress_metrics(
         file=Path(out) if out else Path(run) / 'progress' / 'progress.json',
     )
     if todo := measured.resume(log):
-        context = ProgressContext(store, judge, split, faces, seed, device, batch_size, n_boot)
+        context = ProgressContext(
+            store, judge, split, faces, seed=seed, device=device, batch_size=batch_size, n_boot=n_boot
+        )
         e = np.asarray(embeddings.values[rows], np.float32)
     for k in progress(todo):
         start = time.monotonic()

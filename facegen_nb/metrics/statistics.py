@@ -130,6 +130,7 @@ def paired_difference(
     a: np.ndarray,  # (m,) one value a face
     b: np.ndarray,  # (m,) the same of another run on the same faces
     identities: np.ndarray,  # (m,) the people
+    *,
     quantile: float | None = None,  # such as 0.05: compare these instead of the means
     n_boot: int = 1000,  # resamples
     seed: int = 0,  # of the resamples
@@ -182,6 +183,7 @@ def entry(
     n: int = 0,  # faces (or pairs) behind it
     low: float | None = None,  # ends of the 95 % interval
     high: float | None = None,  #
+    *,
     floor: float | None = None,  # its value with shuffled embeddings
     ceiling: float | None = None,  # its value for real images
     better: str = 'high',  # 'high' or 'low'
@@ -214,6 +216,7 @@ def mean_entry(
     boot: Bootstrap,  # resamples that know them
     floor: float | None = None,  # as `entry` takes it
     ceiling: float | None = None,  #
+    *,
     better: str = 'high',  # 'high' or 'low'
     **more: Any,  # further plain values
 ) -> dict[str, Any]:  # as `entry` makes it
@@ -222,7 +225,7 @@ def mean_entry(
     low, high = interval(resampled)
     more |= dict(person_mean=person, person_low=low, person_high=high)
     ends = interval(boot.mean(values, identities))
-    return entry(values.mean(), len(values), *ends, floor, ceiling, better, **more)
+    return entry(values.mean(), len(values), *ends, floor=floor, ceiling=ceiling, better=better, **more)
 
 
 def missing(

@@ -221,7 +221,7 @@ class FaceModel(nn.Module, StrictHub, library_name='facegen_nb', tags=['face-gen
                 from facegen_nb.models.refinement import refine_faces
 
                 noise = noise * (1.0 if guidance is None else guidance)
-                latent = refine_faces(self, refine_encoder, e, noise, refine, refine_precision)
+                latent = refine_faces(self, refine_encoder, e, noise, refine, precision=refine_precision)
             with autocast(p.device, kind):
                 faces = self.from_latent(latent, e, noise) if refine else self.sample(e, noise, guidance, **options)
         return faces.float().clamp(-1, 1)

@@ -121,6 +121,7 @@ def denoising_loss(
     noise: Tensor,  # (B,...) standard normal
     x_t: Tensor,  # (B,...) its input: path.mix(x, noise, t)
     t: Tensor,  # (B,) times
+    *,
     path: Path,  # between image and noise
     prediction: str,  # what the output is: 'x', 'v' or 'noise'
     space: str = 'v',  # in which the error is measured: 'v', 'x' or 'noise'
@@ -193,7 +194,9 @@ def sample(
     steps: int = 20,  # more are better and cost more; see `evaluations`
     sampler: str = 'heun',  # one of SAMPLERS
     path: Path = Path(),  # on which the model was trained
-    draw: Callable[[int], Tensor] | None = None,  # for 'ancestral' and 'ddpm': number of the step to new normal noise
+    *,
+    new_noise: Callable[[int], Tensor]
+    | None = None,  # for 'ancestral' and 'ddpm': number of the step to new normal noise
 ) -> Tensor:  # (B,...), the clean estimate of the last step
     """Images from noise, along the straight path: Euler, Heun (Karras et al. 2022), DDIM (Song et al. 2020) or
     ancestral (Ho et al. 2020, with the posterior's variance; 'ddpm' with that of the forward step).
@@ -201,10 +204,10 @@ def sample(
     evaluations(steps, sampler)  # refuses wrong arguments
     if path.name == 'ddpm' and steps > DDPM_STEPS:
         raise FacegenError(f'{steps} steps were given; the path ddpm has {DDPM_STEPS}: set fewer.')
-    if sampler in _RANDOM and draw is None:
+    if sampler in _RANDOM and new_noise is None:
         raise FacegenError(
-            f"The sampler '{sampler}' was given without `draw`; it needs new noise in each step: give a function from"
-            " the number of a step to normal noise."
+            f"The sampler '{sampler}' was given without `new_noise`; it needs new noise in each step: give a"
+            " function from the number of a step to normal noise."
         )
     x = noise.to(torch.promote_types(noise.dtype, torch.float32))
     t = _times(steps, sampler, path)
@@ -221,7 +224,7 @@ def sample(
             r = a0 * s1 / (s0 * a1)
             beta = s0**2 - (a0 * s1 / a1) ** 2  # the variance that the forward step added
             new = math.sqrt(max(0.0, 1 - r * r if sampler == 'ancestral' else beta / s1**2))
-            eps = r * eps + new * draw(k).to(x)
+            eps = r * eps + new * new_noise(k).to(x)
         step = a1 * clean + s1 * eps
         if sampler == 'heun' and not last:
             clean2, eps2 = evaluate(step, k + 1)

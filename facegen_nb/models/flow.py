@@ -80,6 +80,7 @@ class UNet(nn.Module):
         channels: tuple[int, ...],  # at side, side/2, side/4, ...
         depth: int,  # blocks a level
         attention: tuple[int, ...],  # sides with attention
+        *,
         cond_dim: int,  # S
     ):
         super().__init__()
@@ -130,6 +131,7 @@ class FlowModel(FaceModel):
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings
+        *,
         channels: tuple[int, ...] = (128, 256, 384),  # of the U-Net, at side/patch, half of it, a quarter of it
         depth: int = 2,  # blocks a level
         patch: int = 4,  # pixels a position, each way
@@ -150,7 +152,7 @@ class FlowModel(FaceModel):
         self.embed, self.null_embed = scaled_init(nn.Linear(embed_dim, cond_dim)), nn.Parameter(torch.zeros(cond_dim))
         self.register_buffer('waves', torch.exp(torch.linspace(0, math.log(1000), 128)), persistent=False)
         maps, side = noise_shape[0] * patch**2, noise_shape[1] // patch
-        self.unet = UNet(maps, side, tuple(channels), depth, tuple(attention), cond_dim)
+        self.unet = UNet(maps, side, tuple(channels), depth, tuple(attention), cond_dim=cond_dim)
 
     def forward(
         self,
@@ -208,5 +210,5 @@ class FlowModel(FaceModel):
         def estimate(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             return self.estimate(x, t, embeddings, guidance)
 
-        latents = sample(estimate, noise, steps, sampler, self.path, fresh)
+        latents = sample(estimate, noise, steps, sampler, self.path, new_noise=fresh)
         return latents if self.noise_shape[0] == 3 else autoencoder_for(latents.device).decode(latents)

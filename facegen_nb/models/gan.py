@@ -146,6 +146,7 @@ class Generator(FaceModel):
         self,
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 64,  # size of the noise
+        *,
         w_dim: int = 384,  # size of w, which every block reads
         channels: tuple[int, ...] = (320, 256, 192, 96, 48),  # at sides 4, 8, 16, 32, 64; half of the last at 128
         linear_prior: bool = False,  # add the synthesis to a linear (PCA) model of the face instead of the mean face
@@ -318,7 +319,11 @@ class FeatureDiscriminator(nn.Module):
         device: torch.device | str = 'cpu',  # of that network
     ):
         super().__init__()
-        self.features = lambda x: features(x)  # a function, so that a module is not registered as a part
+
+        def frozen(images: Tensor) -> list[Tensor]:
+            return features(images)
+
+        self.features = frozen  # a function, so that a module is not registered as a part
         with torch.no_grad():
             sizes = [f.shape[1:3] for f in features(torch.zeros(1, 3, 128, 128, device=device))]
         last = {side: k for k, (_, side) in enumerate(sizes)}  # the last map of each side

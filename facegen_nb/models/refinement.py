@@ -108,6 +108,7 @@ def refine_faces(
     embeddings: Tensor,  # (B,embed_dim), unit norm
     noise: Tensor,  # (B,*noise_shape)
     steps: int,  # gradient steps
+    *,
     precision: str = 'auto',  # number type of the steps: 'auto', 'fp32', 'bf16' or 'fp16'
 ) -> Tensor:  # (B,latent_dim), for `model.from_latent`
     "Latents whose faces have embeddings nearer to the requested ones; the model's weights are not changed."
@@ -149,7 +150,7 @@ class Refined:
     ):
         if getattr(generator, 'many_steps', True):
             raise FacegenError(
-                f'{type(generator).__name__} is no model that draws in one step, so it cannot be refined: leave out'
+                f'{type(generator).__name__} is no model that generates in one step, so it cannot be refined: leave out'
                 ' refine.'
             )
         self.generator, self.refine = generator, refine

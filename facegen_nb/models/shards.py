@@ -133,6 +133,7 @@ def portions(
     noise_shape: tuple[int, ...],  # of a face
     n: int = 1,  # faces for each embedding
     seed: int = 0,  # of the noise
+    *,
     step: int = PORTION,  # faces in a portion, a multiple of 32
 ) -> Iterator[Portion]:
     "The work for some spans of faces, in constant memory."
@@ -495,7 +496,7 @@ def _write_shards(
     if len(todo) < len(plan):
         log(f'{len(plan) - len(todo):,} of {len(plan):,} shards are there already and are kept')
     total = sum(last - first for first, last in todo.values())
-    work = portions(rows, todo.values(), generator.noise_shape, n, seed, max(PORTION, batch_size))
+    work = portions(rows, todo.values(), generator.noise_shape, n, seed, step=max(PORTION, batch_size))
     how = dict(batch_size=batch_size, engine=engine, workers=workers)
     files = iter(progress(_generated(generator, options | request['number_types'], work, **how), total))
     for name, (first, last) in todo.items():
@@ -503,7 +504,7 @@ def _write_shards(
         faces = (Face(k // n, k % n, seed, png) for k, png in zip(numbers, files))
         _write_shard(out, request['format'], name, faces, ncol=n if 1 < n <= 8 else 8, sheet_faces=64 - first)
         _finish_shard(out, name, first, last - first)
-    return dict(shards=len(plan), shards_kept=len(plan) - len(todo), faces_drawn=total)
+    return dict(shards=len(plan), shards_kept=len(plan) - len(todo), faces_generated=total)
 
 
 def _shard_plan(request: dict[str, Any], size: int) -> dict[str, tuple[int, int]]:

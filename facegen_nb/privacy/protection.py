@@ -162,7 +162,14 @@ def genuine_rate(
     if limit is None or len(pairs) == 0:
         return missing('Too few pairs of images are known by name; give more images.')
     passed = cosines(mine[pairs], mine[other[pairs]]) > limit
-    return entry(passed.mean(), len(pairs), *interval(s.boot.mean(passed, s.people[pairs])), far, 1.0, threshold=limit)
+    return entry(
+        passed.mean(),
+        len(pairs),
+        *interval(s.boot.mean(passed, s.people[pairs])),
+        floor=far,
+        ceiling=1.0,
+        threshold=limit,
+    )
 
 # %% ../../nbs/privacy/protection.ipynb #32c023
 ATTACKERS = ('ignorant', 'pairs', 'key')

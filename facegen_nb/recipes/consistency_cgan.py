@@ -61,6 +61,7 @@ class ConsistencyGenerator(FaceModel):
         self,
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 100,  # size of the noise
+        *,
         width: int = 512,  # of the layers of embedding and noise
         channels: tuple[int, ...] = (512, 256, 128, 64, 32),  # at sides 4, 8, 16, 32, 64
         norm: float = 1.0,  # norm of the condition
@@ -104,6 +105,7 @@ class ConsistencyDiscriminator(nn.Module):
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings
+        *,
         hidden: int = 1024,  # of the embedding's layers
         channels: tuple[int, ...] = (64, 128, 256, 512, 1024),  # at sides 64, 32, 16, 8, 4
         norm: float = 1.0,  # norm of the condition
@@ -111,10 +113,11 @@ class ConsistencyDiscriminator(nn.Module):
         interaction: bool = True,  # add the inner product of the two maps (repaired); False: the sum alone (as built)
     ):
         super().__init__()
-        down, c = (
-            lambda a, b: nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)),
-            list(channels),
-        )
+        c = list(channels)
+
+        def down(a: int, b: int) -> nn.Sequential:
+            return nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2))
+
         self.condition, self.interaction = Condition(embed_dim, norm, projection), interaction
         self.face = nn.Sequential(
             nn.Sequential(nn.Conv2d(3, c[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2)),
@@ -149,9 +152,9 @@ class ConsistencyCGAN(Design):
 
     def networks(self, dim: int, fingerprint: dict) -> tuple[FaceModel, nn.Module]:
         r = self.recipe
-        hears: dict[str, Any] = dict(embed_dim=dim, norm=r.norm, projection=r.generator.get('projection'))
-        return ConsistencyGenerator(**{**r.generator, **hears}, fingerprint=fingerprint), ConsistencyDiscriminator(
-            **{**r.discriminator, **hears}
+        condition: dict[str, Any] = dict(embed_dim=dim, norm=r.norm, projection=r.generator.get('projection'))
+        return ConsistencyGenerator(**{**r.generator, **condition}, fingerprint=fingerprint), ConsistencyDiscriminator(
+            **{**r.discriminator, **condition}
         )
 
     def inputs(self, batch: Batch, side: int) -> GANInputs:

@@ -51,6 +51,7 @@ class Denoiser(FlowModel):
         self,
         embed_dim: int,  # of the embeddings
         noise_shape: tuple[int, ...],  # shape of the generated images or latents
+        *,
         norm: float,  # norm of the embeddings in the network
         guidance: float,  # default guidance scale
         steps: int,  # default number of sampler steps
@@ -153,14 +154,14 @@ class Change(nn.Module):
         attend: bool = True,  # with attention
     ):
         super().__init__()
-        self.convs, self.hear, self.attend = (
+        self.convs, self.cond_layer, self.attend = (
             nn.Sequential(Double(cin, cin, residual=True), Double(cin, cout, between)),
             nn.Linear(256, cout),
             Attend(cout) if attend else nn.Identity(),
         )
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        return self.attend(self.convs(x) + self.hear(cond)[:, :, None, None])
+        return self.attend(self.convs(x) + self.cond_layer(cond)[:, :, None, None])
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0019
 class ScriptsDenoiser(Denoiser):
@@ -170,6 +171,7 @@ class ScriptsDenoiser(Denoiser):
         self,
         embed_dim: int = 512,  # of the embeddings
         noise_shape: tuple[int, ...] = (3, 128, 128),  # (32, 16, 16) for latents of the tiny autoencoder
+        *,
         width: int = 32,  # channels at full size
         up: tuple[int, ...] = (12, 6, 3),  # channels of the Up blocks, in widths; (16, 8, 4) as built cannot run
         last_attention: bool = True,  # attention at full size too
@@ -179,7 +181,8 @@ class ScriptsDenoiser(Denoiser):
         sampler: str = 'ddim',  # 'ddpm' as designed
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
-        super().__init__(embed_dim, noise_shape, norm, guidance, steps, sampler, fingerprint)
+        design = dict(norm=norm, guidance=guidance, steps=steps, sampler=sampler, fingerprint=fingerprint)
+        super().__init__(embed_dim, noise_shape, **design)
         n = width
         self.first, self.pool = Double(noise_shape[0], n), nn.MaxPool2d(2)
         self.down = nn.ModuleList(Change(k * n, 2 * k * n) for k in (1, 2, 4))
@@ -215,15 +218,17 @@ class NotebookDenoiser(Denoiser):
     def __init__(
         self,
         embed_dim: int = 512,  # of the embeddings
+        *,
         width: int = 64,  # channels at half size
-        hears: bool = True,  # whether step and embedding reach the blocks; False as built
+        conditioned: bool = True,  # whether step and embedding reach the blocks; False as built
         norm: float = 768**0.5,  # norm of the embeddings in the network
         guidance: float = 1.0,  # none, as designed
         steps: int = 20,  # of the sampler; 1000 as designed
         sampler: str = 'ddim',  # 'ddpm' as designed
         fingerprint: dict | None = None,  # of the encoder whose embeddings the model was trained on
     ):
-        super().__init__(embed_dim, (3, 128, 128), norm, guidance, steps, sampler, fingerprint)
+        design = dict(norm=norm, guidance=guidance, steps=steps, sampler=sampler, fingerprint=fingerprint)
+        super().__init__(embed_dim, (3, 128, 128), **design)
         c = [3, *(k * width for k in (1, 2, 4, 8))]
 
         def conv(a, b, stride=1):
@@ -236,7 +241,7 @@ class NotebookDenoiser(Denoiser):
             nn.Sequential(nn.ConvTranspose2d(2 * a, b, 2, 2), *conv(b, b)) for a, b in zip(c[:0:-1], outs)
         )
         self.last = nn.Conv2d(width, 3, 1)
-        self.hear = nn.ModuleList(nn.Linear(256, b) for b in (*c[1:], *outs)) if hears else None
+        self.cond_layers = nn.ModuleList(nn.Linear(256, b) for b in (*c[1:], *outs)) if conditioned else None
 
     def forward(
         self,
@@ -249,7 +254,7 @@ class NotebookDenoiser(Denoiser):
         cond = self.condition(t, embeddings, known)  # as built this is computed and not used
 
         def word(k):
-            return self.hear[k](cond)[:, :, None, None] if self.hear else 0.0
+            return self.cond_layers[k](cond)[:, :, None, None] if self.cond_layers else 0.0
 
         kept: list[Tensor] = []
         for k, block in enumerate(self.down):
@@ -309,16 +314,16 @@ class DinoDiffusion(FlowTrainer):
             r.optimiser,
             r.lr,
             r.betas,
-            r.weight_decay,
+            decay=r.weight_decay,
         )
 
     def error(
-        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None
+        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, *, known: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         "Squared error (B,) at whole steps, from even times in (0, 1)."
         first = self.recipe.first
         k = first + (t * (DDPM_STEPS - first)).floor()
-        return super().error(net, x, k / (DDPM_STEPS - 1), noise, e, known)
+        return super().error(net, x, k / (DDPM_STEPS - 1), noise, e, known=known)
 
     def step(self, batch: Batch, state: TrainState) -> dict[str, Tensor]:
         fall = 0.5 * (1 + math.cos(math.pi * state.progress)) if self.recipe.cosine else 1.0
@@ -335,8 +340,8 @@ recipes = [
     recipe,
     DinoRecipe(name='dino-diffusion-scripts-attention'),
     DinoRecipe(name='dino-diffusion-scripts-latent', latents=True),
-    DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(hears=False, **_sampler), **_notebook),
-    DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(hears=True, **_sampler), **_notebook),
+    DinoRecipe(name='dino-diffusion-notebook-as-built', model=dict(conditioned=False, **_sampler), **_notebook),
+    DinoRecipe(name='dino-diffusion-notebook-repaired', model=dict(conditioned=True, **_sampler), **_notebook),
 ]
 
 # %% ../../nbs/recipes/dino_diffusion.ipynb #di0057

@@ -52,6 +52,7 @@ class SelfAttnGenerator(FaceModel):
         self,
         embed_dim: int = 512,  # size of the embeddings
         noise_dim: int = 100,  # size of the noise
+        *,
         channels: tuple[int, ...] = (1024, 512, 256, 128, 64),  # at sides 4, 8, 16, 32, 64
         norm: float = 1.0,  # norm to which the embedding is scaled
         attention: bool = True,  # at side 32

@@ -39,6 +39,7 @@ class TinyViTGenerator(FaceModel):
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings
+        *,
         width: int = 512,  # channels at 4x4, halved at each doubling: 512 or 1024
         planes: int = 3,  # 3 for colour, 1 for grey (shown three times)
         norm: float = 512**0.5,  # norm to which embeddings are scaled: 1 as built, the root of 512 repaired
@@ -98,6 +99,7 @@ class TinyViTDiscriminator(nn.Module):
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings
+        *,
         channels: tuple[int, ...] = (32, 64, 128, 128, 256, 512),  # at sides 64, 32, 16, 8, 4, 2
         planes: int = 3,  # 3 for colour, 1 for grey (luminance)
         projection: bool = True,  # repaired: judge the pair of face and embedding; as built the face alone
@@ -236,6 +238,7 @@ class TinyViTUNet(FlowModel):
     def __init__(
         self,
         embed_dim: int = 512,  # size of the embeddings, which are ignored
+        *,
         channels: tuple[int, ...] = (224, 448, 672, 896),  # at sides 128, 64, 32, 16; multiples of 32
         depth: int = 2,  # blocks per level
         steps: int = DDPM_STEPS,  # default number of sampler steps

@@ -220,6 +220,7 @@ def bench_designs(
     encoder: Encoder,  # conditions all designs
     judge: Encoder,  # took no part
     out: str | Path,  # a folder: one run folder a design
+    *,
     minutes_each: float | None = 20.0,  # training of each
     designs: Sequence[str] | None = None,  # as for `pick_designs`
     seeds: Sequence[int] = (0,),  # a run of each recipe for each

@@ -20,6 +20,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from ..core import FacegenError, renamed_keys
 from ..data.datasheets import known_gaps
 from ..data.fingerprints import taught_by
+from ..data.store import current_meta
 from ..distributed import require
 from ..files import atomic, locked, optional, write_json
 from ..metrics.result_files import check_result, load_result
@@ -107,7 +108,7 @@ def _read_store(store: Any) -> dict[str, Any] | None:
         raise FacegenError(
             f"The folder '{folder}' holds no store (store.json); give the store that the run was trained on."
         )
-    return meta
+    return current_meta(meta)
 
 
 def _read_audit(run: Path, checkpoint: Path) -> dict[str, Any] | None:
@@ -413,8 +414,9 @@ def _split_rows(s: dict[str, Any]) -> dict[str, str]:
     "Faces and people of each part of a store, and how it was split."
     rows, people = {}, s.get('people_by_split') or {}
     for part, n in s['faces_by_split'].items():
-        k = people.get(part)
-        rows[part] = f'{n:,} faces' + ('' if k is None else f" of {k:,} {'person' if k == 1 else 'people'}")
+        rows[part] = f'{n:,} faces'
+        if (k := people.get(part)) is not None:
+            rows[part] += f' of {k:,} {"person" if k == 1 else "people"}'
     rows['split by'] = f"person, seed {s['seed']}"
     if s.get('split_by'):
         rows['split by'] = f"embeddings, no cosine of {s['split_by']['limit']:g} or above between two parts"

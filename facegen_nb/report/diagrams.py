@@ -27,6 +27,7 @@ def words(
     x: float,  # the middle
     y: float,  # the base line
     text: str,
+    *,
     weight: int = 400,  # 600 for a name
     fill: str = 'currentColor',
     size: float = 13,
@@ -43,6 +44,7 @@ def box(
     y: float,  # top
     title: str,
     below: str = '',  # what it is, under its name
+    *,
     width: float = 124,
     colour: str = TEAL,
     dashed: bool = False,
@@ -156,7 +158,9 @@ class Part:
         "The part as SVG."
         left, top = self.x - WIDTH / 2, self.y - HEIGHT / 2
         if self.framed:
-            return box(left, top, self.title, self.below, WIDTH, CORAL if self.fault else TEAL, self.fault)
+            return box(
+                left, top, self.title, self.below, width=WIDTH, colour=CORAL if self.fault else TEAL, dashed=self.fault
+            )
         names = words(self.x, self.y + (-3 if self.below else 4), self.title, weight=600)
         return names + (words(self.x, self.y + 15, self.below) if self.below else '')
 
@@ -209,6 +213,7 @@ def flow_diagram(
 # %% ../../nbs/report/diagrams.ipynb #dg0031
 def gan_diagram(
     label: str,  # what is seen, for a reader who does not see it
+    *,
     encoder: str = '',  # each of these: what stands below the name of the part
     e: str = '',
     z: str = '',

@@ -135,7 +135,9 @@ def result_table(
 
     def show(d, m):
         text = markdown_text(cell(d))
-        return f'**{text}**' if m == 'best' else text + (' †' if m == 'near' else '')
+        if m == 'best':
+            return f'**{text}**'
+        return f'{text} †' if m == 'near' else text
 
     columns = [[markdown_text(label(l.name)), *map(show, l.entries, l.marks), *side_cells(l, lines)] for l in lines]
     head = ['metric' if rows == 'metrics' else 'run', *map(markdown_text, results), *side_heads(lines)]
@@ -203,11 +205,11 @@ def _tex_cell(
     "A metric as LaTeX: the best number in bold, its interval as small brackets."
     value, ends, more = parts(d)
     low_high = ', '.join(map(_tex_number, ends[1:-1].split(', '))) if ends else ''
-    text = (
-        rf'\textbf{{{_tex_number(value)}}}'
-        if mark == 'best'
-        else _tex_number(value) + (r'$^\dagger$' if mark == 'near' else '')
-    )
+    text = _tex_number(value)
+    if mark == 'best':
+        text = rf'\textbf{{{text}}}'
+    elif mark == 'near':
+        text += r'$^\dagger$'
     return (
         text
         + (rf' {{\scriptsize {{[}}{low_high}{{]}}}}' if ends else '')

@@ -166,6 +166,7 @@ def html_page(
     results: dict[str, dict[str, Any]],  # a result for each run; may be empty
     figures: Sequence[tuple[str, Image.Image | str | Path]] = (),  # (caption, image); the caption is its alt text, too
     prose: str | Sequence[str] = '',  # paragraphs before the figures, plain text; a blank line starts a new one
+    *,
     metrics: str | Sequence[str] | None = None,  # None: the short set, and all others behind a click
     curves: bool = True,  # show the curves that results have
 ) -> str:  # a whole page
@@ -209,12 +210,13 @@ def html_report(
     results: dict[str, dict[str, Any]],  # a result for each run; may be empty
     figures: Sequence[tuple[str, Image.Image | str | Path]] = (),  # as for `html_page`
     prose: str | Sequence[str] = '',  # as for `html_page`
+    *,
     metrics: str | Sequence[str] | None = None,  # as for `html_page`
     curves: bool = True,  # as for `html_page`
 ) -> Path:  # the file
     "Write a self-contained report: prose, figures, the table of results and curves in one HTML file without scripts."
     with atomic(path) as tmp:
-        tmp.write_text(html_page(title, results, figures, prose, metrics, curves), encoding='utf-8')
+        tmp.write_text(html_page(title, results, figures, prose, metrics=metrics, curves=curves), encoding='utf-8')
     return Path(path)
 
 # %% ../../nbs/report/html_pages.ipynb #090080
@@ -265,6 +267,7 @@ def _slider(
     labels: Sequence[str],  # of its places
     script: str,  # JavaScript: called at each move with `k`, the place, and `box`, the viewer
     inside: str,  # HTML above the slider
+    *,
     start: int = 0,  # place at first
 ) -> str:  # HTML
     """A slider that works by keyboard and says where it stands.
@@ -308,7 +311,12 @@ def epoch_slider(
     )
     inside = f'{shown}\n<figcaption class="figure-caption">{_esc(caption)}</figcaption>'
     return _slider(
-        name, 'Shown', labels, 'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });', inside, last
+        name,
+        'Shown',
+        labels,
+        'box.querySelectorAll("img").forEach((im, i) => { im.hidden = i != k; });',
+        inside,
+        start=last,
     )
 
 # %% ../../nbs/report/html_pages.ipynb #090211

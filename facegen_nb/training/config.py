@@ -18,6 +18,7 @@ import yaml
 
 from ..core import RENAMED, FacegenError, renamed, renamed_keys, sha256
 from .losses import GAN_LOSSES, LPIPS_FILES
+from .optim import OPTIMISERS
 
 # %% auto #0
 __all__ = ['COUNT', 'WEIGHT', 'SHARE', 'METHODS', 'Between', 'recipe_name', 'recipe_settings', 'Settings', 'Recipe',
@@ -288,7 +289,7 @@ class AdversarialRecipe(Recipe):
         lr_d=WEIGHT,
         betas=Between(0, 1),
     )
-    choices = dict(lpips_net=tuple(LPIPS_FILES), gan_loss=GAN_LOSSES, optimiser=('muon', 'adam'))
+    choices = dict(lpips_net=tuple(LPIPS_FILES), gan_loss=GAN_LOSSES, optimiser=OPTIMISERS)
 
 # %% ../../nbs/training/config.ipynb #050009
 @dataclass(frozen=True)
@@ -352,7 +353,7 @@ class FlowRecipe(Recipe):
         space=('v', 'x', 'noise'),
         time=('logit_normal', 'uniform'),
         lpips_net=tuple(LPIPS_FILES),
-        optimiser=('muon', 'adam'),
+        optimiser=OPTIMISERS,
     )
 
 # %% ../../nbs/training/config.ipynb #050013

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import psutil
@@ -173,6 +173,7 @@ class Batches:
         split: str = 'train',  # which faces
         batch_size: int = 32,  # faces a batch, of all processes together
         seed: int = 0,  # of the order, mirroring and all random numbers of a step
+        *,
         dist: Distributed | None = None,  # the processes that share a batch, and their device
         limit: int | None = None,  # bytes for images on the device; None: half of the free memory
         max_faces: int = 0,  # largest number of faces, of whole people; 0: all
@@ -260,7 +261,7 @@ class Batches:
             memory_format=layout(self.device)
         )
         batch.embeddings = torch.where(flip[:, None], both[1], both[0])
-        batch.find_positives = lambda: self.positives(i, flip, step)
+        batch.find_positives = partial(self.positives, i, flip, step)
         return batch
 
 # %% ../../nbs/training/loader.ipynb #050123

@@ -38,7 +38,7 @@ from facegen_nb.training.losses import (
     gradient_penalty,
     identity_loss,
 )
-from .optim import Muon, schedule
+from .optim import make_optimiser, schedule
 from .processes import Distributed
 
 # %% auto #0
@@ -134,22 +134,6 @@ def _local_statistics(
             del m.forward
 
 
-def _optimiser(
-    net: nn.Module,  # to be trained
-    name: str,  # 'muon' or 'adam'
-    lr: float,  # learning rate
-    betas: tuple[float, float],  # Adam's
-    weight_decay: float,  # above 0 for AdamW; Muon has none
-) -> torch.optim.Optimizer:
-    if name == 'muon':
-        return Muon(net, lr, betas=betas)
-    if name != 'adam':
-        raise FacegenError(f"Unknown optimiser '{name}'; use muon or adam.")
-    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
-    fused = next(net.parameters()).device.type in ('cuda', 'cpu')
-    return kind(net.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=fused)
-
-
 # rows of the batch -> loss to minimise, values to report
 LossOf = Callable[[slice], tuple[Tensor, dict[str, Tensor]]]
 
@@ -218,6 +202,7 @@ class Trainer:
         optimiser: str,  # 'muon' or 'adam'
         lr: float,  # learning rate
         betas: tuple[float, float],  # Adam's
+        *,
         decay: float = 0.0,  # of the weights, which makes Adam an AdamW; Muon has none
     ) -> nn.Module:  # the network, on the device
         "Register a network for training, with its optimiser."
@@ -225,7 +210,7 @@ class Trainer:
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         net = self.nets[name] = net.to(self.device, memory_format=layout(self.device))
         self.compiled[name] = torch.compile(net) if self.recipe.compile else net
-        self.opts[name] = _optimiser(net, optimiser, lr, betas, decay)
+        self.opts[name] = make_optimiser(net, optimiser, lr, betas, decay)
         return net
 
     def start_from(
@@ -775,14 +760,14 @@ class FlowTrainer(Trainer):
             return self.autoencoder.encode(images)
 
     def error(
-        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, known: Tensor | None
+        self, net: Callable, x: Tensor, t: Tensor, noise: Tensor, e: Tensor, *, known: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         "Squared error (B,) of a network on mixtures, and the clean estimate."
         m = self.model
         x_t = m.path.mix(x, noise, t)
         predicted = net(x_t, t, e, known)
         return (
-            denoising_loss(predicted, x, noise, x_t, t, m.path, m.prediction, self.recipe.space),
+            denoising_loss(predicted, x, noise, x_t, t, path=m.path, prediction=m.prediction, space=self.recipe.space),
             estimates(predicted, x_t, t, m.path, m.prediction)[0],
         )
 
@@ -794,7 +779,7 @@ class FlowTrainer(Trainer):
         noise = batch.normal(*x.shape[1:])
 
         def loss_of(rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-            error, clean = self.error(self.compiled['model'], x[rows], t[rows], noise[rows], e[rows], known[rows])
+            error, clean = self.error(self.compiled['model'], x[rows], t[rows], noise[rows], e[rows], known=known[rows])
             values = dict(denoise=error.mean())
             loss = values['denoise']
             i = ((t[rows] < r.aux_loss_max_t) & known[rows]).nonzero()[:, 0] if r.lpips or r.identity else ()
@@ -819,7 +804,7 @@ class FlowTrainer(Trainer):
         evaluations(m.steps, m.sampler)
         if m.path.name == 'ddpm' and m.steps > DDPM_STEPS:
             raise FacegenError(f'model.steps was given as {m.steps}; the path ddpm has {DDPM_STEPS}: set fewer.')
-        error, clean = self.error(self.compiled['model'], x, half, noise, embeddings, known)
+        error, clean = self.error(self.compiled['model'], x, half, noise, embeddings, known=known)
         if clean.shape != x.shape:
             raise FacegenError(
                 f"The network of the recipe '{self.recipe.name}' gives {tuple(clean.shape[1:])}, and"
@@ -838,7 +823,7 @@ class FlowTrainer(Trainer):
         rng = torch.Generator().manual_seed(0)
         t = ((torch.arange(len(x)) + 0.5) / len(x))[torch.randperm(len(x), generator=rng)].to(x.device)
         with autocast(self.device, self.validation_dtype):
-            error = self.error(self.ema.module, self.encode(x), t, noise, e, None)[0]
+            error = self.error(self.ema.module, self.encode(x), t, noise, e, known=None)[0]
         return faces, dict(denoise=error.mean().item(), **sums)
 
 

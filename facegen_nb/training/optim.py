@@ -11,10 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..core import FacegenError
 from ..device import pick_dtype
 
 # %% auto #0
-__all__ = ['orthogonalise', 'Muon', 'schedule']
+__all__ = ['OPTIMISERS', 'orthogonalise', 'Muon', 'make_optimiser', 'schedule']
 
 # %% ../../nbs/training/optim.ipynb #050007
 def orthogonalise(
@@ -98,6 +99,26 @@ class Muon(torch.optim.Optimizer):
         state['mean'].lerp_(p.grad, 1 - a)
         state['square'].lerp_(p.grad.square(), 1 - b)
         p.addcdiv_(state['mean'], (state['square'] / (1 - b**t)).sqrt_().add_(1e-8), value=-g['lr'] / (1 - a**t))
+
+# %% ../../nbs/training/optim.ipynb #050015e
+OPTIMISERS = ('muon', 'adam')
+
+
+def make_optimiser(
+    net: nn.Module,  # to be trained
+    name: str,  # one of OPTIMISERS
+    lr: float,  # learning rate
+    betas: tuple[float, float],  # Adam's
+    weight_decay: float = 0.0,  # above 0 for AdamW; Muon has none
+) -> torch.optim.Optimizer:
+    "The optimiser of a name; raises `FacegenError` for an unknown one."
+    if name == 'muon':
+        return Muon(net, lr, betas=betas)
+    if name != 'adam':
+        raise FacegenError(f"Unknown optimiser '{name}'; use {' or '.join(OPTIMISERS)}.")
+    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    fused = next(net.parameters()).device.type in ('cuda', 'cpu')
+    return kind(net.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=fused)
 
 # %% ../../nbs/training/optim.ipynb #050016b
 def schedule(

@@ -74,7 +74,7 @@ def peak_rates(
     with torch.no_grad():
         for name, dtype in dict(fp32=torch.float32, bf16=torch.bfloat16).items():
             try:
-                rates[f'conv_{name}'] = max(conv_rate(dtype, device, n, *size) for size in convs)
+                rates[f'conv_{name}'] = max(conv_rate(dtype, device, n, c, side, batch=b) for c, side, b in convs)
                 a = torch.randn(matrix, matrix, device=device, dtype=dtype)
                 rates[f'matmul_{name}'] = rate_of(lambda: a @ a, 2 * matrix**3, device, n)
             except (RuntimeError, TypeError):
@@ -356,11 +356,11 @@ def run_job(
         keep_memory=mode['keep'],
         batch=batch,
     )
-    return _row(job, entry, setup, times, flops, sum(p.numel() for p in trainee.net.parameters()))
+    return _row(job, entry, setup, times, flops, parameters=sum(p.numel() for p in trainee.net.parameters()))
 
 
 def _row(
-    job: dict[str, Any], entry: Entry, setup: dict[str, Any], times: list[float], flops: int, parameters: int
+    job: dict[str, Any], entry: Entry, setup: dict[str, Any], times: list[float], flops: int, *, parameters: int
 ) -> dict[str, Any]:
     "What is kept of a measurement."
     t, batch = statistics.median(times), setup['batch']
@@ -442,6 +442,7 @@ def bench_train(
     seconds: float = 10.0,  # time each for so long, after the warm-up
     device: torch.device | str | None = None,  # None: the fastest there is
     out: str | Path | None = None,  # a JSON file for the result
+    *,
     log: Callable[[str], Any] = print,  # gets a line for each row
     modes: Sequence[str] | None = None,  # names in `MODES`, for every model; None: those of each entry
     batch: int | None = None,  # images per step, for every model; None: those of each entry

@@ -37,28 +37,42 @@ def _step_of(row: dict[str, Any]) -> int | None:  # of a row of the table; None 
         return None
 
 
+def _field(value: Any) -> str:
+    "A value as it stands in the file."
+    if value is None:
+        return ''
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
+
+
 class Table:
     "A CSV file to which rows and, rarely, columns are added."
 
     def __init__(
         self,
         path: Path,  # the file; its rows are kept
-        upto: int | None = None,  # drop rows whose `step` is above this
     ):
         self.path, self.failed = path, False
         rows = self._read()
         self.columns = [k for k in rows[0] if k] if rows else []  # without fields beyond the last column
-        if not rows or upto is None:
-            return
-        steps = [_step_of(r) for r in rows]
+
+    def cut_after(
+        self,
+        last: int,  # rows whose `step` is above this are dropped
+    ) -> Table:  # itself
+        "Drop the rows after a step, and those that are damaged."
+        rows = self._read()
+        if not rows:
+            return self
+        steps, name = [_step_of(r) for r in rows], self.path.name
         if None in steps:
-            os.replace(path, path.with_name(f'{path.name}.damaged'))
+            os.replace(self.path, self.path.with_name(f'{name}.damaged'))
             print(
-                f"{steps.count(None)} of {len(rows)} rows of '{path}' could not be read and are left out; the file as"
-                f" it was is now '{path.name}.damaged'.",
+                f"{steps.count(None)} of {len(rows)} rows of '{self.path}' could not be read and are left out; the"
+                f" file as it was is now '{name}.damaged'.",
                 file=sys.stderr,
             )
-        self._rewrite([r for r, step in zip(rows, steps) if step is not None and step <= upto])
+        self._rewrite([r for r, step in zip(rows, steps) if step is not None and step <= last])
+        return self
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.is_file():
@@ -91,7 +105,7 @@ class Table:
         **values: Any,  # plain numbers and texts
     ) -> None:
         "Append a row; a failure to write is reported once."
-        text = {k: f'{v:.6g}' if isinstance(v, float) else '' if v is None else str(v) for k, v in values.items()}
+        text = {k: _field(v) for k, v in values.items()}
         had = self.columns
         try:
             if (new := [k for k in text if k not in had]) or not self.path.is_file():

@@ -390,7 +390,7 @@ class Run:
             'train',
             r.batch_size,
             r.seed,
-            self.dist,
+            dist=self.dist,
             max_faces=getattr(r, 'max_faces', 0),
             max_per_identity=getattr(r, 'max_per_identity', 0),
         )
@@ -500,7 +500,8 @@ class Run:
         write_json(self.folder / 'environment.json', dict(machine, run=self.about))
 
     def _open_log(self) -> None:
-        self.table, self.watch, self.live = Table(self.folder / 'log.csv', upto=self.state.step), Watch(), Live()
+        self.table = Table(self.folder / 'log.csv').cut_after(self.state.step)
+        self.watch, self.live = Watch(), Live()
         patience = min(20.0, max(2.0, 0.6 * (self.recipe.max_minutes or 60.0)))  # seconds: a hundredth of the budget
         settings = dataclasses.asdict(self.recipe)
         self.tracker = (
