@@ -28,7 +28,7 @@ from ..core import FacegenError, sha256, user_path
 # %% auto #0
 __all__ = ['FILE_LIMIT', 'UNPACKED', 'ARCHIVES', 'HIDDEN', 'HELP', 'Rejected', 'Span', 'Member', 'Mark', 'Entry', 'is_service',
            'passed_over', 'is_image_name', 'clean_name', 'person_name', 'known_person', 'short_text', 'size_reason',
-           'Source', 'shuffle_key', 'FolderSource', 'TarSource', 'ZipSource', 'open_files']
+           'Source', 'shuffle_key', 'FolderSource', 'TarSource', 'ZipSource', 'archive_kind', 'open_files']
 
 # %% ../../nbs/data/archives.ipynb #020010
 FILE_LIMIT = 64 << 20  # bytes: a larger file is not read
@@ -650,6 +650,32 @@ class ZipSource(Source):
         "The record of the source in store.json."
         return super().describe() | dict(sha256=sha256(self.path))
 
+# %% ../../nbs/data/archives.ipynb #0200a2
+_STARTS = {  # how an archive begins
+    b'PK': 'zip',
+    b'\x1f\x8b': 'tar',
+    b'BZh': 'tar',
+    _XZ: 'tar',
+    b"7z\xbc\xaf'\x1c": '7z',
+    b'Rar!': 'RAR',
+    b'(\xb5/\xfd': 'Zstandard',
+}
+
+
+def archive_kind(
+    path: str | Path,  # a file
+) -> str | None:  # 'zip' and 'tar', packed or not, are read; '7z', 'RAR' and 'Zstandard' are not; None: no archive
+    "What kind of archive a file is by its first bytes, or by its name where these say nothing."
+    path = Path(path)
+    try:
+        with open(path, 'rb') as file:
+            head = file.read(512)
+    except OSError as e:
+        raise FacegenError(f"The file '{path}' cannot be opened ({e.strerror}); check its permissions.") from None
+    if kind := next((kind for start, kind in _STARTS.items() if head.startswith(start)), None):
+        return kind
+    return 'tar' if head[257:262] == b'ustar' or path.suffix.lower() == '.tar' else None
+
 # %% ../../nbs/data/archives.ipynb #020045
 def open_files(
     path: str | Path,  # a folder or an archive
@@ -661,24 +687,12 @@ def open_files(
         return FolderSource(path, name)
     if not path.is_file():
         raise FacegenError(f"The source '{path}' does not exist; {HELP}.")
-    try:
-        with open(path, 'rb') as f:
-            magic = f.read(512)
-    except OSError as e:
-        raise FacegenError(f"The source '{path}' cannot be opened ({e.strerror}); check its permissions.") from None
-    if magic[:2] == b'PK':
-        return ZipSource(path, name)
-    if (
-        magic[:2] == b'\x1f\x8b'
-        or magic[:3] == b'BZh'
-        or magic[:6] == _XZ
-        or magic[257:262] == b'ustar'
-        or path.suffix.lower() == '.tar'
-    ):
-        return TarSource(path, name)
-    unread = {b"7z\xbc\xaf'\x1c": '7z', b'Rar!': 'RAR', b'(\xb5/\xfd': 'Zstandard'}
-    if packer := next((name for start, name in unread.items() if magic.startswith(start)), None):
+    opened = {'zip': ZipSource, 'tar': TarSource}
+    kind = archive_kind(path)
+    if kind is None:
+        raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
+    if kind not in opened:
         raise FacegenError(
-            f"The source '{path}' is packed with {packer}, which is not read; unpack it and give the folder."
+            f"The source '{path}' is packed with {kind}, which is not read; unpack it and give the folder."
         )
-    raise FacegenError(f"The source '{path}' is neither a folder nor an archive; {HELP}.")
+    return opened[kind](path, name)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from ..core import FacegenError, logger, to_float, to_uint8, user_path
 from ..data.alignment import FRAMES, FaceDetector, Found, turned_reason
-from ..data.archives import HIDDEN, Entry, Rejected, open_files, size_reason
+from ..data.archives import HIDDEN, Entry, Rejected, archive_kind, open_files, size_reason
 from ..data.cropping import SMALLEST_CROP, cut_aligned, cut_box, decode_entry
 from facegen_nb.data.fingerprints import (
     Embeddings,
@@ -124,7 +124,7 @@ def _open_path(
         for match in found:
             yield from _open_path(Path(match), Path(match).as_posix())
         return
-    if path.is_file() and not _is_archive(path):
+    if path.is_file() and archive_kind(path) is None:
         reason = size_reason(path.stat().st_size)
         yield Entry(name or path.name, None if reason else path, reason)
         return
@@ -149,14 +149,6 @@ def _say_passed(path: Path, passed: Counter) -> None:
         logger.warning(
             f"Files in '{path}' that were not read, since their names do not end as those of images: {kinds}."
         )
-
-
-def _is_archive(path: Path) -> bool:
-    "Whether a file is a zip or tar archive by its first bytes, or by its name where these say nothing."
-    with open(path, 'rb') as file:
-        head = file.read(512)
-    packed = head[:2] in (b'PK', b'\x1f\x8b') or head[:3] == b'BZh' or head[257:262] == b'ustar'
-    return packed or path.suffix.lower() == '.tar'
 
 
 def open_images(
