@@ -764,6 +764,10 @@ _Designs = Annotated[
         help='With commas: designs (all their recipes) or recipes; default: every design as built and repaired.',
     ),
 ]
+_MinutesEach = Annotated[
+    Optional[float], typer.Option(min=0.1, help='Training of each design; default: 20, or as long as its steps take.')
+]
+_StepsEach = Annotated[Optional[int], typer.Option(min=1, help='Steps of each design, such as those of its authors.')]
 _BenchEncoder = Annotated[
     Optional[str],
     typer.Option(
@@ -807,7 +811,8 @@ def _read_seeds(
 def bench_designs(
     store: Annotated[Path, typer.Option(parser=FOLDER, help='A store with embeddings of the encoder.')],
     *,
-    minutes_each: Annotated[float, typer.Option(min=0.1, help='Training of each design.')] = 20.0,
+    minutes_each: _MinutesEach = None,
+    steps_each: _StepsEach = None,
     names: _Designs = None,
     encoder: _BenchEncoder = None,
     weights: Annotated[Optional[Path], typer.Option(parser=FILE, help='Its weight file.')] = None,
@@ -836,7 +841,8 @@ def bench_designs(
         _pick_encoder(encoder, weights, device, s),
         j,
         out,
-        minutes_each=minutes_each,
+        minutes_each=minutes_each or (None if steps_each else 20.0),
+        max_steps=steps_each,
         designs=[n.strip() for n in names.split(',')] if names else None,
         seeds=runs,
         split=split,

@@ -71,6 +71,7 @@ from facegen_nb.metrics.identity import (
     zero_shot,
 )
 from facegen_nb.metrics.perceptual import (
+    IMAGE_METRICS,
     LPIPS_KINDS,
     available_networks,
     cycle_order,
@@ -293,7 +294,8 @@ def _shapes(s: StoreContext, networks: Sequence, extractors: _Extractors) -> dic
     "What `generation_pass` keeps of each face: embeddings, distances with their floors, features."
     shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
     shapes |= {f'judge_{k}': (e.dim,) for k, (e, _) in enumerate(s.also, 1)}
-    distances = [*(f'lpips_{net.kind}' for net in networks), 'mse', 'ssim']
+    absent = {f'lpips_{kind}' for kind in LPIPS_KINDS} - {f'lpips_{net.kind}' for net in networks}
+    distances = [name for name in IMAGE_METRICS if name not in absent]
     shapes |= {k: () for name in distances for k in (name, f'{name}_floor')}
     if 'lpips_squeeze' in distances:
         shapes |= dict(features=(512,), source_features=(512,))
@@ -871,7 +873,7 @@ def metric_names(
         for name in (*distribution_names(space), *realism_names(space))
     ]
     names = dict(
-        images=[*(f'lpips_{kind}' for kind in LPIPS_KINDS), 'mse', 'ssim'],
+        images=list(IMAGE_METRICS),
         distribution=[*spaces, 'inception_score', *spectrum_missing('')],
         memorisation=[f'{k}_{space}' for space in (judge, 'squeezenet', 'pixels') for k in ('nearest_ratio', 'copies')],
         seen=[f'{who}_{k}' for who in ('seen', 'gap') for k in ('source_mean', 'source_tar_1e-3', 'lpips_squeeze')],

@@ -25,8 +25,9 @@ from .statistics import Bootstrap, mean_entry, missing
 from ..training.losses import LPIPS, lpips_missing
 
 # %% auto #0
-__all__ = ['BLOCK', 'LPIPS_KINDS', 'fixed_noise', 'generate_faces', 'Perceptual', 'squared_distance', 'cycle_order', 'ssim',
-           'image_scores', 'available_networks', 'image_metrics', 'diversity_scores', 'pair_distances']
+__all__ = ['BLOCK', 'LPIPS_KINDS', 'IMAGE_METRICS', 'fixed_noise', 'generate_faces', 'Perceptual', 'squared_distance',
+           'cycle_order', 'ssim', 'image_scores', 'available_networks', 'image_metrics', 'diversity_scores',
+           'pair_distances']
 
 # %% ../../nbs/metrics/perceptual.ipynb #070008
 BLOCK = 64  # faces whose noise is sampled together
@@ -201,6 +202,9 @@ def image_scores(
 
 # %% ../../nbs/metrics/perceptual.ipynb #070023
 LPIPS_KINDS = ('squeeze', 'alex', 'vgg')  # the networks that LPIPS was published with
+IMAGE_METRICS = {f'lpips_{kind}': 'low' for kind in LPIPS_KINDS} | dict(
+    mse='low', ssim='high'
+)  # which direction is good
 
 
 def available_networks(
@@ -220,9 +224,9 @@ def image_metrics(
 ) -> dict[str, dict]:  # each as `entry` makes it
     "Distances of images as metrics with floor, ceiling and interval."
     out = {}
-    for name in [*(f'lpips_{k}' for k in LPIPS_KINDS), 'mse', 'ssim']:
-        better, ceiling = ('high', 1.0) if name == 'ssim' else ('low', 0.0)
+    for name, better in IMAGE_METRICS.items():
         if name in scores:
+            ceiling = 0.0 if better == 'low' else 1.0
             out[name] = mean_entry(
                 scores[name], identities, boot, scores[f'{name}_floor'].mean(), ceiling, better=better
             )
