@@ -667,10 +667,10 @@ def audit_page(
 ) -> Path:  # the file
     "Write the page of an audit."
     name = result.get('system', result['judge']['name']) or 'an unknown recogniser'
-    caption = 'Success attack rates: value [95 % interval over people].'
+    caption = 'Share accepted (success attack rate): value [95 % interval over people].'
     table = plain_table(caption, ['recogniser', *HEAD], sar_rows(result))
     page = html_page(f'What the templates of {name} give away', {name: result}, figures, summary(result))
-    parts = f'<h2>Success attack rates</h2>{table}{_group_tables(result)}{more}'
+    parts = f'<h2>Share accepted</h2>{table}{_group_tables(result)}{more}'
     page = page.replace('<h2>Numbers</h2>', f'{parts}<h2>Numbers</h2>', 1)
     Path(path).write_text(page, encoding='utf-8')
     return Path(path)

@@ -20,9 +20,6 @@ __all__ = ['WORDS', 'STARTS', 'GROUPS', 'SHORT', 'label', 'group_of', 'number', 
 _STATS = {
     'mean': 'cosine',
     'p05': '5th percentile of the cosine',
-    'tar_1e-2': 'TAR at FAR 1e-2',
-    'tar_1e-3': 'TAR at FAR 1e-3',
-    'tar_1e-4': 'TAR at FAR 1e-4',
     'auc': 'AUC',
     'rank1': 'rank-1',
 }
@@ -102,7 +99,18 @@ SHORT = (
 
 
 _TARGETS = dict(source='the source', other='another image')
+_ATTACKS = dict(source='type I', other='type II')
 _REGRESSED = dict(judge='', ridge=', regressed by a linear map', kernel_ridge=', regressed by a kernel map')
+
+
+def _stat_label(
+    stat: str,  # 'mean', 'tar_1e-3', ...
+    target: str,  # 'source' or 'other'
+) -> str:  # words
+    "The words for a statistic of identity: a share of accepted faces has its attack and its false match rate."
+    if stat.startswith('tar_'):
+        return f"share accepted, {_ATTACKS.get(target, target)}, FMR {stat.removeprefix('tar_')}"
+    return f'{_STATS.get(stat, stat)} to {_TARGETS.get(target, target)}'
 
 
 def _judge_label(metric: str) -> str | None:
@@ -112,7 +120,7 @@ def _judge_label(metric: str) -> str | None:
         return None
     kind, judge, target, stat = found.groups()
     by = f'judge {judge}' if judge else 'judge'
-    return f'{_STATS.get(stat, stat)} to {_TARGETS[target]} ({by}{_REGRESSED[kind]})'
+    return f'{_stat_label(stat, target)} ({by}{_REGRESSED[kind]})'
 
 
 def label(
@@ -125,7 +133,7 @@ def label(
         return words
     who, _, rest = metric.partition('_')
     target, _, stat = rest.partition('_')
-    words = f'{_STATS.get(stat, stat)} to {_TARGETS.get(target, target)}'
+    words = _stat_label(stat, target)
     by = dict(
         judge='(judge)',
         encoder='(conditioning encoder)',

@@ -379,7 +379,7 @@ def judge_matrix(
     results: dict[str, dict[str, Any]],  # a result for each run
 ) -> list[list[str]]:  # head and rows, as text
     "True accept rates of every judge of every run at each false accept rate."
-    rows = [['run', 'judge', 'FAR', 'to the source', 'real', 'to another image', 'real']]
+    rows = [['run', 'judge', 'FMR', 'to the source', 'real', 'to another image', 'real']]
     for run, r in results.items():
         for judge, start in [
             (r['judge'].get('name') or 'judge', 'judge'),
