@@ -53,6 +53,38 @@ function Link(link)
   return link
 end
 
+-- In tables of up to six columns an interval stays in one line: "[0.566, 0.646]".
+local function unbroken(inlines)
+  for i = 1, #inlines - 2 do
+    local from, space, to = inlines[i], inlines[i + 1], inlines[i + 2]
+    if from.t == "Str" and to.t == "Str" and space.t == "Space" and from.text:match("^%[[%d.+-]+,$") and to.text:match("^[%d.+-]+%]") then
+      inlines[i + 1] = pandoc.Str("\u{a0}")
+    end
+  end
+  return inlines
+end
+
+-- A table of three columns or more whose last one holds sentences: page.scss sets it in another way on a telephone.
+local sentence = 30 -- characters of a cell, on average
+local function prose_last(tbl)
+  local align, cells, length = tbl.colspecs[#tbl.colspecs][1], 0, 0
+  if #tbl.colspecs < 3 or align == "AlignRight" or align == "AlignCenter" then return false end
+  for _, body in ipairs(tbl.bodies) do
+    for _, row in ipairs(body.body) do
+      local last = row.cells[#row.cells]
+      if last then cells, length = cells + 1, length + #pandoc.utils.stringify(last.contents) end
+    end
+  end
+  return cells > 0 and length / cells >= sentence
+end
+
+function Table(tbl)
+  if #tbl.colspecs == 0 then return nil end
+  if prose_last(tbl) then tbl.classes:insert("prose-last") end
+  if #tbl.colspecs <= 6 then tbl = tbl:walk({ Inlines = unbroken }) end
+  return tbl
+end
+
 -- Images below the first are loaded when they come near the window.
 function Image(image)
   if not first_image then image.attributes["loading"] = "lazy" end
