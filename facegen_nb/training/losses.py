@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from ..core import FacegenError
 from ..device import layout
-from ..files import DownloadError, fetch_file
 from ..weights import VISION_FILES, hub_file, vision_file, vision_network
 
 # %% auto #0
@@ -49,14 +48,8 @@ def fetch_lpips(
 
     Raises `FacegenError` when they cannot be downloaded, or when FACEGEN_OFFLINE is set.
     """
-    if (why := lpips_missing(net)) is None:
-        return
-    file = LPIPS_FILES[net]
-    digest = 'sha256:' + file.rpartition('-')[2].partition('.')[0]
-    try:
-        fetch_file(f'https://download.pytorch.org/models/{file}', hub_file(file), digest)
-    except DownloadError as ex:
-        raise FacegenError(f'{why} It could not be downloaded ({ex.reason}).') from None
+    if lpips_missing(net):
+        vision_file(net, f'LPIPS-{net} needs it')
 
 
 class LPIPS(nn.Module):

@@ -122,11 +122,11 @@ def make_optimiser(
 
 # %% ../../nbs/training/optim.ipynb #050016b
 def schedule(
-    share: float,  # fraction of the budget used, 0 to 1
+    progress: float,  # fraction of the budget used, 0 to 1
     warm_up: float,  # fraction in which the rate rises
     cool_down: float,  # fraction, at the end, in which it falls
 ) -> float:  # factor on the learning rate
     "Linear rise, constant, cosine fall to a tenth, as a function of the fraction of the budget used."
-    up = min(1.0, (share + 1e-3) / warm_up) if warm_up else 1.0
-    down = max(0.0, (share - (1 - cool_down)) / cool_down) if cool_down else 0.0
+    up = min(1.0, (progress + 1e-3) / warm_up) if warm_up else 1.0
+    down = max(0.0, (progress - (1 - cool_down)) / cool_down) if cool_down else 0.0
     return up * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, down))))

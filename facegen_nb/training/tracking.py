@@ -273,13 +273,13 @@ class Bar:
 
     def show(
         self,
-        share: float,  # of the budget
+        progress: float,  # of the budget
         text: str,  # losses, speed, time left
     ) -> None:
         "Update the bar."
         if self.bar:
             self.bar.comment = text
-            self.bar.update(min(999, int(share * 1000)))
+            self.bar.update(min(999, int(progress * 1000)))
 
     def close(self) -> None:
         "Complete the bar."
@@ -349,7 +349,7 @@ class Watch:
     ):
         self.lasting, self.seen, self.reported = lasting, {}, set()
 
-    def cases(self, v: dict[str, float], share: float) -> dict[str, bool]:
+    def cases(self, v: dict[str, float], progress: float) -> dict[str, bool]:
         "The failures that the numbers of a report indicate."
         d = 'accuracy' in v
         gap = abs(v.get('d_real', 1.0) - v.get('d_fake', 0.0))
@@ -365,7 +365,7 @@ class Watch:
             (
                 f"The generator collapses: the diversity of its faces is {v.get('batch_std', 1):.0%} of that of real"
                 ' faces; try a lower learning rate, or a smaller weight of the adversarial loss.'
-            ): share > 0.2 and v.get('batch_std', 1.0) < 0.05,
+            ): progress > 0.2 and v.get('batch_std', 1.0) < 0.05,
             'The generator gets no gradient, so it no longer learns; check the weights of its losses.': (
                 v.get('norm_g', v.get('norm_model', 1.0)) < 1e-9
             ),
@@ -374,11 +374,11 @@ class Watch:
     def check(
         self,
         values: dict[str, float],  # a report of a step
-        share: float,  # of the budget
+        progress: float,  # of the budget
     ) -> list[str]:  # sentences, each once
         "New warnings."
         out = []
-        for text, on in self.cases(values, share).items():
+        for text, on in self.cases(values, progress).items():
             case = text[:24]
             self.seen[case] = self.seen.get(case, 0) + 1 if on else 0
             if self.seen[case] >= self.lasting and case not in self.reported:
