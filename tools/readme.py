@@ -47,6 +47,7 @@ def markdown(source: str) -> str:
     for i, part in enumerate(parts[::2]):
         part = re.sub(r"^:::.*\n?", "", part, flags=re.MULTILINE)
         part = re.sub(r"!\[([^\]]*)\](\([^)\s]+\))\{[^}]*fig-alt=\"([^\"]*)\"[^}]*\}", r"![\3]\2\n\n*\1*", part)
+        part = re.sub(r"(\]\([^)\s]+\))\{\.btn[^}]*\} +(?=\[)", r"\1 · ", part)  # buttons in a row
         part = re.sub(r"(\]\([^)\s]+(?:\s+\"[^\"]*\")?\))\{[^}]*\}", r"\1", part)
         part = re.sub(r"\s+\(@fig-[\w-]+\)", "", part)
         part = re.sub(r"@fig-[\w-]+", "the figure below", part)
