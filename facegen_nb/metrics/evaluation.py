@@ -294,8 +294,8 @@ def _shapes(s: StoreContext, networks: Sequence, extractors: _Extractors) -> dic
     "What `generation_pass` keeps of each face: embeddings, distances with their floors, features."
     shapes = dict(judge=(s.judge.dim,)) | (dict(encoder=(s.encoder.dim,)) if s.encoder else {})
     shapes |= {f'judge_{k}': (e.dim,) for k, (e, _) in enumerate(s.also, 1)}
-    absent = {f'lpips_{kind}' for kind in LPIPS_KINDS} - {f'lpips_{net.kind}' for net in networks}
-    distances = [name for name in IMAGE_METRICS if name not in absent]
+    measured = {f'lpips_{net.kind}' for net in networks}
+    distances = [name for name in IMAGE_METRICS if name in measured or not name.startswith('lpips_')]
     shapes |= {k: () for name in distances for k in (name, f'{name}_floor')}
     if 'lpips_squeeze' in distances:
         shapes |= dict(features=(512,), source_features=(512,))

@@ -202,9 +202,8 @@ def image_scores(
 
 # %% ../../nbs/metrics/perceptual.ipynb #070023
 LPIPS_KINDS = ('squeeze', 'alex', 'vgg')  # the networks that LPIPS was published with
-IMAGE_METRICS = {f'lpips_{kind}': 'low' for kind in LPIPS_KINDS} | dict(
-    mse='low', ssim='high'
-)  # which direction is good
+# distances of face and source image, and which direction is good
+IMAGE_METRICS = {**{f'lpips_{kind}': 'low' for kind in LPIPS_KINDS}, 'mse': 'low', 'ssim': 'high'}
 
 
 def available_networks(

@@ -15,7 +15,8 @@ from ..files import write_json
 
 # %% auto #0
 __all__ = ['RESULT_KEYS', 'METRIC_KEYS', 'MAY_HAVE', 'finite', 'wrong_metric', 'wrong_curve', 'wrong_zero_shot', 'wrong_scores',
-           'check_result', 'result_file', 'save_result', 'current_curves', 'right_direction', 'load_result', 'effort']
+           'check_result', 'result_file', 'save_result', 'current_curves', 'right_direction', 'load_result', 'effort',
+           'people_with_another']
 
 # %% ../../nbs/metrics/result_files.ipynb #090009
 RESULT_KEYS = dict(
@@ -245,3 +246,10 @@ def effort(
 ) -> tuple[float, int]:  # minutes of training, images seen
     "What a model cost, what it began with (`facegen train --init`) included."
     return tuple(about[k] + about.get(f'start_{k}', 0) for k in ('minutes', 'images'))
+
+
+def people_with_another(
+    result: dict[str, Any],  # of all images of the people judged
+) -> int:  # people
+    "People with two images or more, on whom type II rests: a face without another image is the only one of its person."
+    return result['n_people'] - (result['n_faces'] - result['metrics']['judge_other_mean']['n'])
