@@ -183,15 +183,16 @@ def conv_rate(
 def _cpu_half() -> torch.dtype:
     """The faster type of a CPU.
 
-    Measured three times in turn, since another program may take the time of one measurement.
+    A first look is enough where bfloat16 is several times slower, as without units for it. Otherwise both are measured
+    three times in turn, since another program may take the time of one measurement.
     """
-    rates = {dtype: 0.0 for dtype in (torch.bfloat16, torch.float32)}
-    for _ in range(3):
-        for dtype in rates:
-            rates[dtype] = max(
-                rates[dtype], conv_rate(dtype, batch=8)
-            )  # few images: without matrix units bfloat16 can be a hundred times slower
-    return torch.bfloat16 if rates[torch.bfloat16] > 1.25 * rates[torch.float32] else torch.float32
+    types = torch.bfloat16, torch.float32
+    half, full = (conv_rate(dtype, n=2, batch=1) for dtype in types)
+    if half < full / 3:
+        return torch.float32
+    rates = [[conv_rate(dtype, batch=8) for dtype in types] for _ in range(3)]
+    half, full = map(max, zip(*rates))
+    return torch.bfloat16 if half > 1.25 * full else torch.float32
 
 
 def no_half(
