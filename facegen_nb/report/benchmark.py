@@ -48,7 +48,7 @@ from ..training.trainer import Run
 # %% auto #0
 __all__ = ['EARLIER', 'design_names', 'pick_designs', 'about_last', 'is_trained', 'finished_result', 'seconds_a_face',
            'wanted_parts', 'judging', 'bench_designs', 'keep_result', 'bench_speed', 'speed_table', 'recipe_changes',
-           'earlier_text', 'find_results', 'results_text', 'are_apart', 'before_after_text']
+           'earlier_text', 'find_results', 'minutes_text', 'results_text', 'are_apart', 'before_after_text']
 
 # %% ../../nbs/report/benchmark.ipynb #090010
 def design_names() -> list[str]:  # such as 'arcface-cgan-as-built'
@@ -454,16 +454,29 @@ def find_results(
     return {name: load_runs(runs) for name, runs in found.items() if runs}
 
 
-def _trained_text(bench: str, results: dict[str, dict[str, Any]]) -> str:
-    "How long the designs of a benchmark were trained, and on what."
-    a = [r['about'] for r in results.values()]
-    minutes = sorted({round(x['minutes']) for x in a})
-    env = a[0].get('environment', {})
-    threads = f" with {env['threads']} threads" if env.get('device') == 'cpu' else ''
-    return (
-        f"**{bench.removeprefix('designs-')}**: {' or '.join(map(str, minutes))} minutes of training each on"
-        f" {env.get('device', 'cpu')}{threads}."
-    )
+def minutes_text(
+    results: dict[str, dict[str, Any]],  # run: its result
+) -> str:  # such as '19 or 20 minutes of training each on cpu with 2 threads'
+    """How long runs were trained, and on what.
+
+    Those on another device than most, or with another number of threads, are named with their number of steps.
+    """
+    by_device: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, r in results.items():
+        env = r['about'].get('environment', {})
+        device, threads = env.get('device', 'cpu'), env.get('threads', 1)
+        if device == 'cpu':
+            device = f"cpu with {threads} {'thread' if threads == 1 else 'threads'}"
+        by_device.setdefault(device, {})[name] = r['about']
+    parts = []
+    for device, runs in sorted(by_device.items(), key=lambda item: -len(item[1])):
+        if not parts and (len(runs) > 1 or len(results) == 1):
+            minutes = sorted({round(about['minutes']) for about in runs.values()})
+            parts.append(f"{' or '.join(map(str, minutes))} minutes of training each on {device}")
+            continue
+        for name, about in runs.items():
+            parts.append(f"{name} {about['steps']:,} steps in {about['minutes']:.0f} minutes on {device}")
+    return '; '.join(parts)
 
 
 def _shown(root: str | Path, bench: str, run: str) -> str:
@@ -520,7 +533,7 @@ def results_text(
     """
     out = []
     for bench, results in find_results(root, design).items():
-        out.append(_trained_text(bench, results))
+        out.append(f"**{bench.removeprefix('designs-')}**: {minutes_text(results)}.")
         for n in sorted({r['n_faces'] for r in results.values()}, reverse=True):
             of = {_shown(root, bench, k): r for k, r in results.items() if r['n_faces'] == n}
             out += _same_faces_text(of)
@@ -567,11 +580,11 @@ def before_after_text(
         rows.append(f"| {label(name)} | {a['n']:,} | {cell(a)} | {cell(b)} | {apart} | {real} |")
         if group_of(name) == 'identity':
             rows.append(f"| floor: the same, embeddings shuffled | | {number(a['floor'])} | {number(b['floor'])} | | |")
-    minutes = ' or '.join(dict.fromkeys(f"{r['about']['minutes']:.0f}" for r in pair))
+    minutes = minutes_text({'as published': built, 'repaired': repaired})
     seen = ' and '.join(f"{r['about']['images']:,}" for r in pair)
     below = (
         f"{built['n_faces']:,} faces of {built['n_people']:,} people never trained on, judge {built['judge']['name']};"
-        f' {minutes} minutes of training each, in which {seen} images were seen. Brackets: 95 % intervals over people;'
+        f' {minutes}; {seen} images were seen. Brackets: 95 % intervals over people;'
         ' *apart*: they do not overlap (for the cosine: above the floor of each run).'
     )
     earlier = earlier_text({f.name: f for f in folders.values()})
